@@ -1,0 +1,221 @@
+//! What every aggregate is: a state, the commands it decides on, the events it evolves by; and its one adapter to cqrs-es.
+
+use std::fmt::Debug;
+
+use cqrs_es::event_sink::EventSink;
+use cqrs_es::{Aggregate, DomainEvent};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::TenantId;
+use crate::modules::Module;
+
+/// An aggregate's rules. The implementing type is its state; the default state means that the aggregate does not exist.
+pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The stream name `<module>.<aggregate>`; never changed once stored.
+    const TYPE: &'static str;
+    /// The module that owns the stream.
+    const MODULE: Module;
+    /// What can be asked of it.
+    type Command: Send + 'static;
+    /// What can have happened to it.
+    type Event: Event;
+    /// Why it can refuse.
+    type Rejection: Rejection;
+    /// What a decision needs to know of other streams; `()` where it needs nothing.
+    type Facts: Default + Send + Sync + 'static;
+
+    /// Answers a command with the events that follow from it, or says why not.
+    fn decide(
+        &self,
+        command: Self::Command,
+        facts: &Self::Facts,
+        context: &Context,
+    ) -> Result<Vec<Self::Event>, Self::Rejection>;
+
+    /// Folds one event into the state. It cannot fail: what is stored has happened.
+    fn evolve(&mut self, event: &Self::Event);
+}
+
+/// A stored fact: an enum, internally tagged by `type` with its full stored name
+/// (`#[serde(tag = "type")]`, each variant `#[serde(rename = "<module>.<aggregate>.<past_tense>")]`).
+pub trait Event:
+    Serialize + DeserializeOwned + Clone + PartialEq + Debug + JsonSchema + Send + Sync + 'static
+{
+    /// The uniqueness and capacity that this event takes or gives back, inside its append.
+    fn claims(&self, stream_id: &str) -> Vec<Claim> {
+        let _ = stream_id;
+        Vec::new()
+    }
+}
+
+/// Why a command was refused, as a fact.
+pub trait Rejection: std::error::Error + Clone + PartialEq + Send + Sync + 'static {
+    /// The stable code in `UPPER_SNAKE`, at most 63 characters.
+    fn code(&self) -> &'static str;
+    /// The kind of refusal, which decides the HTTP status.
+    fn class(&self) -> Class;
+    /// The JSON pointer of the member of the request that is at fault, where one is.
+    fn pointer(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The request can never be right: 422.
+    Invalid,
+    /// The request does not fit the present state: 409.
+    Conflict,
+    /// The caller may not: 403.
+    Forbidden,
+    /// There is no such thing: 404.
+    Absent,
+    /// The credentials are not accepted: 401.
+    Unauthenticated,
+}
+
+/// Who acts, on which organisation's behalf and when; all that a rule may know of the world.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    /// The organisation whose records these are.
+    pub tenant: TenantId,
+    /// The authenticated caller.
+    pub actor: Actor,
+    /// The moment of the decision.
+    pub now: Timestamp,
+}
+
+/// The authenticated caller of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// What the caller is.
+    pub kind: ActorKind,
+    /// The user's id, or the service's name.
+    pub id: String,
+    /// The session the caller acts in.
+    pub session_id: Option<crate::ids::SessionId>,
+    /// The user for whom a service acts.
+    pub on_behalf_of: Option<crate::ids::UserId>,
+}
+
+/// What a caller can be.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ActorKind {
+    /// A person.
+    User,
+    /// One of our own workers, or an integration.
+    Service,
+    /// The installation itself, at set-up.
+    System,
+}
+
+/// Uniqueness or capacity taken (or given back) in the append itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// Whether the key is unique in the organisation or in the whole installation.
+    pub scope: ClaimScope,
+    /// What is claimed, for example `identity.user.handle`.
+    pub namespace: &'static str,
+    /// The claimed value, already folded to its comparable form.
+    pub key: String,
+    /// Taken, or given back.
+    pub change: ClaimChange,
+}
+
+/// How far a claim reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClaimScope {
+    /// Unique within the organisation.
+    Tenant,
+    /// Unique within the installation.
+    Global,
+}
+
+/// What an event does to a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClaimChange {
+    /// Refused when another stream holds it.
+    Take,
+    /// No effect when it is not held.
+    Release,
+}
+
+impl Claim {
+    /// Takes `key` within the organisation.
+    pub fn take(namespace: &'static str, key: impl Into<String>) -> Self {
+        Self { scope: ClaimScope::Tenant, namespace, key: key.into(), change: ClaimChange::Take }
+    }
+
+    /// Gives `key` back within the organisation.
+    pub fn release(namespace: &'static str, key: impl Into<String>) -> Self {
+        Self { change: ClaimChange::Release, ..Self::take(namespace, key) }
+    }
+
+    /// Makes the claim reach over the whole installation.
+    #[must_use]
+    pub fn global(self) -> Self {
+        Self { scope: ClaimScope::Global, ..self }
+    }
+}
+
+/// The one adapter that makes every [`Decider`] an aggregate of cqrs-es.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent, bound = "D: Decider")]
+pub struct Root<D: Decider>(pub D);
+
+/// What cqrs-es hands to a decision besides the state and the command.
+#[derive(Debug)]
+pub struct Services<D: Decider> {
+    /// Who, on whose behalf, when.
+    pub context: Context,
+    /// What is known of other streams.
+    pub facts: D::Facts,
+}
+
+/// An event as cqrs-es stores it: the same JSON as the event itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent, bound = "E: Event")]
+pub struct Stored<E: Event>(pub E);
+
+impl<E: Event> DomainEvent for Stored<E> {
+    fn event_type(&self) -> String {
+        let payload = serde_json::to_string(&self.0).unwrap_or_default();
+        crate::envelope::stored_type(&payload).unwrap_or_default().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        crate::envelope::stored_version(&self.event_type()).to_owned()
+    }
+}
+
+impl<D: Decider> Aggregate for Root<D> {
+    const TYPE: &'static str = D::TYPE;
+    type Command = D::Command;
+    type Event = Stored<D::Event>;
+    type Error = D::Rejection;
+    type Services = Services<D>;
+
+    async fn handle(
+        &mut self,
+        command: Self::Command,
+        services: &Self::Services,
+        sink: &EventSink<Self>,
+    ) -> Result<(), Self::Error> {
+        for event in self.0.decide(command, &services.facts, &services.context)? {
+            sink.write(Stored(event), self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: Self::Event) {
+        self.0.evolve(&event.0);
+    }
+}

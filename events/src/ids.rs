@@ -1,0 +1,60 @@
+//! The one registry of typed ids; each is a UUID (RFC 9562), version 7 where we make it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// An organisation; also the tenant that every record belongs to.
+    TenantId,
+    /// A part of an organisation: branch, plant, department or site.
+    UnitId,
+    /// A person in one organisation.
+    UserId,
+    /// A signed-in session.
+    SessionId,
+    /// A role of an organisation's policy.
+    RoleId,
+    /// A permission of an organisation's policy, catalogue or custom.
+    PermissionId,
+    /// A requested export and its file.
+    ExportId,
+    /// A message to one person.
+    NotificationId,
+    /// A backup of an organisation or of everything.
+    BackupId,
+    /// A piece of background work.
+    JobId,
+    /// A stored file.
+    FileId,
+    /// A row of `secrets`.
+    SecretId,
+}

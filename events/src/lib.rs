@@ -1,0 +1,21 @@
+//! The pure domain of Annals: per module its facts, intents, state and rules. No I/O, no clock, no chance.
+#![warn(missing_docs)]
+
+pub mod aggregate;
+pub mod envelope;
+pub mod ids;
+pub mod modules;
+pub mod permission;
+pub mod testing;
+
+pub mod audit;
+pub mod backups;
+pub mod exports;
+pub mod identity;
+pub mod notifications;
+pub mod rbac;
+
+pub use aggregate::{Actor, ActorKind, Claim, Class, Context, Decider, Event, Rejection};
+pub use ids::*;
+pub use modules::Module;
+pub use permission::Permission;

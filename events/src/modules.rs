@@ -1,0 +1,59 @@
+//! The one closed list of modules; every process matches it without a wildcard.
+
+use crate::aggregate::Decider;
+use crate::{audit, backups, exports, identity, notifications, rbac};
+
+/// A part of the back office, with the same name in every crate, table, route and subject.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::VariantArray, strum::IntoStaticStr, strum::EnumString,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Module {
+    /// Organisations, users, sessions.
+    Identity,
+    /// Roles, permissions, assignments.
+    Rbac,
+    /// The trail of what happened and what was refused.
+    Audit,
+    /// Files made from read models.
+    Exports,
+    /// Messages to people.
+    Notifications,
+    /// Backups and restores.
+    Backups,
+}
+
+impl Module {
+    /// Every module.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The module's name, as in tables, subjects and stream names.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Something done once for the type of every aggregate.
+pub trait AggregateVisitor {
+    /// Visits one aggregate's type.
+    fn visit<D: Decider>(&mut self);
+}
+
+/// Visits every aggregate of a module.
+pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
+    match module {
+        Module::Identity => {
+            visitor.visit::<identity::organization::Organization>();
+            visitor.visit::<identity::user::User>();
+            visitor.visit::<identity::session::Session>();
+        }
+        Module::Rbac => {
+            visitor.visit::<rbac::policy::Policy>();
+            visitor.visit::<rbac::user_access::UserAccess>();
+        }
+        Module::Audit => visitor.visit::<audit::security_log::SecurityLog>(),
+        Module::Exports => visitor.visit::<exports::export::Export>(),
+        Module::Notifications => visitor.visit::<notifications::notification::Notification>(),
+        Module::Backups => visitor.visit::<backups::backup::Backup>(),
+    }
+}

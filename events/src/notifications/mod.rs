@@ -1,0 +1,3 @@
+//! Messages to people, each in its recipient's inbox.
+
+pub mod notification;

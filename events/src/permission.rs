@@ -1,0 +1,98 @@
+//! The closed list of what can be granted, by module; custom permissions live in an organisation's policy beside it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A permission of the catalogue; as text `<module>.<resource>:<action>`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    strum::VariantArray, strum::IntoStaticStr, strum::EnumString, strum::EnumMessage,
+)]
+#[rustfmt::skip]
+pub enum Permission {
+    /// See the organisation and its units.
+    #[serde(rename = "identity.organizations:read")] #[strum(serialize = "identity.organizations:read")]
+    IdentityOrganizationsRead,
+    /// Rename the organisation; add, move, rename and close units.
+    #[serde(rename = "identity.organizations:manage")] #[strum(serialize = "identity.organizations:manage")]
+    IdentityOrganizationsManage,
+    /// See users.
+    #[serde(rename = "identity.users:read")] #[strum(serialize = "identity.users:read")]
+    IdentityUsersRead,
+    /// Register users.
+    #[serde(rename = "identity.users:register")] #[strum(serialize = "identity.users:register")]
+    IdentityUsersRegister,
+    /// Change, lock, deactivate and reactivate users.
+    #[serde(rename = "identity.users:manage")] #[strum(serialize = "identity.users:manage")]
+    IdentityUsersManage,
+    /// See and end other people's sessions.
+    #[serde(rename = "identity.sessions:manage")] #[strum(serialize = "identity.sessions:manage")]
+    IdentitySessionsManage,
+    /// See roles and who may do what.
+    #[serde(rename = "rbac.roles:read")] #[strum(serialize = "rbac.roles:read")]
+    RbacRolesRead,
+    /// Create, change and delete roles, their permissions and their inheritance.
+    #[serde(rename = "rbac.roles:manage")] #[strum(serialize = "rbac.roles:manage")]
+    RbacRolesManage,
+    /// See the permission catalogue.
+    #[serde(rename = "rbac.permissions:read")] #[strum(serialize = "rbac.permissions:read")]
+    RbacPermissionsRead,
+    /// Create, describe and retire custom permissions.
+    #[serde(rename = "rbac.permissions:manage")] #[strum(serialize = "rbac.permissions:manage")]
+    RbacPermissionsManage,
+    /// See who holds which role.
+    #[serde(rename = "rbac.assignments:read")] #[strum(serialize = "rbac.assignments:read")]
+    RbacAssignmentsRead,
+    /// Assign and remove roles.
+    #[serde(rename = "rbac.assignments:assign")] #[strum(serialize = "rbac.assignments:assign")]
+    RbacAssignmentsAssign,
+    /// Read the audit trail.
+    #[serde(rename = "audit.trail:read")] #[strum(serialize = "audit.trail:read")]
+    AuditTrailRead,
+    /// Replay and follow the organisation's events.
+    #[serde(rename = "audit.events:read")] #[strum(serialize = "audit.events:read")]
+    AuditEventsRead,
+    /// Request, follow, cancel and download one's own exports.
+    #[serde(rename = "exports.files:request")] #[strum(serialize = "exports.files:request")]
+    ExportsFilesRequest,
+    /// See and download everybody's exports.
+    #[serde(rename = "exports.files:read_all")] #[strum(serialize = "exports.files:read_all")]
+    ExportsFilesReadAll,
+    /// Report on the making of an export; for our own workers.
+    #[serde(rename = "exports.files:make")] #[strum(serialize = "exports.files:make")]
+    ExportsFilesMake,
+    /// Send a notification to somebody.
+    #[serde(rename = "notifications.messages:send")] #[strum(serialize = "notifications.messages:send")]
+    NotificationsMessagesSend,
+    /// See backups and verify them.
+    #[serde(rename = "backups.archives:read")] #[strum(serialize = "backups.archives:read")]
+    BackupsArchivesRead,
+    /// Request backups.
+    #[serde(rename = "backups.archives:request")] #[strum(serialize = "backups.archives:request")]
+    BackupsArchivesRequest,
+    /// Report on the making of a backup; for our own workers.
+    #[serde(rename = "backups.archives:make")] #[strum(serialize = "backups.archives:make")]
+    BackupsArchivesMake,
+}
+
+impl Permission {
+    /// Every permission of the catalogue.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// What the service principal of our own workers may do, besides nothing.
+    pub const WORKERS: &'static [Self] = &[
+        Self::ExportsFilesMake,
+        Self::NotificationsMessagesSend,
+        Self::BackupsArchivesMake,
+    ];
+
+    /// The permission as text, `<module>.<resource>:<action>`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// One sentence for people.
+    pub fn description(self) -> &'static str {
+        strum::EnumMessage::get_documentation(&self).unwrap_or_default()
+    }
+}

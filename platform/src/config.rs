@@ -1,0 +1,172 @@
+//! Settings: defaults, then the file named by `ANNALS_CONFIG`, then the environment; unknown keys are refused.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// Every setting, the same key in a file (`database_url`) and in the environment (`DATABASE_URL` or `ANNALS_DATABASE_URL`).
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Postgres, as a URL.
+    pub database_url: String,
+    /// NATS with `JetStream`, as a URL; credentials belong into it.
+    pub nats_url: String,
+    /// Redis, as a URL.
+    pub redis_url: String,
+    /// Where command-api listens.
+    pub command_addr: SocketAddr,
+    /// Where query-api listens.
+    pub query_addr: SocketAddr,
+    /// Where clients and workers reach command-api.
+    pub command_url: String,
+    /// Where clients reach query-api.
+    pub query_url: String,
+    /// Folder for files: exports and backups.
+    pub data_dir: PathBuf,
+    /// Key that seals all secrets: 32 bytes, base64.
+    pub master_key: String,
+    /// Token that may create organisations.
+    pub bootstrap_token: String,
+    /// Secret with which our own workers ask for a service token.
+    pub service_secret: String,
+    /// `iss` and `aud` of access tokens.
+    pub issuer: String,
+    /// Life of an access token in seconds, at most 600.
+    pub access_token_seconds: u32,
+    /// Life of a refresh token in seconds.
+    pub refresh_token_seconds: u32,
+    /// Log filter, as of `tracing-subscriber`.
+    pub log: String,
+    /// `text` or `json`.
+    pub log_format: String,
+    /// Connections of each process's main pool.
+    pub pool_size: u32,
+    /// Largest request body in bytes.
+    pub max_body_bytes: usize,
+    /// Longest wait of a query for its projections in milliseconds.
+    pub max_wait_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            database_url: String::new(),
+            nats_url: String::new(),
+            redis_url: String::new(),
+            command_addr: SocketAddr::from(([127, 0, 0, 1], 7401)),
+            query_addr: SocketAddr::from(([127, 0, 0, 1], 7402)),
+            command_url: "http://127.0.0.1:7401".into(),
+            query_url: "http://127.0.0.1:7402".into(),
+            data_dir: ".annals/files".into(),
+            master_key: String::new(),
+            bootstrap_token: String::new(),
+            service_secret: String::new(),
+            issuer: "annals".into(),
+            access_token_seconds: 600,
+            refresh_token_seconds: 30 * 24 * 3600,
+            log: "info".into(),
+            log_format: "text".into(),
+            pool_size: 16,
+            max_body_bytes: 1024 * 1024,
+            max_wait_ms: 30_000,
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("command_addr", &self.command_addr)
+            .field("query_addr", &self.query_addr)
+            .finish_non_exhaustive() // the rest holds credentials
+    }
+}
+
+/// Engine addresses are known by their usual names, without our prefix.
+const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL"];
+/// Variables of ours that are no settings.
+const NOT_SETTINGS: &[&str] = &["ANNALS_CONFIG", "ANNALS_GENERATE"];
+
+impl Settings {
+    /// Reads the settings of this process.
+    pub fn load() -> anyhow::Result<Self> {
+        Self::from_sources(std::env::vars().collect())
+    }
+
+    /// Reads settings from a given environment.
+    pub fn from_sources(environment: HashMap<String, String>) -> anyhow::Result<Self> {
+        let file = environment.get("ANNALS_CONFIG").cloned();
+        let ours = environment
+            .into_iter()
+            .filter(|(key, _)| !NOT_SETTINGS.contains(&key.as_str()))
+            .filter_map(|(key, value)| match key.strip_prefix("ANNALS_") {
+                Some(rest) => Some((rest.to_owned(), value)),
+                None => UNPREFIXED.contains(&key.as_str()).then_some((key, value)),
+            })
+            .collect();
+        let mut builder = config::Config::builder()
+            .add_source(config::Config::try_from(&Self::default()).context("defaults")?);
+        if let Some(path) = file {
+            builder = builder.add_source(config::File::new(&path, config::FileFormat::Toml));
+        }
+        let settings: Self = builder
+            .add_source(config::Environment::default().source(Some(ours)).try_parsing(true))
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .context("settings are not valid; see docs/reference/config.md")?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            (1..=600).contains(&self.access_token_seconds),
+            "ANNALS_ACCESS_TOKEN_SECONDS must lie between 1 and 600"
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(pairs: &[(&str, &str)]) -> anyhow::Result<Settings> {
+        Settings::from_sources(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+    }
+
+    #[test]
+    fn the_environment_wins_over_defaults() {
+        let settings = load(&[
+            ("DATABASE_URL", "postgres://x"),
+            ("ANNALS_POOL_SIZE", "5"),
+            ("ANNALS_COMMAND_ADDR", "127.0.0.1:9"),
+            ("HOME", "/"),
+        ])
+        .unwrap();
+        assert_eq!(settings.database_url, "postgres://x");
+        assert_eq!(settings.pool_size, 5);
+        assert_eq!(settings.command_addr.port(), 9);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = format!("{:#}", load(&[("ANNALS_POOL_SIZ", "5")]).unwrap_err());
+        assert!(error.contains("pool_siz"), "{error}");
+    }
+
+    #[test]
+    fn an_access_token_cannot_live_longer_than_ten_minutes() {
+        assert!(load(&[("ANNALS_ACCESS_TOKEN_SECONDS", "601")]).is_err());
+    }
+
+    #[test]
+    fn debug_output_shows_no_credentials() {
+        let settings = load(&[("ANNALS_MASTER_KEY", "sesame")]).unwrap();
+        assert!(!format!("{settings:?}").contains("sesame"));
+    }
+}

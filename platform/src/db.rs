@@ -1,0 +1,107 @@
+//! Connections to Postgres: one role per process, and the guard that never hands back a session in the middle of something.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use events::TenantId;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{Connection, Executor, PgPool, Postgres, Transaction};
+
+/// The Postgres role that a process works as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Role {
+    /// Executes `log.append`, reads streams, keeps secrets.
+    CommandApi,
+    /// Reads the log.
+    Relay,
+    /// Reads the log, writes `read` and `audit`.
+    Projectors,
+    /// Reads `read` and `audit`.
+    QueryApi,
+    /// Reads, and writes `work`.
+    Workers,
+    /// Reads everything but secrets.
+    Auditor,
+}
+
+impl Role {
+    /// The role's name in Postgres.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
+const IDLE_IN_TRANSACTION_MS: &str = "30000";
+const LOCK_MS: &str = "10000";
+const STATEMENT_MS: &str = "120000";
+
+fn options(url: &str, role: Role) -> anyhow::Result<PgConnectOptions> {
+    Ok(PgConnectOptions::from_str(url)
+        .context("DATABASE_URL is not a Postgres URL")?
+        .application_name(&format!("annals {}", role.name()))
+        .options([
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
+            ("lock_timeout", LOCK_MS),
+            ("statement_timeout", STATEMENT_MS),
+            ("client_min_messages", "error"),
+            ("timezone", "UTC"),
+            ("jit", "off"),
+        ]))
+}
+
+/// Opens a pool as `role`. A released session is rolled back and reset before anybody else gets it: a request that was
+/// cancelled between `begin` and its first statement would otherwise leave a transaction open, and the next write be lost.
+pub async fn connect(url: &str, role: Role, size: u32) -> anyhow::Result<PgPool> {
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| Box::pin(assume(connection, role)))
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection
+                    .execute("ROLLBACK; RESET ALL; SELECT pg_advisory_unlock_all()")
+                    .await
+                    .map(|_| true)
+            })
+        })
+        .connect_with(options(url, role)?)
+        .await
+        .with_context(|| unreachable_hint(url))
+}
+
+/// Opens one connection as `role`, outside any pool: for the owner of an advisory lock or of the log's writer.
+pub async fn connect_alone(url: &str, role: Role) -> anyhow::Result<PgConnection> {
+    let mut connection = PgConnection::connect_with(&options(url, role)?)
+        .await
+        .with_context(|| unreachable_hint(url))?;
+    assume(&mut connection, role).await?;
+    Ok(connection)
+}
+
+fn unreachable_hint(url: &str) -> String {
+    let place = url.rsplit('@').next().unwrap_or_default();
+    format!("cannot reach Postgres at {place}; check DATABASE_URL and that the server is running")
+}
+
+async fn assume(connection: &mut PgConnection, role: Role) -> Result<(), sqlx::Error> {
+    // The name comes from the closed list above, never from outside.
+    let statement = format!("SET ROLE {}", role.name());
+    connection.execute(statement.as_str()).await.map(|_| ())
+}
+
+/// Begins a transaction that sees one organisation only.
+pub async fn begin_for(
+    pool: &PgPool,
+    tenant: TenantId,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("select set_config('app.tenant', $1, true)")
+        .bind(tenant.to_string())
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction)
+}

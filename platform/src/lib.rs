@@ -1,0 +1,18 @@
+//! What every process needs and no module's name: settings, telemetry, lifecycle, principals, problems, tokens, files, test kit.
+
+pub mod access;
+pub mod chain;
+pub mod clock;
+pub mod config;
+pub mod consistency;
+pub mod db;
+pub mod fold;
+pub mod http;
+pub mod lifecycle;
+pub mod openapi;
+pub mod principal;
+pub mod problem;
+pub mod routes;
+pub mod secrets;
+pub mod telemetry;
+pub mod testkit;

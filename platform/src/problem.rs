@@ -1,0 +1,170 @@
+//! What a refused request is answered with: RFC 9457 problem details with our members (see the reference of error codes).
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Where the pages about problem codes are.
+const PAGES: &str = "https://annals.dev/problems/";
+
+/// One refusal.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// Page about the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What the code means, the same for every occurrence.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code in `UPPER_SNAKE`.
+    pub code: String,
+    /// What is wrong with this request, and the remedy.
+    pub detail: String,
+    /// Values that the detail speaks of.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+    /// Members at fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+    /// `urn:annals:request:<request id>`, filled in on the way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// W3C trace id, filled in on the way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Whether the same request can succeed later.
+    pub retryable: bool,
+    /// Seconds for `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<u32>,
+}
+
+/// One member at fault.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Fault {
+    /// JSON pointer into the body, or the name of a query parameter.
+    pub pointer: String,
+    /// Stable code in `UPPER_SNAKE`.
+    pub code: String,
+    /// What is wrong, and the remedy.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem with a status, a code and a detail.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("{PAGES}{}", code.to_lowercase().replace('_', "-")),
+            title: sentence(code),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            params: Map::new(),
+            errors: Vec::new(),
+            instance: None,
+            trace_id: None,
+            retryable: status.is_server_error(),
+            retry_after: None,
+        }
+    }
+
+    /// 400.
+    pub fn bad_request(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401; the client signs in again.
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", detail)
+    }
+
+    /// 403.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", detail)
+    }
+
+    /// 404.
+    pub fn absent(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no such {what}"))
+    }
+
+    /// 409.
+    pub fn conflict(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 422 with the member at fault.
+    pub fn invalid(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let fault = Fault { pointer: pointer.into(), code: code.into(), detail: detail.clone() };
+        Self { errors: vec![fault], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+    }
+
+    /// 503 with `Retry-After`.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(1),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", detail)
+        }
+    }
+
+    /// 500; the cause is logged here, once, and not shown.
+    pub fn internal(cause: &(dyn std::fmt::Debug + Sync)) -> Self {
+        tracing::error!(?cause, "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the request failed on our side")
+    }
+
+    /// With a value that the detail speaks of.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.params.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// `ROLE_NAME_TAKEN` as `Role name taken`.
+fn sentence(code: &str) -> String {
+    let lower = code.to_lowercase().replace('_', " ");
+    let mut letters = lower.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed => {
+                tracing::warn!(%error, "database unavailable");
+                Self::unavailable("the database is not answering; try again")
+            }
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
