@@ -1,0 +1,3 @@
+//! The trail of what happened and what was refused.
+
+pub mod security_log;
