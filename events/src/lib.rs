@@ -2,11 +2,13 @@
 #![warn(missing_docs)]
 
 pub mod aggregate;
+pub mod catalogue;
 pub mod envelope;
 pub mod ids;
 pub mod modules;
 pub mod permission;
 pub mod testing;
+pub mod text;
 
 pub mod audit;
 pub mod backups;
