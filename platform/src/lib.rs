@@ -1,6 +1,7 @@
 //! What every process needs and no module's name: settings, telemetry, lifecycle, principals, problems, tokens, files, test kit.
 
 pub mod access;
+pub mod aggregates;
 pub mod chain;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,70 @@
+//! Folded aggregates kept in memory by version, so that a decision or a check costs no read of the log.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use events::{Decider, TenantId};
+use moka::sync::Cache;
+use sqlx::PgPool;
+
+use crate::fold::{FoldError, Folded, fold};
+
+type Key = (&'static str, TenantId, String);
+
+/// The cache and the log behind it.
+#[derive(Clone)]
+pub struct Aggregates {
+    pool: PgPool,
+    kept: Cache<Key, Arc<dyn Any + Send + Sync>>,
+}
+
+impl Aggregates {
+    /// A cache of at most `capacity` aggregates.
+    pub fn new(pool: PgPool, capacity: u64) -> Self {
+        Self { pool, kept: Cache::new(capacity) }
+    }
+
+    /// The aggregate as last known here: perhaps stale, which the append notices.
+    pub async fn get<D: Decider>(&self, tenant: TenantId, id: &str) -> Result<Folded<D>, FoldError> {
+        match self.kept::<D>(tenant, id) {
+            Some(folded) => Ok(folded),
+            None => self.refresh(tenant, id).await,
+        }
+    }
+
+    /// The aggregate as the log has it now: what is kept, brought up to date.
+    pub async fn refresh<D: Decider>(&self, tenant: TenantId, id: &str) -> Result<Folded<D>, FoldError> {
+        let from = self.kept::<D>(tenant, id).unwrap_or_default();
+        let folded = fold::<D>(&self.pool, tenant, id, from).await?;
+        self.keep(tenant, id, folded.clone());
+        Ok(folded)
+    }
+
+    /// What is kept of an aggregate.
+    pub fn kept<D: Decider>(&self, tenant: TenantId, id: &str) -> Option<Folded<D>> {
+        let kept = self.kept.get(&(D::TYPE, tenant, id.to_owned()))?;
+        kept.downcast_ref::<Folded<D>>().cloned()
+    }
+
+    /// Keeps an aggregate, unless a newer version is kept already. Absent aggregates are not kept: probing for ids that
+    /// do not exist must not push out those that do.
+    pub fn keep<D: Decider>(&self, tenant: TenantId, id: &str, folded: Folded<D>) {
+        if folded.version == 0 {
+            return;
+        }
+        let key = (D::TYPE, tenant, id.to_owned());
+        self.kept.entry(key).and_upsert_with(|old| match old {
+            Some(entry) if newer::<D>(entry.value(), folded.version) => entry.into_value(),
+            _ => Arc::new(folded),
+        });
+    }
+
+    /// The pool behind the cache.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+fn newer<D: Decider>(kept: &Arc<dyn Any + Send + Sync>, version: i64) -> bool {
+    kept.downcast_ref::<Folded<D>>().is_some_and(|kept| kept.version > version)
+}

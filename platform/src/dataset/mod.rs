@@ -1,0 +1,211 @@
+//! Datasets: the read models that can be listed, filtered, sorted, paged and exported, and the one grammar for all of it.
+
+mod catalogue;
+pub mod cursor;
+pub mod filter;
+mod query;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use axum::http::StatusCode;
+use events::Permission;
+
+pub use catalogue::{datasets, find};
+pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
+pub use sql::{Bind, Statement, count, page, select};
+
+use crate::problem::{Fault, Problem};
+
+/// One read model as people see it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// `<module>.<plural>`.
+    pub name: &'static str,
+    /// What it holds, for people.
+    pub label: &'static str,
+    /// Schema and table.
+    pub table: &'static str,
+    /// The projection that fills the table.
+    pub projection: &'static str,
+    /// What a caller needs to read it; nothing means that signing in is enough.
+    pub permission: Option<Permission>,
+    /// Set where a caller sees own rows only.
+    pub owner: Option<Owner>,
+    /// Its columns in their usual order.
+    pub columns: &'static [Column],
+    /// The columns that together tell rows apart within one organisation; none of them is ever null.
+    pub key: &'static [&'static str],
+    /// The order when none is asked for, as in `sort=`.
+    pub default_sort: &'static str,
+}
+
+/// Whose rows a caller sees.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The column with the owner's user id.
+    pub column: &'static str,
+    /// The permission to see everybody's rows, where there is one.
+    pub everybody: Option<Permission>,
+}
+
+/// One column of a dataset.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Name in the table, in JSON and in filters.
+    pub key: &'static str,
+    /// Heading for people.
+    pub label: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether filters may use it.
+    pub filterable: bool,
+    /// Whether lists may be sorted by it.
+    pub sortable: bool,
+    /// Left out of exports unless it is asked for by name.
+    pub sensitive: bool,
+    /// Whether it can be empty.
+    pub nullable: bool,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A UUID.
+    Id,
+    /// A whole number.
+    Integer,
+    /// Yes or no.
+    Boolean,
+    /// A moment.
+    Time,
+    /// A list of texts.
+    List,
+    /// Anything, as JSON.
+    Json,
+}
+
+impl Column {
+    /// A column that can be filtered and sorted.
+    pub const fn new(key: &'static str, label: &'static str, kind: Kind) -> Self {
+        let ordered = !matches!(kind, Kind::Json | Kind::List);
+        Self {
+            key,
+            label,
+            kind,
+            filterable: true,
+            sortable: ordered,
+            sensitive: false,
+            nullable: false,
+        }
+    }
+
+    /// It can be empty.
+    #[must_use]
+    pub const fn nullable(self) -> Self {
+        Self { nullable: true, ..self }
+    }
+
+    /// It is left out of exports unless asked for.
+    #[must_use]
+    pub const fn sensitive(self) -> Self {
+        Self { sensitive: true, ..self }
+    }
+
+    /// It is only shown.
+    #[must_use]
+    pub const fn shown_only(self) -> Self {
+        Self { filterable: false, sortable: false, ..self }
+    }
+}
+
+impl Dataset {
+    /// The column of this key.
+    pub fn column(&self, key: &str) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.key == key)
+    }
+}
+
+/// Why a filter, a sort order, a list of fields or a cursor is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{parameter} is not accepted: {detail}")]
+pub struct Refused {
+    /// The query parameter at fault.
+    pub parameter: &'static str,
+    /// Stable code.
+    pub code: &'static str,
+    /// What is wrong.
+    pub detail: String,
+    /// Where, in characters from 1.
+    pub column: Option<usize>,
+    /// What could stand there.
+    pub expected: Vec<&'static str>,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+    /// Whether it was right once: an old cursor.
+    pub gone: bool,
+}
+
+impl Refused {
+    /// A fault in a query parameter.
+    pub fn new(parameter: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            parameter,
+            code,
+            detail: detail.into(),
+            column: None,
+            expected: Vec::new(),
+            suggestion: None,
+            gone: false,
+        }
+    }
+
+    pub(super) fn filter(column: usize, detail: impl Into<String>) -> Self {
+        Self { column: Some(column), ..Self::new("filter", "FILTER_INVALID", detail) }
+    }
+
+    fn gone(detail: impl Into<String>) -> Self {
+        Self { gone: true, ..Self::new("after", "CURSOR_EXPIRED", detail) }
+    }
+
+    fn code(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
+    fn suggestion(self, text: String) -> Self {
+        Self { suggestion: Some(text), ..self }
+    }
+
+    fn expected(self, tokens: &[&'static str]) -> Self {
+        Self { expected: tokens.to_vec(), ..self }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let status = if refused.gone { StatusCode::GONE } else { StatusCode::BAD_REQUEST };
+        let mut detail = refused.detail;
+        if let Some(suggestion) = &refused.suggestion {
+            detail = format!("{detail}; write {suggestion}");
+        }
+        let mut problem = Self::new(status, refused.code, detail.clone());
+        if let Some(column) = refused.column {
+            problem = problem.with("column", column);
+        }
+        if !refused.expected.is_empty() {
+            problem = problem.with("expected", refused.expected);
+        }
+        if let Some(suggestion) = refused.suggestion {
+            problem = problem.with("suggestion", suggestion);
+        }
+        problem.errors = vec![Fault {
+            pointer: refused.parameter.to_owned(),
+            code: refused.code.to_owned(),
+            detail,
+        }];
+        problem
+    }
+}

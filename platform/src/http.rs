@@ -1,0 +1,175 @@
+//! What both HTTP APIs share: request facts, bodies read strictly, health, and a server that ends politely.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt as _;
+use serde::de::DeserializeOwned;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::clock;
+use crate::lifecycle::Shutdown;
+use crate::problem::{Fault, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const MAX_REQUEST_ID_BYTES: usize = 64;
+const MAX_USER_AGENT_BYTES: usize = 256;
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What is known of a request besides its body; travels into the metadata of the events it causes.
+#[derive(Debug, Clone, Default)]
+pub struct RequestFacts {
+    /// The client's `Request-Id`, or ours.
+    pub request_id: String,
+    /// The caller's address.
+    pub ip: Option<IpAddr>,
+    /// The caller's program.
+    pub user_agent: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+impl RequestFacts {
+    /// The trace id within `traceparent`.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.split('-').nth(1)
+    }
+}
+
+fn text(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName, max: usize) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.chars().take(max).collect())
+}
+
+/// Gathers the request's facts, and completes every problem on the way out.
+async fn facts(mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let headers = request.headers();
+    let request_id = text(headers, &REQUEST_ID, MAX_REQUEST_ID_BYTES)
+        .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic()))
+        .unwrap_or_else(|| clock::new_id::<uuid::Uuid>().to_string());
+    let traceparent = text(headers, "traceparent", 64)
+        .filter(|value| value.len() == 55 && value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'));
+    let facts = RequestFacts {
+        request_id: request_id.clone(),
+        ip: peer,
+        user_agent: text(headers, header::USER_AGENT, MAX_USER_AGENT_BYTES),
+        traceparent,
+    };
+    request.extensions_mut().insert(facts.clone());
+    let mut response = next.run(request).await;
+    if is_problem(&response) {
+        response = complete(response, &facts).await;
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn is_problem(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"))
+}
+
+async fn complete(response: Response, facts: &RequestFacts) -> Response {
+    const MAX_PROBLEM_BYTES: usize = 1 << 20;
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, MAX_PROBLEM_BYTES).await.unwrap_or_default();
+    let Ok(mut problem) = serde_json::from_slice::<Problem>(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    problem.instance = Some(format!("urn:annals:request:{}", facts.request_id));
+    problem.trace_id = facts.trace_id().map(str::to_owned);
+    let bytes = serde_json::to_vec(&problem).unwrap_or_default();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// The bearer token of a request.
+pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .ok_or_else(|| Problem::unauthenticated("send an access token as `Authorization: Bearer`"))?;
+    value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| Problem::unauthenticated("send an access token as `Authorization: Bearer`"))
+}
+
+/// Reads a JSON body strictly: the right media type, no unknown members, and the place of the first fault named.
+pub fn json_body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !bytes.is_empty() && !kind.starts_with("application/json") {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the body as application/json",
+        ));
+    }
+    let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    let reader = &mut serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut *reader).map_err(|error| body_problem(&error))?;
+    reader.end().map_err(|error| Problem::bad_request("BODY_SYNTAX", error.to_string()))?;
+    Ok(value)
+}
+
+fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let pointer = error.path().iter().fold(String::new(), |pointer, segment| format!("{pointer}/{segment}"));
+    let detail = error.inner().to_string();
+    if error.inner().is_data() {
+        return Problem::invalid(&pointer, "BODY_INVALID", detail);
+    }
+    let fault = Fault { pointer, code: "BODY_SYNTAX".into(), detail: detail.clone() };
+    Problem { errors: vec![fault], ..Problem::bad_request("BODY_SYNTAX", detail) }
+}
+
+/// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, and panics as problems.
+pub fn finish(router: Router, max_body_bytes: usize) -> Router {
+    router
+        .fallback(|| async { Problem::absent("path") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "this path exists, but not with this method",
+            )
+        })
+        .layer(axum::extract::DefaultBodyLimit::max(max_body_bytes))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::internal(&"a handler panicked").into_response()
+        }))
+        .layer(axum::middleware::from_fn(facts))
+}
+
+/// Serves until the shutdown signal, then lets requests in flight end, for a bounded time.
+pub async fn serve(address: SocketAddr, router: Router, shutdown: Shutdown) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; is the port in use? choose another"))?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let signal = shutdown.clone();
+    let listener = listener.tap_io(|connection| {
+        let _only_slower = connection.set_nodelay(true);
+    });
+    let server = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { signal.wait().await });
+    let limit = async {
+        shutdown.wait().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        result = async { server.await } => result.context("the HTTP server failed"),
+        () = limit => Ok(()),
+    }
+}

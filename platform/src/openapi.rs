@@ -1,0 +1,106 @@
+//! The OpenAPI 3.1 document of an API, made from the routes it declares.
+
+use std::collections::BTreeMap;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::problem::Problem;
+use crate::routes::{Access, Route};
+
+/// The document of the API called `title`.
+pub fn document(title: &str, description: &str, routes: &[Route]) -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut generator = settings.into_generator();
+    let problem = generator.subschema_for::<Problem>().to_value();
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for route in routes {
+        paths
+            .entry(format!("/api/v1{}", route.path))
+            .or_default()
+            .insert(route.method.as_str().to_lowercase(), operation(route, &mut generator, &problem));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": title, "description": description, "version": env!("CARGO_PKG_VERSION"),
+                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": tags(routes),
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "bootstrap": {"type": "http", "scheme": "bearer",
+                              "description": "the installation's bootstrap token"},
+            },
+        },
+    })
+}
+
+fn tags(routes: &[Route]) -> Vec<Value> {
+    let mut names: Vec<&str> = routes.iter().map(|route| route.module.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| json!({ "name": name })).collect()
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) -> Value {
+    let mut operation = Map::new();
+    operation.insert("operationId".into(), route.operation.into());
+    operation.insert("summary".into(), route.summary.into());
+    operation.insert("tags".into(), json!([route.module.name()]));
+    match route.access {
+        Access::Public => drop(operation.insert("security".into(), json!([]))),
+        Access::Bootstrap => drop(operation.insert("security".into(), json!([{"bootstrap": []}]))),
+        Access::SignedIn => {}
+        Access::Needs(permission) => {
+            operation.insert("x-permission".into(), permission.name().into());
+        }
+    }
+    let parameters = parameters(route);
+    if !parameters.is_empty() {
+        operation.insert("parameters".into(), parameters.into());
+    }
+    if let Some(request) = route.request {
+        let schema = request(generator).to_value();
+        operation.insert(
+            "requestBody".into(),
+            json!({"required": true, "content": {"application/json": {"schema": schema}}}),
+        );
+    }
+    operation.insert("responses".into(), responses(route, generator, problem));
+    Value::Object(operation)
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let in_path = route.path.split('/').filter_map(|part| {
+        let name = part.strip_prefix('{')?.strip_suffix('}')?;
+        Some(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+    });
+    let others = route.parameters.iter().map(|parameter| {
+        json!({"name": parameter.name, "in": parameter.place, "required": false,
+               "description": parameter.description, "schema": {"type": "string"}})
+    });
+    in_path.chain(others).collect()
+}
+
+fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) -> Value {
+    let mut success = json!({ "description": "success" });
+    if let Some(response) = route.response {
+        let schema = response(generator).to_value();
+        success["content"] = json!({ route.media_type: { "schema": schema } });
+    }
+    json!({
+        route.status.to_string(): success,
+        "default": {
+            "description": "a problem (RFC 9457)",
+            "content": {"application/problem+json": {"schema": problem}},
+        },
+    })
+}

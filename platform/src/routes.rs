@@ -1,0 +1,145 @@
+//! What a route declares about itself: from this come its guard, its documentation and the tests that visit every route.
+
+use axum::http::Method;
+use events::{Module, Permission};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; says why in its summary.
+    Public,
+    /// Anybody signed in, about themselves.
+    SignedIn,
+    /// Whoever holds the permission.
+    Needs(Permission),
+    /// Whoever holds the installation's bootstrap token.
+    Bootstrap,
+}
+
+/// Makes the JSON Schema of a body.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A query or header parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// `query` or `header`.
+    pub place: &'static str,
+    /// What it does.
+    pub description: &'static str,
+}
+
+/// One route of one of the APIs.
+#[derive(Clone)]
+pub struct Route {
+    /// HTTP method.
+    pub method: Method,
+    /// Path below `/api/v1`, parameters in braces.
+    pub path: &'static str,
+    /// `<module>_<aggregate>_<command>` or `<module>_<question>`; a contract with clients.
+    pub operation: &'static str,
+    /// The module it belongs to.
+    pub module: Module,
+    /// One sentence for people.
+    pub summary: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Schema of the request body.
+    pub request: Option<SchemaOf>,
+    /// Status of success.
+    pub status: u16,
+    /// Media type of the answer.
+    pub media_type: &'static str,
+    /// Schema of the answer.
+    pub response: Option<SchemaOf>,
+    /// Parameters besides those of the path.
+    pub parameters: &'static [Parameter],
+}
+
+impl Route {
+    /// A route that answers 200 with JSON to whoever is signed in.
+    pub fn new(method: Method, path: &'static str, module: Module, operation: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            operation,
+            module,
+            summary: "",
+            access: Access::SignedIn,
+            request: None,
+            status: 200,
+            media_type: "application/json",
+            response: None,
+            parameters: &[],
+        }
+    }
+
+    /// A `GET`.
+    pub fn get(path: &'static str, module: Module, operation: &'static str) -> Self {
+        Self::new(Method::GET, path, module, operation)
+    }
+
+    /// A `POST`.
+    pub fn post(path: &'static str, module: Module, operation: &'static str) -> Self {
+        Self::new(Method::POST, path, module, operation)
+    }
+
+    /// A `PUT`.
+    pub fn put(path: &'static str, module: Module, operation: &'static str) -> Self {
+        Self::new(Method::PUT, path, module, operation)
+    }
+
+    /// A `PATCH`.
+    pub fn patch(path: &'static str, module: Module, operation: &'static str) -> Self {
+        Self::new(Method::PATCH, path, module, operation)
+    }
+
+    /// A `DELETE`.
+    pub fn delete(path: &'static str, module: Module, operation: &'static str) -> Self {
+        Self::new(Method::DELETE, path, module, operation)
+    }
+
+    /// One sentence for people.
+    #[must_use]
+    pub fn summary(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    /// Who may call it.
+    #[must_use]
+    pub fn access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// Whoever holds `permission` may call it.
+    #[must_use]
+    pub fn needs(self, permission: Permission) -> Self {
+        self.access(Access::Needs(permission))
+    }
+
+    /// Takes a body.
+    #[must_use]
+    pub fn takes<T: JsonSchema>(self) -> Self {
+        Self { request: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    /// Answers with a body.
+    #[must_use]
+    pub fn answers<T: JsonSchema>(self, status: u16) -> Self {
+        Self { status, response: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    /// Takes these parameters.
+    #[must_use]
+    pub fn parameters(self, parameters: &'static [Parameter]) -> Self {
+        Self { parameters, ..self }
+    }
+
+    /// Answers with another media type.
+    #[must_use]
+    pub fn media_type(self, media_type: &'static str) -> Self {
+        Self { media_type, ..self }
+    }
+}

@@ -1,0 +1,119 @@
+//! Sealing what an event must never carry: AES-256-GCM under keys derived from the master key, and random tokens.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac};
+use rand::{RngExt, rngs};
+use sha2::{Digest, Sha256};
+
+/// First byte of every ciphertext, so that the algorithm can be changed later.
+const FORMAT: u8 = 1;
+const NONCE_BYTES: usize = 12;
+
+/// The installation's master key; everything else is derived from it by label.
+#[derive(Clone)]
+pub struct MasterKey([u8; 32]);
+
+/// Why something sealed cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The key's text is not 32 bytes in base64.
+    #[error("ANNALS_MASTER_KEY must be 32 bytes in base64; make one with `openssl rand -base64 32`")]
+    Key,
+    /// Wrong key, wrong place, or altered bytes.
+    #[error("the sealed value does not open: wrong master key, or it was altered")]
+    Open,
+}
+
+impl MasterKey {
+    /// Reads the key from its setting.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| SealError::Key)?;
+        bytes.try_into().map(Self).map_err(|_| SealError::Key)
+    }
+
+    /// A key for one purpose: HMAC-SHA-256 of the label, which is HKDF-Expand (RFC 5869) of one block.
+    pub fn derive(&self, label: &str) -> [u8; 32] {
+        hmac(&self.0, label.as_bytes())
+    }
+
+    /// Seals `plain`; `place` (tenant, table, row) is authenticated, so a ciphertext cannot be moved elsewhere.
+    pub fn seal(&self, place: &str, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_BYTES] = random();
+        let cipher = Aes256Gcm::new(&self.derive("seal/v1").into());
+        let payload = Payload { msg: plain, aad: place.as_bytes() };
+        let sealed = cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        [&[FORMAT][..], &nonce, &sealed].concat()
+    }
+
+    /// Opens what [`Self::seal`] sealed for the same place.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (format, rest) = sealed.split_first().ok_or(SealError::Open)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_BYTES).ok_or(SealError::Open)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| SealError::Open)?;
+        if *format != FORMAT {
+            return Err(SealError::Open);
+        }
+        let cipher = Aes256Gcm::new(&self.derive("seal/v1").into());
+        let payload = Payload { msg: body, aad: place.as_bytes() };
+        cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Open)
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104).
+pub fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    // HMAC takes keys of any length, so this cannot fail.
+    let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key) else { return [0; 32] };
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rngs::ThreadRng::default().fill(&mut bytes);
+    bytes
+}
+
+/// A bearer token of 256 random bits, as text safe in URLs.
+pub fn random_token() -> String {
+    URL_SAFE_NO_PAD.encode(random::<32>())
+}
+
+/// SHA-256 of a token, in hex: what is stored of it.
+pub fn fingerprint(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> MasterKey {
+        MasterKey::parse(&STANDARD.encode([7; 32])).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_in_its_place_only() {
+        let sealed = key().seal("t1|row", b"hunter2");
+        assert_eq!(key().open("t1|row", &sealed).unwrap(), b"hunter2");
+        assert_eq!(key().open("t2|row", &sealed), Err(SealError::Open));
+    }
+
+    #[test]
+    fn any_flipped_byte_is_found() {
+        let sealed = key().seal("place", b"value");
+        for index in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[index] ^= 1;
+            assert_eq!(key().open("place", &altered), Err(SealError::Open), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn a_short_key_is_refused_with_the_remedy() {
+        assert!(MasterKey::parse("c2hvcnQ=").err().unwrap().to_string().contains("openssl"));
+    }
+}

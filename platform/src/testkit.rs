@@ -1,0 +1,77 @@
+//! For tests: a fresh, migrated database each, on the engines that `cargo xtask test` started.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::config::Settings;
+use crate::secrets;
+
+/// A database of one test's own; dropped on [`Self::drop_now`] or with the throwaway engines.
+pub struct TestDatabase {
+    /// URL of the database, with the owner's login.
+    pub url: String,
+    admin_url: String,
+    name: String,
+}
+
+/// The address of an engine that the test run provides.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings but these")]
+pub fn engine(variable: &str) -> anyhow::Result<String> {
+    std::env::var(variable).with_context(|| {
+        format!("{variable} is not set; run tests with `cargo xtask test`, which starts the engines")
+    })
+}
+
+impl TestDatabase {
+    /// Creates an empty database and runs `migrate` on it.
+    pub async fn create(migrator: &sqlx::migrate::Migrator) -> anyhow::Result<Self> {
+        let database = Self::create_empty().await?;
+        let mut connection = PgConnection::connect(&database.url).await?;
+        migrator.run(&mut connection).await?;
+        connection.close().await?;
+        Ok(database)
+    }
+
+    /// Creates an empty database.
+    pub async fn create_empty() -> anyhow::Result<Self> {
+        let admin_url = engine("DATABASE_URL")?;
+        let name = format!("test_{}", hex::encode(secrets::random::<8>()));
+        let mut admin = PgConnection::connect(&admin_url).await?;
+        admin.execute(format!("create database {name}").as_str()).await?;
+        admin.close().await?;
+        let (server, _) = admin_url.rsplit_once('/').context("DATABASE_URL names no database")?;
+        Ok(Self { url: format!("{server}/{name}"), admin_url, name })
+    }
+
+    /// Drops the database and whoever is connected to it.
+    pub async fn drop_now(self) -> anyhow::Result<()> {
+        let mut admin = PgConnection::connect(&self.admin_url).await?;
+        admin.execute(format!("drop database if exists {} with (force)", self.name).as_str()).await?;
+        Ok(())
+    }
+
+    /// Settings for processes under test: this database, the run's other engines, random keys, free ports.
+    pub fn settings(&self, files: &std::path::Path) -> anyhow::Result<Arc<Settings>> {
+        use base64::Engine as _;
+        let free = || -> anyhow::Result<std::net::SocketAddr> {
+            Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+        };
+        let (command_addr, query_addr) = (free()?, free()?);
+        Ok(Arc::new(Settings {
+            database_url: self.url.clone(),
+            nats_url: engine("NATS_URL")?,
+            redis_url: engine("REDIS_URL")?,
+            command_addr,
+            query_addr,
+            command_url: format!("http://{command_addr}"),
+            query_url: format!("http://{query_addr}"),
+            data_dir: files.to_owned(),
+            master_key: base64::engine::general_purpose::STANDARD.encode(secrets::random::<32>()),
+            bootstrap_token: secrets::random_token(),
+            service_secret: secrets::random_token(),
+            ..Settings::default()
+        }))
+    }
+}
