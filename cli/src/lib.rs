@@ -1,1 +1,4 @@
-//! placeholder
+//! The `annals` command: starts everything, changes the schema, looks inside.
+
+pub mod commands;
+pub mod engines;

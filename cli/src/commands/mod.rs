@@ -1,0 +1,70 @@
+//! The command line: what `annals` can be told, and how it answers when it cannot.
+
+mod engines;
+mod migrate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Annals: one ordered, provable log of what an organisation decided.
+#[derive(Debug, Parser)]
+#[command(name = "annals", version, disable_help_subcommand = true)]
+pub struct Annals {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the schema of `DATABASE_URL` up, down, or tell where it is
+    Migrate(migrate::Arguments),
+    /// Run a command beside fresh engines that vanish with it
+    Engines(engines::Arguments),
+}
+
+/// Reads the command line, does it, and says in one line what went wrong.
+pub fn main() -> ExitCode {
+    let annals = Annals::parse();
+    match run(annals.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("annals: {}", in_one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = runtime.block_on(async {
+        match command {
+            Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Engines(arguments) => engines::run(arguments).await,
+        }
+    });
+    // A blocking call that does not return must not keep us from ending.
+    runtime.shutdown_background();
+    code
+}
+
+fn in_one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Annals::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_with_causes_is_one_line() {
+        let error = anyhow::anyhow!("lost\nconnection").context("cannot migrate");
+        assert_eq!(in_one_line(&error), "cannot migrate: lost connection");
+    }
+}

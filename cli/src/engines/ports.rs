@@ -1,0 +1,43 @@
+//! Free ports on the loopback address.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::Context as _;
+
+/// Whether nobody listens on the port now.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// A free port below those that the kernel lends to outgoing connections: one of those could be
+/// taken while the engine restarts, even by a client that keeps dialling the engine itself.
+pub fn pick() -> anyhow::Result<u16> {
+    const LOWEST: u16 = 20_000;
+    const TRIES: usize = 200;
+    let highest = lowest_lent().unwrap_or(32_768).max(LOWEST + 1_000);
+    (0..TRIES)
+        .map(|_| LOWEST + rand::random::<u16>() % (highest - LOWEST))
+        .find(|port| is_free(*port))
+        .context("no free port on 127.0.0.1; end some of the programs that listen there")
+}
+
+fn lowest_lent() -> Option<u16> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    range.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_in_use_is_not_free() {
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(!is_free(held.local_addr().unwrap().port()));
+    }
+
+    #[test]
+    fn picks_outside_the_range_of_outgoing_connections() {
+        assert!(pick().unwrap() < lowest_lent().unwrap_or(32_768).max(21_000));
+    }
+}

@@ -1,0 +1,7 @@
+//! The `annals` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::commands::main()
+}
