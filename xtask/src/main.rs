@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask`: what a developer of Annals runs.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::main()
+}

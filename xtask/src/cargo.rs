@@ -1,0 +1,99 @@
+//! What the commands run: cargo, and the program it builds.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::packages;
+
+/// Starts everything, in place of this process, so that Ctrl-C goes straight to it.
+pub(crate) fn up(arguments: &[OsString]) -> anyhow::Result<()> {
+    packages::install_for_up()?;
+    let mut run = cargo();
+    run.args(["run", "--quiet", "--package", "cli", "--bin", "annals", "--", "up"]).args(arguments);
+    // The data folder stands in the root wherever one calls from, unless one says where.
+    if arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--data")) {
+        run.current_dir(std::env::current_dir().context("cannot tell the current folder")?);
+    }
+    Err(run.exec()).context("cannot run cargo")
+}
+
+/// Builds everything and runs all tests beside fresh engines.
+pub(crate) fn test(arguments: &[OsString]) -> anyhow::Result<()> {
+    packages::install_for_tests()?;
+    // Bins and tests together: the same features, so nothing is built twice.
+    finish(cargo().args(["build", "--workspace", "--all-targets"]))?;
+    finish(&mut beside_engines(test_runner(), arguments)?)
+}
+
+/// Format, lints, tests, and cargo-deny where it is installed.
+pub(crate) fn ci() -> anyhow::Result<()> {
+    finish(cargo().args(["fmt", "--all", "--", "--check"]))?;
+    finish(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    if has_subcommand("deny") {
+        finish(cargo().args(["deny", "check"]))?;
+    }
+    test(&[])
+}
+
+/// Runs the tests that compare committed files with what the code says, told to write them instead.
+pub(crate) fn generate() -> anyhow::Result<()> {
+    packages::install_for_tests()?;
+    finish(cargo().args(["build", "--workspace", "--all-targets"]))?;
+    let filter = ["generated".into()];
+    finish(beside_engines(test_runner(), &filter)?.env("ANNALS_GENERATE", "1"))
+}
+
+fn test_runner() -> &'static [&'static str] {
+    if has_subcommand("nextest") {
+        &["nextest", "run", "--workspace"]
+    } else {
+        &["test", "--workspace", "--quiet"]
+    }
+}
+
+fn beside_engines(runner: &[&str], arguments: &[OsString]) -> anyhow::Result<Command> {
+    let mut command = Command::new(target_dir()?.join("debug/annals"));
+    command.args(["engines", "--"]).arg(cargo().get_program()).args(runner).args(arguments);
+    command.current_dir(root());
+    Ok(command)
+}
+
+fn finish(command: &mut Command) -> anyhow::Result<()> {
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect();
+    let line = words.join(" ");
+    eprintln!("$ {line}");
+    let status = command.status().with_context(|| format!("cannot run {line}"))?;
+    anyhow::ensure!(status.success(), "failed: {line}");
+    Ok(())
+}
+
+fn has_subcommand(name: &str) -> bool {
+    cargo().args([name, "--version"]).output().is_ok_and(|output| output.status.success())
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+fn target_dir() -> anyhow::Result<PathBuf> {
+    let output = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("cargo metadata failed")?;
+    let folder = metadata["target_directory"].as_str().context("cargo names no target folder")?;
+    Ok(folder.into())
+}
+
+/// The root of the working tree that this was built from.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}

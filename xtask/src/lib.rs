@@ -1,0 +1,53 @@
+//! The developer's commands; light, because everybody waits for it before anything else.
+
+mod cargo;
+mod packages;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what is missing and start everything: `annals up`
+    Up {
+        /// For `annals up`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Install what is missing and run all tests beside fresh engines
+    Test {
+        /// For the test runner, such as a part of a test's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// What must pass before a change lands: format, lints, tests, and licences if cargo-deny is there
+    Ci,
+    /// Write the committed generated files anew
+    Generate,
+}
+
+/// Reads the command line, does it, and says in one line what went wrong.
+pub fn main() -> ExitCode {
+    let outcome = match Xtask::parse().command {
+        Command::Up { arguments } => cargo::up(&arguments),
+        Command::Test { arguments } => cargo::test(&arguments),
+        Command::Ci => cargo::ci(),
+        Command::Generate => cargo::generate(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
