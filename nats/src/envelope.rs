@@ -1,0 +1,285 @@
+//! A log record as a NATS message: `CloudEvents` 1.0 binary mode, plus what a reader needs to rebuild the record exactly.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// `CloudEvents` demands that these and everything outside ASCII are percent-encoded.
+const ATTRIBUTE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+/// Our own headers keep their quotes, so that JSON does not triple.
+const OWN: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// Above this a message only says where in the log the event stands.
+const CLAIM_CHECK_BYTES: usize = 256 * 1024;
+
+const SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
+const ID: HeaderName = HeaderName::from_static("ce-id");
+const SOURCE: HeaderName = HeaderName::from_static("ce-source");
+const TYPE: HeaderName = HeaderName::from_static("ce-type");
+const SUBJECT: HeaderName = HeaderName::from_static("ce-subject");
+const TIME: HeaderName = HeaderName::from_static("ce-time");
+const CONTENT_TYPE: HeaderName = HeaderName::from_static("ce-datacontenttype");
+const SCHEMA: HeaderName = HeaderName::from_static("ce-dataschema");
+const SEQUENCE: HeaderName = HeaderName::from_static("ce-sequence");
+const CORRELATION: HeaderName = HeaderName::from_static("ce-correlationid");
+const CAUSATION: HeaderName = HeaderName::from_static("ce-causationid");
+const AUTH_TYPE: HeaderName = HeaderName::from_static("ce-authtype");
+const AUTH_ID: HeaderName = HeaderName::from_static("ce-authid");
+const TRACEPARENT: HeaderName = HeaderName::from_static("ce-traceparent");
+const IDEMPOTENCY: HeaderName = HeaderName::from_static("ce-idempotencykey");
+const DATAREF: HeaderName = HeaderName::from_static("ce-dataref");
+const LOG: HeaderName = HeaderName::from_static("annals-log");
+const POSITION: HeaderName = HeaderName::from_static("annals-position");
+const TENANT_SEQ: HeaderName = HeaderName::from_static("annals-tenant-seq");
+const CHAIN: HeaderName = HeaderName::from_static("annals-chain");
+const METADATA: HeaderName = HeaderName::from_static("annals-metadata");
+
+const SCHEMA_PREFIX: &str = "urn:annals:schema:";
+
+/// Which log a position counts in: a restored or newly made database starts another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogId {
+    /// `log.head.epoch`.
+    pub epoch: i32,
+    /// `log.head.born_at` in microseconds since 1970.
+    pub born_us: i64,
+}
+
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.born_us)
+    }
+}
+
+impl FromStr for LogId {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (epoch, born) = text.split_once('.').ok_or(Malformed("annals-log"))?;
+        Ok(Self {
+            epoch: epoch.parse().map_err(|_| Malformed("annals-log"))?,
+            born_us: born.parse().map_err(|_| Malformed("annals-log"))?,
+        })
+    }
+}
+
+/// One event as it stands in the log, on its way over the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The log that `position` counts in.
+    pub log: LogId,
+    /// Global place in the log.
+    pub position: i64,
+    /// The organisation.
+    pub tenant_id: Uuid,
+    /// Place in the organisation's own sequence.
+    pub tenant_seq: i64,
+    /// Stream name, `<module>.<aggregate>`.
+    pub aggregate_type: String,
+    /// Stream id.
+    pub aggregate_id: String,
+    /// Version of the stream after this event.
+    pub sequence: i64,
+    /// The event's own id.
+    pub event_id: Uuid,
+    /// Stored name, `<module>.<aggregate>.<past_tense>`.
+    pub event_type: String,
+    /// Schema version of the payload.
+    pub event_version: String,
+    /// RFC 3339 in UTC with microseconds.
+    pub recorded_at: String,
+    /// The metadata's exact text.
+    pub metadata: String,
+    /// The organisation's tamper-evidence chain after this event.
+    pub chain: Vec<u8>,
+    /// The payload's exact text.
+    pub payload: Bytes,
+}
+
+/// What stood in a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// The whole event.
+    Whole(Box<Message>),
+    /// An event too large for the bus: read it from the log.
+    Reference {
+        /// The log that `position` counts in.
+        log: LogId,
+        /// Where it stands.
+        position: i64,
+    },
+}
+
+/// A message that no relay of ours published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("header {0} is missing or malformed")]
+pub struct Malformed(pub &'static str);
+
+/// What of the metadata has a place of its own in `CloudEvents`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Lifted<'a> {
+    #[serde(borrow)]
+    correlation_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    causation_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    actor_kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    actor_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    traceparent: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    idempotency_key: Option<Cow<'a, str>>,
+}
+
+impl Message {
+    /// The subject below `events.`: tenant and event type. Characters that would change the subject's shape become `_`;
+    /// the exact type stands in a header.
+    pub fn subject(&self) -> String {
+        let mut subject = format!("events.{}", self.tenant_id);
+        for token in self.event_type.split('.') {
+            subject.push('.');
+            if token.is_empty() {
+                subject.push('_');
+            }
+            subject.extend(token.chars().map(|c| match c {
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => c,
+                _ => '_',
+            }));
+        }
+        subject
+    }
+
+    /// Whether the event goes over the bus whole.
+    pub fn fits(&self) -> bool {
+        self.payload.len() + self.metadata.len() <= CLAIM_CHECK_BYTES
+    }
+
+    /// The headers, and with them the body.
+    pub fn to_headers(&self) -> (HeaderMap, Bytes) {
+        let mut headers = HeaderMap::new();
+        let id = self.event_id.to_string();
+        headers.insert(NATS_MESSAGE_ID, id.as_str());
+        headers.insert(SPECVERSION, "1.0");
+        headers.insert(ID, id);
+        headers.insert(
+            SOURCE,
+            value(&format!("/tenants/{}/{}", self.tenant_id, self.aggregate_type), ATTRIBUTE),
+        );
+        headers.insert(TYPE, value(&self.event_type, ATTRIBUTE));
+        headers.insert(SUBJECT, value(&self.aggregate_id, ATTRIBUTE));
+        headers.insert(TIME, value(&self.recorded_at, ATTRIBUTE));
+        headers.insert(CONTENT_TYPE, "application/json");
+        headers.insert(
+            SCHEMA,
+            value(&format!("{SCHEMA_PREFIX}{}:{}", self.event_type, self.event_version), ATTRIBUTE),
+        );
+        headers.insert(SEQUENCE, format!("{:014}", self.sequence));
+        headers.insert(LOG, self.log.to_string());
+        headers.insert(POSITION, HeaderValue::from(self.position));
+        headers.insert(TENANT_SEQ, HeaderValue::from(self.tenant_seq));
+        headers.insert(CHAIN, hex::encode(&self.chain));
+        if !self.fits() {
+            headers.insert(DATAREF, format!("urn:annals:event:{}:{}", self.log, self.position));
+            return (headers, Bytes::new());
+        }
+        headers.insert(METADATA, value(&self.metadata, OWN));
+        self.lift(&mut headers);
+        (headers, self.payload.clone())
+    }
+
+    /// Metadata that is not a flat JSON object has nothing to lift, and still arrives as text.
+    fn lift(&self, headers: &mut HeaderMap) {
+        let lifted: Lifted<'_> = serde_json::from_str(&self.metadata).unwrap_or_default();
+        let pairs = [
+            (CORRELATION, lifted.correlation_id),
+            (CAUSATION, lifted.causation_id),
+            (AUTH_TYPE, lifted.actor_kind),
+            (AUTH_ID, lifted.actor_id),
+            (TRACEPARENT, lifted.traceparent),
+            (IDEMPOTENCY, lifted.idempotency_key),
+        ];
+        for (name, text) in pairs {
+            if let Some(text) = text {
+                headers.insert(name, value(&text, ATTRIBUTE));
+            }
+        }
+    }
+
+    /// Rebuilds what was published.
+    pub fn from_message(headers: &HeaderMap, payload: Bytes) -> Result<Received, Malformed> {
+        let log = raw(headers, LOG, "annals-log")?.parse()?;
+        let position = number(headers, POSITION, "annals-position")?;
+        if headers.get(DATAREF).is_some() {
+            return Ok(Received::Reference { log, position });
+        }
+        let source = text(headers, SOURCE, "ce-source")?;
+        let (tenant, aggregate_type) = source
+            .strip_prefix("/tenants/")
+            .and_then(|rest| rest.split_once('/'))
+            .ok_or(Malformed("ce-source"))?;
+        let event_type = text(headers, TYPE, "ce-type")?.into_owned();
+        let schema = text(headers, SCHEMA, "ce-dataschema")?;
+        let event_version = schema
+            .strip_prefix(SCHEMA_PREFIX)
+            .and_then(|rest| rest.strip_prefix(event_type.as_str()))
+            .and_then(|rest| rest.strip_prefix(':'))
+            .ok_or(Malformed("ce-dataschema"))?;
+        Ok(Received::Whole(Box::new(Self {
+            log,
+            position,
+            tenant_id: tenant.parse().map_err(|_| Malformed("ce-source"))?,
+            tenant_seq: number(headers, TENANT_SEQ, "annals-tenant-seq")?,
+            aggregate_type: aggregate_type.to_owned(),
+            aggregate_id: text(headers, SUBJECT, "ce-subject")?.into_owned(),
+            sequence: number(headers, SEQUENCE, "ce-sequence")?,
+            event_id: raw(headers, ID, "ce-id")?.parse().map_err(|_| Malformed("ce-id"))?,
+            event_version: event_version.to_owned(),
+            event_type,
+            recorded_at: text(headers, TIME, "ce-time")?.into_owned(),
+            metadata: text(headers, METADATA, "annals-metadata")?.into_owned(),
+            chain: hex::decode(raw(headers, CHAIN, "annals-chain")?)
+                .map_err(|_| Malformed("annals-chain"))?,
+            payload,
+        })))
+    }
+}
+
+/// Where in which log a message stands, without reading the rest of it.
+pub(crate) fn place(headers: &HeaderMap) -> Result<(LogId, i64), Malformed> {
+    let log = raw(headers, LOG, "annals-log")?.parse()?;
+    Ok((log, number(headers, POSITION, "annals-position")?))
+}
+
+fn value(text: &str, set: &'static AsciiSet) -> HeaderValue {
+    match Cow::from(utf8_percent_encode(text, set)) {
+        Cow::Borrowed(plain) => HeaderValue::from(plain),
+        Cow::Owned(encoded) => HeaderValue::from(encoded),
+    }
+}
+
+fn raw<'a>(
+    headers: &'a HeaderMap,
+    name: HeaderName,
+    label: &'static str,
+) -> Result<&'a str, Malformed> {
+    headers.get(name).map(HeaderValue::as_str).ok_or(Malformed(label))
+}
+
+fn text<'a>(
+    headers: &'a HeaderMap,
+    name: HeaderName,
+    label: &'static str,
+) -> Result<Cow<'a, str>, Malformed> {
+    percent_decode_str(raw(headers, name, label)?).decode_utf8().map_err(|_| Malformed(label))
+}
+
+fn number(headers: &HeaderMap, name: HeaderName, label: &'static str) -> Result<i64, Malformed> {
+    raw(headers, name, label)?.parse().map_err(|_| Malformed(label))
+}
