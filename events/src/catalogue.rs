@@ -42,7 +42,8 @@ pub fn all() -> Vec<Entry> {
 
 /// The event types of one aggregate.
 pub fn of<D: Decider>() -> Vec<Entry> {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let root = settings.into_generator().into_root_schema_for::<D::Event>();
     let variants = root.get("oneOf").and_then(Value::as_array).cloned().unwrap_or_default();
     variants.into_iter().filter_map(entry::<D>).collect()
@@ -79,7 +80,9 @@ pub fn markdown(entries: &[Entry]) -> String {
         }
         if aggregate != entry.aggregate {
             aggregate = entry.aggregate;
-            page += &format!("\n### {aggregate}\n\n| Event | Version | Meaning | Fields |\n|---|---|---|---|\n");
+            page += &format!(
+                "\n### {aggregate}\n\n| Event | Version | Meaning | Fields |\n|---|---|---|---|\n"
+            );
         }
         let Entry { event_type, version, description, schema, .. } = entry;
         let description = description.replace('\n', " ");
@@ -170,8 +173,16 @@ mod tests {
                 .map(|name| name.trim_end_matches(".json").to_owned())
                 .collect();
         let events: BTreeSet<String> = all().into_iter().map(|entry| entry.event_type).collect();
-        assert_eq!(samples.difference(&events).collect::<Vec<_>>(), Vec::<&String>::new(), "no event");
-        assert_eq!(events.difference(&samples).collect::<Vec<_>>(), Vec::<&String>::new(), "no sample");
+        assert_eq!(
+            samples.difference(&events).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "no event"
+        );
+        assert_eq!(
+            events.difference(&samples).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "no sample"
+        );
     }
 
     #[test]

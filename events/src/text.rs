@@ -89,7 +89,8 @@ pub fn locale(tag: &str) -> Option<String> {
     let language = parts.next().filter(|l| (2..=3).contains(&l.len()) && is_alphabetic(l))?;
     let mut spelled = language.to_ascii_lowercase();
     for part in parts {
-        let valid = (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        let valid =
+            (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
         if !valid {
             return None;
         }
@@ -122,7 +123,9 @@ mod tests {
 
     #[test]
     fn refuses_control_and_direction_characters() {
-        for bad in ["a\0b", "a\nb", "a\u{202e}b", "a\u{2066}b", "a\u{7f}b", "a\u{85}b", "a\u{feff}b"] {
+        for bad in
+            ["a\0b", "a\nb", "a\u{202e}b", "a\u{2066}b", "a\u{7f}b", "a\u{85}b", "a\u{feff}b"]
+        {
             assert_eq!(line(bad, 10), Err(Fault::Control), "{bad:?}");
         }
         assert_eq!(lines("a\n\tb", 10), Ok("a\n\tb".to_owned()));

@@ -1,40 +1,21 @@
-//! The organization.
+//! An organisation and the tree of its units.
+//!
+//! One stream per organisation, whose id is the tenant's. The organisation has a name, a slug that is unique in
+//! the installation, and a home time zone, locale and currency. Units (branches, plants, departments, sites) form a
+//! tree; each has a code that is unique in the organisation and never used again, also after the unit has closed.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
+pub use commands::*;
+pub use decide::*;
+pub use events::*;
+pub use state::*;
 
-/// State.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Organization {}
-/// Commands.
-#[derive(Debug, Clone)]
-pub enum Command {}
-/// Events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It exists.
-    #[serde(rename = "identity.organization.created")]
-    Created {},
-}
-impl crate::aggregate::Event for Event {}
-/// Refusals.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str { match *self {} }
-    fn class(&self) -> Class { match *self {} }
-}
-impl Decider for Organization {
-    const TYPE: &'static str = "identity.organization";
-    const MODULE: Module = Module::Identity;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> { match command {} }
-    fn evolve(&mut self, _: &Event) {}
-}
+/// What each claim means to whoever is refused it: namespace, code, detail.
+pub const CLAIMS: &[(&str, &str, &str)] =
+    &[(SLUG, "ORGANIZATION_SLUG_TAKEN", "slug is taken by another organisation: choose another")];

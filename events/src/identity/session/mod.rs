@@ -25,8 +25,12 @@ impl crate::aggregate::Event for Event {}
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Rejection {}
 impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str { match *self {} }
-    fn class(&self) -> Class { match *self {} }
+    fn code(&self) -> &'static str {
+        match *self {}
+    }
+    fn class(&self) -> Class {
+        match *self {}
+    }
 }
 impl Decider for Session {
     const TYPE: &'static str = "identity.session";
@@ -35,6 +39,8 @@ impl Decider for Session {
     type Event = Event;
     type Rejection = Rejection;
     type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> { match command {} }
+    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> {
+        match command {}
+    }
     fn evolve(&mut self, _: &Event) {}
 }

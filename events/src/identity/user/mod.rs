@@ -1,40 +1,23 @@
-//! The user.
+//! A person in one organisation.
+//!
+//! A user is known by a handle, and where there is one by an e-mail address; both are unique in the organisation
+//! whatever the case. The password itself is in `secrets`; the user only names the row. Ten failed sign-ins within
+//! a quarter of an hour lock the user for as long. A deactivated user can only be reactivated.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
+pub use commands::*;
+pub use decide::*;
+pub use events::*;
+pub use state::*;
 
-/// State.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct User {}
-/// Commands.
-#[derive(Debug, Clone)]
-pub enum Command {}
-/// Events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It exists.
-    #[serde(rename = "identity.user.registered")]
-    Created {},
-}
-impl crate::aggregate::Event for Event {}
-/// Refusals.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str { match *self {} }
-    fn class(&self) -> Class { match *self {} }
-}
-impl Decider for User {
-    const TYPE: &'static str = "identity.user";
-    const MODULE: Module = Module::Identity;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> { match command {} }
-    fn evolve(&mut self, _: &Event) {}
-}
+/// What each claim means to whoever is refused it: namespace, code, detail.
+pub const CLAIMS: &[(&str, &str, &str)] = &[
+    (HANDLE, "USER_HANDLE_TAKEN", "handle is taken by another user: choose another"),
+    (EMAIL, "USER_EMAIL_TAKEN", "email is used by another user: give another or leave it out"),
+];

@@ -1,0 +1,285 @@
+//! The rules of an organisation.
+
+use super::{AddUnit, Command, Create, Event, MoveUnit, Organization, RenameUnit, Status, Unit};
+use crate::aggregate::{Class, Context, Decider};
+use crate::identity::currencies::is_currency;
+use crate::ids::UnitId;
+use crate::modules::Module;
+use crate::text::{self, Fault};
+
+/// Longest name of an organisation or a unit.
+pub const NAME_MAX_CHARS: usize = 200;
+/// Shortest slug; with the longest it is what fits into a DNS label.
+pub const SLUG_MIN_CHARS: usize = 2;
+/// Longest slug.
+pub const SLUG_MAX_CHARS: usize = 63;
+/// Longest code of a unit.
+pub const CODE_MAX_CHARS: usize = 32;
+/// Most units of one organisation, closed ones included.
+pub const TREE_MAX_UNITS: usize = 10_000;
+/// Deepest nesting of units.
+pub const TREE_MAX_LEVELS: usize = 16;
+
+/// Why an organisation refuses.
+#[derive(
+    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "ORGANIZATION_")]
+pub enum Rejection {
+    /// The organisation does not exist.
+    #[error("there is no such organisation: create it first")]
+    Unknown,
+    /// The organisation exists already.
+    #[error("the organisation exists already: rename it, or create another")]
+    Exists,
+    /// A name cannot be used.
+    #[error("name {0}")]
+    NameInvalid(Fault),
+    /// The slug is not a slug.
+    #[error("slug must be 2 to 63 of a-z, digits and inner hyphens: choose another")]
+    SlugInvalid,
+    /// The time zone is not known.
+    #[error("time_zone is not an IANA name: write it like Europe/Berlin")]
+    TimeZoneUnknown,
+    /// The locale is not a language tag.
+    #[error("locale is not a BCP 47 tag: write it like de-CH")]
+    LocaleInvalid,
+    /// The currency is not known.
+    #[error("currency is not an ISO 4217 code: write it like EUR")]
+    CurrencyUnknown,
+    /// There is no such unit.
+    #[error("unit_id names no unit of the organisation: add the unit first")]
+    UnitUnknown,
+    /// The unit exists already.
+    #[error("unit_id is in use: leave it out or make a new one")]
+    UnitExists,
+    /// The unit is closed.
+    #[error("the unit is closed: choose an open one")]
+    UnitClosed,
+    /// The code of a unit cannot be used.
+    #[error("code {0}")]
+    UnitCodeInvalid(Fault),
+    /// Another unit, open or closed, has the code.
+    #[error("code is or was used by another unit: choose another")]
+    UnitCodeTaken,
+    /// There is no such parent.
+    #[error("parent_id names no unit of the organisation: add the parent first")]
+    ParentUnknown,
+    /// The parent is closed.
+    #[error("parent_id names a closed unit: choose an open one")]
+    ParentClosed,
+    /// The unit would be part of itself.
+    #[error("parent_id is the unit itself or part of it: choose a parent outside of it")]
+    UnitCycle,
+    /// The tree would become too deep.
+    #[error("parent_id is too deep: units nest at most {TREE_MAX_LEVELS} levels")]
+    TreeTooDeep,
+    /// There are too many units.
+    #[error("the organisation has {TREE_MAX_UNITS} units, the most there may be: use those it has")]
+    TreeFull,
+    /// The unit has open parts.
+    #[error("the unit has open parts: close or move them first")]
+    UnitHasOpenParts,
+}
+
+impl crate::aggregate::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown | Self::UnitUnknown => Class::Absent,
+            Self::NameInvalid(_)
+            | Self::SlugInvalid
+            | Self::TimeZoneUnknown
+            | Self::LocaleInvalid
+            | Self::CurrencyUnknown
+            | Self::UnitCodeInvalid(_)
+            | Self::ParentUnknown => Class::Invalid,
+            Self::Exists
+            | Self::UnitExists
+            | Self::UnitClosed
+            | Self::UnitCodeTaken
+            | Self::ParentClosed
+            | Self::UnitCycle
+            | Self::TreeTooDeep
+            | Self::TreeFull
+            | Self::UnitHasOpenParts => Class::Conflict,
+        }
+    }
+
+    fn pointer(&self) -> Option<&'static str> {
+        match self {
+            Self::NameInvalid(_) => Some("/name"),
+            Self::SlugInvalid => Some("/slug"),
+            Self::TimeZoneUnknown => Some("/time_zone"),
+            Self::LocaleInvalid => Some("/locale"),
+            Self::CurrencyUnknown => Some("/currency"),
+            Self::UnitExists => Some("/unit_id"),
+            Self::UnitCodeInvalid(_) | Self::UnitCodeTaken => Some("/code"),
+            Self::ParentUnknown | Self::ParentClosed | Self::UnitCycle | Self::TreeTooDeep => {
+                Some("/parent_id")
+            }
+            Self::Unknown
+            | Self::Exists
+            | Self::UnitUnknown
+            | Self::UnitClosed
+            | Self::TreeFull
+            | Self::UnitHasOpenParts => None,
+        }
+    }
+}
+
+impl Decider for Organization {
+    const TYPE: &'static str = "identity.organization";
+    const MODULE: Module = Module::Identity;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+    type Facts = ();
+
+    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> {
+        if let Command::Create(create) = command {
+            return self.create(&create);
+        }
+        match self.status {
+            Status::Absent => return Err(Rejection::Unknown),
+            Status::Open => {}
+        }
+        match command {
+            Command::Create(_) => Err(Rejection::Exists),
+            Command::Rename(rename) => {
+                let name = name(&rename.name)?;
+                Ok(if name == self.name { vec![] } else { vec![Event::Renamed { name }] })
+            }
+            Command::AddUnit(add) => self.add_unit(&add),
+            Command::MoveUnit(to) => self.move_unit(&to),
+            Command::RenameUnit(rename) => self.rename_unit(&rename),
+            Command::CloseUnit(close) => self.close_unit(close.unit_id),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.evolve(event);
+    }
+}
+
+impl Organization {
+    fn create(&self, create: &Create) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Absent => {}
+            Status::Open => return Err(Rejection::Exists),
+        }
+        let currency = create.currency.trim().to_ascii_uppercase();
+        Ok(vec![Event::Created {
+            name: name(&create.name)?,
+            slug: slug(&create.slug)?,
+            time_zone: time_zone(&create.time_zone)?,
+            locale: text::locale(&create.locale).ok_or(Rejection::LocaleInvalid)?,
+            currency: is_currency(&currency)
+                .then_some(currency)
+                .ok_or(Rejection::CurrencyUnknown)?,
+        }])
+    }
+
+    fn add_unit(&self, add: &AddUnit) -> Result<Vec<Event>, Rejection> {
+        if self.units.contains_key(&add.unit_id) {
+            return Err(Rejection::UnitExists);
+        }
+        if self.units.len() >= TREE_MAX_UNITS {
+            return Err(Rejection::TreeFull);
+        }
+        let code = text::line(&add.code, CODE_MAX_CHARS).map_err(Rejection::UnitCodeInvalid)?;
+        let folded = text::fold(&code);
+        if self.units.values().any(|unit| text::fold(&unit.code) == folded) {
+            return Err(Rejection::UnitCodeTaken);
+        }
+        if let Some(parent) = add.parent_id {
+            self.parent(parent, 1)?;
+        }
+        Ok(vec![Event::UnitAdded {
+            unit_id: add.unit_id,
+            kind: add.kind,
+            code,
+            name: name(&add.name)?,
+            parent_id: add.parent_id,
+            time_zone: add.time_zone.as_deref().map(time_zone).transpose()?,
+        }])
+    }
+
+    fn move_unit(&self, to: &MoveUnit) -> Result<Vec<Event>, Rejection> {
+        let unit = self.open_unit(to.unit_id)?;
+        if unit.parent_id == to.parent_id {
+            return Ok(vec![]);
+        }
+        if let Some(parent) = to.parent_id {
+            if self.path(parent).contains(&to.unit_id) {
+                return Err(Rejection::UnitCycle);
+            }
+            self.parent(parent, self.height(to.unit_id))?;
+        }
+        Ok(vec![Event::UnitMoved { unit_id: to.unit_id, parent_id: to.parent_id }])
+    }
+
+    fn rename_unit(&self, rename: &RenameUnit) -> Result<Vec<Event>, Rejection> {
+        let unit = self.open_unit(rename.unit_id)?;
+        let name = name(&rename.name)?;
+        if name == unit.name {
+            return Ok(vec![]);
+        }
+        Ok(vec![Event::UnitRenamed { unit_id: rename.unit_id, name }])
+    }
+
+    fn close_unit(&self, id: UnitId) -> Result<Vec<Event>, Rejection> {
+        if self.units.get(&id).ok_or(Rejection::UnitUnknown)?.closed {
+            return Ok(vec![]);
+        }
+        if self.children(id).any(|(_, part)| !part.closed) {
+            return Err(Rejection::UnitHasOpenParts);
+        }
+        Ok(vec![Event::UnitClosed { unit_id: id }])
+    }
+
+    fn open_unit(&self, id: UnitId) -> Result<&Unit, Rejection> {
+        let unit = self.units.get(&id).ok_or(Rejection::UnitUnknown)?;
+        if unit.closed { Err(Rejection::UnitClosed) } else { Ok(unit) }
+    }
+
+    /// Whether `levels` more levels may hang below a unit.
+    fn parent(&self, id: UnitId, levels: usize) -> Result<(), Rejection> {
+        let parent = self.units.get(&id).ok_or(Rejection::ParentUnknown)?;
+        if parent.closed {
+            return Err(Rejection::ParentClosed);
+        }
+        if self.path(id).len() + levels > TREE_MAX_LEVELS {
+            return Err(Rejection::TreeTooDeep);
+        }
+        Ok(())
+    }
+
+    /// How many levels a unit and its parts span.
+    fn height(&self, id: UnitId) -> usize {
+        let level = self.path(id).len();
+        let parts = self.units.keys().map(|unit| self.path(*unit));
+        let deepest = parts.filter(|path| path.contains(&id)).map(|path| path.len()).max();
+        deepest.unwrap_or(level) + 1 - level
+    }
+}
+
+fn name(text: &str) -> Result<String, Rejection> {
+    text::line(text, NAME_MAX_CHARS).map_err(Rejection::NameInvalid)
+}
+
+fn time_zone(name: &str) -> Result<String, Rejection> {
+    text::time_zone(name).map(str::to_owned).ok_or(Rejection::TimeZoneUnknown)
+}
+
+fn slug(text: &str) -> Result<String, Rejection> {
+    let slug = text.trim().to_ascii_lowercase();
+    let valid = (SLUG_MIN_CHARS..=SLUG_MAX_CHARS).contains(&slug.len())
+        && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !slug.starts_with('-')
+        && !slug.ends_with('-');
+    if valid { Ok(slug) } else { Err(Rejection::SlugInvalid) }
+}

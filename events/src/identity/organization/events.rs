@@ -1,0 +1,116 @@
+//! What can have happened to an organisation.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::Claim;
+use crate::ids::UnitId;
+
+/// The namespace of slugs, unique in the installation.
+pub const SLUG: &str = "identity.organization.slug";
+
+/// A fact about an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// The organisation was created.
+    #[serde(rename = "identity.organization.created")]
+    Created {
+        /// Its name.
+        name: String,
+        /// Its short name in addresses, lower-case.
+        slug: String,
+        /// Its home time zone, an IANA name.
+        time_zone: String,
+        /// Its language and region, a BCP 47 tag.
+        locale: String,
+        /// The currency of its books, an ISO 4217 code.
+        currency: String,
+    },
+    /// The organisation got another name.
+    #[serde(rename = "identity.organization.renamed")]
+    Renamed {
+        /// The new name.
+        name: String,
+    },
+    /// A unit was added to the organisation.
+    #[serde(rename = "identity.organization.unit_added")]
+    UnitAdded {
+        /// The unit.
+        unit_id: UnitId,
+        /// What it is.
+        kind: UnitKind,
+        /// Its code, unique in the organisation.
+        code: String,
+        /// Its name.
+        name: String,
+        /// The unit it is part of; none at the top.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent_id: Option<UnitId>,
+        /// Its time zone where that is not its parent's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_zone: Option<String>,
+    },
+    /// A unit became part of another unit, or went to the top.
+    #[serde(rename = "identity.organization.unit_moved")]
+    UnitMoved {
+        /// The unit.
+        unit_id: UnitId,
+        /// The unit it is now part of; none at the top.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent_id: Option<UnitId>,
+    },
+    /// A unit got another name.
+    #[serde(rename = "identity.organization.unit_renamed")]
+    UnitRenamed {
+        /// The unit.
+        unit_id: UnitId,
+        /// The new name.
+        name: String,
+    },
+    /// A unit was closed.
+    #[serde(rename = "identity.organization.unit_closed")]
+    UnitClosed {
+        /// The unit.
+        unit_id: UnitId,
+    },
+}
+
+/// What a unit is.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum UnitKind {
+    /// A branch office, school or shop.
+    Branch,
+    /// A factory.
+    Plant,
+    /// A department.
+    Department,
+    /// A place.
+    Site,
+}
+
+impl crate::aggregate::Event for Event {
+    fn claims(&self, _: &str) -> Vec<Claim> {
+        match self {
+            Self::Created { slug, .. } => vec![Claim::take(SLUG, slug).global()],
+            Self::Renamed { .. }
+            | Self::UnitAdded { .. }
+            | Self::UnitMoved { .. }
+            | Self::UnitRenamed { .. }
+            | Self::UnitClosed { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The rules of an organisation, by example.
+
+use super::*;
+use crate::aggregate::{Claim, ClaimScope, Decider, Event as _};
+use crate::ids::UnitId;
+use crate::testing::{frozen, given, id};
+use crate::text::Fault;
+
+fn create() -> Create {
+    Create {
+        name: "Muster AG".into(),
+        slug: "muster".into(),
+        time_zone: "Europe/Zurich".into(),
+        locale: "de-CH".into(),
+        currency: "CHF".into(),
+    }
+}
+
+fn created() -> Event {
+    Event::Created {
+        name: "Muster AG".into(),
+        slug: "muster".into(),
+        time_zone: "Europe/Zurich".into(),
+        locale: "de-CH".into(),
+        currency: "CHF".into(),
+    }
+}
+
+fn unit(number: u128) -> UnitId {
+    id(number)
+}
+
+/// Unit `number`, coded `U<number>`, part of `parent`.
+fn added(number: u128, parent: Option<u128>) -> Event {
+    Event::UnitAdded {
+        unit_id: unit(number),
+        kind: UnitKind::Plant,
+        code: format!("U{number}"),
+        name: format!("Werk {number}"),
+        parent_id: parent.map(unit),
+        time_zone: None,
+    }
+}
+
+fn add(number: u128, parent: Option<u128>) -> AddUnit {
+    AddUnit {
+        unit_id: unit(number),
+        kind: UnitKind::Plant,
+        code: format!("U{number}"),
+        name: format!("Werk {number}"),
+        parent_id: parent.map(unit),
+        time_zone: None,
+    }
+}
+
+fn move_to(number: u128, parent: Option<u128>) -> Command {
+    Command::MoveUnit(MoveUnit { unit_id: unit(number), parent_id: parent.map(unit) })
+}
+
+fn close(number: u128) -> Command {
+    Command::CloseUnit(CloseUnit { unit_id: unit(number) })
+}
+
+fn closed(number: u128) -> Event {
+    Event::UnitClosed { unit_id: unit(number) }
+}
+
+/// Units 1 to `levels`, each part of the one before.
+fn chain(levels: usize) -> Vec<Event> {
+    let levels = levels as u128;
+    let units = (1..=levels).map(|n| added(n, (n > 1).then(|| n - 1)));
+    std::iter::once(created()).chain(units).collect()
+}
+
+#[test]
+fn samples_are_frozen() {
+    frozen::<Organization>([
+        created(),
+        Event::Renamed { name: "Muster Gruppe".into() },
+        Event::UnitAdded {
+            unit_id: unit(2),
+            kind: UnitKind::Branch,
+            code: "BE-1".into(),
+            name: "Bern".into(),
+            parent_id: Some(unit(1)),
+            time_zone: Some("Europe/Zurich".into()),
+        },
+        Event::UnitMoved { unit_id: unit(2), parent_id: Some(unit(3)) },
+        Event::UnitRenamed { unit_id: unit(2), name: "Bern West".into() },
+        closed(2),
+    ]);
+}
+
+#[test]
+fn creates_an_organisation_once() {
+    given::<Organization>([]).when(Command::Create(create())).then([created()]);
+    given::<Organization>([created()]).when(Command::Create(create())).refused(Rejection::Exists);
+}
+
+#[test]
+fn refuses_everything_before_it_exists() {
+    for command in [
+        Command::Rename(Rename { name: "x".into() }),
+        Command::AddUnit(add(1, None)),
+        move_to(1, None),
+        Command::RenameUnit(RenameUnit { unit_id: unit(1), name: "x".into() }),
+        close(1),
+    ] {
+        given::<Organization>([]).when(command).refused(Rejection::Unknown);
+    }
+}
+
+#[test]
+fn spells_what_it_stores_in_the_usual_way() {
+    let create = Create {
+        name: "  Muster AG ".into(),
+        slug: "MUSTER".into(),
+        time_zone: "europe/zurich".into(),
+        locale: "DE-ch".into(),
+        currency: "chf".into(),
+    };
+    given::<Organization>([]).when(Command::Create(create)).then([created()]);
+}
+
+#[test]
+fn refuses_slugs_that_do_not_fit_an_address() {
+    let long = "a".repeat(SLUG_MAX_CHARS + 1);
+    for slug in ["", "a", "-ab", "ab-", "a_b", "a b", "müster", "a.b", long.as_str()] {
+        let create = Create { slug: slug.into(), ..create() };
+        given::<Organization>([]).when(Command::Create(create)).refused(Rejection::SlugInvalid);
+    }
+    for slug in ["ab", "a-1", &long[1..]] {
+        let create = Create { slug: slug.into(), ..create() };
+        assert!(given::<Organization>([]).when(Command::Create(create)).result().is_ok(), "{slug}");
+    }
+}
+
+#[test]
+fn refuses_an_unusable_name_zone_locale_or_currency() {
+    let refused = |create, rejection| {
+        given::<Organization>([]).when(Command::Create(create)).refused(rejection);
+    };
+    refused(Create { name: " ".into(), ..create() }, Rejection::NameInvalid(Fault::Empty));
+    refused(Create { name: "a\0".into(), ..create() }, Rejection::NameInvalid(Fault::Control));
+    refused(
+        Create { name: "a".repeat(NAME_MAX_CHARS + 1), ..create() },
+        Rejection::NameInvalid(Fault::TooLong(NAME_MAX_CHARS)),
+    );
+    refused(Create { time_zone: "Zurich".into(), ..create() }, Rejection::TimeZoneUnknown);
+    refused(Create { locale: "de_CH".into(), ..create() }, Rejection::LocaleInvalid);
+    refused(Create { currency: "EURO".into(), ..create() }, Rejection::CurrencyUnknown);
+}
+
+#[test]
+fn takes_its_slug_in_the_whole_installation() {
+    let claims = created().claims("");
+    assert_eq!(claims, [Claim::take(SLUG, "muster").global()]);
+    assert_eq!(claims[0].scope, ClaimScope::Global);
+    assert_eq!(CLAIMS[0].0, SLUG);
+    assert!(added(1, None).claims("").is_empty());
+}
+
+#[test]
+fn renames_only_to_another_name() {
+    let rename = |name: &str| Command::Rename(Rename { name: name.into() });
+    given::<Organization>([created()])
+        .when(rename("Muster Gruppe"))
+        .then([Event::Renamed { name: "Muster Gruppe".into() }]);
+    given::<Organization>([created()]).when(rename(" Muster AG")).then([]);
+    given::<Organization>([created()])
+        .when(rename(""))
+        .refused(Rejection::NameInvalid(Fault::Empty));
+}
+
+#[test]
+fn adds_units_below_units() {
+    given::<Organization>([created()]).when(Command::AddUnit(add(1, None))).then([added(1, None)]);
+    given::<Organization>(chain(1))
+        .when(Command::AddUnit(add(2, Some(1))))
+        .then([added(2, Some(1))]);
+}
+
+#[test]
+fn gives_a_unit_its_own_time_zone_when_it_is_one() {
+    let at =
+        |zone: &str| Command::AddUnit(AddUnit { time_zone: Some(zone.into()), ..add(1, None) });
+    given::<Organization>([created()]).when(at("Nowhere")).refused(Rejection::TimeZoneUnknown);
+    let events = given::<Organization>([created()]).when(at("asia/tokyo")).result().unwrap();
+    let Event::UnitAdded { time_zone, .. } = &events[0] else { panic!("{events:?}") };
+    assert_eq!(time_zone.as_deref(), Some("Asia/Tokyo"));
+}
+
+#[test]
+fn refuses_a_unit_that_exists() {
+    let add = AddUnit { code: "other".into(), ..add(1, None) };
+    given::<Organization>(chain(1)).when(Command::AddUnit(add)).refused(Rejection::UnitExists);
+}
+
+#[test]
+fn uses_a_code_once_whatever_its_case_even_after_closing() {
+    let again = || Command::AddUnit(AddUnit { code: " u1".into(), ..add(9, None) });
+    given::<Organization>(chain(1)).when(again()).refused(Rejection::UnitCodeTaken);
+    given::<Organization>([created(), added(1, None), closed(1)])
+        .when(again())
+        .refused(Rejection::UnitCodeTaken);
+}
+
+#[test]
+fn refuses_unusable_codes_and_names_of_units() {
+    let coded = |code: &str| Command::AddUnit(AddUnit { code: code.into(), ..add(1, None) });
+    let refused = |command, rejection| {
+        given::<Organization>([created()]).when(command).refused(rejection);
+    };
+    refused(coded(""), Rejection::UnitCodeInvalid(Fault::Empty));
+    refused(coded("a\tb"), Rejection::UnitCodeInvalid(Fault::Control));
+    refused(coded(&"x".repeat(33)), Rejection::UnitCodeInvalid(Fault::TooLong(CODE_MAX_CHARS)));
+    let unnamed = Command::AddUnit(AddUnit { name: String::new(), ..add(1, None) });
+    refused(unnamed, Rejection::NameInvalid(Fault::Empty));
+}
+
+#[test]
+fn refuses_a_parent_that_is_unknown_or_closed() {
+    let below = |parent| Command::AddUnit(add(9, Some(parent)));
+    given::<Organization>(chain(1)).when(below(5)).refused(Rejection::ParentUnknown);
+    let past = || [created(), added(1, None), closed(1), added(2, None)];
+    given::<Organization>(past()).when(below(1)).refused(Rejection::ParentClosed);
+    given::<Organization>(past()).when(move_to(2, Some(1))).refused(Rejection::ParentClosed);
+    given::<Organization>(past()).when(move_to(2, Some(5))).refused(Rejection::ParentUnknown);
+}
+
+#[test]
+fn nests_units_to_a_limit() {
+    let deepest = TREE_MAX_LEVELS as u128;
+    let below = |parent| Command::AddUnit(add(99, Some(parent)));
+    given::<Organization>(chain(TREE_MAX_LEVELS))
+        .when(below(deepest))
+        .refused(Rejection::TreeTooDeep);
+    assert!(
+        given::<Organization>(chain(TREE_MAX_LEVELS)).when(below(deepest - 1)).result().is_ok()
+    );
+
+    let mut past = chain(TREE_MAX_LEVELS - 1);
+    past.extend([added(50, None), added(51, Some(50))]);
+    let to = |parent| move_to(50, Some(parent));
+    given::<Organization>(past.clone()).when(to(deepest - 1)).refused(Rejection::TreeTooDeep);
+    assert!(given::<Organization>(past).when(to(deepest - 2)).result().is_ok());
+}
+
+#[test]
+fn holds_units_to_a_limit() {
+    let mut organization = Organization::default();
+    organization.evolve(&created());
+    for number in 1..=TREE_MAX_UNITS as u128 {
+        organization.evolve(&added(number, None));
+    }
+    let full = organization.decide(Command::AddUnit(add(0, None)), &(), &crate::testing::context());
+    assert_eq!(full, Err(Rejection::TreeFull));
+}
+
+#[test]
+fn moves_a_unit_with_what_is_part_of_it() {
+    let past = [created(), added(1, None), added(2, None), added(3, Some(2))];
+    given::<Organization>(past.clone())
+        .when(move_to(2, Some(1)))
+        .then([Event::UnitMoved { unit_id: unit(2), parent_id: Some(unit(1)) }]);
+    given::<Organization>(past.clone())
+        .when(move_to(3, None))
+        .then([Event::UnitMoved { unit_id: unit(3), parent_id: None }]);
+    given::<Organization>(past.clone()).when(move_to(3, Some(2))).then([]);
+    given::<Organization>(past).when(move_to(9, None)).refused(Rejection::UnitUnknown);
+}
+
+#[test]
+fn keeps_the_tree_acyclic() {
+    given::<Organization>(chain(3)).when(move_to(1, Some(1))).refused(Rejection::UnitCycle);
+    given::<Organization>(chain(3)).when(move_to(1, Some(3))).refused(Rejection::UnitCycle);
+}
+
+#[test]
+fn renames_units() {
+    let rename = |number, name: &str| {
+        Command::RenameUnit(RenameUnit { unit_id: unit(number), name: name.into() })
+    };
+    given::<Organization>(chain(1))
+        .when(rename(1, "Bern"))
+        .then([Event::UnitRenamed { unit_id: unit(1), name: "Bern".into() }]);
+    given::<Organization>(chain(1)).when(rename(1, "Werk 1")).then([]);
+    given::<Organization>(chain(1)).when(rename(2, "Bern")).refused(Rejection::UnitUnknown);
+    given::<Organization>(chain(1))
+        .when(rename(1, ""))
+        .refused(Rejection::NameInvalid(Fault::Empty));
+}
+
+#[test]
+fn closes_a_unit_when_its_parts_are_closed() {
+    given::<Organization>(chain(2)).when(close(1)).refused(Rejection::UnitHasOpenParts);
+    given::<Organization>(chain(2)).when(close(2)).then([closed(2)]);
+    let past = || chain(2).into_iter().chain([closed(2)]);
+    given::<Organization>(past()).when(close(1)).then([closed(1)]);
+    given::<Organization>(past()).when(close(2)).then([]);
+    given::<Organization>(past()).when(close(9)).refused(Rejection::UnitUnknown);
+}
+
+#[test]
+fn leaves_a_closed_unit_as_it_is() {
+    let past = || [created(), added(1, None), added(2, None), closed(2)];
+    given::<Organization>(past()).when(move_to(2, Some(1))).refused(Rejection::UnitClosed);
+    let rename = Command::RenameUnit(RenameUnit { unit_id: unit(2), name: "x".into() });
+    given::<Organization>(past()).when(rename).refused(Rejection::UnitClosed);
+}
+
+#[test]
+fn knows_the_path_of_a_unit() {
+    let mut organization = Organization::default();
+    for event in chain(3) {
+        organization.evolve(&event);
+    }
+    assert_eq!(organization.path(unit(3)), [unit(3), unit(2), unit(1)]);
+    assert_eq!(organization.path(unit(1)), [unit(1)]);
+    assert_eq!(organization.path(unit(9)), []);
+    organization.evolve(&Event::UnitMoved { unit_id: unit(3), parent_id: None });
+    assert_eq!(organization.path(unit(3)), [unit(3)]);
+}

@@ -1,0 +1,98 @@
+//! What can be asked of a user.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::SecretId;
+
+/// An intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Registers the user.
+    Register(Register),
+    /// Gives them another name to show.
+    Rename(Rename),
+    /// Gives them another language, region and clock.
+    Relocate(Relocate),
+    /// Exchanges their e-mail address.
+    ChangeEmail(ChangeEmail),
+    /// Gives them a new password, whose hash is in `secrets` already.
+    SetPassword(SetPassword),
+    /// Notes that somebody failed to sign in as them.
+    RecordLoginFailure(RecordLoginFailure),
+    /// Notes that they proved who they are; refused when they may not sign in.
+    RecordLogin,
+    /// Ends a lock and forgets failed sign-ins.
+    Unlock,
+    /// Keeps them from signing in.
+    Deactivate(Deactivate),
+    /// Lets them sign in again.
+    Reactivate,
+}
+
+/// Registers a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// The name to sign in with: 1 to 128 printable characters without spaces, unique in the organisation.
+    pub handle: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The e-mail address, unique in the organisation.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Language and region, a BCP 47 tag.
+    pub locale: String,
+    /// Time zone, an IANA name.
+    pub time_zone: String,
+}
+
+/// Gives a user another name to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// The new name.
+    pub display_name: String,
+}
+
+/// Gives a user another language, region and clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Relocate {
+    /// Language and region, a BCP 47 tag.
+    pub locale: String,
+    /// Time zone, an IANA name.
+    pub time_zone: String,
+}
+
+/// Exchanges a user's e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeEmail {
+    /// The new address; none gives the old one up.
+    pub email: Option<String>,
+}
+
+/// Gives a user a new password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetPassword {
+    /// The row of `secrets` that holds its hash.
+    pub secret_id: SecretId,
+}
+
+/// Notes that somebody failed to sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordLoginFailure {
+    /// From where.
+    pub ip: Option<IpAddr>,
+}
+
+/// Keeps a user from signing in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deactivate {
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,284 @@
+//! The rules of a user.
+
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ChangeEmail, Command, Deactivate, Event, Register, Relocate, Rename, Status, User};
+use crate::aggregate::{Class, Context, Decider};
+use crate::modules::Module;
+use crate::text::{self, Fault};
+
+/// Longest handle.
+pub const HANDLE_MAX_CHARS: usize = 128;
+/// Longest name to show.
+pub const DISPLAY_NAME_MAX_CHARS: usize = 200;
+/// Longest e-mail address (RFC 5321 with its erratum 1690).
+pub const EMAIL_MAX_CHARS: usize = 254;
+/// Longest part of an e-mail address before the `@`.
+pub const EMAIL_LOCAL_MAX_CHARS: usize = 64;
+/// Longest reason of a deactivation.
+pub const REASON_MAX_CHARS: usize = 500;
+/// Failed sign-ins that lock a user.
+pub const FAILURES_MAX_COUNT: usize = 10;
+/// How long a failed sign-in counts.
+pub const FAILURES_WINDOW_MINUTES: i64 = 15;
+/// How long a lock holds.
+pub const LOCK_MINUTES: i64 = 15;
+
+/// Why a user refuses.
+#[derive(
+    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "USER_")]
+pub enum Rejection {
+    /// There is no such user.
+    #[error("there is no such user: register them first")]
+    Unknown,
+    /// The user exists already.
+    #[error("the user exists already: change them, or register another")]
+    Exists,
+    /// The user may not sign in or be changed.
+    #[error("the user is deactivated: reactivate them first")]
+    Deactivated,
+    /// The user may not sign in for now.
+    #[error("the user is locked until {0}: wait, or have them unlocked")]
+    Locked(Timestamp),
+    /// The handle cannot be used.
+    #[error("handle {0}")]
+    HandleInvalid(Fault),
+    /// The handle has spaces or invisible characters.
+    #[error("handle holds a space or an invisible character: remove it")]
+    HandleNotPrintable,
+    /// The name to show cannot be used.
+    #[error("display_name {0}")]
+    DisplayNameInvalid(Fault),
+    /// The e-mail address is not one.
+    #[error("email is not an address: write it like anna@example.org")]
+    EmailInvalid,
+    /// The locale is not a language tag.
+    #[error("locale is not a BCP 47 tag: write it like de-CH")]
+    LocaleInvalid,
+    /// The time zone is not known.
+    #[error("time_zone is not an IANA name: write it like Europe/Berlin")]
+    TimeZoneUnknown,
+    /// The reason cannot be used.
+    #[error("reason {0}")]
+    ReasonInvalid(Fault),
+}
+
+impl crate::aggregate::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown => Class::Absent,
+            Self::Exists | Self::Deactivated => Class::Conflict,
+            Self::Locked(_) => Class::Forbidden,
+            Self::HandleInvalid(_)
+            | Self::HandleNotPrintable
+            | Self::DisplayNameInvalid(_)
+            | Self::EmailInvalid
+            | Self::LocaleInvalid
+            | Self::TimeZoneUnknown
+            | Self::ReasonInvalid(_) => Class::Invalid,
+        }
+    }
+
+    fn pointer(&self) -> Option<&'static str> {
+        match self {
+            Self::HandleInvalid(_) | Self::HandleNotPrintable => Some("/handle"),
+            Self::DisplayNameInvalid(_) => Some("/display_name"),
+            Self::EmailInvalid => Some("/email"),
+            Self::LocaleInvalid => Some("/locale"),
+            Self::TimeZoneUnknown => Some("/time_zone"),
+            Self::ReasonInvalid(_) => Some("/reason"),
+            Self::Unknown | Self::Exists | Self::Deactivated | Self::Locked(_) => None,
+        }
+    }
+}
+
+impl Decider for User {
+    const TYPE: &'static str = "identity.user";
+    const MODULE: Module = Module::Identity;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+    type Facts = ();
+
+    fn decide(
+        &self,
+        command: Command,
+        (): &(),
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Absent => match command {
+                Command::Register(register) => register_user(&register),
+                Command::Rename(_)
+                | Command::Relocate(_)
+                | Command::ChangeEmail(_)
+                | Command::SetPassword(_)
+                | Command::RecordLoginFailure(_)
+                | Command::RecordLogin
+                | Command::Unlock
+                | Command::Deactivate(_)
+                | Command::Reactivate => Err(Rejection::Unknown),
+            },
+            Status::Active => self.decide_active(command, context.now),
+            Status::Deactivated => match command {
+                Command::Register(_) => Err(Rejection::Exists),
+                Command::Reactivate => Ok(vec![Event::Reactivated]),
+                Command::Deactivate(_) | Command::RecordLoginFailure(_) => Ok(vec![]),
+                Command::Rename(_)
+                | Command::Relocate(_)
+                | Command::ChangeEmail(_)
+                | Command::SetPassword(_)
+                | Command::RecordLogin
+                | Command::Unlock => Err(Rejection::Deactivated),
+            },
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.evolve(event);
+    }
+}
+
+impl User {
+    /// Whether the user may sign in or go on with a session now.
+    pub fn may_sign_in(&self, now: Timestamp) -> Result<(), Rejection> {
+        match self.status {
+            Status::Absent => Err(Rejection::Unknown),
+            Status::Deactivated => Err(Rejection::Deactivated),
+            Status::Active => {
+                self.locked(now).map_or(Ok(()), |until| Err(Rejection::Locked(until)))
+            }
+        }
+    }
+
+    fn decide_active(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Register(_) => Err(Rejection::Exists),
+            Command::Rename(rename) => self.rename(&rename),
+            Command::Relocate(to) => self.relocate(&to),
+            Command::ChangeEmail(change) => self.change_email(&change),
+            Command::SetPassword(set) => {
+                let known = self.password == Some(set.secret_id);
+                let replaced = Event::PasswordReplaced { secret_id: set.secret_id };
+                Ok(if known { vec![] } else { vec![replaced] })
+            }
+            Command::RecordLoginFailure(failure) => Ok(self.login_failed(failure.ip, now)),
+            Command::RecordLogin => {
+                self.may_sign_in(now)?;
+                let clean = self.failures.is_empty();
+                Ok(if clean { vec![] } else { vec![Event::LoginFailuresCleared] })
+            }
+            Command::Unlock => {
+                let free = self.locked(now).is_none() && self.failures.is_empty();
+                Ok(if free { vec![] } else { vec![Event::Unlocked] })
+            }
+            Command::Deactivate(deactivate) => deactivate_user(&deactivate),
+            Command::Reactivate => Ok(vec![]),
+        }
+    }
+
+    fn rename(&self, rename: &Rename) -> Result<Vec<Event>, Rejection> {
+        let display_name = display_name(&rename.display_name)?;
+        let same = display_name == self.display_name;
+        Ok(if same { vec![] } else { vec![Event::Renamed { display_name }] })
+    }
+
+    fn relocate(&self, to: &Relocate) -> Result<Vec<Event>, Rejection> {
+        let (locale, time_zone) = (locale(&to.locale)?, time_zone(&to.time_zone)?);
+        let same = locale == self.locale && time_zone == self.time_zone;
+        Ok(if same { vec![] } else { vec![Event::Relocated { locale, time_zone }] })
+    }
+
+    fn change_email(&self, change: &ChangeEmail) -> Result<Vec<Event>, Rejection> {
+        let email = change.email.as_deref().map(email).transpose()?;
+        if email == self.email {
+            return Ok(vec![]);
+        }
+        Ok(vec![Event::EmailReplaced { previous: self.email.clone(), email }])
+    }
+
+    /// While a lock holds nothing more is written, so that guessing cannot fill the log.
+    fn login_failed(&self, ip: Option<IpAddr>, now: Timestamp) -> Vec<Event> {
+        if self.locked(now).is_some() {
+            return vec![];
+        }
+        let window = SignedDuration::from_mins(FAILURES_WINDOW_MINUTES);
+        let counting = |at: &&Timestamp| now.duration_since(**at) < window;
+        let count = self.failures.iter().filter(counting).count() + 1;
+        let failed = Event::LoginFailed {
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            failed_at: now,
+            ip,
+        };
+        if count < FAILURES_MAX_COUNT {
+            return vec![failed];
+        }
+        let until = now.checked_add(SignedDuration::from_mins(LOCK_MINUTES));
+        vec![failed, Event::Locked { until: until.unwrap_or(Timestamp::MAX) }]
+    }
+}
+
+fn register_user(register: &Register) -> Result<Vec<Event>, Rejection> {
+    Ok(vec![Event::Registered {
+        handle: handle(&register.handle)?,
+        display_name: display_name(&register.display_name)?,
+        email: register.email.as_deref().map(email).transpose()?,
+        locale: locale(&register.locale)?,
+        time_zone: time_zone(&register.time_zone)?,
+    }])
+}
+
+fn deactivate_user(deactivate: &Deactivate) -> Result<Vec<Event>, Rejection> {
+    let reason = text::lines(&deactivate.reason, REASON_MAX_CHARS);
+    Ok(vec![Event::Deactivated { reason: reason.map_err(Rejection::ReasonInvalid)? }])
+}
+
+fn handle(text: &str) -> Result<String, Rejection> {
+    let handle = text::line(text, HANDLE_MAX_CHARS).map_err(Rejection::HandleInvalid)?;
+    if handle.chars().any(|c| c.is_whitespace() || text::is_zero_width(c)) {
+        return Err(Rejection::HandleNotPrintable);
+    }
+    Ok(handle)
+}
+
+fn display_name(text: &str) -> Result<String, Rejection> {
+    text::line(text, DISPLAY_NAME_MAX_CHARS).map_err(Rejection::DisplayNameInvalid)
+}
+
+fn locale(tag: &str) -> Result<String, Rejection> {
+    text::locale(tag).ok_or(Rejection::LocaleInvalid)
+}
+
+fn time_zone(name: &str) -> Result<String, Rejection> {
+    text::time_zone(name).map(str::to_owned).ok_or(Rejection::TimeZoneUnknown)
+}
+
+/// A dot-atom, an `@` and a host name: what RFC 5321 allows, without quoted strings and address literals.
+fn email(text: &str) -> Result<String, Rejection> {
+    let text = text.trim();
+    let is_atom = |part: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
+        !part.is_empty() && part.bytes().all(allowed)
+    };
+    let is_label = |part: &str| {
+        (1..=63).contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let valid = text.len() <= EMAIL_MAX_CHARS
+        && text.rsplit_once('@').is_some_and(|(local, domain)| {
+            local.len() <= EMAIL_LOCAL_MAX_CHARS
+                && local.split('.').all(is_atom)
+                && domain.split('.').all(is_label)
+        });
+    if valid { Ok(text.to_owned()) } else { Err(Rejection::EmailInvalid) }
+}

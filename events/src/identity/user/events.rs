@@ -1,0 +1,128 @@
+//! What can have happened to a user.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::Claim;
+use crate::ids::SecretId;
+use crate::text::fold;
+
+/// The namespace of handles, unique in the organisation.
+pub const HANDLE: &str = "identity.user.handle";
+/// The namespace of e-mail addresses, unique in the organisation.
+pub const EMAIL: &str = "identity.user.email";
+
+/// A fact about a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// The user was registered.
+    #[serde(rename = "identity.user.registered")]
+    Registered {
+        /// The name to sign in with.
+        handle: String,
+        /// The name to show.
+        display_name: String,
+        /// The e-mail address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+        /// Language and region, a BCP 47 tag.
+        locale: String,
+        /// Time zone, an IANA name.
+        time_zone: String,
+    },
+    /// The user got another name to show.
+    #[serde(rename = "identity.user.renamed")]
+    Renamed {
+        /// The new name.
+        display_name: String,
+    },
+    /// The user reads another language or lives by another clock.
+    #[serde(rename = "identity.user.relocated")]
+    Relocated {
+        /// Language and region, a BCP 47 tag.
+        locale: String,
+        /// Time zone, an IANA name.
+        time_zone: String,
+    },
+    /// The user got, gave up or exchanged an e-mail address.
+    #[serde(rename = "identity.user.email_replaced")]
+    EmailReplaced {
+        /// The address before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<String>,
+        /// The address now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+    },
+    /// The user has a new password.
+    #[serde(rename = "identity.user.password_replaced")]
+    PasswordReplaced {
+        /// The row of `secrets` that holds its hash.
+        secret_id: SecretId,
+    },
+    /// Somebody failed to sign in as the user.
+    #[serde(rename = "identity.user.login_failed")]
+    LoginFailed {
+        /// How many times within the last quarter of an hour, this one included.
+        count: u32,
+        /// When.
+        failed_at: Timestamp,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ip: Option<IpAddr>,
+    },
+    /// The user cannot sign in for a while.
+    #[serde(rename = "identity.user.locked")]
+    Locked {
+        /// The end of the lock.
+        until: Timestamp,
+    },
+    /// The user signed in after failures, which no longer count.
+    #[serde(rename = "identity.user.login_failures_cleared")]
+    LoginFailuresCleared,
+    /// The user may sign in again.
+    #[serde(rename = "identity.user.unlocked")]
+    Unlocked,
+    /// The user may no longer sign in.
+    #[serde(rename = "identity.user.deactivated")]
+    Deactivated {
+        /// Why.
+        reason: String,
+    },
+    /// The user may sign in again.
+    #[serde(rename = "identity.user.reactivated")]
+    Reactivated,
+}
+
+impl crate::aggregate::Event for Event {
+    fn claims(&self, _: &str) -> Vec<Claim> {
+        let taken =
+            |email: &Option<String>| email.as_deref().map(|it| Claim::take(EMAIL, fold(it)));
+        match self {
+            Self::Registered { handle, email, .. } => {
+                taken(email).into_iter().chain([Claim::take(HANDLE, fold(handle))]).collect()
+            }
+            Self::EmailReplaced { previous, email } => {
+                let (previous, email) = (previous.as_deref().map(fold), email.as_deref().map(fold));
+                if previous == email {
+                    return Vec::new();
+                }
+                let released = previous.map(|it| Claim::release(EMAIL, it));
+                released.into_iter().chain(email.map(|it| Claim::take(EMAIL, it))).collect()
+            }
+            Self::Renamed { .. }
+            | Self::Relocated { .. }
+            | Self::PasswordReplaced { .. }
+            | Self::LoginFailed { .. }
+            | Self::Locked { .. }
+            | Self::LoginFailuresCleared
+            | Self::Unlocked
+            | Self::Deactivated { .. }
+            | Self::Reactivated => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A user as their rules see them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Event;
+use crate::ids::SecretId;
+
+/// A person in one organisation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Whether they exist and may sign in.
+    pub status: Status,
+    /// The name to sign in with.
+    pub handle: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// Language and region, a BCP 47 tag.
+    pub locale: String,
+    /// Time zone, an IANA name.
+    pub time_zone: String,
+    /// The row of `secrets` that holds the hash of the password; without one nobody signs in with a password.
+    pub password: Option<SecretId>,
+    /// The failed sign-ins that still count, oldest first.
+    pub failures: Vec<Timestamp>,
+    /// The end of the latest lock; over once it is past.
+    pub locked_until: Option<Timestamp>,
+}
+
+/// Where a user stands in their life here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// They do not exist.
+    #[default]
+    Absent,
+    /// They may sign in, unless locked.
+    Active,
+    /// They may not sign in.
+    Deactivated,
+}
+
+impl User {
+    /// The end of the lock, if one holds.
+    pub fn locked(&self, now: Timestamp) -> Option<Timestamp> {
+        self.locked_until.filter(|until| now < *until)
+    }
+
+    pub(super) fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Registered { handle, display_name, email, locale, time_zone } => {
+                *self = Self {
+                    status: Status::Active,
+                    handle: handle.clone(),
+                    display_name: display_name.clone(),
+                    email: email.clone(),
+                    locale: locale.clone(),
+                    time_zone: time_zone.clone(),
+                    ..Self::default()
+                };
+            }
+            Event::Renamed { display_name } => self.display_name.clone_from(display_name),
+            Event::Relocated { locale, time_zone } => {
+                self.locale.clone_from(locale);
+                self.time_zone.clone_from(time_zone);
+            }
+            Event::EmailReplaced { email, .. } => self.email.clone_from(email),
+            Event::PasswordReplaced { secret_id } => self.password = Some(*secret_id),
+            Event::LoginFailed { count, failed_at, .. } => {
+                self.failures.push(*failed_at);
+                let still_counting = usize::try_from(*count).unwrap_or(usize::MAX);
+                let over = self.failures.len().saturating_sub(still_counting);
+                self.failures.drain(..over);
+            }
+            Event::Locked { until } => {
+                self.locked_until = Some(*until);
+                self.failures.clear();
+            }
+            Event::LoginFailuresCleared => self.failures.clear(),
+            Event::Unlocked => {
+                self.locked_until = None;
+                self.failures.clear();
+            }
+            Event::Deactivated { .. } => self.status = Status::Deactivated,
+            Event::Reactivated => self.status = Status::Active,
+        }
+    }
+}

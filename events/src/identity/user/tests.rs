@@ -1,0 +1,366 @@
+//! The rules of a user, by example.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::aggregate::{Claim, Context, Decider, Event as _, Rejection as _};
+use crate::testing::{at, context, frozen, given, id};
+use crate::text::Fault;
+
+const NOON: &str = "2026-01-01T12:00:00Z";
+
+fn register() -> Register {
+    Register {
+        handle: "Anna".into(),
+        display_name: "Anna Muster".into(),
+        email: Some("Anna@Example.org".into()),
+        locale: "de-CH".into(),
+        time_zone: "Europe/Zurich".into(),
+    }
+}
+
+fn registered() -> Event {
+    Event::Registered {
+        handle: "Anna".into(),
+        display_name: "Anna Muster".into(),
+        email: Some("Anna@Example.org".into()),
+        locale: "de-CH".into(),
+        time_zone: "Europe/Zurich".into(),
+    }
+}
+
+fn deactivated() -> Event {
+    Event::Deactivated { reason: "left".into() }
+}
+
+fn failed(count: u32, failed_at: &str) -> Event {
+    Event::LoginFailed { count, failed_at: at(failed_at), ip: None }
+}
+
+fn failure() -> Command {
+    Command::RecordLoginFailure(RecordLoginFailure { ip: None })
+}
+
+fn after(minutes: i64) -> Context {
+    Context { now: minutes_later(minutes), ..context() }
+}
+
+fn minutes_later(minutes: i64) -> Timestamp {
+    at(NOON) + SignedDuration::from_mins(minutes)
+}
+
+fn email(address: &str) -> Command {
+    Command::ChangeEmail(ChangeEmail { email: Some(address.into()) })
+}
+
+/// A user who failed to sign in `count` times, one minute apart from noon on.
+fn failing(count: i64) -> User {
+    let mut user = User::default();
+    user.evolve(&registered());
+    for minute in 0..count {
+        for event in user.decide(failure(), &(), &after(minute)).unwrap() {
+            user.evolve(&event);
+        }
+    }
+    user
+}
+
+#[test]
+fn samples_are_frozen() {
+    frozen::<User>([
+        registered(),
+        Event::Renamed { display_name: "Anna Beispiel".into() },
+        Event::Relocated { locale: "fr-CH".into(), time_zone: "Europe/Zurich".into() },
+        Event::EmailReplaced {
+            previous: Some("Anna@Example.org".into()),
+            email: Some("anna@example.net".into()),
+        },
+        Event::PasswordReplaced { secret_id: id(7) },
+        Event::LoginFailed {
+            count: 3,
+            failed_at: at("2026-01-01T12:00:00.25Z"),
+            ip: Some([192, 0, 2, 1].into()),
+        },
+        Event::Locked { until: at("2026-01-01T12:15:00Z") },
+        Event::LoginFailuresCleared,
+        Event::Unlocked,
+        deactivated(),
+        Event::Reactivated,
+    ]);
+}
+
+#[test]
+fn registers_a_user_once() {
+    given::<User>([]).when(Command::Register(register())).then([registered()]);
+    given::<User>([registered()]).when(Command::Register(register())).refused(Rejection::Exists);
+    given::<User>([registered(), deactivated()])
+        .when(Command::Register(register()))
+        .refused(Rejection::Exists);
+}
+
+#[test]
+fn registers_imported_names_and_users_without_email() {
+    for handle in ["17", "p/42", "müller", "村上", "a.b+c@d", &"x".repeat(HANDLE_MAX_CHARS)] {
+        let register = Register { handle: handle.into(), email: None, ..register() };
+        let events = given::<User>([]).when(Command::Register(register)).result().unwrap();
+        let Event::Registered { handle: stored, email, .. } = &events[0] else {
+            panic!("{events:?}")
+        };
+        assert_eq!((stored.as_str(), email), (handle, &None));
+    }
+}
+
+#[test]
+fn refuses_everything_before_the_user_exists() {
+    for command in [
+        Command::Rename(Rename { display_name: "x".into() }),
+        Command::Relocate(Relocate { locale: "de".into(), time_zone: "UTC".into() }),
+        email("a@b.c"),
+        Command::SetPassword(SetPassword { secret_id: id(7) }),
+        failure(),
+        Command::RecordLogin,
+        Command::Unlock,
+        Command::Deactivate(Deactivate { reason: "x".into() }),
+        Command::Reactivate,
+    ] {
+        given::<User>([]).when(command).refused(Rejection::Unknown);
+    }
+}
+
+#[test]
+fn refuses_handles_that_cannot_be_seen_or_told_apart() {
+    let refused = |handle: &str, rejection| {
+        let register = Register { handle: handle.into(), ..register() };
+        given::<User>([]).when(Command::Register(register)).refused(rejection);
+    };
+    refused("", Rejection::HandleInvalid(Fault::Empty));
+    refused("a\0b", Rejection::HandleInvalid(Fault::Control));
+    refused("a\u{202e}b", Rejection::HandleInvalid(Fault::Control));
+    refused(&"x".repeat(129), Rejection::HandleInvalid(Fault::TooLong(HANDLE_MAX_CHARS)));
+    refused("a b", Rejection::HandleNotPrintable);
+    refused("a\u{3000}b", Rejection::HandleNotPrintable);
+    refused("a\u{200b}b", Rejection::HandleNotPrintable);
+}
+
+#[test]
+fn refuses_an_unusable_name_locale_or_zone() {
+    let refused = |register, rejection| {
+        given::<User>([]).when(Command::Register(register)).refused(rejection);
+    };
+    refused(
+        Register { display_name: " ".into(), ..register() },
+        Rejection::DisplayNameInvalid(Fault::Empty),
+    );
+    refused(Register { locale: "german".into(), ..register() }, Rejection::LocaleInvalid);
+    refused(Register { time_zone: "Bern".into(), ..register() }, Rejection::TimeZoneUnknown);
+}
+
+#[test]
+fn accepts_addresses_and_refuses_what_is_none() {
+    let long_local = format!("{}@example.org", "a".repeat(65));
+    let long_domain = format!("a@{}.org", "a.".repeat(125) + "a");
+    for bad in [
+        "",
+        "anna",
+        "@example.org",
+        "anna@",
+        "a b@example.org",
+        "a@b@example.org",
+        "a..b@example.org",
+        ".a@example.org",
+        "a.@example.org",
+        "a@-b.org",
+        "a@b-.org",
+        "a@b..org",
+        "a@exämple.org",
+        "ä@example.org",
+        "a@example.org\r\nBcc: b@c.d",
+        &long_local,
+        &long_domain,
+    ] {
+        given::<User>([registered()]).when(email(bad)).refused(Rejection::EmailInvalid);
+    }
+    for good in ["a@b", "a.b+c@sub.example.org", "o'neil@example.org", "x@xn--exmple-cua.org"] {
+        assert!(given::<User>([registered()]).when(email(good)).result().is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn takes_handle_and_email_in_the_organisation_whatever_their_case() {
+    assert_eq!(
+        registered().claims(""),
+        [Claim::take(EMAIL, "anna@example.org"), Claim::take(HANDLE, "anna")]
+    );
+    let namespaces: Vec<_> = CLAIMS.iter().map(|claim| claim.0).collect();
+    assert_eq!(namespaces, [HANDLE, EMAIL]);
+}
+
+#[test]
+fn replaces_an_email_and_gives_the_old_one_back() {
+    let replaced = Event::EmailReplaced {
+        previous: Some("Anna@Example.org".into()),
+        email: Some("anna@example.net".into()),
+    };
+    given::<User>([registered()]).when(email("anna@example.net")).then([replaced.clone()]);
+    assert_eq!(
+        replaced.claims(""),
+        [Claim::release(EMAIL, "anna@example.org"), Claim::take(EMAIL, "anna@example.net")]
+    );
+    given::<User>([registered()]).when(email(" Anna@Example.org")).then([]);
+}
+
+#[test]
+fn gives_an_email_up() {
+    let removed = Event::EmailReplaced { previous: Some("Anna@Example.org".into()), email: None };
+    given::<User>([registered()])
+        .when(Command::ChangeEmail(ChangeEmail { email: None }))
+        .then([removed.clone()]);
+    assert_eq!(removed.claims(""), [Claim::release(EMAIL, "anna@example.org")]);
+    given::<User>([registered(), removed])
+        .when(Command::ChangeEmail(ChangeEmail { email: None }))
+        .then([]);
+}
+
+#[test]
+fn keeps_its_claim_when_only_the_case_of_the_email_changes() {
+    let replaced = Event::EmailReplaced {
+        previous: Some("Anna@Example.org".into()),
+        email: Some("anna@example.org".into()),
+    };
+    given::<User>([registered()]).when(email("anna@example.org")).then([replaced.clone()]);
+    assert!(replaced.claims("").is_empty());
+}
+
+#[test]
+fn renames_and_relocates_only_to_something_else() {
+    let rename = |name: &str| Command::Rename(Rename { display_name: name.into() });
+    given::<User>([registered()])
+        .when(rename("Anna B."))
+        .then([Event::Renamed { display_name: "Anna B.".into() }]);
+    given::<User>([registered()]).when(rename("Anna Muster")).then([]);
+    let to = |locale: &str, zone: &str| {
+        Command::Relocate(Relocate { locale: locale.into(), time_zone: zone.into() })
+    };
+    given::<User>([registered()])
+        .when(to("en", "asia/tokyo"))
+        .then([Event::Relocated { locale: "en".into(), time_zone: "Asia/Tokyo".into() }]);
+    given::<User>([registered()]).when(to("de-ch", "Europe/Zurich")).then([]);
+    given::<User>([registered()]).when(to("x", "UTC")).refused(Rejection::LocaleInvalid);
+    given::<User>([registered()]).when(to("en", "Mars")).refused(Rejection::TimeZoneUnknown);
+}
+
+#[test]
+fn names_the_secret_that_holds_the_password() {
+    let set = |number| Command::SetPassword(SetPassword { secret_id: id(number) });
+    let replaced = |number| Event::PasswordReplaced { secret_id: id(number) };
+    given::<User>([registered()]).when(set(7)).then([replaced(7)]);
+    given::<User>([registered(), replaced(7)]).when(set(8)).then([replaced(8)]);
+    given::<User>([registered(), replaced(7)]).when(set(7)).then([]);
+}
+
+#[test]
+fn counts_failed_sign_ins_of_the_last_quarter_of_an_hour() {
+    let ip = Some([192, 0, 2, 1].into());
+    given::<User>([registered()])
+        .when(Command::RecordLoginFailure(RecordLoginFailure { ip }))
+        .then([Event::LoginFailed { count: 1, failed_at: at(NOON), ip }]);
+    let past = [registered(), failed(1, "2026-01-01T11:45:00Z"), failed(2, "2026-01-01T11:45:01Z")];
+    given::<User>(past).when(failure()).then([failed(2, NOON)]);
+}
+
+#[test]
+fn locks_at_the_tenth_failure_within_a_quarter_of_an_hour() {
+    let user = failing(9);
+    assert_eq!(user.locked(minutes_later(9)), None);
+    let tenth = user.decide(failure(), &(), &after(9)).unwrap();
+    assert_eq!(
+        tenth,
+        [
+            Event::LoginFailed { count: 10, failed_at: minutes_later(9), ip: None },
+            Event::Locked { until: minutes_later(9 + LOCK_MINUTES) },
+        ]
+    );
+    let spread = user.decide(failure(), &(), &after(FAILURES_WINDOW_MINUTES)).unwrap();
+    assert_eq!(spread, [Event::LoginFailed { count: 9, failed_at: minutes_later(15), ip: None }]);
+}
+
+#[test]
+fn writes_nothing_while_locked_and_counts_afresh_afterwards() {
+    let user = failing(10);
+    assert_eq!(user.decide(failure(), &(), &after(20)), Ok(vec![]));
+    let fresh = Event::LoginFailed { count: 1, failed_at: minutes_later(24), ip: None };
+    assert_eq!(user.decide(failure(), &(), &after(24)), Ok(vec![fresh]));
+}
+
+#[test]
+fn keeps_a_locked_user_out_until_the_lock_ends() {
+    let user = failing(10);
+    let until = minutes_later(24);
+    let login = |minutes| user.decide(Command::RecordLogin, &(), &after(minutes));
+    assert_eq!(login(23), Err(Rejection::Locked(until)));
+    assert_eq!(login(24), Ok(vec![]));
+    assert_eq!(user.may_sign_in(minutes_later(23)), Err(Rejection::Locked(until)));
+    assert_eq!(user.may_sign_in(until), Ok(()));
+}
+
+#[test]
+fn forgets_failures_when_the_user_signs_in() {
+    given::<User>([registered()]).when(Command::RecordLogin).then([]);
+    let past = || [registered(), failed(1, "2026-01-01T11:59:00Z")];
+    given::<User>(past()).when(Command::RecordLogin).then([Event::LoginFailuresCleared]);
+    given::<User>(past().into_iter().chain([Event::LoginFailuresCleared]))
+        .when(failure())
+        .then([failed(1, NOON)]);
+}
+
+#[test]
+fn unlocks_a_locked_or_failing_user() {
+    assert_eq!(failing(10).decide(Command::Unlock, &(), &after(10)), Ok(vec![Event::Unlocked]));
+    assert_eq!(failing(3).decide(Command::Unlock, &(), &after(10)), Ok(vec![Event::Unlocked]));
+    assert_eq!(failing(10).decide(Command::Unlock, &(), &after(60)), Ok(vec![]));
+    given::<User>([registered()]).when(Command::Unlock).then([]);
+    let mut user = failing(10);
+    user.evolve(&Event::Unlocked);
+    assert_eq!(user.may_sign_in(minutes_later(10)), Ok(()));
+}
+
+#[test]
+fn deactivates_and_reactivates() {
+    let deactivate = |reason: &str| Command::Deactivate(Deactivate { reason: reason.into() });
+    given::<User>([registered()]).when(deactivate(" left ")).then([deactivated()]);
+    given::<User>([registered(), deactivated()]).when(deactivate("again")).then([]);
+    given::<User>([registered()]).when(Command::Reactivate).then([]);
+    let past = || [registered(), deactivated()];
+    given::<User>(past()).when(Command::Reactivate).then([Event::Reactivated]);
+    given::<User>(past().into_iter().chain([Event::Reactivated]))
+        .when(Command::RecordLogin)
+        .then([]);
+    given::<User>([registered()])
+        .when(deactivate(""))
+        .refused(Rejection::ReasonInvalid(Fault::Empty));
+}
+
+#[test]
+fn leaves_a_deactivated_user_as_they_are() {
+    for command in [
+        Command::Rename(Rename { display_name: "x".into() }),
+        Command::Relocate(Relocate { locale: "de".into(), time_zone: "UTC".into() }),
+        email("a@b.c"),
+        Command::SetPassword(SetPassword { secret_id: id(7) }),
+        Command::RecordLogin,
+        Command::Unlock,
+    ] {
+        given::<User>([registered(), deactivated()]).when(command).refused(Rejection::Deactivated);
+    }
+    given::<User>([registered(), deactivated()]).when(failure()).then([]);
+}
+
+#[test]
+fn names_its_refusals() {
+    assert_eq!(Rejection::EmailInvalid.code(), "USER_EMAIL_INVALID");
+    assert_eq!(Rejection::EmailInvalid.pointer(), Some("/email"));
+    assert_eq!(
+        Rejection::Locked(at(NOON)).to_string(),
+        "the user is locked until 2026-01-01T12:00:00Z: wait, or have them unlocked"
+    );
+}
