@@ -33,7 +33,21 @@ pub struct Comparison {
     pub operator: Operator,
     /// With what.
     pub value: Value,
+    /// Where it was written.
+    pub at: At,
 }
+
+/// A place in a text, in characters from 1; not part of what a filter means, so two places are always equal.
+#[derive(Debug, Clone, Copy)]
+pub struct At(pub usize);
+
+impl PartialEq for At {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for At {}
 
 /// How a column and a value are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::VariantArray)]
@@ -107,12 +121,11 @@ pub fn parse(text: &str) -> Result<Filter, Refused> {
     }
     match parser.mixed {
         None => Ok(filter),
-        Some(column) => Err(Refused::filter(
-            column,
-            "AND and OR stand beside each other without parentheses",
-        )
-        .code("FILTER_MIXED")
-        .suggestion(filter.to_string())),
+        Some(column) => {
+            Err(Refused::filter(column, "AND and OR stand beside each other without parentheses")
+                .code("FILTER_MIXED")
+                .suggestion(filter.to_string()))
+        }
     }
 }
 
@@ -177,14 +190,15 @@ impl Parser<'_> {
                 .refused(format!("the filter has more than {MAX_TERMS} comparisons"))
                 .code("FILTER_TOO_MANY_TERMS"));
         }
+        self.space();
+        let at = At(self.column_of(self.at));
         let path = self.path()?;
         let operator = self.operator()?;
         let value = self.value()?;
-        Ok(Comparison { path, operator, value })
+        Ok(Comparison { path, operator, value, at })
     }
 
     fn path(&mut self) -> Result<Vec<String>, Refused> {
-        self.space();
         let mut path = Vec::new();
         loop {
             let name: String = self.rest().chars().take_while(|c| is_name(*c)).collect();

@@ -82,7 +82,7 @@ pub enum Kind {
     Boolean,
     /// A moment.
     Time,
-    /// A list of texts.
+    /// A list of texts, as JSON.
     List,
     /// Anything, as JSON.
     Json,
