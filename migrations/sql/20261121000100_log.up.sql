@@ -133,13 +133,15 @@ create trigger append_only before update or delete or truncate on log.events
 
 -- Appends a batch for many commands in one transaction: refuses each append that may not, without failing its neighbours.
 -- Arrays starting with a_ have one element per append, s_ per stream written, f_ per fact used, c_ per claim, e_ per event;
--- *_append and *_stream are 1-based indexes. The caller never puts two appends into one batch of which one could refuse the other.
+-- *_append is the 1-based index of the append. Tenant, type and id are repeated in s_, c_ and e_, because looking them up
+-- by index costs more than sending them. The caller never puts two appends into one batch of which one could refuse the other.
 create function log.append(
   a_tenant uuid[], a_key text[], a_fingerprint bytea[],
-  s_append integer[], s_type text[], s_id text[], s_expected bigint[],
-  f_append integer[], f_type text[], f_id text[], f_version bigint[],
-  c_stream integer[], c_global boolean[], c_namespace text[], c_key text[], c_take boolean[],
-  e_stream integer[], e_id uuid[], e_type text[], e_version text[], e_payload text[], e_metadata text[],
+  s_append integer[], s_tenant uuid[], s_type text[], s_id text[], s_expected bigint[],
+  f_append integer[], f_tenant uuid[], f_type text[], f_id text[], f_version bigint[],
+  c_append integer[], c_tenant uuid[], c_type text[], c_id text[], c_namespace text[], c_key text[], c_take boolean[],
+  e_append integer[], e_tenant uuid[], e_aggregate_type text[], e_aggregate_id text[],
+  e_id uuid[], e_type text[], e_version text[], e_payload text[], e_metadata text[],
   out append integer, out reason text, out detail text,
   out first_position bigint, out last_position bigint, out last_tenant_seq bigint, out recorded_at timestamptz,
   out epoch integer
@@ -147,106 +149,84 @@ create function log.append(
   language plpgsql security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
-  refused text[] := array_fill(null::text, array[cardinality(a_tenant)]);
+  refused boolean[] := array_fill(false, array[cardinality(a_tenant)]);
+  any_refused boolean := false;
   bad record;
   head_position bigint;
-  head_epoch integer;
   room bigint;
-  at timestamptz;
 begin
   perform pg_advisory_xact_lock(4702111234474983745);
-  select h.position, h.epoch, h.partitioned_to into strict head_position, head_epoch, room from log.head h;
-  at := clock_timestamp();
+  select h.position, h.epoch, h.partitioned_to into strict head_position, epoch, room from log.head h;
+  recorded_at := clock_timestamp();
   while head_position + cardinality(e_id) + 1000000 >= room loop
     perform log.add_partition();
     select h.partitioned_to into strict room from log.head h;
   end loop;
 
+  -- 1. keys seen before: the answer is the one given then
   for bad in
     select a.ord, i.fingerprint = a.fingerprint as same, i.first_position, i.last_position, i.recorded_at
       from unnest(a_tenant, a_key, a_fingerprint) with ordinality a (tenant_id, key, fingerprint, ord)
       join log.idempotency i on i.tenant_id = a.tenant_id and i.key = a.key
   loop
-    refused[bad.ord] := case when bad.same then 'replay' else 'key_reused' end;
-    append := bad.ord; reason := refused[bad.ord]; detail := null;
-    first_position := bad.first_position; last_position := bad.last_position;
-    last_tenant_seq := null; recorded_at := bad.recorded_at; epoch := head_epoch;
+    refused[bad.ord] := true; any_refused := true;
+    append := bad.ord; reason := case when bad.same then 'replay' else 'key_reused' end; detail := null;
+    first_position := bad.first_position; last_position := bad.last_position; recorded_at := bad.recorded_at;
     return next;
   end loop;
+  recorded_at := clock_timestamp();
+  first_position := null; last_position := null;
 
+  -- 2. streams that are not where the decision found them; 3. facts that are not what the decision used; 4. claims held by others
   for bad in
-    select s.append, s.type || '/' || s.id || '@' || coalesce(v.version, 0) as found
-      from unnest(s_append, s_type, s_id, s_expected) s (append, type, id, expected)
-      left join log.streams v
-        on v.tenant_id = a_tenant[s.append] and v.aggregate_type = s.type and v.aggregate_id = s.id
-     where s.expected is not null and s.expected <> coalesce(v.version, 0)
+    select s.append, 'version' as reason, s.type || '/' || s.id || '@' || coalesce(v.version, 0) as detail
+      from unnest(s_append, s_tenant, s_type, s_id, s_expected) s (append, tenant_id, type, id, expected)
+      left join log.streams v on v.tenant_id = s.tenant_id and v.aggregate_type = s.type and v.aggregate_id = s.id
+     where s.expected <> coalesce(v.version, 0)
+    union all
+    select f.append, 'fact', f.type || '/' || f.id || '@' || coalesce(v.version, 0)
+      from unnest(f_append, f_tenant, f_type, f_id, f_version) f (append, tenant_id, type, id, version)
+      left join log.streams v on v.tenant_id = f.tenant_id and v.aggregate_type = f.type and v.aggregate_id = f.id
+     where f.version <> coalesce(v.version, 0)
+    union all
+    select c.append, 'claim', c.namespace || '/' || c.key
+      from unnest(c_append, c_tenant, c_type, c_id, c_namespace, c_key, c_take) c (append, tenant_id, type, id, namespace, key, take)
+      join log.claims k on k.tenant_id = c.tenant_id and k.namespace = c.namespace and k.key = c.key
+     where c.take and (k.aggregate_type <> c.type or k.aggregate_id <> c.id)
   loop
-    continue when refused[bad.append] is not null;
-    refused[bad.append] := 'version';
-    append := bad.append; reason := 'version'; detail := bad.found;
-    first_position := null; last_position := null; last_tenant_seq := null; recorded_at := at; epoch := head_epoch;
+    continue when refused[bad.append];
+    refused[bad.append] := true; any_refused := true;
+    append := bad.append; reason := bad.reason; detail := bad.detail;
     return next;
   end loop;
 
-  if cardinality(f_append) > 0 then
-    for bad in
-      select f.append, f.type || '/' || f.id || '@' || coalesce(v.version, 0) as found
-        from unnest(f_append, f_type, f_id, f_version) f (append, type, id, version)
-        left join log.streams v
-          on v.tenant_id = a_tenant[f.append] and v.aggregate_type = f.type and v.aggregate_id = f.id
-       where f.version <> coalesce(v.version, 0)
-    loop
-      continue when refused[bad.append] is not null;
-      refused[bad.append] := 'fact';
-      append := bad.append; reason := 'fact'; detail := bad.found;
-      first_position := null; last_position := null; last_tenant_seq := null; recorded_at := at; epoch := head_epoch;
-      return next;
-    end loop;
-  end if;
-
-  if cardinality(c_stream) > 0 then
-    for bad in
-      select s_append[c.stream] as append, c.namespace || '/' || c.key as found
-        from unnest(c_stream, c_global, c_namespace, c_key, c_take) c (stream, global, namespace, key, take)
-        join log.claims k
-          on k.tenant_id = case when c.global then '00000000-0000-0000-0000-000000000000'::uuid else a_tenant[s_append[c.stream]] end
-         and k.namespace = c.namespace and k.key = c.key
-       where c.take and (k.aggregate_type <> s_type[c.stream] or k.aggregate_id <> s_id[c.stream])
-    loop
-      continue when refused[bad.append] is not null;
-      refused[bad.append] := 'claim';
-      append := bad.append; reason := 'claim'; detail := bad.found;
-      first_position := null; last_position := null; last_tenant_seq := null; recorded_at := at; epoch := head_epoch;
-      return next;
-    end loop;
-  end if;
-
+  -- 5. what passed is stored
   return query
-  with placed as materialized (
-    select e.ord, s_append[e.stream] as append, a_tenant[s_append[e.stream]] as tenant_id,
-           s_type[e.stream] as aggregate_type, s_id[e.stream] as aggregate_id,
-           e.id, e.type, e.version, e.payload, e.metadata,
-           head_position + row_number() over (order by e.ord) as position,
-           coalesce(t.tenant_seq, 0) + row_number() over (partition by a_tenant[s_append[e.stream]] order by e.ord) as tenant_seq,
-           coalesce(v.version, 0) + row_number() over (
-             partition by a_tenant[s_append[e.stream]], s_type[e.stream], s_id[e.stream] order by e.ord) as sequence,
-           coalesce(t.chain, '\x') as head
-      from unnest(e_stream, e_id, e_type, e_version, e_payload, e_metadata)
-           with ordinality e (stream, id, type, version, payload, metadata, ord)
-      left join log.tenants t on t.tenant_id = a_tenant[s_append[e.stream]]
-      left join log.streams v on v.tenant_id = a_tenant[s_append[e.stream]]
-            and v.aggregate_type = s_type[e.stream] and v.aggregate_id = s_id[e.stream]
-     where refused[s_append[e.stream]] is null
-  ), chained as materialized (
-    select p.*, log.chain(log.entry(p.tenant_id, p.tenant_seq, p.aggregate_type, p.aggregate_id, p.sequence,
-             p.id, p.type, p.version, at, p.metadata, p.payload), p.head)
-           over (partition by p.tenant_id order by p.ord) as chain
+  with placed as (
+    select e.*, v.version, t.tenant_seq, t.chain as head
+      from unnest(e_append, e_tenant, e_aggregate_type, e_aggregate_id, e_id, e_type, e_version, e_payload, e_metadata)
+           with ordinality e (append, tenant_id, aggregate_type, aggregate_id, id, type, event_version, payload, metadata, ord)
+      left join log.streams v on v.tenant_id = e.tenant_id
+            and v.aggregate_type = e.aggregate_type and v.aggregate_id = e.aggregate_id
+      left join log.tenants t on t.tenant_id = e.tenant_id
+     where not any_refused or not refused[e.append]
+  ), numbered as (
+    select p.*,
+           head_position + row_number() over (order by p.ord) as position,
+           coalesce(p.tenant_seq, 0) + row_number() over (partition by p.tenant_id order by p.ord) as new_tenant_seq,
+           coalesce(p.version, 0) + row_number() over (
+             partition by p.tenant_id, p.aggregate_type, p.aggregate_id order by p.ord) as sequence
       from placed p
+  ), chained as materialized (
+    select n.*, log.chain(log.entry(n.tenant_id, n.new_tenant_seq, n.aggregate_type, n.aggregate_id, n.sequence,
+             n.id, n.type, n.event_version, recorded_at, n.metadata, n.payload), coalesce(n.head, '\x'))
+           over (partition by n.tenant_id order by n.ord) as chain
+      from numbered n
   ), stored as (
     insert into log.events
-    select c.position, c.tenant_id, c.tenant_seq, c.aggregate_type, c.aggregate_id, c.sequence,
-           c.id, c.type, c.version, c.payload::json, c.metadata::json, at, c.chain
-      from chained c order by c.position
+    select c.position, c.tenant_id, c.new_tenant_seq, c.aggregate_type, c.aggregate_id, c.sequence,
+           c.id, c.type, c.event_version, c.payload::json, c.metadata::json, recorded_at, c.chain
+      from chained c
   ), versions as (
     insert into log.streams as old
     select c.tenant_id, c.aggregate_type, c.aggregate_id, max(c.sequence)
@@ -254,33 +234,34 @@ begin
     on conflict on constraint streams_pkey do update set version = excluded.version
   ), tenants as (
     insert into log.tenants as old
-    select distinct on (c.tenant_id) c.tenant_id, c.tenant_seq, c.chain
-      from chained c order by c.tenant_id, c.tenant_seq desc
+    select distinct on (c.tenant_id) c.tenant_id, c.new_tenant_seq, c.chain
+      from chained c order by c.tenant_id, c.new_tenant_seq desc
     on conflict on constraint tenants_pkey do update set tenant_seq = excluded.tenant_seq, chain = excluded.chain
   ), head as (
-    update log.head set position = head_position + (select count(*) from placed)
-     where exists (select from placed)
-  ), taken as (
-    insert into log.claims as old
-    select distinct case when c.global then '00000000-0000-0000-0000-000000000000'::uuid else a_tenant[s_append[c.stream]] end,
-           c.namespace, c.key, s_type[c.stream], s_id[c.stream], head_position + 1
-      from unnest(c_stream, c_global, c_namespace, c_key, c_take) c (stream, global, namespace, key, take)
-     where c.take and refused[s_append[c.stream]] is null
-    on conflict on constraint claims_pkey do nothing
-  ), released as (
-    delete from log.claims k
-     using unnest(c_stream, c_global, c_namespace, c_key, c_take) c (stream, global, namespace, key, take)
-     where not c.take and refused[s_append[c.stream]] is null
-       and k.tenant_id = case when c.global then '00000000-0000-0000-0000-000000000000'::uuid else a_tenant[s_append[c.stream]] end
-       and k.namespace = c.namespace and k.key = c.key
-       and k.aggregate_type = s_type[c.stream] and k.aggregate_id = s_id[c.stream]
+    update log.head h set position = head_position + n.count
+      from (select count(*) as count from chained) n where n.count > 0
   ), keys as (
     insert into log.idempotency
-    select a_tenant[c.append], a_key[c.append], a_fingerprint[c.append], min(c.position), max(c.position), at
-      from chained c where a_key[c.append] is not null group by c.append
+    select a.tenant_id, a.key, a.fingerprint, min(c.position), max(c.position), recorded_at
+      from unnest(a_tenant, a_key, a_fingerprint) with ordinality a (tenant_id, key, fingerprint, ord)
+      join chained c on c.append = a.ord
+     where a.key is not null group by a.tenant_id, a.key, a.fingerprint
   )
-  select c.append, null::text, null::text, min(c.position), max(c.position), max(c.tenant_seq), at, head_epoch
+  select c.append, null::text, null::text, min(c.position), max(c.position), max(c.new_tenant_seq), recorded_at, epoch
     from chained c group by c.append;
+
+  if cardinality(c_append) > 0 then
+    delete from log.claims k
+     using unnest(c_append, c_tenant, c_type, c_id, c_namespace, c_key, c_take) c (append, tenant_id, type, id, namespace, key, take)
+     where not c.take and not refused[c.append]
+       and k.tenant_id = c.tenant_id and k.namespace = c.namespace and k.key = c.key
+       and k.aggregate_type = c.type and k.aggregate_id = c.id;
+    insert into log.claims
+    select distinct c.tenant_id, c.namespace, c.key, c.type, c.id, head_position + 1
+      from unnest(c_append, c_tenant, c_type, c_id, c_namespace, c_key, c_take) c (append, tenant_id, type, id, namespace, key, take)
+     where c.take and not refused[c.append]
+    on conflict on constraint claims_pkey do nothing;
+  end if;
 end
 $$;
 comment on function log.append is 'the only way into the log';
@@ -294,6 +275,45 @@ create function log.stream(of_tenant uuid, of_type text, of_id text, after bigin
       from log.events e
      where e.tenant_id = of_tenant and e.aggregate_type = of_type and e.aggregate_id = of_id and e.sequence > after
      order by e.sequence;
+  end;
+
+-- The versions of several streams at once, 0 where a stream does not exist.
+create function log.versions(of_tenant uuid, kinds text[], ids text[]) returns bigint[]
+  language sql stable security definer set search_path = ''
+  begin atomic
+    select array_agg(coalesce(v.version, 0) order by s.ord)
+      from unnest(kinds, ids) with ordinality s (kind, id, ord)
+      left join log.streams v on v.tenant_id = of_tenant and v.aggregate_type = s.kind and v.aggregate_id = s.id;
+  end;
+
+-- Where an append went whose answer was lost with its connection; by its first event.
+create function log.find(of_tenant uuid, of_type text, of_id text, of_event uuid)
+  returns table (first_position bigint, last_tenant_seq bigint, recorded_at timestamptz, epoch integer)
+  language sql stable security definer set search_path = ''
+  begin atomic
+    select e.position, e.tenant_seq, e.recorded_at, h.epoch
+      from log.events e cross join log.head h
+     where e.tenant_id = of_tenant and e.aggregate_type = of_type and e.aggregate_id = of_id and e.event_id = of_event;
+  end;
+
+-- The events of one append, to answer a repeated idempotency key from.
+create function log.span(of_tenant uuid, first_position bigint, last_position bigint)
+  returns table (aggregate_type text, aggregate_id text, sequence bigint, event_id uuid, event_type text, payload text,
+                 "position" bigint, epoch integer)
+  language sql stable security definer set search_path = ''
+  begin atomic
+    select e.aggregate_type, e.aggregate_id, e.sequence, e.event_id, e.event_type, e.payload::text, e.position, h.epoch
+      from log.events e cross join log.head h
+     where e.tenant_id = of_tenant and e.position between first_position and last_position
+     order by e.position;
+  end;
+
+-- Which stream holds a claim; the nil tenant holds what is unique in the installation.
+create function log.claimant(of_tenant uuid, of_namespace text, of_key text) returns text
+  language sql stable security definer set search_path = ''
+  begin atomic
+    select c.aggregate_id from log.claims c
+     where c.tenant_id = of_tenant and c.namespace = of_namespace and c.key = of_key;
   end;
 
 reset role;
@@ -318,7 +338,8 @@ $$;
 
 revoke all on all functions in schema log from public;
 grant execute on function log.append to command_api;
-grant execute on function log.stream to command_api, query_api, workers;
+grant execute on function log.stream, log.versions to command_api, query_api, workers;
+grant execute on function log.find, log.span, log.claimant to command_api;
 grant select on log.head to command_api, relay, projectors, query_api, workers, auditor;
 grant select on log.events to command_api, relay, projectors, query_api, workers, auditor;
 grant select on log.streams to command_api, query_api, projectors, workers, auditor;

@@ -29,7 +29,7 @@ pub const KEY_REFRESH: Duration = Duration::from_secs(30);
 const PLACE: &str = "secrets.signing_keys";
 
 /// The authenticated caller of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The organisation.
     pub tenant: TenantId,
