@@ -2,12 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::packages;
+use crate::{packages, root};
 
 /// Starts everything, in place of this process, so that Ctrl-C goes straight to it.
 pub(crate) fn up(arguments: &[OsString]) -> anyhow::Result<()> {
@@ -43,7 +43,7 @@ pub(crate) fn ci() -> anyhow::Result<()> {
 pub(crate) fn generate() -> anyhow::Result<()> {
     packages::install_for_tests()?;
     finish(cargo().args(["build", "--workspace", "--all-targets"]))?;
-    let filter = ["generated".into()];
+    let filter = ["--", "committed", "generated"].map(OsString::from);
     finish(beside_engines(test_runner(), &filter)?.env("ANNALS_GENERATE", "1"))
 }
 
@@ -90,10 +90,4 @@ fn target_dir() -> anyhow::Result<PathBuf> {
         serde_json::from_slice(&output.stdout).context("cargo metadata failed")?;
     let folder = metadata["target_directory"].as_str().context("cargo names no target folder")?;
     Ok(folder.into())
-}
-
-/// The root of the working tree that this was built from.
-pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
 }

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod packages;
+pub mod tidy;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,4 +51,10 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The root of the working tree that this was built from.
+pub fn root() -> std::path::PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
 }
