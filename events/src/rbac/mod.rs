@@ -1,4 +1,15 @@
-//! Access: which roles there are, what they may do, and who holds them.
+//! Access: which roles there are, what they may do, who holds them, and why somebody may or may not.
+//!
+//! A *role* bundles permissions and may inherit from junior roles. A *permission* is a name
+//! `resource.path:action`, from the catalogue or made by the organisation; a grant may be a pattern.
+//! An *assignment* gives a role to a user, perhaps in one unit only, perhaps until some time.
+//! A *protected* role is held by grant of the policy itself, so that its last administrator stays.
 
+pub mod assignment;
+mod escalation;
+pub mod name;
 pub mod policy;
+pub mod resolve;
 pub mod user_access;
+
+pub use assignment::Assignment;

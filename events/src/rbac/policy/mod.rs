@@ -1,59 +1,22 @@
-//! The access policy of one organisation: roles, permissions and inheritance.
+//! The access policy of one organisation: its roles, permissions, inheritance and protected grants.
+//!
+//! One stream per organisation, its id the tenant's. Being one aggregate makes it strict that names
+//! are unique, inheritance has no cycle and an administrator remains.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod permissions;
+mod protected;
+mod rejections;
+mod roles;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
-
-/// The access policy of one organisation.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Policy {}
-
-/// What can be asked of it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {}
-
-/// What can have happened to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It began.
-    #[serde(rename = "rbac.policy.initialized")]
-    Begun,
-}
-
-impl crate::aggregate::Event for Event {}
-
-/// Why it can refuse.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match *self {}
-    }
-
-    fn class(&self) -> Class {
-        match *self {}
-    }
-}
-
-impl Decider for Policy {
-    const TYPE: &'static str = "rbac.policy";
-    const MODULE: Module = Module::Rbac;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> {
-        match command {}
-    }
-
-    fn evolve(&mut self, event: &Event) {
-        match event {
-            Event::Begun => {}
-        }
-    }
-}
+pub use commands::*;
+pub use decide::Facts;
+pub use events::{Event, RoleCreated};
+pub use rejections::Rejection;
+pub(crate) use state::CustomPermissions;
+pub use state::{CustomPermission, Grants, Policy, Role};

@@ -1,59 +1,13 @@
-//! The roles that one user holds.
+//! The roles of one user: one stream per user, its id the user's.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
-
-/// The roles that one user holds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct UserAccess {}
-
-/// What can be asked of it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {}
-
-/// What can have happened to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It began.
-    #[serde(rename = "rbac.user_access.role_assigned")]
-    Begun,
-}
-
-impl crate::aggregate::Event for Event {}
-
-/// Why it can refuse.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match *self {}
-    }
-
-    fn class(&self) -> Class {
-        match *self {}
-    }
-}
-
-impl Decider for UserAccess {
-    const TYPE: &'static str = "rbac.user_access";
-    const MODULE: Module = Module::Rbac;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> {
-        match command {}
-    }
-
-    fn evolve(&mut self, event: &Event) {
-        match event {
-            Event::Begun => {}
-        }
-    }
-}
+pub use commands::*;
+pub use decide::Facts;
+pub use events::Event;
+pub use state::UserAccess;

@@ -1,0 +1,61 @@
+//! Every refusal is recorded; texts are cut to their limits rather than judged.
+
+use std::convert::Infallible;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::commands::Command;
+use super::events::{AccessDenied, CommandRefused, Event};
+use super::state::SecurityLog;
+use crate::aggregate::{Context, Decider};
+use crate::modules::Module;
+use crate::text;
+
+/// The longest detail or reason that is kept, in characters.
+const MAX_DETAIL_CHARS: usize = 1_000;
+
+/// The longest of the other texts that is kept, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// The id of the stream to which a refusal at that moment belongs.
+pub fn stream_id(now: Timestamp) -> String {
+    now.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+impl Decider for SecurityLog {
+    const TYPE: &'static str = "audit.security_log";
+    const MODULE: Module = Module::Audit;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Infallible;
+    type Facts = ();
+
+    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Infallible> {
+        let name = |text: &str| text::cut(text, MAX_NAME_CHARS);
+        Ok(vec![match command {
+            Command::RecordRefusal(refused) => Event::CommandRefused(CommandRefused {
+                command: name(&refused.command),
+                resource_type: name(&refused.resource_type),
+                resource_id: refused.resource_id.as_deref().map(name),
+                status: refused.status,
+                code: name(&refused.code),
+                detail: text::cut(&refused.detail, MAX_DETAIL_CHARS),
+            }),
+            Command::RecordDenial(denied) => Event::AccessDenied(AccessDenied {
+                permission: name(&denied.permission),
+                unit_id: denied.unit_id,
+                method: name(&denied.method),
+                path_template: name(&denied.path_template),
+                reason: text::cut(&denied.reason, MAX_DETAIL_CHARS),
+            }),
+        }])
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::CommandRefused(_) => self.refusals += 1,
+            Event::AccessDenied(_) => self.denials += 1,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What can have been refused.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::UnitId;
+
+/// A refusal; who was refused, from where and when is around the event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// A command was refused by a rule.
+    #[serde(rename = "audit.security_log.command_refused")]
+    CommandRefused(CommandRefused),
+    /// A request was refused because the caller lacks a permission.
+    #[serde(rename = "audit.security_log.access_denied")]
+    AccessDenied(AccessDenied),
+}
+
+/// A command that a rule refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandRefused {
+    /// The operation, for example `rbac_policy_create_role`.
+    pub command: String,
+    /// The stream that would have changed, `<module>.<aggregate>`.
+    pub resource_type: String,
+    /// The id of that stream, where the command named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The stable code of the refusal.
+    pub code: String,
+    /// The refusal for people.
+    pub detail: String,
+}
+
+/// A request that the caller has no permission for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AccessDenied {
+    /// The permission that was needed.
+    pub permission: String,
+    /// The unit at which it was needed; the organisation when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_id: Option<UnitId>,
+    /// The HTTP method.
+    pub method: String,
+    /// The route, with the names of its parameters in place of what was asked for.
+    pub path_template: String,
+    /// What was missing.
+    pub reason: String,
+}
+
+impl crate::aggregate::Event for Event {}

@@ -1,0 +1,58 @@
+//! What is kept of a refusal.
+
+use super::{AccessDenied, Command, CommandRefused, Event, SecurityLog, stream_id};
+use crate::testing::{at, frozen, given, id};
+
+fn refused() -> CommandRefused {
+    CommandRefused {
+        command: "rbac_policy_create_role".to_owned(),
+        resource_type: "rbac.policy".to_owned(),
+        resource_id: Some("01900000-0000-7000-8000-000000000000".to_owned()),
+        status: 409,
+        code: "ROLE_NAME_TAKEN".to_owned(),
+        detail: "name \"Planner\" is that of another role of the unit; choose another name"
+            .to_owned(),
+    }
+}
+
+fn denied() -> AccessDenied {
+    AccessDenied {
+        permission: "rbac.roles:manage".to_owned(),
+        unit_id: Some(id(7)),
+        method: "POST".to_owned(),
+        path_template: "/api/v1/rbac/roles".to_owned(),
+        reason: "no role of the user is granted it".to_owned(),
+    }
+}
+
+#[test]
+fn records_a_refused_command() {
+    given::<SecurityLog>([])
+        .when(Command::RecordRefusal(refused()))
+        .then([Event::CommandRefused(refused())]);
+}
+
+#[test]
+fn records_a_lacking_permission_after_other_refusals() {
+    given::<SecurityLog>([Event::CommandRefused(refused())])
+        .when(Command::RecordDenial(denied()))
+        .then([Event::AccessDenied(denied())]);
+}
+
+#[test]
+fn cuts_what_a_caller_made_too_long_and_takes_out_what_hides() {
+    let long = CommandRefused { detail: format!("\u{202e}{}", "ä".repeat(2_000)), ..refused() };
+    let kept = CommandRefused { detail: "ä".repeat(1_000), ..refused() };
+    given::<SecurityLog>([]).when(Command::RecordRefusal(long)).then([Event::CommandRefused(kept)]);
+}
+
+#[test]
+fn a_refusal_belongs_to_the_day_in_utc() {
+    assert_eq!(stream_id(at("2026-03-01T00:30:00+02:00")), "2026-02-28");
+    assert_eq!(stream_id(at("2026-03-01T00:00:00Z")), "2026-03-01");
+}
+
+#[test]
+fn stored_refusals_keep_their_shape() {
+    frozen::<SecurityLog>([Event::CommandRefused(refused()), Event::AccessDenied(denied())]);
+}

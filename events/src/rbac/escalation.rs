@@ -1,0 +1,85 @@
+//! No escalation: whoever gives access has it, and stands above what is given.
+
+use super::name;
+use super::policy::{Policy, Role};
+use super::resolve::{Effective, Holder};
+use super::user_access::UserAccess;
+use crate::aggregate::{Actor, ActorKind, Context};
+use crate::ids::{RoleId, UnitId, UserId};
+
+/// How far the caller of a command may go.
+pub(super) enum Caller {
+    /// The installation itself, or somebody who may do everything.
+    Unbound,
+    /// Everybody else.
+    Bound(Effective),
+}
+
+/// How a command goes too far.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Excess {
+    /// The caller does not have what would be given.
+    Permission(String),
+    /// The caller does not stand above this level.
+    Level(u16),
+}
+
+impl Caller {
+    pub(super) fn of(
+        context: &Context,
+        policy: &Policy,
+        access: &UserAccess,
+        unit_path: &[UnitId],
+    ) -> Self {
+        let now = context.now;
+        let effective = match (context.actor.kind, user(&context.actor)) {
+            (ActorKind::System, _) => return Self::Unbound,
+            (ActorKind::User | ActorKind::Service, Some(user_id)) => {
+                Holder { policy, user_id, access, unit_path, now }.effective()
+            }
+            (ActorKind::User | ActorKind::Service, None) => Effective::default(),
+        };
+        if effective.is_everything() { Self::Unbound } else { Self::Bound(effective) }
+    }
+
+    /// Whether the caller stands above a level.
+    pub(super) fn is_above(&self, level: u16) -> Result<(), Excess> {
+        match self {
+            Self::Unbound => Ok(()),
+            Self::Bound(effective) if effective.max_level() > Some(level) => Ok(()),
+            Self::Bound(_) => Err(Excess::Level(level)),
+        }
+    }
+
+    /// Whether the caller has all that these names and patterns give.
+    pub(super) fn has<'n>(&self, grants: impl IntoIterator<Item = &'n str>) -> Result<(), Excess> {
+        let Self::Bound(effective) = self else { return Ok(()) };
+        match grants.into_iter().find(|grant| !effective.contains(grant)) {
+            Some(grant) => Err(Excess::Permission(grant.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the caller has all that a role gives, inheritance included.
+    pub(super) fn has_all_of(&self, policy: &Policy, role_id: RoleId) -> Result<(), Excess> {
+        let closure = policy.closure(role_id);
+        let grants = closure.iter().flat_map(|(_, role)| role.grants.iter()).map(|name| &**name);
+        // What was retired gives nothing.
+        self.has(grants.filter(|grant| name::is_pattern(grant) || policy.knows(grant)))
+    }
+
+    /// Whether the caller may give a role to somebody.
+    pub(super) fn may_give(&self, policy: &Policy, id: RoleId, role: &Role) -> Result<(), Excess> {
+        self.is_above(role.facts.level)?;
+        self.has_all_of(policy, id)
+    }
+}
+
+/// The user who acts, directly or through a service.
+pub(super) fn user(actor: &Actor) -> Option<UserId> {
+    match actor.kind {
+        ActorKind::User => actor.id.parse().ok(),
+        ActorKind::Service => actor.on_behalf_of,
+        ActorKind::System => None,
+    }
+}

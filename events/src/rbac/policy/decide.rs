@@ -1,0 +1,217 @@
+//! The rules of an access policy: who may change it, and what must stay true of it.
+
+use std::sync::Arc;
+
+use super::commands::{Command, OWNER_LEVEL};
+use super::events::{Event, RoleCreated};
+use super::rejections::Rejection;
+use super::state::{Policy, Role};
+use crate::aggregate::{ActorKind, Context, Decider};
+use crate::ids::{RoleId, UnitId};
+use crate::modules::Module;
+use crate::rbac::assignment::Assignment;
+use crate::rbac::escalation::{Caller, Excess};
+use crate::rbac::name::EVERYTHING;
+use crate::rbac::user_access::UserAccess;
+
+/// What a decision on a policy needs to know of other streams.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The roles of the caller, or of the user on whose behalf a service calls.
+    pub actor_access: Arc<UserAccess>,
+    /// The unit that [`Policy::unit_of`] names for the command and all units above it, itself
+    /// first; empty where it names none, or one that does not exist.
+    pub unit_path: Vec<UnitId>,
+    /// Whether the organisation has the user that the command names.
+    pub user_exists: bool,
+}
+
+impl Decider for Policy {
+    const TYPE: &'static str = "rbac.policy";
+    const MODULE: Module = Module::Rbac;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+    type Facts = Facts;
+
+    fn decide(
+        &self,
+        command: Command,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        if let Command::Initialize { owner_role_id } = command {
+            return self.initialize(owner_role_id, context);
+        }
+        if !self.exists() {
+            return Err(Rejection::PolicyAbsent);
+        }
+        let caller = Caller::of(context, self, &facts.actor_access, &facts.unit_path);
+        let events = Case { policy: self, facts, context, caller }.decide(command)?;
+        self.keeps_an_administrator(&events)?;
+        Ok(events)
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.apply(event);
+    }
+}
+
+impl Policy {
+    /// The unit that a command is about: the one it names, or the one that owns the role it names.
+    pub fn unit_of(&self, command: &Command) -> Option<UnitId> {
+        let of_role = |id: &RoleId| self.role(*id).and_then(|role| role.facts.unit_id);
+        match command {
+            Command::Initialize { .. }
+            | Command::CreatePermission(_)
+            | Command::DescribePermission { .. }
+            | Command::RetirePermission { .. } => None,
+            Command::CreateRole(role) => role.unit_id,
+            Command::RenameRole { role_id, .. }
+            | Command::DescribeRole { role_id, .. }
+            | Command::ChangeRoleLevel { role_id, .. }
+            | Command::DeleteRole { role_id }
+            | Command::ReplaceRolePermissions { role_id, .. }
+            | Command::GrantPermission { role_id, .. }
+            | Command::RevokePermission { role_id, .. } => of_role(role_id),
+            Command::AddInheritance { senior_id, .. }
+            | Command::RemoveInheritance { senior_id, .. } => of_role(senior_id),
+            Command::GrantProtectedRole { unit_id, .. }
+            | Command::RevokeProtectedRole { unit_id, .. }
+            | Command::ExpireProtectedRole { unit_id, .. } => *unit_id,
+        }
+    }
+
+    fn initialize(
+        &self,
+        owner_role_id: RoleId,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        match context.actor.kind {
+            ActorKind::System if self.exists() => return Err(Rejection::PolicyExists),
+            ActorKind::System => {}
+            ActorKind::User | ActorKind::Service => return Err(Rejection::PolicySetUpReserved),
+        }
+        let owner = RoleCreated {
+            role_id: owner_role_id,
+            name: "Owner".to_owned(),
+            code: "owner".to_owned(),
+            description: Some("May do everything in the organisation.".to_owned()),
+            level: OWNER_LEVEL,
+            unit_id: None,
+            system: true,
+            protected: true,
+        };
+        let permission = EVERYTHING.to_owned();
+        Ok(vec![
+            Event::Initialized { owner_role_id },
+            Event::RoleCreated(owner),
+            Event::PermissionGranted { role_id: owner_role_id, permission },
+        ])
+    }
+
+    /// Once there is an administrator, one remains.
+    fn keeps_an_administrator(&self, events: &[Event]) -> Result<(), Rejection> {
+        if !events.iter().any(can_cost_an_administrator) || self.administrators().next().is_none() {
+            return Ok(());
+        }
+        let mut after = self.clone();
+        events.iter().for_each(|event| after.apply(event));
+        match after.administrators().next() {
+            Some(_) => Ok(()),
+            None => Err(Rejection::LastAdministrator),
+        }
+    }
+}
+
+fn can_cost_an_administrator(event: &Event) -> bool {
+    match event {
+        Event::RoleDeleted { .. }
+        | Event::RolePermissionsReplaced { .. }
+        | Event::PermissionRevoked { .. }
+        | Event::InheritanceRemoved { .. }
+        | Event::ProtectedRoleRevoked { .. } => true,
+        Event::Initialized { .. }
+        | Event::PermissionCreated { .. }
+        | Event::PermissionDescribed { .. }
+        | Event::PermissionRetired { .. }
+        | Event::RoleCreated(_)
+        | Event::RoleRenamed { .. }
+        | Event::RoleDescribed { .. }
+        | Event::RoleRaised { .. }
+        | Event::RoleLowered { .. }
+        | Event::PermissionGranted { .. }
+        | Event::InheritanceAdded { .. }
+        | Event::ProtectedRoleGranted { .. }
+        // It had an end, so its holder never counted.
+        | Event::ProtectedRoleExpired { .. } => false,
+    }
+}
+
+/// One decision: the state, and what it is decided by.
+pub(super) struct Case<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) facts: &'a Facts,
+    pub(super) context: &'a Context,
+    pub(super) caller: Caller,
+}
+
+impl<'a> Case<'a> {
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Initialize { .. } => Err(Rejection::PolicyExists),
+            Command::CreatePermission(wanted) => self.create_permission(wanted),
+            Command::DescribePermission { permission_id, description } => {
+                self.describe_permission(permission_id, description)
+            }
+            Command::RetirePermission { permission_id } => self.retire_permission(permission_id),
+            Command::CreateRole(wanted) => self.create_role(wanted),
+            Command::RenameRole { role_id, name } => self.rename_role(role_id, &name),
+            Command::DescribeRole { role_id, description } => {
+                self.describe_role(role_id, description)
+            }
+            Command::ChangeRoleLevel { role_id, level } => self.change_level(role_id, level),
+            Command::DeleteRole { role_id } => self.delete_role(role_id),
+            Command::ReplaceRolePermissions { role_id, permissions } => {
+                self.replace_permissions(role_id, permissions)
+            }
+            Command::GrantPermission { role_id, permission } => self.grant(role_id, permission),
+            Command::RevokePermission { role_id, permission } => self.revoke(role_id, permission),
+            Command::AddInheritance { senior_id, junior_id } => {
+                self.add_inheritance(senior_id, junior_id)
+            }
+            Command::RemoveInheritance { senior_id, junior_id } => {
+                self.remove_inheritance(senior_id, junior_id)
+            }
+            Command::GrantProtectedRole { user_id, role_id, unit_id, expires_at } => {
+                self.grant_protected(user_id, Assignment { role_id, unit_id, expires_at })
+            }
+            Command::RevokeProtectedRole { user_id, role_id, unit_id, reason } => {
+                self.revoke_protected(user_id, (role_id, unit_id), reason)
+            }
+            Command::ExpireProtectedRole { user_id, role_id, unit_id } => {
+                self.expire_protected(user_id, role_id, unit_id)
+            }
+        }
+    }
+
+    pub(super) fn role(&self, role_id: RoleId) -> Result<&'a Role, Rejection> {
+        self.policy.role(role_id).ok_or(Rejection::RoleUnknown { role_id })
+    }
+
+    /// A role that the caller may change: it exists, and the caller stands above it.
+    pub(super) fn role_below(&self, role_id: RoleId) -> Result<&'a Role, Rejection> {
+        let role = self.role(role_id)?;
+        self.caller.is_above(role.facts.level)?;
+        Ok(role)
+    }
+}
+
+impl From<Excess> for Rejection {
+    fn from(excess: Excess) -> Self {
+        match excess {
+            Excess::Permission(permission) => Self::EscalatesPermissions { permission },
+            Excess::Level(level) => Self::EscalatesLevel { level },
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The rules of a user's roles.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::commands::{Command, MAX_ASSIGNMENTS, MAX_REASON_CHARS, Rejection};
+use super::events::Event;
+use super::state::UserAccess;
+use crate::aggregate::{Context, Decider};
+use crate::ids::{RoleId, UnitId, UserId};
+use crate::modules::Module;
+use crate::rbac::assignment::Assignment;
+use crate::rbac::escalation::{self, Caller, Excess};
+use crate::rbac::policy::{Policy, Role};
+use crate::text;
+
+/// What a decision on a user's roles needs to know of other streams.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The user whose roles these are: the id of the stream.
+    pub user_id: UserId,
+    /// Whether the organisation has that user.
+    pub user_exists: bool,
+    /// The organisation's policy.
+    pub policy: Arc<Policy>,
+    /// The roles of the caller, or of the user on whose behalf a service calls.
+    pub actor_access: Arc<UserAccess>,
+    /// The unit that the command names and all units above it, itself first; empty where it names
+    /// none, or one that does not exist.
+    pub unit_path: Vec<UnitId>,
+}
+
+impl Decider for UserAccess {
+    const TYPE: &'static str = "rbac.user_access";
+    const MODULE: Module = Module::Rbac;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+    type Facts = Facts;
+
+    fn decide(
+        &self,
+        command: Command,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        let case = Case { access: self, facts, context };
+        match command {
+            Command::AssignRole { role_id, unit_id, expires_at } => {
+                case.assign(Assignment { role_id, unit_id, expires_at })
+            }
+            Command::RemoveRole { role_id, unit_id, reason } => {
+                case.remove(role_id, unit_id, reason)
+            }
+            Command::ChangeRoleExpiry { role_id, unit_id, expires_at } => {
+                case.end_at(Assignment { role_id, unit_id, expires_at })
+            }
+            Command::ExpireRole { role_id, unit_id } => case.expire(role_id, unit_id),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.apply(event);
+    }
+}
+
+/// One decision: the state, and what it is decided by.
+struct Case<'a> {
+    access: &'a UserAccess,
+    facts: &'a Facts,
+    context: &'a Context,
+}
+
+impl Case<'_> {
+    fn assign(&self, wanted: Assignment) -> Result<Vec<Event>, Rejection> {
+        let Assignment { role_id, unit_id, expires_at } = wanted;
+        if !self.facts.user_exists {
+            return Err(Rejection::AssignmentUserUnknown);
+        }
+        let role = self.role(role_id)?;
+        if let Some(unit_id) = unit_id.filter(|unit| self.facts.unit_path.first() != Some(unit)) {
+            return Err(Rejection::AssignmentUnitUnknown { unit_id });
+        }
+        self.is_ahead(expires_at)?;
+        let held = self.access.find(role_id, unit_id);
+        if held.is_some_and(|held| held.is_live(self.context.now)) {
+            return Err(Rejection::RoleAlreadyAssigned { role_id });
+        }
+        if held.is_none() && self.access.assignments().len() >= MAX_ASSIGNMENTS {
+            return Err(Rejection::TooManyAssignments);
+        }
+        self.caller().may_give(&self.facts.policy, role_id, role)?;
+        // The timer has not come yet: what has ended is recorded before it begins again.
+        let ended = held.map(|_| Event::RoleAssignmentExpired { role_id, unit_id });
+        let assigned = Event::RoleAssigned { role_id, unit_id, expires_at };
+        Ok(ended.into_iter().chain([assigned]).collect())
+    }
+
+    fn remove(
+        &self,
+        role_id: RoleId,
+        unit_id: Option<UnitId>,
+        reason: Option<String>,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.held(role_id, unit_id)?;
+        let reason = reason.map(|reason| text::lines(&reason, MAX_REASON_CHARS)).transpose();
+        let reason = reason.map_err(Rejection::RemovalReasonInvalid)?;
+        self.may_take(role_id)?;
+        Ok(vec![Event::RoleRemoved { role_id, unit_id, reason }])
+    }
+
+    fn end_at(&self, wanted: Assignment) -> Result<Vec<Event>, Rejection> {
+        let Assignment { role_id, unit_id, expires_at } = wanted;
+        let held = self.held(role_id, unit_id)?;
+        let role = self.role(role_id)?;
+        if !held.is_live(self.context.now) {
+            return Err(Rejection::AssignmentExpired { role_id });
+        }
+        self.is_ahead(expires_at)?;
+        let later = |end: Timestamp| held.expires_at.is_some_and(|present| end > present);
+        match expires_at {
+            same if same == held.expires_at => Ok(Vec::new()),
+            Some(expires_at) if !later(expires_at) => {
+                self.may_take(role_id)?;
+                Ok(vec![Event::RoleShortened { role_id, unit_id, expires_at }])
+            }
+            Some(_) | None => {
+                self.caller().may_give(&self.facts.policy, role_id, role)?;
+                Ok(vec![Event::RoleExtended { role_id, unit_id, expires_at }])
+            }
+        }
+    }
+
+    /// Timers come again: what is recorded already needs no second record.
+    fn expire(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Result<Vec<Event>, Rejection> {
+        match self.access.find(role_id, unit_id) {
+            None => Ok(Vec::new()),
+            Some(held) if held.is_live(self.context.now) => {
+                Err(Rejection::AssignmentNotDue { role_id })
+            }
+            Some(_) => Ok(vec![Event::RoleAssignmentExpired { role_id, unit_id }]),
+        }
+    }
+
+    fn role(&self, role_id: RoleId) -> Result<&Role, Rejection> {
+        match self.facts.policy.role(role_id) {
+            None => Err(Rejection::AssignmentRoleUnknown { role_id }),
+            Some(role) if role.facts.protected => {
+                Err(Rejection::AssignmentRoleProtected { role_id })
+            }
+            Some(role) => Ok(role),
+        }
+    }
+
+    fn held(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Result<&Assignment, Rejection> {
+        self.access.find(role_id, unit_id).ok_or(Rejection::RoleNotAssigned { role_id })
+    }
+
+    fn is_ahead(&self, expires_at: Option<Timestamp>) -> Result<(), Rejection> {
+        match expires_at.filter(|end| *end <= self.context.now) {
+            Some(expires_at) => Err(Rejection::AssignmentExpiryPast { expires_at }),
+            None => Ok(()),
+        }
+    }
+
+    fn caller(&self) -> Caller {
+        let Facts { policy, actor_access, unit_path, .. } = self.facts;
+        Caller::of(self.context, policy, actor_access, unit_path)
+    }
+
+    /// Who stands above the role may take it from others, everybody may lay down their own, and a
+    /// role that is gone may be taken by anybody: it gives nothing.
+    fn may_take(&self, role_id: RoleId) -> Result<(), Rejection> {
+        let own = escalation::user(&self.context.actor) == Some(self.facts.user_id);
+        match self.facts.policy.role(role_id) {
+            Some(role) if !own => Ok(self.caller().is_above(role.facts.level)?),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl From<Excess> for Rejection {
+    fn from(excess: Excess) -> Self {
+        match excess {
+            Excess::Permission(permission) => Self::AssignmentExceedsPermissions { permission },
+            Excess::Level(level) => Self::AssignmentExceedsLevel { level },
+        }
+    }
+}

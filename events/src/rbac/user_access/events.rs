@@ -1,0 +1,71 @@
+//! What can have happened to the roles of one user.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{RoleId, UnitId};
+
+/// A fact about the roles of one user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// A role was given to the user.
+    #[serde(rename = "rbac.user_access.role_assigned")]
+    RoleAssigned {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts; everywhere when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+        /// Until when; for good when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// A role was taken from the user.
+    #[serde(rename = "rbac.user_access.role_removed")]
+    RoleRemoved {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+        /// Why, in the words of who took it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// An assignment has reached its end.
+    #[serde(rename = "rbac.user_access.role_assignment_expired")]
+    RoleAssignmentExpired {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+    },
+    /// An assignment lasts longer than before.
+    #[serde(rename = "rbac.user_access.role_extended")]
+    RoleExtended {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+        /// The new end; for good when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// An assignment ends sooner than before.
+    #[serde(rename = "rbac.user_access.role_shortened")]
+    RoleShortened {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+        /// The new end.
+        expires_at: Timestamp,
+    },
+}
+
+impl crate::aggregate::Event for Event {}

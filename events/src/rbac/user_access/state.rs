@@ -1,0 +1,58 @@
+//! The roles of one user, as folded from what happened.
+
+use serde::{Deserialize, Serialize};
+
+use super::events::Event;
+use crate::ids::{RoleId, UnitId};
+use crate::rbac::assignment::Assignment;
+
+/// The roles of one user.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserAccess {
+    assignments: Vec<Assignment>,
+}
+
+impl UserAccess {
+    /// The assignments, in the order in which they were made; expired ones stay until a timer or a
+    /// new assignment clears them, and never authorise.
+    pub fn assignments(&self) -> &[Assignment] {
+        &self.assignments
+    }
+
+    /// The assignment of a role in a unit.
+    pub fn find(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Option<&Assignment> {
+        self.assignments.iter().find(|held| held.is_of(role_id, unit_id))
+    }
+
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::RoleAssigned { role_id, unit_id, expires_at } => {
+                let (role_id, unit_id, expires_at) = (*role_id, *unit_id, *expires_at);
+                self.assignments.push(Assignment { role_id, unit_id, expires_at });
+            }
+            Event::RoleRemoved { role_id, unit_id, .. }
+            | Event::RoleAssignmentExpired { role_id, unit_id } => {
+                self.assignments.retain(|held| !held.is_of(*role_id, *unit_id));
+            }
+            Event::RoleExtended { role_id, unit_id, expires_at } => {
+                self.end_at(*role_id, *unit_id, *expires_at);
+            }
+            Event::RoleShortened { role_id, unit_id, expires_at } => {
+                self.end_at(*role_id, *unit_id, Some(*expires_at));
+            }
+        }
+    }
+
+    fn end_at(
+        &mut self,
+        role_id: RoleId,
+        unit_id: Option<UnitId>,
+        expires_at: Option<jiff::Timestamp>,
+    ) {
+        for held in &mut self.assignments {
+            if held.is_of(role_id, unit_id) {
+                held.expires_at = expires_at;
+            }
+        }
+    }
+}
