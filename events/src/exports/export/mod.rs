@@ -1,40 +1,21 @@
-//! The export.
+//! A file made from a data set: requested, made by a worker, fetched until it expires.
+//!
+//! `queued -> running -> completed -> expired`, or `failed` or `cancelled` on the way. A worker names the attempt it
+//! is at, counting from 1; only the latest attempt may report, so a worker that was thought dead cannot spoil the
+//! file of its successor. A failed export can be retried if the worker said so; attempts go on counting from the
+//! number that `retried` carries. Only a completed export that has not expired can be downloaded.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
+pub use commands::*;
+pub use decide::*;
+pub use events::*;
+pub use state::*;
 
-/// State.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Export {}
-/// Commands.
-#[derive(Debug, Clone)]
-pub enum Command {}
-/// Events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It exists.
-    #[serde(rename = "exports.export.requested")]
-    Created {},
-}
-impl crate::aggregate::Event for Event {}
-/// Refusals.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str { match *self {} }
-    fn class(&self) -> Class { match *self {} }
-}
-impl Decider for Export {
-    const TYPE: &'static str = "exports.export";
-    const MODULE: Module = Module::Exports;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> { match command {} }
-    fn evolve(&mut self, _: &Event) {}
-}
+/// What each claim means to whoever is refused it: namespace, code, detail.
+pub const CLAIMS: &[(&str, &str, &str)] = &[];

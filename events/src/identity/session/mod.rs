@@ -1,46 +1,25 @@
-//! The session.
+//! What a sign-in opens, and a chain of refresh tokens keeps open.
+//!
+//! Each refresh token is used once: it is exchanged for the next. Presenting one that was exchanged already means
+//! that somebody has a copy; the session is then revoked. That revocation is a success of the command, because it
+//! must be kept: whoever asked to refresh sees from the events ([`refreshed`]) that there is no new token.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
+pub use commands::*;
+pub use decide::*;
+pub use events::*;
+pub use state::*;
 
-/// State.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Session {}
-/// Commands.
-#[derive(Debug, Clone)]
-pub enum Command {}
-/// Events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It exists.
-    #[serde(rename = "identity.session.started")]
-    Created {},
-}
-impl crate::aggregate::Event for Event {}
-/// Refusals.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match *self {}
-    }
-    fn class(&self) -> Class {
-        match *self {}
-    }
-}
-impl Decider for Session {
-    const TYPE: &'static str = "identity.session";
-    const MODULE: Module = Module::Identity;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> {
-        match command {}
-    }
-    fn evolve(&mut self, _: &Event) {}
+/// What each claim means to whoever is refused it: namespace, code, detail.
+pub const CLAIMS: &[(&str, &str, &str)] = &[];
+
+/// Whether the events that answered a `Refresh` gave a new token; otherwise they revoked the session.
+pub fn refreshed(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event, Event::Refreshed { .. }))
 }

@@ -1,0 +1,401 @@
+//! The rules of an export.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Command, Complete, Event, Export, Fail, File, ReportProgress, Request, Start, Status};
+use crate::aggregate::{Class, Context, Decider};
+use crate::modules::Module;
+use crate::text::{self, Fault};
+
+/// Longest name of a data set or a column.
+pub const COLUMN_MAX_CHARS: usize = 64;
+/// Most columns of a file.
+pub const COLUMNS_MAX_COUNT: usize = 200;
+/// Most keys of the order of rows.
+pub const SORT_MAX_COLUMNS: usize = 8;
+/// Longest filter.
+pub const FILTER_MAX_CHARS: usize = 2_048;
+/// Longest title.
+pub const TITLE_MAX_CHARS: usize = 200;
+/// Longest name of a file.
+pub const FILE_NAME_MAX_CHARS: usize = 200;
+/// Longest name of a worker.
+pub const WORKER_MAX_CHARS: usize = 128;
+/// Longest code of a failure.
+pub const FAILURE_CODE_MAX_CHARS: usize = 64;
+/// How much of the message of a failure is kept.
+pub const FAILURE_MESSAGE_MAX_CHARS: usize = 1_000;
+
+/// Why an export refuses.
+#[derive(
+    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "EXPORT_")]
+pub enum Rejection {
+    /// There is no such export.
+    #[error("there is no such export: request one")]
+    Unknown,
+    /// The export exists already.
+    #[error("the export exists already: request another")]
+    Exists,
+    /// The file would be somebody else's.
+    #[error("requested_by is not the caller: request the export for yourself")]
+    RequesterMismatch,
+    /// The name of the data set is not one.
+    #[error(
+        "dataset is not a name of a-z, digits, dots and underscores: choose one of the data sets"
+    )]
+    DatasetInvalid,
+    /// The columns are none, too many, twice the same, or not names.
+    #[error(
+        "columns must be 1 to {COLUMNS_MAX_COUNT} different names of columns: correct the list"
+    )]
+    ColumnsInvalid,
+    /// The filter cannot be used.
+    #[error("filter {0}")]
+    FilterInvalid(Fault),
+    /// The order of rows is not well formed.
+    #[error("sort must be at most {SORT_MAX_COLUMNS} different names of columns: correct the list")]
+    SortInvalid,
+    /// The title cannot be used.
+    #[error("title {0}")]
+    TitleInvalid(Fault),
+    /// The locale is not a language tag.
+    #[error("locale is not a BCP 47 tag: write it like de-CH")]
+    LocaleInvalid,
+    /// The time zone is not known.
+    #[error("time_zone is not an IANA name: write it like Europe/Berlin")]
+    TimeZoneUnknown,
+    /// The worker's name cannot be used.
+    #[error("worker {0}")]
+    WorkerInvalid(Fault),
+    /// The attempt is not the latest.
+    #[error("attempt is not the latest, which is {0}: leave the export to its worker")]
+    AttemptStale(u32),
+    /// No worker is at it.
+    #[error("the export is {0}, not running: start an attempt first")]
+    NotRunning(&'static str),
+    /// The export came to its end.
+    #[error("the export is {0} already: request another")]
+    Finished(&'static str),
+    /// Progress goes forward, and not beyond its end.
+    #[error("rows_done is less than before or more than rows_total: report what is done")]
+    ProgressInvalid,
+    /// The file's name cannot be used.
+    #[error(
+        "file_name must be a name without path, of at most {FILE_NAME_MAX_CHARS} characters: correct it"
+    )]
+    FileNameInvalid,
+    /// The digest is not one.
+    #[error("sha256 must be 64 lower-case hexadecimal digits: send the digest of the file")]
+    DigestInvalid,
+    /// The position is before the log's first.
+    #[error("position must not be negative: send the position of the data")]
+    PositionInvalid,
+    /// The file would expire at once.
+    #[error("expires_at is not in the future: choose a later moment")]
+    ExpiryInvalid,
+    /// The code of the failure is not one.
+    #[error("code must be a name of a-z, digits, dots and underscores: correct it")]
+    FailureCodeInvalid,
+    /// It cannot help to try again.
+    #[error("the export failed for good: request another")]
+    NotRetryable,
+    /// It has not failed.
+    #[error("the export is {0}, not failed: retry only what failed")]
+    NotFailed(&'static str),
+    /// There is no file.
+    #[error("the export is {0}, not completed: download only what is completed")]
+    NotDownloadable(&'static str),
+    /// The file's time is over.
+    #[error("the file expired: request the export again")]
+    FileExpired,
+    /// The file's time is not over.
+    #[error("the file expires at {0}: wait until then")]
+    NotExpired(Timestamp),
+}
+
+impl crate::aggregate::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown => Class::Absent,
+            Self::RequesterMismatch => Class::Forbidden,
+            Self::DatasetInvalid
+            | Self::ColumnsInvalid
+            | Self::FilterInvalid(_)
+            | Self::SortInvalid
+            | Self::TitleInvalid(_)
+            | Self::LocaleInvalid
+            | Self::TimeZoneUnknown
+            | Self::WorkerInvalid(_)
+            | Self::ProgressInvalid
+            | Self::FileNameInvalid
+            | Self::DigestInvalid
+            | Self::PositionInvalid
+            | Self::ExpiryInvalid
+            | Self::FailureCodeInvalid => Class::Invalid,
+            Self::Exists
+            | Self::AttemptStale(_)
+            | Self::NotRunning(_)
+            | Self::Finished(_)
+            | Self::NotRetryable
+            | Self::NotFailed(_)
+            | Self::NotDownloadable(_)
+            | Self::FileExpired
+            | Self::NotExpired(_) => Class::Conflict,
+        }
+    }
+
+    fn pointer(&self) -> Option<&'static str> {
+        match self {
+            Self::RequesterMismatch => Some("/requested_by"),
+            Self::DatasetInvalid => Some("/dataset"),
+            Self::ColumnsInvalid => Some("/columns"),
+            Self::FilterInvalid(_) => Some("/filter"),
+            Self::SortInvalid => Some("/sort"),
+            Self::TitleInvalid(_) => Some("/title"),
+            Self::LocaleInvalid => Some("/locale"),
+            Self::TimeZoneUnknown => Some("/time_zone"),
+            Self::WorkerInvalid(_) => Some("/worker"),
+            Self::AttemptStale(_) => Some("/attempt"),
+            Self::ProgressInvalid => Some("/rows_done"),
+            Self::FileNameInvalid => Some("/file_name"),
+            Self::DigestInvalid => Some("/sha256"),
+            Self::PositionInvalid => Some("/position"),
+            Self::ExpiryInvalid => Some("/expires_at"),
+            Self::FailureCodeInvalid => Some("/code"),
+            Self::Unknown
+            | Self::Exists
+            | Self::NotRunning(_)
+            | Self::Finished(_)
+            | Self::NotRetryable
+            | Self::NotFailed(_)
+            | Self::NotDownloadable(_)
+            | Self::FileExpired
+            | Self::NotExpired(_) => None,
+        }
+    }
+}
+
+impl Decider for Export {
+    const TYPE: &'static str = "exports.export";
+    const MODULE: Module = Module::Exports;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+    type Facts = ();
+
+    fn decide(
+        &self,
+        command: Command,
+        (): &(),
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        if let Command::Request(request) = command {
+            return self.request(request, context);
+        }
+        match self.status {
+            Status::Absent => return Err(Rejection::Unknown),
+            Status::Queued
+            | Status::Running
+            | Status::Completed(_)
+            | Status::Failed { .. }
+            | Status::Cancelled
+            | Status::Expired => {}
+        }
+        match command {
+            Command::Request(_) => Err(Rejection::Exists),
+            Command::Start(start) => self.start(&start),
+            Command::ReportProgress(progress) => self.progress(&progress),
+            Command::Complete(complete) => self.complete(complete, context.now),
+            Command::Fail(fail) => self.fail(fail),
+            Command::Cancel => self.cancel(),
+            Command::Retry => self.retry(),
+            Command::RecordDownload(download) => {
+                self.downloadable(context.now)?;
+                Ok(vec![Event::Downloaded { by: download.by }])
+            }
+            Command::Expire => self.expire(context.now),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.evolve(event);
+    }
+}
+
+impl Export {
+    /// The file, if it may be fetched now.
+    pub fn downloadable(&self, now: Timestamp) -> Result<&File, Rejection> {
+        match &self.status {
+            Status::Completed(file) if now < file.expires_at => Ok(file),
+            Status::Completed(_) | Status::Expired => Err(Rejection::FileExpired),
+            Status::Absent => Err(Rejection::Unknown),
+            Status::Queued | Status::Running | Status::Failed { .. } | Status::Cancelled => {
+                Err(Rejection::NotDownloadable(self.status.name()))
+            }
+        }
+    }
+
+    fn request(&self, request: Request, context: &Context) -> Result<Vec<Event>, Rejection> {
+        if self.status != Status::Absent {
+            return Err(Rejection::Exists);
+        }
+        if !context.actor.acts_as(request.requested_by) {
+            return Err(Rejection::RequesterMismatch);
+        }
+        if !is_name(&request.dataset) {
+            return Err(Rejection::DatasetInvalid);
+        }
+        if !(1..=COLUMNS_MAX_COUNT).contains(&request.columns.len()) || !are_names(&request.columns)
+        {
+            return Err(Rejection::ColumnsInvalid);
+        }
+        let sorted = request.sort.iter().map(|sort| &sort.column);
+        if request.sort.len() > SORT_MAX_COLUMNS || !are_names(sorted) {
+            return Err(Rejection::SortInvalid);
+        }
+        let filter = request.filter.map(|filter| text::lines(&filter, FILTER_MAX_CHARS));
+        let title = request.title.map(|title| text::line(&title, TITLE_MAX_CHARS));
+        let time_zone = text::time_zone(&request.time_zone).ok_or(Rejection::TimeZoneUnknown)?;
+        Ok(vec![Event::Requested {
+            format: request.format,
+            dataset: request.dataset,
+            columns: request.columns,
+            filter: filter.transpose().map_err(Rejection::FilterInvalid)?,
+            sort: request.sort,
+            title: title.transpose().map_err(Rejection::TitleInvalid)?,
+            locale: text::locale(&request.locale).ok_or(Rejection::LocaleInvalid)?,
+            time_zone: time_zone.to_owned(),
+            requested_by: request.requested_by,
+        }])
+    }
+
+    fn start(&self, start: &Start) -> Result<Vec<Event>, Rejection> {
+        self.unfinished()?;
+        if start.attempt <= self.attempts {
+            return Err(Rejection::AttemptStale(self.attempts));
+        }
+        let worker =
+            text::line(&start.worker, WORKER_MAX_CHARS).map_err(Rejection::WorkerInvalid)?;
+        Ok(vec![Event::Started { attempt: start.attempt, worker }])
+    }
+
+    fn progress(&self, progress: &ReportProgress) -> Result<Vec<Event>, Rejection> {
+        self.running(progress.attempt)?;
+        let ReportProgress { rows_done, rows_total, .. } = *progress;
+        if rows_done < self.rows_done || rows_total.is_some_and(|total| total < rows_done) {
+            return Err(Rejection::ProgressInvalid);
+        }
+        if rows_done == self.rows_done && rows_total == self.rows_total {
+            return Ok(vec![]);
+        }
+        Ok(vec![Event::Progressed { rows_done, rows_total }])
+    }
+
+    fn complete(&self, complete: Complete, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        self.running(complete.attempt)?;
+        let file = complete.file;
+        let named = text::line(&file.file_name, FILE_NAME_MAX_CHARS);
+        if named != Ok(file.file_name.clone())
+            || file.file_name.contains(['/', '\\'])
+            || file.file_name.starts_with('.')
+        {
+            return Err(Rejection::FileNameInvalid);
+        }
+        if text::sha256(&file.sha256).is_none() {
+            return Err(Rejection::DigestInvalid);
+        }
+        if file.position < 0 {
+            return Err(Rejection::PositionInvalid);
+        }
+        if file.expires_at <= now {
+            return Err(Rejection::ExpiryInvalid);
+        }
+        Ok(vec![Event::Completed(file)])
+    }
+
+    fn fail(&self, fail: Fail) -> Result<Vec<Event>, Rejection> {
+        self.running(fail.attempt)?;
+        if !text::is_identifier(&fail.code, FAILURE_CODE_MAX_CHARS) {
+            return Err(Rejection::FailureCodeInvalid);
+        }
+        let message = text::cut(&fail.message, FAILURE_MESSAGE_MAX_CHARS);
+        Ok(vec![Event::Failed { code: fail.code, message, retryable: fail.retryable }])
+    }
+
+    fn cancel(&self) -> Result<Vec<Event>, Rejection> {
+        if self.status == Status::Cancelled {
+            return Ok(vec![]);
+        }
+        self.unfinished()?;
+        Ok(vec![Event::Cancelled])
+    }
+
+    fn retry(&self) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Failed { retryable: true } => {
+                Ok(vec![Event::Retried { attempts: self.attempts }])
+            }
+            Status::Failed { retryable: false } => Err(Rejection::NotRetryable),
+            Status::Absent
+            | Status::Queued
+            | Status::Running
+            | Status::Completed(_)
+            | Status::Cancelled
+            | Status::Expired => Err(Rejection::NotFailed(self.status.name())),
+        }
+    }
+
+    fn expire(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match &self.status {
+            Status::Expired => Ok(vec![]),
+            Status::Completed(file) if file.expires_at <= now => Ok(vec![Event::Expired]),
+            Status::Completed(file) => Err(Rejection::NotExpired(file.expires_at)),
+            Status::Absent
+            | Status::Queued
+            | Status::Running
+            | Status::Failed { .. }
+            | Status::Cancelled => Err(Rejection::NotDownloadable(self.status.name())),
+        }
+    }
+
+    /// Whether a worker may still begin.
+    fn unfinished(&self) -> Result<(), Rejection> {
+        match self.status {
+            Status::Queued | Status::Running => Ok(()),
+            Status::Absent
+            | Status::Completed(_)
+            | Status::Failed { .. }
+            | Status::Cancelled
+            | Status::Expired => Err(Rejection::Finished(self.status.name())),
+        }
+    }
+
+    /// Whether this attempt may report.
+    fn running(&self, attempt: u32) -> Result<(), Rejection> {
+        self.unfinished()?;
+        if self.status != Status::Running {
+            Err(Rejection::NotRunning(self.status.name()))
+        } else if attempt == self.attempts {
+            Ok(())
+        } else {
+            Err(Rejection::AttemptStale(self.attempts))
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text::is_identifier(text, COLUMN_MAX_CHARS)
+}
+
+fn are_names<'a>(names: impl IntoIterator<Item = &'a String>) -> bool {
+    let mut seen = BTreeSet::new();
+    names.into_iter().all(|name| is_name(name) && seen.insert(name))
+}

@@ -1,0 +1,144 @@
+//! What can have happened to an export.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{FileId, UserId};
+
+/// A fact about an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// Somebody asked for a file.
+    #[serde(rename = "exports.export.requested")]
+    Requested {
+        /// The kind of file.
+        format: Format,
+        /// The data set it is made from.
+        dataset: String,
+        /// The columns, in the order of the file.
+        columns: Vec<String>,
+        /// Which rows, in the filter grammar; all of them without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
+        /// The order of the rows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sort: Vec<Sort>,
+        /// What stands above the rows and in the file's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// The language and region of numbers and dates, a BCP 47 tag.
+        locale: String,
+        /// The time zone of moments, an IANA name.
+        time_zone: String,
+        /// The user whose file it is; the file holds what they may see.
+        requested_by: UserId,
+    },
+    /// A worker began to make the file.
+    #[serde(rename = "exports.export.started")]
+    Started {
+        /// How many times it was begun, this one included.
+        attempt: u32,
+        /// The worker.
+        worker: String,
+    },
+    /// The worker got further.
+    #[serde(rename = "exports.export.progressed")]
+    Progressed {
+        /// The rows that are in the file.
+        rows_done: u64,
+        /// The rows that will be in it, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows_total: Option<u64>,
+    },
+    /// The file is ready.
+    #[serde(rename = "exports.export.completed")]
+    Completed(File),
+    /// The file could not be made.
+    #[serde(rename = "exports.export.failed")]
+    Failed {
+        /// What went wrong, for programs.
+        code: String,
+        /// What went wrong, for people.
+        message: String,
+        /// Whether it can help to try again.
+        retryable: bool,
+    },
+    /// The file is no longer wanted.
+    #[serde(rename = "exports.export.cancelled")]
+    Cancelled,
+    /// The file shall be tried again after a failure.
+    #[serde(rename = "exports.export.retried")]
+    Retried {
+        /// The attempts so far; the next is one more.
+        attempts: u32,
+    },
+    /// Somebody fetched the file.
+    #[serde(rename = "exports.export.downloaded")]
+    Downloaded {
+        /// Who.
+        by: UserId,
+    },
+    /// The file's time is over.
+    #[serde(rename = "exports.export.expired")]
+    Expired,
+}
+
+/// A kind of file.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Format {
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// A workbook (ECMA-376).
+    Xlsx,
+    /// A printable document (ISO 32000).
+    Pdf,
+}
+
+/// One key of the order of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sort {
+    /// The column.
+    pub column: String,
+    /// Whether the greatest comes first.
+    #[serde(default)]
+    pub descending: bool,
+}
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct File {
+    /// Where it is stored.
+    pub file_id: FileId,
+    /// The name to save it under.
+    pub file_name: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+    /// The rows in it.
+    pub rows: u64,
+    /// The position of the log that its rows stand at.
+    pub position: i64,
+    /// When it can no longer be fetched.
+    pub expires_at: Timestamp,
+}
+
+impl crate::aggregate::Event for Event {}

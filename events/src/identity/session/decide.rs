@@ -1,0 +1,197 @@
+//! The rules of a session.
+
+use jiff::{SignedDuration, Timestamp};
+use subtle::ConstantTimeEq;
+
+use super::{Command, Event, Refresh, RevocationReason, Revoke, Session, Start, Status};
+use crate::aggregate::{Class, Context, Decider};
+use crate::modules::Module;
+use crate::text;
+
+/// Longest time to the end of a session, without a refresh.
+pub const LIFETIME_MAX_DAYS: i64 = 90;
+/// Most methods by which a user proves who they are.
+pub const AMR_MAX_METHODS: usize = 8;
+/// Longest name of such a method.
+pub const AMR_MAX_CHARS: usize = 32;
+/// How much of the name of a program is kept.
+pub const USER_AGENT_MAX_CHARS: usize = 512;
+
+/// Why a session refuses.
+#[derive(
+    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "SESSION_")]
+pub enum Rejection {
+    /// There is no such session.
+    #[error("there is no such session: sign in")]
+    Unknown,
+    /// The session exists already.
+    #[error("the session exists already: start another")]
+    Exists,
+    /// The session was ended.
+    #[error("the session was ended: sign in again")]
+    Revoked,
+    /// The session is over.
+    #[error("the session expired: sign in again")]
+    Expired,
+    /// The refresh token was never one of the session.
+    #[error("refresh_token is not of this session: sign in again")]
+    TokenUnknown,
+    /// A digest is not one.
+    #[error(
+        "the digest of a refresh token must be 64 lower-case hexadecimal digits: send a SHA-256"
+    )]
+    DigestInvalid,
+    /// The next token is one that was used.
+    #[error("the next refresh token was used before: make a random one")]
+    TokenRepeated,
+    /// The end of the session is past or too far off.
+    #[error(
+        "expires_at must be within the next {LIFETIME_MAX_DAYS} days: choose an earlier moment"
+    )]
+    ExpiryInvalid,
+    /// The methods of proof are not named as they should be.
+    #[error(
+        "amr must be 1 to {AMR_MAX_METHODS} short names of RFC 8176: name at least one, like pwd"
+    )]
+    AmrInvalid,
+}
+
+impl crate::aggregate::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown => Class::Absent,
+            Self::Exists => Class::Conflict,
+            Self::Revoked | Self::Expired | Self::TokenUnknown => Class::Unauthenticated,
+            Self::DigestInvalid | Self::TokenRepeated | Self::ExpiryInvalid | Self::AmrInvalid => {
+                Class::Invalid
+            }
+        }
+    }
+
+    fn pointer(&self) -> Option<&'static str> {
+        match self {
+            Self::TokenUnknown => Some("/refresh_token"),
+            Self::ExpiryInvalid => Some("/expires_at"),
+            Self::AmrInvalid => Some("/amr"),
+            Self::Unknown
+            | Self::Exists
+            | Self::Revoked
+            | Self::Expired
+            | Self::DigestInvalid
+            | Self::TokenRepeated => None,
+        }
+    }
+}
+
+impl Decider for Session {
+    const TYPE: &'static str = "identity.session";
+    const MODULE: Module = Module::Identity;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+    type Facts = ();
+
+    fn decide(
+        &self,
+        command: Command,
+        (): &(),
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Start(start) => self.start(start, context.now),
+            Command::Refresh(refresh) => self.refresh(refresh, context.now),
+            Command::Revoke(Revoke { reason }) => match self.status {
+                Status::Absent => Err(Rejection::Unknown),
+                Status::Open => Ok(vec![Event::Revoked { reason }]),
+                Status::Revoked(_) => Ok(vec![]),
+            },
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.evolve(event);
+    }
+}
+
+impl Session {
+    /// Whether what the session allows may still be done.
+    pub fn alive(&self, now: Timestamp) -> Result<(), Rejection> {
+        match self.status {
+            Status::Absent => Err(Rejection::Unknown),
+            Status::Revoked(_) => Err(Rejection::Revoked),
+            Status::Open if self.expires_at <= now => Err(Rejection::Expired),
+            Status::Open => Ok(()),
+        }
+    }
+
+    fn start(&self, start: Start, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Absent => {}
+            Status::Open | Status::Revoked(_) => return Err(Rejection::Exists),
+        }
+        let named = |method: &String| text::is_identifier(method, AMR_MAX_CHARS);
+        if !(1..=AMR_MAX_METHODS).contains(&start.amr.len()) || !start.amr.iter().all(named) {
+            return Err(Rejection::AmrInvalid);
+        }
+        digest(&start.refresh_sha256)?;
+        Ok(vec![Event::Started {
+            user_id: start.user_id,
+            refresh_sha256: start.refresh_sha256,
+            expires_at: expiry(start.expires_at, now)?,
+            amr: start.amr,
+            ip: start.ip,
+            user_agent: start.user_agent.as_deref().and_then(program),
+        }])
+    }
+
+    fn refresh(&self, refresh: Refresh, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        let presented = digest(&refresh.presented_sha256)?;
+        let next = digest(&refresh.next_sha256)?;
+        let expires_at = expiry(refresh.expires_at, now)?;
+        self.alive(now)?;
+        let is = |stored: &String, digest: &[u8; 32]| {
+            text::sha256(stored).is_some_and(|stored| bool::from(stored.ct_eq(digest)))
+        };
+        // Every stored digest is looked at, so that the time taken does not tell which one matched.
+        let spent = |digest: &[u8; 32]| {
+            self.spent_sha256.iter().filter(|stored| is(stored, digest)).count() > 0
+        };
+        if spent(&presented) {
+            return Ok(vec![
+                Event::RefreshReuseDetected { rotation: self.rotation },
+                Event::Revoked { reason: RevocationReason::Reuse },
+            ]);
+        }
+        if !is(&self.refresh_sha256, &presented) {
+            return Err(Rejection::TokenUnknown);
+        }
+        if spent(&next) || is(&self.refresh_sha256, &next) {
+            return Err(Rejection::TokenRepeated);
+        }
+        Ok(vec![Event::Refreshed {
+            rotation: self.rotation.saturating_add(1),
+            refresh_sha256: refresh.next_sha256,
+            expires_at,
+        }])
+    }
+}
+
+fn program(name: &str) -> Option<String> {
+    Some(text::cut(name, USER_AGENT_MAX_CHARS)).filter(|name| !name.is_empty())
+}
+
+fn digest(text: &str) -> Result<[u8; 32], Rejection> {
+    text::sha256(text).ok_or(Rejection::DigestInvalid)
+}
+
+fn expiry(at: Timestamp, now: Timestamp) -> Result<Timestamp, Rejection> {
+    let longest = SignedDuration::from_hours(24 * LIFETIME_MAX_DAYS);
+    let valid = now < at && at.duration_since(now) <= longest;
+    if valid { Ok(at) } else { Err(Rejection::ExpiryInvalid) }
+}

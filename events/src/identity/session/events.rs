@@ -1,0 +1,86 @@
+//! What can have happened to a session.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::UserId;
+
+/// A fact about a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// A user signed in.
+    #[serde(rename = "identity.session.started")]
+    Started {
+        /// The user.
+        user_id: UserId,
+        /// SHA-256 of the first refresh token, in hexadecimal digits.
+        refresh_sha256: String,
+        /// When the session ends unless it is refreshed.
+        expires_at: Timestamp,
+        /// How the user proved who they are (RFC 8176), for example `pwd`.
+        amr: Vec<String>,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ip: Option<IpAddr>,
+        /// With which program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_agent: Option<String>,
+    },
+    /// The refresh token was exchanged for the next.
+    #[serde(rename = "identity.session.refreshed")]
+    Refreshed {
+        /// How many times so far.
+        rotation: u32,
+        /// SHA-256 of the next refresh token, in hexadecimal digits.
+        refresh_sha256: String,
+        /// When the session ends unless it is refreshed again.
+        expires_at: Timestamp,
+    },
+    /// A refresh token was presented that had been exchanged before: somebody has a copy.
+    #[serde(rename = "identity.session.refresh_reuse_detected")]
+    RefreshReuseDetected {
+        /// The rotation that the session stood at.
+        rotation: u32,
+    },
+    /// The session was ended.
+    #[serde(rename = "identity.session.revoked")]
+    Revoked {
+        /// Why.
+        reason: RevocationReason,
+    },
+}
+
+/// Why a session was ended before its time.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum RevocationReason {
+    /// The user signed out.
+    Logout,
+    /// An administrator ended it.
+    Admin,
+    /// The password was replaced.
+    Password,
+    /// A refresh token was presented twice.
+    Reuse,
+    /// The user was deactivated.
+    Deactivated,
+}
+
+impl crate::aggregate::Event for Event {}

@@ -1,0 +1,220 @@
+//! The rules of a session, by example.
+
+use super::*;
+use crate::aggregate::{Context, Decider, Rejection as _};
+use crate::testing::{at, context, frozen, given, id};
+
+const TOMORROW: &str = "2026-01-02T12:00:00Z";
+const LATER: &str = "2026-01-02T13:00:00Z";
+
+/// The digest of the token handed out at a rotation.
+fn token(rotation: usize) -> String {
+    format!("{rotation:064x}")
+}
+
+fn start() -> Start {
+    Start {
+        user_id: id(1),
+        refresh_sha256: token(0),
+        expires_at: at(TOMORROW),
+        amr: vec!["pwd".into()],
+        ip: Some([192, 0, 2, 1].into()),
+        user_agent: Some("curl/8.5".into()),
+    }
+}
+
+fn started() -> Event {
+    Event::Started {
+        user_id: id(1),
+        refresh_sha256: token(0),
+        expires_at: at(TOMORROW),
+        amr: vec!["pwd".into()],
+        ip: Some([192, 0, 2, 1].into()),
+        user_agent: Some("curl/8.5".into()),
+    }
+}
+
+fn refresh(presented: usize, next: usize) -> Refresh {
+    Refresh { presented_sha256: token(presented), next_sha256: token(next), expires_at: at(LATER) }
+}
+
+fn rotated(rotation: usize) -> Event {
+    Event::Refreshed {
+        rotation: u32::try_from(rotation).unwrap(),
+        refresh_sha256: token(rotation),
+        expires_at: at(LATER),
+    }
+}
+
+fn revoked(reason: RevocationReason) -> Event {
+    Event::Revoked { reason }
+}
+
+fn on(time: &str) -> Context {
+    Context { now: at(time), ..context() }
+}
+
+#[test]
+fn samples_are_frozen() {
+    frozen::<Session>([
+        started(),
+        rotated(3),
+        Event::RefreshReuseDetected { rotation: 3 },
+        revoked(RevocationReason::Reuse),
+    ]);
+}
+
+#[test]
+fn every_reason_of_a_revocation_keeps_its_stored_name() {
+    let names = <RevocationReason as strum::VariantArray>::VARIANTS;
+    assert_eq!(
+        serde_json::to_string(names).unwrap(),
+        r#"["logout","admin","password","reuse","deactivated"]"#
+    );
+}
+
+#[test]
+fn starts_a_session_once() {
+    given::<Session>([]).when(Command::Start(start())).then([started()]);
+    given::<Session>([started()]).when(Command::Start(start())).refused(Rejection::Exists);
+    given::<Session>([started(), revoked(RevocationReason::Logout)])
+        .when(Command::Start(start()))
+        .refused(Rejection::Exists);
+}
+
+#[test]
+fn keeps_as_much_of_the_program_as_fits() {
+    let start = Start { user_agent: Some("x\0".repeat(9_000)), ip: None, ..start() };
+    let events = given::<Session>([]).when(Command::Start(start)).result().unwrap();
+    let Event::Started { user_agent, .. } = &events[0] else { panic!("{events:?}") };
+    assert_eq!(user_agent.as_deref(), Some("x".repeat(USER_AGENT_MAX_CHARS).as_str()));
+    let nameless = Start { user_agent: Some(" ".into()), ..self::start() };
+    let events = given::<Session>([]).when(Command::Start(nameless)).result().unwrap();
+    assert!(matches!(&events[0], Event::Started { user_agent: None, .. }));
+}
+
+#[test]
+fn refuses_a_start_that_is_not_well_formed() {
+    let refused = |start, rejection| {
+        given::<Session>([]).when(Command::Start(start)).refused(rejection);
+    };
+    for digest in ["", "abc", &token(0).to_uppercase().replace('0', "A")] {
+        refused(Start { refresh_sha256: digest.into(), ..start() }, Rejection::DigestInvalid);
+    }
+    refused(Start { amr: vec![], ..start() }, Rejection::AmrInvalid);
+    refused(Start { amr: vec!["PWD".into()], ..start() }, Rejection::AmrInvalid);
+    refused(
+        Start { amr: vec!["pwd".into(); AMR_MAX_METHODS + 1], ..start() },
+        Rejection::AmrInvalid,
+    );
+    for time in ["2026-01-01T12:00:00Z", "2026-04-01T12:00:01Z"] {
+        refused(Start { expires_at: at(time), ..start() }, Rejection::ExpiryInvalid);
+    }
+    let longest = Start { expires_at: at("2026-04-01T12:00:00Z"), ..start() };
+    assert!(given::<Session>([]).when(Command::Start(longest)).result().is_ok());
+}
+
+#[test]
+fn exchanges_each_token_for_the_next() {
+    given::<Session>([started()]).when(Command::Refresh(refresh(0, 1))).then([rotated(1)]);
+    given::<Session>([started(), rotated(1)])
+        .when(Command::Refresh(refresh(1, 2)))
+        .then([rotated(2)]);
+    assert!(refreshed(&[rotated(1)]));
+}
+
+#[test]
+fn revokes_the_session_when_a_token_is_presented_twice() {
+    for old in [0, 1] {
+        let reuse = [Event::RefreshReuseDetected { rotation: 2 }, revoked(RevocationReason::Reuse)];
+        given::<Session>([started(), rotated(1), rotated(2)])
+            .when(Command::Refresh(refresh(old, 9)))
+            .then(reuse.clone());
+        assert!(!refreshed(&reuse));
+        given::<Session>([started(), rotated(1), rotated(2)].into_iter().chain(reuse))
+            .when(Command::Refresh(refresh(2, 9)))
+            .refused(Rejection::Revoked);
+    }
+}
+
+#[test]
+fn leaves_the_session_open_when_the_token_was_never_its_own() {
+    given::<Session>([started()])
+        .when(Command::Refresh(refresh(7, 8)))
+        .refused(Rejection::TokenUnknown);
+}
+
+#[test]
+fn recognises_as_many_old_tokens_as_it_keeps() {
+    let mut session = Session::default();
+    session.evolve(&started());
+    for rotation in 1..=SPENT_MAX_TOKENS + 1 {
+        session.evolve(&rotated(rotation));
+    }
+    let refresh = |old| session.decide(Command::Refresh(refresh(old, 9_999)), &(), &context());
+    assert_eq!(refresh(0), Err(Rejection::TokenUnknown));
+    assert!(!refreshed(&refresh(1).unwrap()));
+    assert!(refreshed(&refresh(SPENT_MAX_TOKENS + 1).unwrap()));
+}
+
+#[test]
+fn refuses_a_next_token_that_was_used_before() {
+    for used in [0, 1] {
+        given::<Session>([started(), rotated(1)])
+            .when(Command::Refresh(refresh(1, used)))
+            .refused(Rejection::TokenRepeated);
+    }
+}
+
+#[test]
+fn refuses_a_refresh_that_is_not_well_formed() {
+    let refused = |refresh, rejection| {
+        given::<Session>([started()]).when(Command::Refresh(refresh)).refused(rejection);
+    };
+    refused(Refresh { presented_sha256: "x".into(), ..refresh(0, 1) }, Rejection::DigestInvalid);
+    refused(Refresh { next_sha256: "x".into(), ..refresh(0, 1) }, Rejection::DigestInvalid);
+    refused(Refresh { expires_at: context().now, ..refresh(0, 1) }, Rejection::ExpiryInvalid);
+}
+
+#[test]
+fn ends_when_its_time_is_over() {
+    let late = Refresh { expires_at: at("2026-01-03T12:00:00Z"), ..refresh(0, 1) };
+    given::<Session>([started()])
+        .context(on(TOMORROW))
+        .when(Command::Refresh(late.clone()))
+        .refused(Rejection::Expired);
+    let just_before = given::<Session>([started()])
+        .context(on("2026-01-02T11:59:59.999999Z"))
+        .when(Command::Refresh(late));
+    assert!(just_before.result().is_ok());
+}
+
+#[test]
+fn refuses_to_refresh_or_revoke_what_does_not_exist() {
+    given::<Session>([]).when(Command::Refresh(refresh(0, 1))).refused(Rejection::Unknown);
+    let revoke = Command::Revoke(Revoke { reason: RevocationReason::Logout });
+    given::<Session>([]).when(revoke).refused(Rejection::Unknown);
+}
+
+#[test]
+fn revokes_once() {
+    let revoke = |reason| Command::Revoke(Revoke { reason });
+    let admin = RevocationReason::Admin;
+    given::<Session>([started()]).when(revoke(admin)).then([revoked(admin)]);
+    given::<Session>([started(), revoked(admin)]).when(revoke(RevocationReason::Logout)).then([]);
+    given::<Session>([started(), revoked(admin)])
+        .when(Command::Refresh(refresh(0, 1)))
+        .refused(Rejection::Revoked);
+}
+
+#[test]
+fn is_alive_while_open_and_unexpired() {
+    let mut session = Session::default();
+    assert_eq!(session.alive(context().now), Err(Rejection::Unknown));
+    session.evolve(&started());
+    assert_eq!(session.alive(context().now), Ok(()));
+    assert_eq!(session.alive(at(TOMORROW)), Err(Rejection::Expired));
+    session.evolve(&revoked(RevocationReason::Password));
+    assert_eq!(session.alive(context().now), Err(Rejection::Revoked));
+    assert_eq!(Rejection::Revoked.code(), "SESSION_REVOKED");
+}
