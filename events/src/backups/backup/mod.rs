@@ -1,40 +1,24 @@
-//! The backup.
+//! A backup of one organisation or of the whole log, and what its verifications found.
+//!
+//! `queued -> running -> completed`, or `failed`. One backup per scope is queued or running at a time: the request
+//! claims the scope and the end gives it back. A worker names the attempt it is at, counting from 1; only the latest
+//! may report. A completed backup can be verified any number of times; the latest result stands.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
+pub use commands::*;
+pub use decide::*;
+pub use events::*;
+pub use state::*;
 
-/// State.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Backup {}
-/// Commands.
-#[derive(Debug, Clone)]
-pub enum Command {}
-/// Events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It exists.
-    #[serde(rename = "backups.backup.requested")]
-    Created {},
-}
-impl crate::aggregate::Event for Event {}
-/// Refusals.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str { match *self {} }
-    fn class(&self) -> Class { match *self {} }
-}
-impl Decider for Backup {
-    const TYPE: &'static str = "backups.backup";
-    const MODULE: Module = Module::Backups;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> { match command {} }
-    fn evolve(&mut self, _: &Event) {}
-}
+/// What each claim means to whoever is refused it: namespace, code, detail.
+pub const CLAIMS: &[(&str, &str, &str)] = &[(
+    UNDER_WAY,
+    "BACKUP_UNDER_WAY",
+    "another backup of this scope is under way: wait until it has ended",
+)];

@@ -1,40 +1,23 @@
-//! The notification.
+//! A message to one person, in their inbox until they delete it.
+//!
+//! Whoever sends may name what the message is about by a key (`dedupe_key`): the same person is then told once,
+//! however often the sender repeats itself, also after the message was deleted. Only its recipient reads or deletes it.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod commands;
+mod decide;
+mod events;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::aggregate::{Class, Context, Decider};
-use crate::modules::Module;
+pub use commands::*;
+pub use decide::*;
+pub use events::*;
+pub use state::*;
 
-/// State.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Notification {}
-/// Commands.
-#[derive(Debug, Clone)]
-pub enum Command {}
-/// Events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type")]
-pub enum Event {
-    /// It exists.
-    #[serde(rename = "notifications.notification.created")]
-    Created {},
-}
-impl crate::aggregate::Event for Event {}
-/// Refusals.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Rejection {}
-impl crate::aggregate::Rejection for Rejection {
-    fn code(&self) -> &'static str { match *self {} }
-    fn class(&self) -> Class { match *self {} }
-}
-impl Decider for Notification {
-    const TYPE: &'static str = "notifications.notification";
-    const MODULE: Module = Module::Notifications;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-    type Facts = ();
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> { match command {} }
-    fn evolve(&mut self, _: &Event) {}
-}
+/// What each claim means to whoever is refused it: namespace, code, detail.
+pub const CLAIMS: &[(&str, &str, &str)] = &[(
+    DEDUPE,
+    "NOTIFICATION_SENT_BEFORE",
+    "dedupe_key was used for this user before: they know; use another key for other news",
+)];

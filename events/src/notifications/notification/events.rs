@@ -1,0 +1,132 @@
+//! What can have happened to a notification.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::Claim;
+use crate::ids::UserId;
+
+/// The namespace of what a user was told, unique in the organisation.
+pub const DEDUPE: &str = "notifications.notification.dedupe";
+
+/// A fact about a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// A message was put into somebody's inbox.
+    #[serde(rename = "notifications.notification.created")]
+    Created {
+        /// The recipient.
+        user_id: UserId,
+        /// What it is about.
+        kind: Kind,
+        /// Its first line.
+        title: String,
+        /// The rest of it; may be empty.
+        message: String,
+        /// What it leads to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Link>,
+        /// How much it matters.
+        priority: Priority,
+        /// What the sender calls it, to tell the recipient once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dedupe_key: Option<String>,
+    },
+    /// The recipient read it.
+    #[serde(rename = "notifications.notification.read")]
+    Read,
+    /// The recipient deleted it.
+    #[serde(rename = "notifications.notification.deleted")]
+    Deleted,
+}
+
+/// What a notification is about.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Kind {
+    /// A file can be fetched.
+    ExportReady,
+    /// A file could not be made.
+    ExportFailed,
+    /// The recipient got a role.
+    RoleAssigned,
+    /// The recipient lost a role.
+    RoleRemoved,
+    /// A backup is complete.
+    BackupReady,
+    /// A backup failed, or its verification did.
+    BackupFailed,
+    /// Something about the safety of the recipient's account.
+    Security,
+    /// A message from a person.
+    Message,
+}
+
+/// How much a notification matters.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Priority {
+    /// Can wait.
+    Low,
+    /// As most.
+    #[default]
+    Normal,
+    /// Soon.
+    High,
+    /// At once, whatever the recipient's quiet hours.
+    Critical,
+}
+
+/// What a notification leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The stream name, for example `exports.export`.
+    #[serde(rename = "type")]
+    pub subject: String,
+    /// The stream id.
+    pub id: String,
+}
+
+impl crate::aggregate::Event for Event {
+    fn claims(&self, _: &str) -> Vec<Claim> {
+        match self {
+            Self::Created { user_id, dedupe_key: Some(key), .. } => {
+                vec![Claim::take(DEDUPE, format!("{user_id}/{key}"))]
+            }
+            Self::Created { dedupe_key: None, .. } | Self::Read | Self::Deleted => Vec::new(),
+        }
+    }
+}
