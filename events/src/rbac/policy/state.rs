@@ -314,7 +314,7 @@ impl Policy {
         self.permission_names.insert(permission.permission_id, Arc::clone(&name));
         for implied in &permission.implies {
             let implied_by = self.implied_by.entry(Arc::clone(implied)).or_default();
-            Arc::make_mut(implied_by).push(Arc::clone(&name));
+            insert(Arc::make_mut(implied_by), Arc::clone(&name));
             self.implying.insert(Arc::clone(&name));
         }
         self.permissions.insert(name, Arc::new(permission));
@@ -406,9 +406,9 @@ impl Policy {
     }
 }
 
-fn insert(roles: &mut Vec<RoleId>, role_id: RoleId) {
-    if let Err(place) = roles.binary_search(&role_id) {
-        roles.insert(place, role_id);
+fn insert<T: Ord>(ordered: &mut Vec<T>, new: T) {
+    if let Err(place) = ordered.binary_search(&new) {
+        ordered.insert(place, new);
     }
 }
 
