@@ -97,12 +97,18 @@ impl Bus {
     pub async fn ready(&self, limit: Duration) -> Result<(), Error> {
         let asked = async {
             self.client.flush().await.map_err(Error::unavailable)?;
-            self.jetstream.query_account().await.map_err(|error| {
-                Error::Unavailable(format!("JetStream is not enabled on it ({error})"))
-            })
+            // Read loosely: servers before 2.10 answer with fewer members than the client library expects.
+            let answer: serde_json::Value =
+                self.jetstream.request("INFO", &()).await.map_err(|error| {
+                    Error::Unavailable(format!("it has no JetStream, start it with -js ({error})"))
+                })?;
+            match answer.get("error").and_then(|error| error.get("description")) {
+                Some(reason) => Err(Error::Refused(reason.to_string())),
+                None => Ok(()),
+            }
         };
         match tokio::time::timeout(limit, asked).await {
-            Ok(answer) => answer.map(|_| ()),
+            Ok(answer) => answer,
             Err(_) => Err(Error::Unavailable("no connection".into())),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
@@ -164,10 +164,8 @@ impl Message {
     /// The headers, and with them the body.
     pub fn to_headers(&self) -> (HeaderMap, Bytes) {
         let mut headers = HeaderMap::new();
-        let id = self.event_id.to_string();
-        headers.insert(NATS_MESSAGE_ID, id.as_str());
         headers.insert(SPECVERSION, "1.0");
-        headers.insert(ID, id);
+        headers.insert(ID, self.event_id.to_string());
         headers.insert(
             SOURCE,
             value(&format!("/tenants/{}/{}", self.tenant_id, self.aggregate_type), ATTRIBUTE),
@@ -282,4 +280,94 @@ fn text<'a>(
 
 fn number(headers: &HeaderMap, name: HeaderName, label: &'static str) -> Result<i64, Malformed> {
     raw(headers, name, label)?.parse().map_err(|_| Malformed(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> Message {
+        Message {
+            log: LogId { epoch: 3, born_us: 12 },
+            position: 42,
+            tenant_id: Uuid::from_u128(1),
+            tenant_seq: 7,
+            aggregate_type: "rbac.policy".into(),
+            aggregate_id: text.into(),
+            sequence: 14,
+            event_id: Uuid::from_u128(2),
+            event_type: "rbac.policy.role_created".into(),
+            event_version: "2".into(),
+            recorded_at: "2026-11-21T00:00:00.000001Z".into(),
+            metadata: serde_json::json!({ "correlation_id": text, "ip": text }).to_string(),
+            chain: vec![1, 2, 255],
+            payload: Bytes::from(serde_json::json!({ "note": text }).to_string()),
+        }
+    }
+
+    #[test]
+    fn any_text_comes_back_and_never_breaks_a_header() {
+        for text in [
+            "",
+            "plain",
+            "漢字かな",
+            "👩‍🚀🦀",
+            "\"quoted\" 'single'",
+            "a\r\nb: c\r\n\r\n",
+            "50% %41",
+            " edges ",
+        ] {
+            let sent = message(text);
+            let (headers, body) = sent.to_headers();
+            for (name, values) in headers.iter() {
+                for value in values {
+                    let plain = value.as_str().bytes().all(|b| b.is_ascii_graphic());
+                    assert!(plain, "{name:?} carries {value:?}");
+                }
+            }
+            let received = Message::from_message(&headers, body).unwrap();
+            assert_eq!(received, Received::Whole(Box::new(sent)));
+        }
+    }
+
+    #[test]
+    fn reads_as_a_cloud_event() {
+        let (headers, _) = message("ü \"x\"").to_headers();
+        let expected = [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "00000000-0000-0000-0000-000000000002"),
+            ("ce-source", "/tenants/00000000-0000-0000-0000-000000000001/rbac.policy"),
+            ("ce-type", "rbac.policy.role_created"),
+            ("ce-subject", "%C3%BC%20%22x%22"),
+            ("ce-time", "2026-11-21T00:00:00.000001Z"),
+            ("ce-datacontenttype", "application/json"),
+            ("ce-dataschema", "urn:annals:schema:rbac.policy.role_created:2"),
+            ("ce-sequence", "00000000000014"),
+            ("ce-correlationid", "%C3%BC%20%22x%22"),
+            ("annals-log", "3.12"),
+            ("annals-position", "42"),
+            ("annals-tenant-seq", "7"),
+            ("annals-chain", "0102ff"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(headers.get(name).map(HeaderValue::as_str), Some(value), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_subject_keeps_its_shape_whatever_the_type() {
+        let odd = Message { event_type: "a..b *.>".into(), ..message("") };
+        assert_eq!(odd.subject(), format!("events.{}.a._.b__._", odd.tenant_id));
+    }
+
+    #[test]
+    fn a_foreign_message_is_malformed_not_misread() {
+        let (headers, body) = message("x").to_headers();
+        for name in ["annals-log", "annals-position", "ce-source", "ce-id", "annals-chain"] {
+            let mut broken = headers.clone();
+            broken.insert(name, "?");
+            assert_eq!(Message::from_message(&broken, body.clone()), Err(Malformed(name)));
+        }
+        assert!(Message::from_message(&HeaderMap::new(), body).is_err());
+    }
 }

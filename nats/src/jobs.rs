@@ -193,7 +193,7 @@ impl Job {
 
     /// Runs `work`, with heartbeats until it ends.
     pub async fn while_working<F: Future>(&self, work: F) -> F::Output {
-        tokio::pin!(work);
+        let mut work = Box::pin(work);
         let mut beat = tokio::time::interval(self.heartbeat);
         loop {
             tokio::select! {

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use async_nats::header::{HeaderValue, NATS_EXPECTED_LAST_SEQUENCE};
+use async_nats::header::{HeaderMap, HeaderValue, NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID};
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::bus::{ANSWER_LIMIT, Bus};
@@ -20,6 +21,9 @@ const GROUP_BYTES: usize = 256 * 1024;
 const GROUPS_IN_FLIGHT: usize = 8;
 
 /// A run of publications that follows one known end of the stream. After any error it is spent: read the end again.
+///
+/// Two of them may run over one stream, as when a relay was paused and another took over: since both know the same event
+/// at the same number, whatever the stream takes from either is the next event of the log.
 pub struct Publisher {
     bus: Bus,
     stream: String,
@@ -27,6 +31,7 @@ pub struct Publisher {
     stored_sequence: u64,
     stored_position: i64,
     in_flight: VecDeque<Group>,
+    ids: bool,
 }
 
 struct Group {
@@ -45,7 +50,16 @@ impl Publisher {
             stored_sequence: sequence,
             stored_position: position,
             in_flight: VecDeque::new(),
+            ids: true,
         }
+    }
+
+    /// For filling a stream again: it would refuse, as repeated, what it had within its window of message ids. A purge
+    /// does not make old servers forget them.
+    #[must_use]
+    pub fn without_ids(mut self) -> Self {
+        self.ids = false;
+        self
     }
 
     /// The last position known to be stored.
@@ -108,8 +122,7 @@ impl Publisher {
     async fn send(&mut self, group: &[Message]) -> Result<(), Error> {
         let Some((last, others)) = group.split_last() else { return Ok(()) };
         for message in others {
-            let (mut headers, body) = message.to_headers();
-            headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(self.sent_sequence));
+            let (headers, body) = self.wire(message);
             self.bus
                 .client()
                 .publish_with_headers(self.bus.subject(&message.subject()), headers, body)
@@ -117,11 +130,8 @@ impl Publisher {
                 .map_err(Error::unavailable)?;
             self.sent_sequence += 1;
         }
-        let (headers, body) = last.to_headers();
-        let publish = PublishMessage::build()
-            .headers(headers)
-            .payload(body)
-            .expected_last_sequence(self.sent_sequence);
+        let (headers, body) = self.wire(last);
+        let publish = PublishMessage::build().headers(headers).payload(body);
         let answer = self
             .bus
             .jetstream()
@@ -135,6 +145,15 @@ impl Publisher {
             position: last.position,
         });
         Ok(())
+    }
+
+    fn wire(&self, message: &Message) -> (HeaderMap, Bytes) {
+        let (mut headers, body) = message.to_headers();
+        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(self.sent_sequence));
+        if self.ids {
+            headers.insert(NATS_MESSAGE_ID, message.event_id.to_string());
+        }
+        (headers, body)
     }
 
     fn sorted(&self, error: &PublishError) -> Error {

@@ -1,0 +1,170 @@
+//! The relay's one session with Postgres: it holds the lock of the leader, and reads the log.
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use jiff_sqlx::Timestamp;
+use nats::{LogId, Message};
+use platform::db::{self, Role};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection as _, Executor as _, Row as _};
+
+/// Whoever holds it leads. Any constant that nobody else uses.
+const LEADER_LOCK: i64 = 4_702_111_234_474_983_746;
+
+/// Ends a session that its relay forgot (a stopped process keeps its connection open): the lock goes to another.
+/// Saved state is a hint, so it does not wait for the disk.
+const SESSION: &str = "set idle_session_timeout = '5s'; set synchronous_commit = off";
+
+const PAGE: &str = "select position, tenant_id, tenant_seq, aggregate_type, aggregate_id, sequence, event_id, \
+    event_type, event_version, payload::text, metadata::text, recorded_at, chain \
+    from log.events where position > $1 order by position limit $2";
+
+const SAVE: &str = "insert into log.relay as old \
+      (epoch, stream_created_ns, stream_sequence, published_position) values ($1, $2, $3, $4) \
+    on conflict (only_row) do update set epoch = excluded.epoch, stream_created_ns = excluded.stream_created_ns, \
+      stream_sequence = excluded.stream_sequence, published_position = excluded.published_position, saved_at = now()";
+
+const HEAD: &str =
+    "select epoch, (extract(epoch from born_at) * 1000000)::bigint, position from log.head";
+
+/// How far the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Which log it is.
+    pub(crate) log: LogId,
+    /// Its last position.
+    pub(crate) position: i64,
+}
+
+/// What the relay remembers of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Saved {
+    pub(crate) epoch: i32,
+    pub(crate) stream_created_ns: i64,
+    pub(crate) stream_sequence: i64,
+    pub(crate) published_position: i64,
+}
+
+pub(crate) struct Log(PgConnection);
+
+impl Log {
+    pub(crate) async fn connect(url: &str) -> anyhow::Result<Self> {
+        let mut connection = db::connect_alone(url, Role::Relay).await?;
+        connection.execute(SESSION).await.context("cannot prepare the relay's session")?;
+        Ok(Self(connection))
+    }
+
+    /// Whether this session leads, from now until it ends.
+    pub(crate) async fn try_lead(&mut self) -> anyhow::Result<bool> {
+        sqlx::query_scalar("select pg_try_advisory_lock($1)")
+            .bind(LEADER_LOCK)
+            .fetch_one(&mut self.0)
+            .await
+            .context("cannot ask for the leader's lock")
+    }
+
+    pub(crate) async fn head(&mut self) -> anyhow::Result<Head> {
+        let (epoch, born_us, position) = sqlx::query_as(HEAD)
+            .fetch_one(&mut self.0)
+            .await
+            .context("cannot read the log's head")?;
+        Ok(Head { log: LogId { epoch, born_us }, position })
+    }
+
+    /// The next events after a position, in order and without a gap.
+    pub(crate) async fn page(
+        &mut self,
+        log: LogId,
+        after: i64,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Message>> {
+        let rows = sqlx::query(PAGE)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&mut self.0)
+            .await
+            .context("cannot read the log")?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for (row, expected) in rows.iter().zip(after + 1..) {
+            let message = message(log, row).context("cannot decode an event of the log")?;
+            anyhow::ensure!(
+                message.position == expected,
+                "the log has a gap: position {expected} is missing before {}",
+                message.position
+            );
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    pub(crate) async fn saved(&mut self) -> anyhow::Result<Option<Saved>> {
+        let found: Option<(i32, i64, i64, i64)> = sqlx::query_as(
+            "select epoch, stream_created_ns, stream_sequence, published_position from log.relay",
+        )
+        .fetch_optional(&mut self.0)
+        .await
+        .context("cannot read the relay's state")?;
+        Ok(found.map(|(epoch, stream_created_ns, stream_sequence, published_position)| Saved {
+            epoch,
+            stream_created_ns,
+            stream_sequence,
+            published_position,
+        }))
+    }
+
+    pub(crate) async fn save(&mut self, saved: Saved) -> anyhow::Result<()> {
+        sqlx::query(SAVE)
+            .bind(saved.epoch)
+            .bind(saved.stream_created_ns)
+            .bind(saved.stream_sequence)
+            .bind(saved.published_position)
+            .execute(&mut self.0)
+            .await
+            .map(|_| ())
+            .context("cannot save the relay's state")
+    }
+
+    /// The position up to which every fed projection has everything; 0 where nobody can say.
+    pub(crate) async fn floor(&mut self, epoch: i32) -> anyhow::Result<i64> {
+        let known: bool = sqlx::query_scalar("select to_regclass('read.checkpoints') is not null")
+            .fetch_one(&mut self.0)
+            .await
+            .context("cannot look for checkpoints")?;
+        if !known {
+            return Ok(0);
+        }
+        sqlx::query_scalar(
+            "select coalesce(min(case when epoch = $1 then position else 0 end), 0) \
+             from read.checkpoints where state = 'live'",
+        )
+        .bind(epoch)
+        .fetch_one(&mut self.0)
+        .await
+        .context("cannot read the projections' checkpoints")
+    }
+
+    /// Ends the session, and with it the lead.
+    pub(crate) async fn close(self) {
+        self.0.close().await.ok(); // a broken connection is closed too
+    }
+}
+
+fn message(log: LogId, row: &PgRow) -> Result<Message, sqlx::Error> {
+    let recorded_at = row.try_get::<Timestamp, _>(11)?.to_jiff();
+    Ok(Message {
+        log,
+        position: row.try_get(0)?,
+        tenant_id: row.try_get(1)?,
+        tenant_seq: row.try_get(2)?,
+        aggregate_type: row.try_get(3)?,
+        aggregate_id: row.try_get(4)?,
+        sequence: row.try_get(5)?,
+        event_id: row.try_get(6)?,
+        event_type: row.try_get(7)?,
+        event_version: row.try_get(8)?,
+        payload: Bytes::from(row.try_get::<String, _>(9)?),
+        metadata: row.try_get(10)?,
+        recorded_at: format!("{recorded_at:.6}"),
+        chain: row.try_get(12)?,
+    })
+}
