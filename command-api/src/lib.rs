@@ -1,1 +1,76 @@
-//! placeholder
+//! Commands in, events out: the only door to the log.
+
+mod answer;
+mod app;
+mod audit;
+mod backups;
+mod draft;
+mod exports;
+mod facts;
+mod identity;
+mod keys;
+mod log;
+mod notifications;
+mod pipeline;
+mod rbac;
+mod refusal;
+mod registry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use events::Module;
+use platform::config::Settings;
+use platform::lifecycle::{Shutdown, Tasks};
+use platform::routes::Route;
+
+use app::App;
+use registry::Registry;
+
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs until the shutdown signal.
+pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let tasks = Tasks::new(shutdown.clone());
+    let app = App::start(Arc::clone(&settings), &tasks).await?;
+    let router = platform::http::finish(registry().router(app), settings.max_body_bytes);
+    let served = platform::http::serve(settings.command_addr, router, shutdown.clone()).await;
+    shutdown.begin();
+    if !tasks.join(STOP_LIMIT).await {
+        tracing::warn!("command-api ended before all its tasks did");
+    }
+    served
+}
+
+/// Every route, for documentation and tests.
+pub fn routes() -> Vec<Route> {
+    registry().into_routes()
+}
+
+/// The OpenAPI document of this API.
+pub fn openapi() -> serde_json::Value {
+    platform::openapi::document("Annals commands", "Commands in, events out.", &routes())
+}
+
+fn registry() -> Registry {
+    let mut registry = Registry::default();
+    for module in Module::ALL {
+        match module {
+            Module::Identity => identity::routes(&mut registry),
+            Module::Rbac => rbac::routes(&mut registry),
+            Module::Audit => audit::routes(&mut registry),
+            Module::Exports => exports::routes(&mut registry),
+            Module::Notifications => notifications::routes(&mut registry),
+            Module::Backups => backups::routes(&mut registry),
+        }
+    }
+    registry
+}
+
+/// A router without a server around it, for tests in other crates.
+pub async fn router(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Router> {
+    let max_body_bytes = settings.max_body_bytes;
+    let app = App::start(settings, tasks).await?;
+    Ok(platform::http::finish(registry().router(app), max_body_bytes))
+}

@@ -164,15 +164,15 @@ impl Standing {
     }
 
     /// Whether the account and the session still stand; a token outlives neither.
-    pub fn check_session(&self, _now: Timestamp) -> Result<(), Problem> {
+    pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
         match self.user.state.status {
             Status::Active => {}
-            Status::Absent | Status::Deactivated { .. } => {
+            Status::Absent | Status::Deactivated => {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
         }
         match &self.session {
-            Some((_, session)) if session.version > 0 => Ok(()),
+            Some((_, session)) if session.state.alive(now).is_ok() => Ok(()),
             Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
             None => Err(Problem::unauthenticated("the token names no session; sign in again")),
         }

@@ -46,12 +46,9 @@ impl Aggregates {
         kept.downcast_ref::<Folded<D>>().cloned()
     }
 
-    /// Keeps an aggregate, unless a newer version is kept already. Absent aggregates are not kept: probing for ids that
-    /// do not exist must not push out those that do.
+    /// Keeps an aggregate, unless a newer version is kept already. That an aggregate is absent is kept as well; the cache
+    /// admits by frequency, so probing for ids does not push out what is used.
     pub fn keep<D: Decider>(&self, tenant: TenantId, id: &str, folded: Folded<D>) {
-        if folded.version == 0 {
-            return;
-        }
         let key = (D::TYPE, tenant, id.to_owned());
         self.kept.entry(key).and_upsert_with(|old| match old {
             Some(entry) if newer::<D>(entry.value(), folded.version) => entry.into_value(),

@@ -34,6 +34,10 @@ pub struct RequestFacts {
     pub user_agent: Option<String>,
     /// W3C trace context.
     pub traceparent: Option<String>,
+    /// The id of what caused the request, for example an event that a worker reacts to.
+    pub causation_id: Option<String>,
+    /// The id shared with all that follows from the same first request; the client may bring it.
+    pub correlation: Option<String>,
 }
 
 impl RequestFacts {
@@ -41,6 +45,17 @@ impl RequestFacts {
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_deref()?.split('-').nth(1)
     }
+
+    /// The id that everything following from this request shares.
+    pub fn correlation_id(&self) -> String {
+        self.correlation.clone().unwrap_or_else(|| self.request_id.clone())
+    }
+}
+
+/// A header that holds an id: a short word of visible ASCII.
+fn id(headers: &HeaderMap, name: &str) -> Option<String> {
+    text(headers, name, MAX_REQUEST_ID_BYTES)
+        .filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 fn text(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName, max: usize) -> Option<String> {
@@ -52,8 +67,7 @@ fn text(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName, max: u
 async fn facts(mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let headers = request.headers();
-    let request_id = text(headers, &REQUEST_ID, MAX_REQUEST_ID_BYTES)
-        .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic()))
+    let request_id = id(headers, REQUEST_ID.as_str())
         .unwrap_or_else(|| clock::new_id::<uuid::Uuid>().to_string());
     let traceparent = text(headers, "traceparent", 64)
         .filter(|value| value.len() == 55 && value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'));
@@ -62,6 +76,8 @@ async fn facts(mut request: Request, next: Next) -> Response {
         ip: peer,
         user_agent: text(headers, header::USER_AGENT, MAX_USER_AGENT_BYTES),
         traceparent,
+        causation_id: id(headers, "causation-id"),
+        correlation: id(headers, "correlation-id"),
     };
     request.extensions_mut().insert(facts.clone());
     let mut response = next.run(request).await;
@@ -132,6 +148,28 @@ fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
     }
     let fault = Fault { pointer, code: "BODY_SYNTAX".into(), detail: detail.clone() };
     Problem { errors: vec![fault], ..Problem::bad_request("BODY_SYNTAX", detail) }
+}
+
+/// What every process answers besides its API: liveness, readiness, metrics and its documentation.
+pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
+    use axum::Json;
+    use axum::routing::get;
+    let ready = move || {
+        let pool = pool.clone();
+        async move {
+            match sqlx::query("select 1").execute(&pool).await {
+                Ok(_) => "ready".into_response(),
+                Err(error) => Problem::from(error).into_response(),
+            }
+        }
+    };
+    let specification = document.clone();
+    Router::new()
+        .route("/livez", get(|| async { "alive" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(|| async { crate::telemetry::metrics() }))
+        .route("/openapi.json", get(|| async move { Json(specification) }))
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/docs/openapi.json", document))
 }
 
 /// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, and panics as problems.

@@ -117,6 +117,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the request failed on our side")
     }
 
+    /// The same request can succeed later.
+    #[must_use]
+    pub fn retryable(self) -> Self {
+        Self { retryable: true, ..self }
+    }
+
     /// With a value that the detail speaks of.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

@@ -1,0 +1,103 @@
+//! What a command is answered with.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use events::TenantId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::draft::Drafted;
+
+/// A command that was taken.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Answer {
+    /// Whether it is in the log; false for a dry run.
+    pub(crate) committed: bool,
+    /// The aggregate and its version now.
+    pub(crate) aggregate: Place,
+    /// The events that followed; none when nothing had to change.
+    pub(crate) events: Vec<Happened>,
+    /// Their last position in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) position: Option<i64>,
+    #[serde(skip)]
+    pub(crate) header: Header,
+}
+
+/// What goes into the header of an answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Header {
+    pub(crate) status: u16,
+    pub(crate) replayed: bool,
+    pub(crate) consistency: Option<String>,
+    pub(crate) location: Option<String>,
+}
+
+/// An aggregate at a version.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Place {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its version.
+    pub(crate) version: i64,
+}
+
+/// One event that followed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Happened {
+    /// Its id.
+    pub(crate) id: Uuid,
+    /// Its stored type.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The version of the aggregate after it.
+    pub(crate) version: i64,
+    /// What it says; in a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Value>,
+}
+
+impl From<Drafted> for Happened {
+    fn from(event: Drafted) -> Self {
+        Self { id: event.id, kind: event.kind, version: event.version, data: None }
+    }
+}
+
+impl Answer {
+    /// With where in the log it stands.
+    pub(crate) fn at(mut self, app: &App, tenant: TenantId, epoch: i32, position: i64) -> Self {
+        self.position = Some(position);
+        self.header.consistency = Some(app.consistency_token(epoch, position, tenant));
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.header.status).unwrap_or(StatusCode::OK);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        set(header::CONTENT_TYPE, "application/json");
+        set(header::CACHE_CONTROL, "no-store");
+        set(header::ETAG, &format!("\"{}\"", self.aggregate.version));
+        if let Some(token) = &self.header.consistency {
+            set(HeaderName::from_static("consistency-token"), token);
+        }
+        if let Some(location) = &self.header.location {
+            set(header::LOCATION, location);
+        }
+        if self.header.replayed {
+            set(HeaderName::from_static("idempotent-replayed"), "true");
+        }
+        response
+    }
+}

@@ -1,0 +1,105 @@
+//! What every request of this process shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use events::TenantId;
+use platform::access::Access;
+use platform::aggregates::Aggregates;
+use platform::config::Settings;
+use platform::consistency::{Token, TokenKey};
+use platform::db::{self, Role};
+use platform::lifecycle::Tasks;
+use platform::principal::{KEY_REFRESH, Principal, Tokens};
+use platform::problem::Problem;
+use platform::secrets::MasterKey;
+use sqlx::PgPool;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::log::Writer;
+
+const KEPT_AGGREGATES: u64 = 200_000;
+/// Password hashes computed at once; each takes a core for tens of milliseconds, and commands must go on meanwhile.
+const HASHES_AT_ONCE: usize = 2;
+/// Wake-ups of the relay are joined for this long, because one NOTIFY per batch would cost more than it tells.
+const NOTIFY_PAUSE: Duration = Duration::from_millis(1);
+
+pub(crate) struct App {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) pool: PgPool,
+    pub(crate) writer: Writer,
+    pub(crate) aggregates: Aggregates,
+    pub(crate) access: Access,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) master: MasterKey,
+    pub(crate) hashing: Semaphore,
+    consistency: TokenKey,
+}
+
+impl App {
+    /// Connects, reads the signing keys and starts the writer.
+    pub(crate) async fn start(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Arc<Self>> {
+        let master = MasterKey::parse(&settings.master_key)?;
+        let pool = db::connect(&settings.database_url, Role::CommandApi, settings.pool_size).await?;
+        let tokens = Arc::new(Tokens::new(&settings.issuer));
+        tokens.load(&pool, Some(&master)).await?;
+        let committed = Arc::new(Notify::new());
+        let writer = Writer::start(settings.database_url.clone(), Arc::clone(&committed), tasks);
+        start_keeping_keys(tasks, &tokens, &pool, &master);
+        start_waking(tasks, committed, pool.clone());
+        let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
+        Ok(Arc::new(Self {
+            access: Access::new(aggregates.clone()),
+            consistency: TokenKey::new(&master),
+            hashing: Semaphore::new(HASHES_AT_ONCE),
+            settings,
+            pool,
+            writer,
+            aggregates,
+            tokens,
+            master,
+        }))
+    }
+
+    /// The caller of a request, by its access token.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+        let token = platform::http::bearer(headers)?;
+        self.tokens.verify(token).map_err(|error| Problem::unauthenticated(error.to_string()))
+    }
+
+    /// The consistency token for a position.
+    pub(crate) fn consistency_token(&self, epoch: i32, position: i64, tenant: TenantId) -> String {
+        self.consistency.encode(&Token { epoch, position, tenant })
+    }
+}
+
+fn start_keeping_keys(tasks: &Tasks, tokens: &Arc<Tokens>, pool: &PgPool, master: &MasterKey) {
+    let (tokens, pool, master) = (Arc::clone(tokens), pool.clone(), master.clone());
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn("signing keys", async move {
+        while shutdown.sleep(KEY_REFRESH).await {
+            if let Err(error) = tokens.load(&pool, Some(&master)).await {
+                tracing::warn!(%error, "signing keys could not be read again; the known ones stay");
+            }
+        }
+        Ok(())
+    });
+}
+
+/// Tells the relay after commits, on a connection of its own: a NOTIFY inside the append would serialise commits.
+fn start_waking(tasks: &Tasks, committed: Arc<Notify>, pool: PgPool) {
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn("wake the relay", async move {
+        loop {
+            tokio::select! {
+                () = shutdown.wait() => return Ok(()),
+                () = committed.notified() => {}
+            }
+            if let Err(error) = sqlx::query("select pg_notify('annals_log', '')").execute(&pool).await {
+                tracing::debug!(%error, "the relay was not woken; it will look by itself");
+            }
+            tokio::time::sleep(NOTIFY_PAUSE).await;
+        }
+    });
+}

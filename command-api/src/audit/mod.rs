@@ -1,0 +1,5 @@
+//! Routes of audit.
+
+use crate::registry::Registry;
+
+pub(crate) fn routes(_: &mut Registry) {}

@@ -1,0 +1,5 @@
+//! Routes of backups.
+
+use crate::registry::Registry;
+
+pub(crate) fn routes(_: &mut Registry) {}

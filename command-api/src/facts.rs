@@ -1,0 +1,138 @@
+//! What decisions need to know of other streams, read with the versions that the append will check.
+
+use events::identity::organization::Organization;
+use events::identity::user::User;
+use events::rbac::policy::{self, Policy};
+use events::rbac::user_access::{self, UserAccess};
+use events::{Decider, TenantId, UnitId, UserId};
+use platform::access::Standing;
+use platform::fold::Folded;
+use platform::problem::Problem;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::log::Fact;
+
+/// Where facts are read from, and the versions they were found at.
+pub(crate) struct Sources<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) tenant: TenantId,
+    pub(crate) standing: Option<&'a Standing>,
+    found: Vec<Fact>,
+}
+
+impl<'a> Sources<'a> {
+    pub(crate) fn new(app: &'a App, tenant: TenantId, standing: Option<&'a Standing>) -> Self {
+        Self { app, tenant, standing, found: Vec::new() }
+    }
+
+    /// Another stream's aggregate; its version becomes a fact of the append.
+    async fn get<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
+        let folded = self.app.aggregates.get::<D>(self.tenant, id).await.map_err(|e| Problem::internal(&e))?;
+        self.found.push(Fact::of::<D>(id, folded.version));
+        Ok(folded)
+    }
+
+    async fn user_exists(&mut self, user: Option<UserId>) -> Result<bool, Problem> {
+        match user {
+            Some(user) => Ok(self.get::<User>(&user.to_string()).await?.version > 0),
+            None => Ok(false),
+        }
+    }
+
+    async fn unit_path(&mut self, unit: Option<UnitId>) -> Result<Vec<UnitId>, Problem> {
+        match unit {
+            Some(unit) => {
+                let organization = self.get::<Organization>(&self.tenant.to_string()).await?;
+                Ok(organization.state.path(unit))
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn actor_access(&self) -> Arc<UserAccess> {
+        self.standing.map(|standing| Arc::clone(&standing.access.state)).unwrap_or_default()
+    }
+
+    /// The facts found, and the caller's standing itself: a revocation holds from the next command.
+    pub(crate) fn into_facts(self) -> Vec<Fact> {
+        let mut facts = self.found;
+        if let Some(standing) = self.standing {
+            let user = standing.user_id.to_string();
+            facts.push(Fact::of::<Policy>(self.tenant.to_string(), standing.policy.version));
+            facts.push(Fact::of::<UserAccess>(user.clone(), standing.access.version));
+            facts.push(Fact::of::<User>(user, standing.user.version));
+            if let Some((id, session)) = &standing.session {
+                facts.push(Fact::of::<events::identity::session::Session>(id, session.version));
+            }
+        }
+        facts
+    }
+}
+
+/// Reads an aggregate's facts for one command.
+pub(crate) trait LoadFacts<D: Decider>: Sized + Send {
+    /// The facts for `command`, to be decided by the aggregate `id` in `state`.
+    fn load(
+        sources: &mut Sources<'_>,
+        id: &str,
+        state: &D,
+        command: &D::Command,
+    ) -> impl Future<Output = Result<Self, Problem>> + Send;
+}
+
+impl<D: Decider<Facts = ()>> LoadFacts<D> for ()
+where
+    D::Command: Sync,
+{
+    async fn load(_: &mut Sources<'_>, _: &str, _: &D, _: &D::Command) -> Result<Self, Problem> {
+        Ok(())
+    }
+}
+
+impl LoadFacts<Policy> for policy::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        _: &str,
+        state: &Policy,
+        command: &policy::Command,
+    ) -> Result<Self, Problem> {
+        let user_exists = sources.user_exists(grantee(command)).await?;
+        let unit_path = sources.unit_path(state.unit_of(command)).await?;
+        Ok(Self { actor_access: sources.actor_access(), unit_path, user_exists })
+    }
+}
+
+impl LoadFacts<UserAccess> for user_access::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        id: &str,
+        _: &UserAccess,
+        command: &user_access::Command,
+    ) -> Result<Self, Problem> {
+        let user_id: UserId = id.parse().map_err(|_| Problem::absent("user"))?;
+        let user_exists = sources.user_exists(Some(user_id)).await?;
+        let unit_path = sources.unit_path(command.unit()).await?;
+        let tenant = sources.tenant.to_string();
+        let policy = sources.get::<Policy>(&tenant).await?.state;
+        let actor_access = sources.actor_access();
+        Ok(Self { user_id, user_exists, policy, actor_access, unit_path })
+    }
+}
+
+/// The user that a command for the policy gives something to; who loses something need not exist any longer.
+fn grantee(command: &policy::Command) -> Option<UserId> {
+    if let policy::Command::GrantProtectedRole { user_id, .. } = command { Some(*user_id) } else { None }
+}
+
+impl App {
+    /// Reads again what decisions about `id` may have leaned on.
+    pub(crate) async fn refresh_facts(&self, tenant: TenantId, id: &str) -> Result<(), Problem> {
+        let tenant_id = tenant.to_string();
+        let failed = |error| Problem::internal(&error);
+        self.aggregates.refresh::<Organization>(tenant, &tenant_id).await.map_err(failed)?;
+        self.aggregates.refresh::<Policy>(tenant, &tenant_id).await.map_err(failed)?;
+        self.aggregates.refresh::<User>(tenant, id).await.map_err(failed)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! Routes of identity: organisations, users, and signing in.
+
+mod auth;
+mod organizations;
+mod passwords;
+mod sessions;
+mod users;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+
+use crate::app::App;
+use crate::registry::Registry;
+
+pub(crate) fn routes(registry: &mut Registry) {
+    auth::routes(registry);
+    organizations::routes(registry);
+    users::routes(registry);
+    sessions::routes(registry);
+    passwords::routes(registry);
+}
+
+/// The public keys, where RFC 8615 has clients look for them.
+pub(crate) fn well_known() -> Router<Arc<App>> {
+    Router::new().route(
+        "/.well-known/jwks.json",
+        get(|State(app): State<Arc<App>>| async move { Json(app.tokens.jwks()) }),
+    )
+}

@@ -1,0 +1,291 @@
+//! Routes for organisations and their units; a new organisation comes with its policy and its owner, in one append.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use events::identity::organization::{
+    AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, UnitKind,
+};
+use events::identity::user::{self, Register, SetPassword, User};
+use events::rbac::policy::{self, Policy};
+use events::{
+    Actor, ActorKind, Context, Decider, Module, Permission, RoleId, TenantId, UnitId, UserId,
+};
+use platform::clock;
+use platform::fold::Folded;
+use platform::problem::Problem;
+use platform::routes::{Access, Route};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::users::{default_locale, default_time_zone};
+use crate::app::App;
+use crate::draft::{Draft, Undecided};
+use crate::log::{Append, Outcome, StreamWrite};
+use crate::pipeline::{Ask, Target, lost, refused};
+use crate::registry::{Call, Incoming, Nothing, Registry};
+
+/// An organisation to set up.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SetUp {
+    /// The organisation's id, if the client makes it (UUIDv7).
+    #[serde(default)]
+    id: Option<TenantId>,
+    /// Its name.
+    name: String,
+    /// Its short name, unique in the installation.
+    slug: String,
+    /// Home time zone, an IANA name.
+    #[serde(default = "default_time_zone")]
+    time_zone: String,
+    /// Language and region, a BCP 47 tag.
+    #[serde(default = "default_locale")]
+    locale: String,
+    /// Currency of its books, an ISO 4217 code.
+    #[serde(default = "default_currency")]
+    currency: String,
+    /// Whoever may do everything in it.
+    owner: Owner,
+}
+
+fn default_currency() -> String {
+    "EUR".into()
+}
+
+/// The first user of an organisation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Owner {
+    /// The user's id, if the client makes it (UUIDv7).
+    #[serde(default)]
+    id: Option<UserId>,
+    /// The name to sign in with.
+    handle: String,
+    /// The name to show.
+    display_name: String,
+    /// The e-mail address.
+    #[serde(default)]
+    email: Option<String>,
+    /// The password: 12 characters or more.
+    password: String,
+}
+
+/// An organisation that was set up.
+#[derive(Serialize, JsonSchema)]
+struct Founded {
+    /// The organisation, which is the tenant.
+    tenant_id: TenantId,
+    /// Its owner.
+    user_id: UserId,
+    /// The role that may do everything.
+    owner_role_id: RoleId,
+    /// Last position of what was stored.
+    position: i64,
+}
+
+/// A unit to add.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewUnit {
+    /// The unit's id, if the client makes it (UUIDv7).
+    #[serde(default)]
+    id: Option<UnitId>,
+    /// What it is.
+    kind: UnitKind,
+    /// Its code, unique in the organisation.
+    code: String,
+    /// Its name.
+    name: String,
+    /// The unit above it; none puts it at the top.
+    #[serde(default)]
+    parent_id: Option<UnitId>,
+    /// Its time zone, an IANA name; the organisation's when absent.
+    #[serde(default)]
+    time_zone: Option<String>,
+}
+
+/// What to change of a unit; what is absent stays.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeUnit {
+    /// Its name.
+    #[serde(default)]
+    name: Option<String>,
+    /// The unit above it.
+    #[serde(default)]
+    parent_id: Option<UnitId>,
+}
+
+const UNIT: &str = "/organizations/{organization_id}/units/{unit_id}";
+
+pub(super) fn routes(registry: &mut Registry) {
+    let found = Route::post("/organizations", Module::Identity, "identity_organization_create")
+        .summary("set up an organisation with its policy and its owner, in one append")
+        .access(Access::Bootstrap)
+        .takes::<SetUp>()
+        .answers::<Founded>(201);
+    registry.special(found, |State(app): State<Arc<App>>, request: Incoming| async move {
+        set_up(&app, &request).await.map(|founded| (axum::http::StatusCode::CREATED, axum::Json(founded)))
+    });
+    let manage = |route: Route| route.needs(Permission::IdentityOrganizationsManage);
+    registry.command::<Rename, Organization>(
+        manage(Route::patch("/organizations/{organization_id}", Module::Identity, "identity_organization_rename"))
+            .summary("rename the organisation"),
+        |call| Ok(Target::new(own(call)?, Command::Rename(call.body.clone()))),
+    );
+    registry.command::<NewUnit, Organization>(
+        manage(Route::post("/organizations/{organization_id}/units", Module::Identity, "identity_organization_add_unit"))
+            .summary("add a branch, plant, department or site")
+            .answers::<()>(201),
+        add_unit,
+    );
+    registry.command::<ChangeUnit, Organization>(
+        manage(Route::patch(UNIT, Module::Identity, "identity_organization_change_unit"))
+            .summary("rename or move a unit"),
+        change_unit,
+    );
+    registry.command::<Nothing, Organization>(
+        manage(Route::delete(UNIT, Module::Identity, "identity_organization_close_unit"))
+            .summary("close a unit that has no open units below it"),
+        |call| {
+            let unit_id = call.id("unit_id")?;
+            Ok(Target::new(own(call)?, Command::CloseUnit(CloseUnit { unit_id })))
+        },
+    );
+}
+
+/// The organisation in the path, which must be the caller's own: any other does not exist for them.
+fn own<B>(call: &Call<B>) -> Result<TenantId, Problem> {
+    let named: TenantId = call.id("organization_id")?;
+    if named == call.tenant() { Ok(named) } else { Err(Problem::absent("organisation")) }
+}
+
+fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
+    let body = &call.body;
+    let organization = own(call)?;
+    let unit = AddUnit {
+        unit_id: body.id.unwrap_or_else(clock::new_id),
+        kind: body.kind,
+        code: body.code.clone(),
+        name: body.name.clone(),
+        parent_id: body.parent_id,
+        time_zone: body.time_zone.clone(),
+    };
+    let location = format!("/organizations/{organization}/units");
+    Ok(Target::new(organization, Command::AddUnit(unit)).at(location))
+}
+
+fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem> {
+    let unit_id: UnitId = call.id("unit_id")?;
+    let mut commands = Vec::new();
+    if let Some(name) = call.body.name.clone() {
+        commands.push(Command::RenameUnit(RenameUnit { unit_id, name }));
+    }
+    if let Some(parent_id) = call.body.parent_id {
+        commands.push(Command::MoveUnit(MoveUnit { unit_id, parent_id: Some(parent_id) }));
+    }
+    Ok(Target { commands, ..Target::of(own(call)?) })
+}
+
+async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
+    let token = platform::http::bearer(&request.headers)?;
+    let expected = app.settings.bootstrap_token.as_bytes();
+    if expected.is_empty() || !bool::from(token.as_bytes().ct_eq(expected)) {
+        return Err(Problem::unauthenticated("organisations are set up with the bootstrap token"));
+    }
+    let body: SetUp = request.json()?;
+    let tenant_id = body.id.unwrap_or_else(clock::new_id);
+    let user_id = body.owner.id.unwrap_or_else(clock::new_id);
+    let owner_role_id: RoleId = clock::new_id();
+    let secret_id = app.keep_password(tenant_id, &body.owner.password, "/owner/password").await?;
+    let actor = Actor {
+        kind: ActorKind::System,
+        id: "bootstrap".into(),
+        session_id: None,
+        on_behalf_of: None,
+    };
+    let context = Context { tenant: tenant_id, actor, now: clock::now() };
+    let streams = vec![
+        organization(&body, tenant_id, &context).await?,
+        user(&body, user_id, secret_id, &context).await?,
+        policy(tenant_id, user_id, owner_role_id, &context).await?,
+    ];
+    let ask = Ask::bootstrap(&context, request);
+    let metadata = ask.metadata(&[]);
+    let append = Append { tenant: tenant_id, key: None, streams, facts: Vec::new(), metadata };
+    match app.writer.append(append).await.map_err(|error| lost(&error))? {
+        Outcome::Stored(stored) => {
+            Ok(Founded { tenant_id, user_id, owner_role_id, position: stored.last_position })
+        }
+        Outcome::Claimed { namespace, .. } => Err(crate::refusal::claimed(&namespace)),
+        Outcome::StaleVersion | Outcome::StaleFact | Outcome::Replayed { .. } | Outcome::KeyReused => {
+            Err(Problem::conflict("ORGANIZATION_EXISTS", "an organisation or user with this id exists"))
+        }
+    }
+}
+
+async fn decide<D: Decider>(
+    draft: &mut Draft<D>,
+    command: D::Command,
+    facts: D::Facts,
+    context: &Context,
+) -> Result<(), Problem> {
+    match draft.decide(command, facts, context).await {
+        Ok(_) => Ok(()),
+        Err(Undecided::Refused(rejection)) => Err(refused(&rejection)),
+        Err(Undecided::Failed(problem)) => Err(problem),
+    }
+}
+
+async fn organization(body: &SetUp, id: TenantId, context: &Context) -> Result<StreamWrite, Problem> {
+    let mut draft = Draft::<Organization>::new(id.to_string(), &Folded::default());
+    let command = Command::Create(Create {
+        name: body.name.clone(),
+        slug: body.slug.clone(),
+        time_zone: body.time_zone.clone(),
+        locale: body.locale.clone(),
+        currency: body.currency.clone(),
+    });
+    decide(&mut draft, command, (), context).await?;
+    Ok(draft.write())
+}
+
+async fn user(
+    body: &SetUp,
+    id: UserId,
+    secret_id: events::SecretId,
+    context: &Context,
+) -> Result<StreamWrite, Problem> {
+    let mut draft = Draft::<User>::new(id.to_string(), &Folded::default());
+    let register = user::Command::Register(Register {
+        handle: body.owner.handle.clone(),
+        display_name: body.owner.display_name.clone(),
+        email: body.owner.email.clone(),
+        locale: body.locale.clone(),
+        time_zone: body.time_zone.clone(),
+    });
+    decide(&mut draft, register, (), context).await?;
+    decide(&mut draft, user::Command::SetPassword(SetPassword { secret_id }), (), context).await?;
+    Ok(draft.write())
+}
+
+async fn policy(
+    tenant: TenantId,
+    user_id: UserId,
+    owner_role_id: RoleId,
+    context: &Context,
+) -> Result<StreamWrite, Problem> {
+    let mut draft = Draft::<Policy>::new(tenant.to_string(), &Folded::default());
+    let facts = policy::Facts { user_exists: true, ..policy::Facts::default() };
+    decide(&mut draft, policy::Command::Initialize { owner_role_id }, facts.clone(), context).await?;
+    let grant = policy::Command::GrantProtectedRole {
+        user_id,
+        role_id: owner_role_id,
+        unit_id: None,
+        expires_at: None,
+    };
+    decide(&mut draft, grant, facts, context).await?;
+    Ok(draft.write())
+}

@@ -1,0 +1,92 @@
+//! The door to the log: what an append says, and what became of it.
+
+mod batch;
+mod writer;
+
+use jiff::Timestamp;
+
+use events::aggregate::Claim;
+use events::envelope::Encoded;
+use events::{Decider, TenantId};
+use uuid::Uuid;
+
+pub(crate) use writer::Writer;
+
+/// What one command wants stored: all of it or nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Append {
+    pub(crate) tenant: TenantId,
+    /// The client's key in its scope, and the fingerprint of the request it came with.
+    pub(crate) key: Option<(String, [u8; 32])>,
+    /// The streams written, each once.
+    pub(crate) streams: Vec<StreamWrite>,
+    /// The versions of other streams that the decision used.
+    pub(crate) facts: Vec<Fact>,
+    /// The same for all events.
+    pub(crate) metadata: String,
+}
+
+/// New events of one stream.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamWrite {
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
+    /// The version the decision was made at; `None` where any will do.
+    pub(crate) expected: Option<i64>,
+    pub(crate) events: Vec<(Uuid, Encoded)>,
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// A stream that a decision leaned on, and its version then.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Fact {
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
+    pub(crate) version: i64,
+}
+
+impl Fact {
+    /// The fact that a stream of `D` stood at `version`.
+    pub(crate) fn of<D: Decider>(id: impl Into<String>, version: i64) -> Self {
+        Self { kind: D::TYPE, id: id.into(), version }
+    }
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is in the log, for good.
+    Stored(Stored),
+    /// Its key was used before with the same request: these positions answer it.
+    Replayed { first: i64, last: i64 },
+    /// Its key was used before with another request.
+    KeyReused,
+    /// A stream moved on since the decision.
+    StaleVersion,
+    /// A fact moved on since the decision.
+    StaleFact,
+    /// Another stream holds a claim.
+    Claimed { namespace: String, key: String },
+}
+
+/// Where an append stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) last_position: i64,
+    pub(crate) epoch: i32,
+    pub(crate) recorded_at: Timestamp,
+}
+
+/// Why an append has no outcome. Nothing that was not acknowledged may be assumed stored or not stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum AppendError {
+    /// The queue is full, or the process is ending.
+    #[error("the log is not taking commands now")]
+    Refusing,
+    /// The database did not answer in time.
+    #[error("the log could not be reached: {0}")]
+    Unreachable(String),
+    /// The append itself cannot be stored.
+    #[error("the log refused the append: {0}")]
+    Broken(String),
+}

@@ -1,0 +1,334 @@
+//! How every command is carried out: standing, permission, state, facts, decision, append; again when something moved on.
+
+use std::sync::Arc;
+
+use events::aggregate::Class;
+use events::envelope::{Metadata, meta};
+use events::{ActorKind, Context, Decider, Rejection};
+use platform::access::{self, Standing};
+use platform::clock;
+use platform::fold::Folded;
+use platform::http::RequestFacts;
+use platform::principal::Principal;
+use platform::problem::Problem;
+use platform::routes::Access;
+
+use crate::answer::{Answer, Happened, Header, Place};
+use crate::app::App;
+use crate::draft::{Draft, Undecided};
+use crate::facts::{LoadFacts, Sources};
+use crate::keys::Manner;
+use crate::log::{Append, AppendError, Outcome, Stored};
+use crate::registry::Incoming;
+
+/// How often a decision is made again because what it leaned on moved on.
+const MAX_ATTEMPTS: u32 = 32;
+
+/// Who asks for what, and how it is to be taken.
+pub(crate) struct Ask {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) operation: &'static str,
+    pub(crate) access: Access,
+    pub(crate) status: u16,
+    pub(crate) facts: RequestFacts,
+    pub(crate) manner: Manner,
+}
+
+/// The aggregate a command is for.
+pub(crate) struct Target<D: Decider> {
+    pub(crate) id: String,
+    /// What to do, one after the other and all in one append.
+    pub(crate) commands: Vec<D::Command>,
+    /// Whether it is expected not to exist yet: then the log is not asked first, the append says otherwise if so.
+    pub(crate) is_new: bool,
+    /// Where the result can be queried, below `/api/v1`.
+    pub(crate) location: Option<String>,
+}
+
+impl<D: Decider> Target<D> {
+    /// No command yet for an existing aggregate.
+    pub(crate) fn of(id: impl ToString) -> Self {
+        Self { id: id.to_string(), commands: Vec::new(), is_new: false, location: None }
+    }
+
+    /// A command for an existing aggregate.
+    pub(crate) fn new(id: impl ToString, command: D::Command) -> Self {
+        Self { commands: vec![command], ..Self::of(id) }
+    }
+
+    /// A command that brings an aggregate into being.
+    pub(crate) fn create(id: impl ToString, command: D::Command) -> Self {
+        Self { is_new: true, ..Self::new(id, command) }
+    }
+
+    /// With where the result can be queried, below `/api/v1`.
+    pub(crate) fn at(self, location: impl Into<String>) -> Self {
+        Self { location: Some(location.into()), ..self }
+    }
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Done(Answer),
+    /// Something the decision leaned on moved on.
+    Again,
+    Refused(Problem),
+}
+
+impl Ask {
+    /// The installation itself asks, while it sets an organisation up.
+    pub(crate) fn bootstrap(context: &Context, request: &Incoming) -> Self {
+        let principal = Principal {
+            tenant: context.tenant,
+            actor: context.actor.clone(),
+            expires_at: context.now,
+        };
+        Self {
+            principal: Arc::new(principal),
+            operation: "identity_organization_create",
+            access: Access::Bootstrap,
+            status: 201,
+            facts: request.facts.clone(),
+            manner: Manner::default(),
+        }
+    }
+
+    /// The context of a decision made now.
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            tenant: self.principal.tenant,
+            actor: self.principal.actor.clone(),
+            now: clock::now(),
+        }
+    }
+
+    /// What is stored beside every event of this command.
+    pub(crate) fn metadata(&self, facts: &[crate::log::Fact]) -> String {
+        let actor = &self.principal.actor;
+        let kind: &'static str = actor.kind.into();
+        let mut map = Metadata::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                map.insert(key.to_owned(), value);
+            }
+        };
+        put(meta::ACTOR_KIND, Some(kind.to_owned()));
+        put(meta::ACTOR_ID, Some(actor.id.clone()));
+        put(meta::SESSION_ID, actor.session_id.map(|id| id.to_string()));
+        put(meta::ON_BEHALF_OF, actor.on_behalf_of.map(|id| id.to_string()));
+        put(meta::COMMAND, Some(self.operation.to_owned()));
+        put(meta::REQUEST_ID, Some(self.facts.request_id.clone()));
+        put(meta::CORRELATION_ID, Some(self.facts.correlation_id()));
+        put(meta::CAUSATION_ID, self.facts.causation_id.clone());
+        put(meta::IP, self.facts.ip.map(|ip| ip.to_string()));
+        put(meta::USER_AGENT, self.facts.user_agent.clone());
+        put(meta::TRACEPARENT, self.facts.traceparent.clone());
+        put(meta::IDEMPOTENCY_KEY, self.manner.key.as_ref().map(|(key, _)| key.clone()));
+        let facts: Vec<String> =
+            facts.iter().map(|fact| format!("{}/{}@{}", fact.kind, fact.id, fact.version)).collect();
+        put(meta::FACTS, (!facts.is_empty()).then(|| facts.join(" ")));
+        serde_json::to_string(&map).unwrap_or_else(|_| "{}".into())
+    }
+}
+
+impl App {
+    /// Lets a caller in who may, before the body is looked at.
+    pub(crate) async fn admit(&self, ask: &Ask) -> Result<(), Problem> {
+        if self.permitted(ask).await.is_ok() {
+            return Ok(());
+        }
+        // What is kept here may be older than a grant that another process stored.
+        self.access.refresh(&ask.principal).await.map_err(|error| Problem::internal(&error))?;
+        match self.permitted(ask).await {
+            Ok(_) => Ok(()),
+            Err(problem) => Err(self.record_denial(ask, problem).await),
+        }
+    }
+
+    /// The caller's standing, if it is enough.
+    async fn permitted(&self, ask: &Ask) -> Result<Option<Standing>, Problem> {
+        let principal = &ask.principal;
+        let standing =
+            self.access.last_known(principal).await.map_err(|error| Problem::internal(&error))?;
+        match (principal.actor.kind, &standing) {
+            (ActorKind::User, Some(standing)) => standing.check_session(clock::now())?,
+            (ActorKind::User, None) => return Err(Problem::unauthenticated("the token names no user")),
+            (ActorKind::Service | ActorKind::System, _) => {}
+        }
+        if let Access::Needs(permission) = ask.access {
+            access::authorize(principal, standing.as_ref(), permission)?;
+        }
+        Ok(standing)
+    }
+
+    /// Carries out the command that `build` makes, once, whatever happens in between.
+    pub(crate) async fn execute<D>(
+        &self,
+        ask: &Ask,
+        build: impl Fn() -> Result<Target<D>, Problem>,
+    ) -> Result<Answer, Problem>
+    where
+        D: Decider,
+        D::Facts: LoadFacts<D>,
+    {
+        let mut fresh = false;
+        for _ in 0..MAX_ATTEMPTS {
+            let target = build()?;
+            let id = target.id.clone();
+            match self.attempt(ask, target).await? {
+                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Refused(problem) if fresh => {
+                    return self.refuse(ask, D::TYPE, &id, problem).await;
+                }
+                // A refusal may rest on what is kept here; before it counts, everything is read again.
+                Attempt::Refused(_) | Attempt::Again => {
+                    fresh = true;
+                    self.refresh::<D>(ask, &id).await?;
+                }
+            }
+        }
+        Err(Problem::conflict("BUSY", "others keep changing the same record; try again").retryable())
+    }
+
+    async fn refresh<D: Decider>(&self, ask: &Ask, id: &str) -> Result<(), Problem> {
+        let tenant = ask.principal.tenant;
+        self.access.refresh(&ask.principal).await.map_err(|error| Problem::internal(&error))?;
+        self.refresh_facts(tenant, id).await?;
+        self.aggregates.refresh::<D>(tenant, id).await.map_err(|error| Problem::internal(&error))?;
+        Ok(())
+    }
+
+    async fn attempt<D>(&self, ask: &Ask, target: Target<D>) -> Result<Attempt, Problem>
+    where
+        D: Decider,
+        D::Facts: LoadFacts<D>,
+    {
+        let standing = match self.permitted(ask).await {
+            Ok(standing) => standing,
+            Err(problem) => return Ok(Attempt::Refused(problem)),
+        };
+        let tenant = ask.principal.tenant;
+        let folded: Folded<D> = match self.aggregates.kept(tenant, &target.id) {
+            Some(kept) => kept,
+            None if target.is_new => Folded::default(),
+            None => self
+                .aggregates
+                .refresh(tenant, &target.id)
+                .await
+                .map_err(|error| Problem::internal(&error))?,
+        };
+        if let Err(problem) = ask.manner.check_version(folded.version) {
+            return Ok(Attempt::Refused(problem));
+        }
+        let mut sources = Sources::new(self, tenant, standing.as_ref());
+        let mut draft = Draft::new(target.id, &folded);
+        for command in target.commands {
+            let facts = D::Facts::load(&mut sources, draft.id(), draft.state(), &command).await?;
+            match draft.decide(command, facts, &ask.context()).await {
+                Ok(_) => {}
+                Err(Undecided::Refused(rejection)) => {
+                    return Ok(Attempt::Refused(refused(&rejection)));
+                }
+                Err(Undecided::Failed(problem)) => return Err(problem),
+            }
+        }
+        let facts_used = sources.into_facts();
+        if ask.manner.validate_only || draft.is_empty() {
+            return Ok(Attempt::Done(uncommitted(ask, &draft)));
+        }
+        let append = Append {
+            tenant,
+            key: ask.manner.key.clone(),
+            streams: vec![draft.write()],
+            metadata: ask.metadata(&facts_used),
+            facts: facts_used,
+        };
+        match self.writer.append(append).await.map_err(|error| lost(&error))? {
+            Outcome::Stored(stored) => {
+                let answer = committed(self, ask, &draft, target.location, &stored);
+                let (id, folded) = draft.into_folded();
+                self.aggregates.keep::<D>(tenant, &id, folded);
+                Ok(Attempt::Done(answer))
+            }
+            Outcome::Replayed { first, last } => {
+                self.replay(ask, first, last).await.map(Attempt::Done)
+            }
+            Outcome::KeyReused => Err(key_reused()),
+            Outcome::StaleVersion | Outcome::StaleFact => Ok(Attempt::Again),
+            Outcome::Claimed { namespace, .. } => {
+                Ok(Attempt::Refused(crate::refusal::claimed(&namespace)))
+            }
+        }
+    }
+}
+
+/// A refusal by the rules, as a problem.
+pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
+    let detail = rejection.to_string();
+    let mut problem = match rejection.class() {
+        Class::Invalid => {
+            Problem::invalid(rejection.pointer().unwrap_or_default(), rejection.code(), detail)
+        }
+        Class::Conflict => Problem::conflict(rejection.code(), detail),
+        Class::Forbidden => Problem { code: rejection.code().into(), ..Problem::forbidden(detail) },
+        Class::Absent => Problem { code: rejection.code().into(), detail, ..Problem::absent("") },
+        Class::Unauthenticated => {
+            Problem { code: rejection.code().into(), ..Problem::unauthenticated(detail) }
+        }
+    };
+    if let (Some(pointer), true) = (rejection.pointer(), problem.errors.is_empty()) {
+        problem.errors.push(platform::problem::Fault {
+            pointer: pointer.into(),
+            code: rejection.code().into(),
+            detail: problem.detail.clone(),
+        });
+    }
+    problem
+}
+
+/// Why an append got no outcome, as a problem.
+pub(crate) fn lost(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Refusing => Problem::unavailable("too many commands are waiting; try again"),
+        AppendError::Unreachable(_) => Problem::unavailable(
+            "the log could not be reached, and whether the command was stored is not known; \
+             repeat it with the same Idempotency-Key",
+        ),
+        AppendError::Broken(cause) => Problem::internal(cause),
+    }
+}
+
+pub(crate) fn key_reused() -> Problem {
+    Problem::invalid(
+        "Idempotency-Key",
+        "IDEMPOTENCY_KEY_REUSED",
+        "this Idempotency-Key came with another request before; use a new key for a new command",
+    )
+}
+
+fn uncommitted<D: Decider>(ask: &Ask, draft: &Draft<D>) -> Answer {
+    let place = Place { id: draft.id().to_owned(), version: draft.version() };
+    let events = draft.drafted_with_data();
+    let status = if draft.is_empty() { 200 } else { ask.status };
+    let header = Header { status, ..Header::default() };
+    // Nothing to change is as good as done; a dry run is not.
+    Answer { committed: !ask.manner.validate_only, aggregate: place, events, position: None, header }
+}
+
+fn committed<D: Decider>(
+    app: &App,
+    ask: &Ask,
+    draft: &Draft<D>,
+    location: Option<String>,
+    stored: &Stored,
+) -> Answer {
+    let location = location.map(|path| format!("/api/v1{path}"));
+    Answer {
+        committed: true,
+        aggregate: Place { id: draft.id().to_owned(), version: draft.version() },
+        events: draft.drafted().into_iter().map(Happened::from).collect(),
+        position: None,
+        header: Header { status: ask.status, location, ..Header::default() },
+    }
+    .at(app, ask.principal.tenant, stored.epoch, stored.last_position)
+}

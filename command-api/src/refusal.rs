@@ -1,0 +1,175 @@
+//! Refusals are kept like everything else: as events of the day's security log; and what a repeated key is answered with.
+
+use events::audit::security_log::{self, AccessDenied, CommandRefused, Command, SecurityLog};
+use events::{Decider, TenantId};
+use platform::clock;
+use platform::fold::Folded;
+use platform::problem::Problem;
+use platform::routes::Access;
+use uuid::Uuid;
+
+use crate::answer::{Answer, Happened, Header, Place};
+use crate::app::App;
+use crate::draft::{Draft, Undecided};
+use crate::log::{Append, Outcome};
+use crate::pipeline::{Ask, key_reused, lost};
+
+impl App {
+    /// Keeps the refusal of a command and hands it back; a key used before is answered as it was then.
+    pub(crate) async fn refuse(
+        &self,
+        ask: &Ask,
+        kind: &str,
+        id: &str,
+        problem: Problem,
+    ) -> Result<Answer, Problem> {
+        if problem.status == 401 {
+            return Err(problem); // nobody has been refused anything yet
+        }
+        let command = Command::RecordRefusal(CommandRefused {
+            command: ask.operation.to_owned(),
+            resource_type: kind.to_owned(),
+            resource_id: Some(id.to_owned()),
+            status: problem.status,
+            code: problem.code.clone(),
+            detail: problem.detail.clone(),
+        });
+        let key = ask.manner.key.clone().filter(|_| is_deterministic(problem.status));
+        match self.keep_refusal(ask, command, key).await? {
+            Outcome::Replayed { first, last } => self.replay(ask, first, last).await,
+            Outcome::KeyReused => Err(key_reused()),
+            Outcome::Stored(_) | Outcome::StaleVersion | Outcome::StaleFact | Outcome::Claimed { .. } => {
+                Err(problem)
+            }
+        }
+    }
+
+    /// Keeps that a caller lacked a permission.
+    pub(crate) async fn record_denial(&self, ask: &Ask, problem: Problem) -> Problem {
+        let Access::Needs(permission) = ask.access else { return problem };
+        if problem.status == 401 {
+            return problem;
+        }
+        let command = Command::RecordDenial(AccessDenied {
+            permission: permission.name().to_owned(),
+            unit_id: None,
+            method: String::new(),
+            path_template: ask.operation.to_owned(),
+            reason: problem.detail.clone(),
+        });
+        match self.keep_refusal(ask, command, None).await {
+            Ok(_) => problem,
+            Err(unkept) => unkept,
+        }
+    }
+
+    async fn keep_refusal(
+        &self,
+        ask: &Ask,
+        command: Command,
+        key: Option<(String, [u8; 32])>,
+    ) -> Result<Outcome, Problem> {
+        let stream = security_log::stream_id(clock::now());
+        let mut draft = Draft::<SecurityLog>::new(stream, &Folded::default());
+        match draft.decide(command, (), &ask.context()).await {
+            Ok(_) => {}
+            Err(Undecided::Refused(never)) => match never {},
+            Err(Undecided::Failed(problem)) => return Err(problem),
+        }
+        let mut write = draft.write();
+        write.expected = None; // refusals do not compete for a version
+        let append = Append {
+            tenant: ask.principal.tenant,
+            key,
+            streams: vec![write],
+            facts: Vec::new(),
+            metadata: ask.metadata(&[]),
+        };
+        self.writer.append(append).await.map_err(|error| lost(&error))
+    }
+
+    /// What the command that first came with the key was answered.
+    pub(crate) async fn replay(&self, ask: &Ask, first: i64, last: i64) -> Result<Answer, Problem> {
+        let tenant = ask.principal.tenant;
+        let events = self.span(tenant, first, last).await?;
+        let Some(head) = events.first() else {
+            return Err(Problem::internal(&"a used key names positions without events"));
+        };
+        if head.kind == SecurityLog::TYPE {
+            return Err(refused_before(&head.payload));
+        }
+        let of_head: Vec<&Spanned> = events.iter().filter(|event| event.id == head.id).collect();
+        let version = of_head.last().map_or(0, |event| event.sequence);
+        let happened = of_head.iter().map(|event| Happened {
+            id: event.event_id,
+            kind: event.event_type.clone(),
+            version: event.sequence,
+            data: None,
+        });
+        let answer = Answer {
+            committed: true,
+            aggregate: Place { id: head.id.clone(), version },
+            events: happened.collect(),
+            position: None,
+            header: Header { status: ask.status, replayed: true, ..Header::default() },
+        };
+        Ok(answer.at(self, tenant, head.epoch, last))
+    }
+
+    async fn span(&self, tenant: TenantId, first: i64, last: i64) -> Result<Vec<Spanned>, Problem> {
+        let events = sqlx::query_as(
+            "select aggregate_type as kind, aggregate_id as id, sequence, event_id, event_type, payload, epoch
+               from log.span($1, $2, $3)",
+        )
+        .bind(tenant.0)
+        .bind(first)
+        .bind(last)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(events)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Spanned {
+    kind: String,
+    id: String,
+    sequence: i64,
+    event_id: Uuid,
+    event_type: String,
+    payload: String,
+    epoch: i32,
+}
+
+/// Refusals that the same request would always meet; 403 is not among them, because rights come and go.
+fn is_deterministic(status: u16) -> bool {
+    matches!(status, 404 | 409 | 412 | 422)
+}
+
+fn refused_before(payload: &str) -> Problem {
+    match serde_json::from_str(payload) {
+        Ok(security_log::Event::CommandRefused(refused)) => {
+            let status = axum::http::StatusCode::from_u16(refused.status).unwrap_or_default();
+            Problem::new(status, &refused.code, refused.detail)
+        }
+        Ok(security_log::Event::AccessDenied(denied)) => Problem::forbidden(denied.reason),
+        Err(error) => Problem::internal(&error),
+    }
+}
+
+/// The refusal that a claim held by another stream means.
+pub(crate) fn claimed(namespace: &str) -> Problem {
+    use events::{backups, exports, identity, notifications};
+    let known = [
+        identity::organization::CLAIMS,
+        identity::user::CLAIMS,
+        exports::export::CLAIMS,
+        notifications::notification::CLAIMS,
+        backups::backup::CLAIMS,
+    ];
+    let found = known.into_iter().flatten().find(|(name, _, _)| *name == namespace);
+    match found {
+        Some((_, code, detail)) => Problem::conflict(code, *detail),
+        None => Problem::conflict("CLAIMED", format!("{namespace} is taken; choose another value")),
+    }
+}

@@ -1,0 +1,207 @@
+//! The routes of this API: each is declared once, and from the declaration come its guard, its handler and its documentation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{RawPathParams, RawQuery, State};
+use axum::handler::Handler;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use events::{Decider, TenantId};
+use platform::http::{RequestFacts, json_body};
+use platform::principal::Principal;
+use platform::problem::Problem;
+use platform::routes::Route;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::facts::LoadFacts;
+use crate::keys::{Identity, Manner};
+use crate::pipeline::{Ask, Target};
+
+const PREFIX: &str = "/api/v1";
+
+/// Routes and their handlers.
+#[derive(Default)]
+pub(crate) struct Registry {
+    routes: Vec<Route>,
+    router: Router<Arc<App>>,
+}
+
+/// One call of a command route, its body read.
+pub(crate) struct Call<B> {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) body: B,
+    path: HashMap<String, String>,
+}
+
+impl<B> Call<B> {
+    /// The organisation the caller acts in.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.principal.tenant
+    }
+
+    /// A parameter of the path as an id.
+    pub(crate) fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
+        path_id(&self.path, name)
+    }
+
+    /// A parameter of the path as text, percent-decoded.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// A body without members.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+impl Registry {
+    /// Adds a route that sends one command to one aggregate.
+    pub(crate) fn command<B, D>(
+        &mut self,
+        route: Route,
+        build: fn(&Call<B>) -> Result<Target<D>, Problem>,
+    ) where
+        B: DeserializeOwned + JsonSchema + Send + Sync + 'static,
+        D: Decider,
+        D::Command: Sync,
+        D::Facts: LoadFacts<D>,
+    {
+        let status = route.status;
+        let route = route.takes::<B>().answers::<Answer>(status);
+        let shared = Arc::new(route.clone());
+        let handler = move |State(app): State<Arc<App>>, request: Incoming| async move {
+            let answer = run(&app, &shared, &request, build).await;
+            answer.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+        };
+        self.special(route, handler);
+    }
+
+    /// Adds a route with a handler of its own.
+    pub(crate) fn special<H, T>(&mut self, route: Route, handler: H)
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST);
+        let path = format!("{PREFIX}{}", route.path);
+        let router = std::mem::take(&mut self.router);
+        self.router = router.route(&path, on(filter, handler));
+        self.routes.push(route);
+    }
+
+    /// Everything declared.
+    pub(crate) fn into_routes(self) -> Vec<Route> {
+        self.routes
+    }
+
+    /// The router over the process's state, with what every API has besides its routes.
+    pub(crate) fn router(self, app: Arc<App>) -> Router {
+        let document = platform::openapi::document("Annals commands", "Commands in, events out.", &self.routes);
+        self.router.merge(crate::identity::well_known()).with_state(Arc::clone(&app)).merge(
+            platform::http::operational(document, app.pool.clone()),
+        )
+    }
+}
+
+/// A request as command routes take it.
+pub(crate) struct Incoming {
+    pub(crate) headers: HeaderMap,
+    pub(crate) facts: RequestFacts,
+    uri: Uri,
+    query: String,
+    path: HashMap<String, String>,
+    body: Bytes,
+}
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for Incoming {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
+        use axum::RequestExt as _;
+        let mut request = request;
+        let params: RawPathParams = request
+            .extract_parts()
+            .await
+            .map_err(|error| Problem::bad_request("PATH_INVALID", format!("the path is not readable: {error}")))?;
+        let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let query: RawQuery = request.extract_parts().await.unwrap_or(RawQuery(None));
+        let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
+        let headers = request.headers().clone();
+        let uri = request.uri().clone();
+        let body = Bytes::from_request(request, state).await.map_err(|error| {
+            Problem::new(error.status(), "BODY_UNREADABLE", error.body_text())
+        })?;
+        Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body })
+    }
+}
+
+impl Incoming {
+    /// The body, read strictly.
+    pub(crate) fn json<B: DeserializeOwned>(&self) -> Result<B, Problem> {
+        json_body(&self.headers, &self.body)
+    }
+
+    /// Who asks, by the access token, and how.
+    pub(crate) fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
+        let principal = app.authenticate(&self.headers)?;
+        let manner = self.manner(&principal, route.operation)?;
+        Ok(Ask {
+            principal,
+            operation: route.operation,
+            access: route.access,
+            status: route.status,
+            facts: self.facts.clone(),
+            manner,
+        })
+    }
+
+    /// A parameter of the path as an id.
+    pub(crate) fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
+        path_id(&self.path, name)
+    }
+
+    /// How the command is to be taken.
+    fn manner(&self, principal: &Principal, operation: &str) -> Result<Manner, Problem> {
+        let identity = Identity {
+            actor: &principal.actor,
+            operation,
+            path: self.uri.path(),
+            query: &self.query,
+            body: &self.body,
+        };
+        Manner::read(&self.headers, &identity)
+    }
+}
+
+async fn run<B, D>(
+    app: &App,
+    route: &Route,
+    request: &Incoming,
+    build: fn(&Call<B>) -> Result<Target<D>, Problem>,
+) -> Result<Answer, Problem>
+where
+    B: DeserializeOwned + Send + Sync,
+    D: Decider,
+    D::Command: Sync,
+    D::Facts: LoadFacts<D>,
+{
+    let ask = request.ask(app, route)?;
+    app.admit(&ask).await?;
+    let principal = Arc::clone(&ask.principal);
+    let call = Call { principal, body: request.json()?, path: request.path.clone() };
+    app.execute(&ask, || build(&call)).await
+}
+
+fn path_id<T: std::str::FromStr>(path: &HashMap<String, String>, name: &str) -> Result<T, Problem> {
+    let text = path.get(name).map(String::as_str).unwrap_or_default();
+    let detail = || format!("{name} in the path is not an id; use a UUID");
+    text.parse().map_err(|_| Problem::bad_request("PATH_INVALID", detail()))
+}
