@@ -1,5 +1,7 @@
 //! Every event type there is, with the JSON Schema of its payload, read off the enums themselves.
 
+use std::slice;
+
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
@@ -68,27 +70,29 @@ fn entry<D: Decider>(mut schema: Value) -> Option<Entry> {
 
 /// The catalogue as a page for people.
 pub fn markdown(entries: &[Entry]) -> String {
-    let mut page = String::from(
-        "# Events\n\nEvery fact that can be in the log, by module and aggregate. Generated from the crate `events`\n\
-         (`ANNALS_GENERATE=1 cargo test -p events catalogue`); the JSON Schemas are in events.json.\n",
-    );
+    let mut lines = vec![
+        "# Events".to_owned(),
+        String::new(),
+        "Every fact that can be in the log, by module and aggregate; their JSON Schemas are in"
+            .into(),
+        "events.json. Generated: `ANNALS_GENERATE=1 cargo test -p events catalogue`.".into(),
+    ];
     let (mut module, mut aggregate) = ("", "");
     for entry in entries {
         if module != entry.module {
             module = entry.module;
-            page += &format!("\n## {module}\n");
+            lines.extend([String::new(), format!("## {module}")]);
         }
         if aggregate != entry.aggregate {
             aggregate = entry.aggregate;
-            page += &format!(
-                "\n### {aggregate}\n\n| Event | Version | Meaning | Fields |\n|---|---|---|---|\n"
-            );
+            let head = "| Event | Version | Meaning | Fields |\n|---|---|---|---|".to_owned();
+            lines.extend([String::new(), format!("### {aggregate}"), String::new(), head]);
         }
         let Entry { event_type, version, description, schema, .. } = entry;
-        let description = description.replace('\n', " ");
-        page += &format!("| `{event_type}` | {version} | {description} | {} |\n", fields(schema));
+        let (description, fields) = (description.replace('\n', " "), fields(schema));
+        lines.push(format!("| `{event_type}` | {version} | {description} | {fields} |"));
     }
-    page
+    lines.join("\n") + "\n"
 }
 
 fn fields(schema: &Value) -> String {
@@ -97,7 +101,7 @@ fn fields(schema: &Value) -> String {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| *name != "type")
+        .filter(|(name, schema)| *name != "type" || schema["const"].is_null())
         .map(|(name, schema)| {
             let optional = if required.iter().any(|r| *r == name) { "" } else { "?" };
             format!("`{name}{optional}` {}", kind(schema))
@@ -121,10 +125,9 @@ fn kind(schema: &Value) -> String {
     if let Some(value) = schema["const"].as_str() {
         return value.to_owned();
     }
-    let name = match &schema["type"] {
-        Value::Array(names) => names.iter().find(|name| *name != "null").and_then(Value::as_str),
-        name => name.as_str(),
-    };
+    // Either one name or, of something optional, two of which one is `null`.
+    let names = schema["type"].as_array().map_or(slice::from_ref(&schema["type"]), Vec::as_slice);
+    let name = names.iter().filter_map(Value::as_str).find(|name| *name != "null");
     match (name.unwrap_or("anything"), schema["format"].as_str()) {
         ("array", _) => format!("list of {}", kind(&schema["items"])),
         ("object", _) if schema["properties"].is_object() => format!("{{{}}}", fields(schema)),
@@ -158,7 +161,8 @@ mod tests {
             fs::write(&json_file, format!("{json:#}\n")).unwrap();
         }
         assert!(fs::read_to_string(&page_file).unwrap_or_default() == page, "events.md {STALE}");
-        // Compared as values: the order of members depends on features of serde_json that other crates choose.
+        // Compared as values: the order of members depends on features of serde_json that other
+        // crates choose.
         let committed = fs::read_to_string(&json_file).unwrap_or_default();
         let committed: Value = serde_json::from_str(&committed).unwrap_or_default();
         assert!(committed == json, "events.json {STALE}");

@@ -86,21 +86,23 @@ pub fn at(text: &str) -> Timestamp {
 }
 
 /// Compares the stored form of one event of each type with its frozen sample and reads it back.
-/// `ANNALS_GENERATE=1` writes the samples that are missing, never over one: a stored shape is a promise.
+/// `ANNALS_GENERATE=1` writes samples that are missing, never over one: a stored shape is a promise.
 #[cfg(test)]
 #[track_caller]
 pub(crate) fn frozen<D: Decider>(events: impl IntoIterator<Item = D::Event>) {
     let mut types: Vec<_> = crate::catalogue::of::<D>().into_iter().map(|e| e.event_type).collect();
     for event in events {
-        let event_type = crate::envelope::encode(&event).expect("an event can be written").event_type;
+        let encoded = crate::envelope::encode(&event).expect("an event can be written");
+        let event_type = encoded.event_type;
         types.retain(|of_source| *of_source != event_type);
         let file = format!("{}/samples/{event_type}.json", env!("CARGO_MANIFEST_DIR"));
         let text = serde_json::to_string_pretty(&event).expect("an event can be written") + "\n";
-        if std::env::var_os("ANNALS_GENERATE").is_some() && !std::path::Path::new(&file).exists() {
+        let missing = !std::path::Path::new(&file).exists();
+        if missing && std::env::var_os("ANNALS_GENERATE").is_some() {
             std::fs::write(&file, &text).expect("the sample can be written");
         }
         let sample = std::fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(text, sample, "{event_type} is no longer stored as in {file}; make a `_v2` instead");
+        assert_eq!(text, sample, "{event_type} is stored as in {file} for good; make a `_v2`");
         let read: D::Event = serde_json::from_str(&sample).expect("the sample can be read");
         assert_eq!(read, event, "{event_type} is no longer read as it was stored");
     }

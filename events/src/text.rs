@@ -39,7 +39,8 @@ fn checked(text: &str, max_chars: usize, bad: impl Fn(char) -> bool) -> Result<S
     }
 }
 
-/// As much of a text as fits on one line of `max_chars` characters; for what we note but do not judge.
+/// As much of a text as fits on one line of `max_chars` characters; for what we note but do not
+/// judge.
 pub fn cut(text: &str, max_chars: usize) -> String {
     text.trim().chars().filter(|c| !is_hidden(*c)).take(max_chars).collect()
 }
@@ -50,7 +51,8 @@ pub fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// Whether a text names something for programs: 1 to `max_chars` of a-z, digits, `_` and `.`, letter first.
+/// Whether a text names something for programs: 1 to `max_chars` of a-z, digits, `_` and `.`,
+/// letter first.
 pub fn is_identifier(text: &str, max_chars: usize) -> bool {
     text.len() <= max_chars
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -59,8 +61,8 @@ pub fn is_identifier(text: &str, max_chars: usize) -> bool {
 
 /// Whether a character has no shape of its own and could hide or reverse what stands beside it.
 pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    let separates_or_turns = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || separates_or_turns || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// Whether a character takes no room at all, such as a zero-width space or joiner.

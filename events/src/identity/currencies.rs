@@ -1,4 +1,5 @@
-//! The currencies that an organisation can keep its books in: ISO 4217, without metals, funds and test codes.
+//! The currencies that an organisation can keep its books in: ISO 4217, without metals, funds and
+//! test codes.
 
 const CODES: &[&str] = &[
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN",

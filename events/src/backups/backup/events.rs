@@ -110,7 +110,7 @@ impl crate::aggregate::Event for Event {
             Self::Requested { scope: Scope::Everything, .. } => {
                 vec![Claim::take(UNDER_WAY, everything).global()]
             }
-            // Of the two, the stream holds the one that it took; giving back the other has no effect.
+            // The stream holds the one that it took; giving back the other has no effect.
             Self::Completed(_) | Self::Failed { .. } => vec![
                 Claim::release(UNDER_WAY, tenant),
                 Claim::release(UNDER_WAY, everything).global(),

@@ -1,8 +1,9 @@
 //! A backup of one organisation or of the whole log, and what its verifications found.
 //!
-//! `queued -> running -> completed`, or `failed`. One backup per scope is queued or running at a time: the request
-//! claims the scope and the end gives it back. A worker names the attempt it is at, counting from 1; only the latest
-//! may report. A completed backup can be verified any number of times; the latest result stands.
+//! `queued -> running -> completed`, or `failed`. One backup per scope is queued or running at a
+//! time: the request claims the scope and the end gives it back. A worker names the attempt it is
+//! at, counting from 1; only the latest may report. A completed backup can be verified any number
+//! of times; the latest result stands.
 
 mod commands;
 mod decide;

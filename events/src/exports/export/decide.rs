@@ -85,7 +85,7 @@ pub enum Rejection {
     ProgressInvalid,
     /// The file's name cannot be used.
     #[error(
-        "file_name must be a name without path, of at most {FILE_NAME_MAX_CHARS} characters: correct it"
+        "file_name must be at most {FILE_NAME_MAX_CHARS} characters without a path: correct it"
     )]
     FileNameInvalid,
     /// The digest is not one.

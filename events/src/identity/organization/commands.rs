@@ -29,7 +29,8 @@ pub enum Command {
 pub struct Create {
     /// Its name.
     pub name: String,
-    /// Its short name in addresses: 2 to 63 of a-z, digits and inner hyphens, unique in the installation.
+    /// Its short name in addresses: 2 to 63 of a-z, digits and inner hyphens, unique in the
+    /// installation.
     pub slug: String,
     /// Its home time zone, an IANA name.
     pub time_zone: String,

@@ -1,8 +1,9 @@
 //! An organisation and the tree of its units.
 //!
-//! One stream per organisation, whose id is the tenant's. The organisation has a name, a slug that is unique in
-//! the installation, and a home time zone, locale and currency. Units (branches, plants, departments, sites) form a
-//! tree; each has a code that is unique in the organisation and never used again, also after the unit has closed.
+//! One stream per organisation, whose id is the tenant's. The organisation has a name, a slug that
+//! is unique in the installation, and a home time zone, locale and currency. Units (branches,
+//! plants, departments, sites) form a tree; each has a code that is unique in the organisation and
+//! never used again, also after the unit has closed.
 
 mod commands;
 mod decide;

@@ -36,7 +36,8 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
-    /// The name to sign in with: 1 to 128 printable characters without spaces, unique in the organisation.
+    /// The name to sign in with: 1 to 128 printable characters without spaces, unique in the
+    /// organisation.
     pub handle: String,
     /// The name to show.
     pub display_name: String,

@@ -261,7 +261,8 @@ fn time_zone(name: &str) -> Result<String, Rejection> {
     text::time_zone(name).map(str::to_owned).ok_or(Rejection::TimeZoneUnknown)
 }
 
-/// A dot-atom, an `@` and a host name: what RFC 5321 allows, without quoted strings and address literals.
+/// A dot-atom, an `@` and a host name: what RFC 5321 allows, without quoted strings and address
+/// literals.
 fn email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     let is_atom = |part: &str| {

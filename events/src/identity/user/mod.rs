@@ -1,8 +1,9 @@
 //! A person in one organisation.
 //!
-//! A user is known by a handle, and where there is one by an e-mail address; both are unique in the organisation
-//! whatever the case. The password itself is in `secrets`; the user only names the row. Ten failed sign-ins within
-//! a quarter of an hour lock the user for as long. A deactivated user can only be reactivated.
+//! A user is known by a handle, and where there is one by an e-mail address; both are unique in the
+//! organisation whatever the case. The password itself is in `secrets`; the user only names the
+//! row. Ten failed sign-ins within a quarter of an hour lock the user for as long. A deactivated
+//! user can only be reactivated.
 
 mod commands;
 mod decide;

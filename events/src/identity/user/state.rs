@@ -21,7 +21,8 @@ pub struct User {
     pub locale: String,
     /// Time zone, an IANA name.
     pub time_zone: String,
-    /// The row of `secrets` that holds the hash of the password; without one nobody signs in with a password.
+    /// The row of `secrets` that holds the hash of the password; without one nobody signs in with a
+    /// password.
     pub password: Option<SecretId>,
     /// The failed sign-ins that still count, oldest first.
     pub failures: Vec<Timestamp>,

@@ -1,7 +1,8 @@
 //! A message to one person, in their inbox until they delete it.
 //!
-//! Whoever sends may name what the message is about by a key (`dedupe_key`): the same person is then told once,
-//! however often the sender repeats itself, also after the message was deleted. Only its recipient reads or deletes it.
+//! Whoever sends may name what the message is about by a key (`dedupe_key`): the same person is
+//! then told once, however often the sender repeats itself, also after the message was deleted.
+//! Only its recipient reads or deletes it.
 
 mod commands;
 mod decide;

@@ -43,8 +43,17 @@ fn samples_are_frozen() {
 #[test]
 fn every_kind_and_priority_keeps_its_stored_name() {
     assert_eq!(
-        serde_json::to_string(<Kind as strum::VariantArray>::VARIANTS).unwrap(),
-        r#"["export_ready","export_failed","role_assigned","role_removed","backup_ready","backup_failed","security","message"]"#
+        serde_json::to_value(<Kind as strum::VariantArray>::VARIANTS).unwrap(),
+        serde_json::json!([
+            "export_ready",
+            "export_failed",
+            "role_assigned",
+            "role_removed",
+            "backup_ready",
+            "backup_failed",
+            "security",
+            "message",
+        ])
     );
     assert_eq!(
         serde_json::to_string(<Priority as strum::VariantArray>::VARIANTS).unwrap(),
