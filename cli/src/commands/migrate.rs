@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::ensure;
 use clap::Subcommand;
+use platform::config::Settings;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+
+use crate::preflight;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: String,
     #[command(subcommand)]
     action: Option<Action>,
 }
@@ -31,7 +30,9 @@ enum Action {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let pool = connect(&arguments.database_url).await?;
+    let settings = Settings::load()?;
+    ensure!(!settings.database_url.is_empty(), "DATABASE_URL is not set; it names the database");
+    let pool = preflight::schema_pool(&settings.database_url).await?;
     let outcome = act(&pool, arguments.action.unwrap_or(Action::Up)).await;
     pool.close().await;
     outcome
@@ -52,13 +53,4 @@ async fn act(pool: &PgPool, action: Action) -> anyhow::Result<ExitCode> {
 
 fn report(what: &str, number: usize) {
     println!("{number} migration(s) {what}");
-}
-
-async fn connect(url: &str) -> anyhow::Result<PgPool> {
-    PgPoolOptions::new()
-        .max_connections(2)
-        .acquire_timeout(std::time::Duration::from_secs(10))
-        .connect(url)
-        .await
-        .context("cannot reach Postgres; check DATABASE_URL and that the server is running")
 }
