@@ -1,0 +1,3 @@
+//! Backups: made, verified and restored.
+
+pub mod archive;

@@ -1,0 +1,3 @@
+//! Exports: files made from read models.
+
+pub mod render;

@@ -1,0 +1,306 @@
+//! Files from rows: pure functions from a header and typed cells to bytes, the same bytes for the same input.
+
+pub mod csv;
+pub mod pdf;
+pub mod xlsx;
+
+use std::borrow::Cow;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
+
+/// What a file says about itself.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// What the file shows, for people.
+    pub title: String,
+    /// The organisation's name.
+    pub organization: String,
+    /// For whom it was made.
+    pub requested_by: String,
+    /// The columns, in the order of the cells of a row.
+    pub columns: Vec<Column>,
+    /// BCP 47 tag; decides the separators of CSV and the language of a PDF.
+    pub locale: String,
+    /// The zone that moments are shown in.
+    pub zone: TimeZone,
+    /// The place in the log that the rows stand at.
+    pub position: i64,
+    /// The filters used, as pairs of name and value, for people.
+    pub filters: Vec<(String, String)>,
+    /// When the file was made; the only time in it that is not data.
+    pub generated_at: Timestamp,
+}
+
+/// One column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The machine's name.
+    pub key: String,
+    /// The name for people.
+    pub label: String,
+    /// What its cells hold.
+    pub kind: Kind,
+}
+
+/// What the cells of a column hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A decimal number.
+    Number,
+    /// A whole number.
+    Integer,
+    /// True or false.
+    Bool,
+    /// A moment.
+    Timestamp,
+    /// A calendar date.
+    Date,
+}
+
+/// One value. There is no formula among them, and no way to make one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Any text.
+    Text(String),
+    /// A decimal number, as its digits; never a float, so nothing is lost.
+    Number(String),
+    /// A whole number.
+    Integer(i64),
+    /// True or false.
+    Bool(bool),
+    /// A moment.
+    Timestamp(Timestamp),
+    /// A calendar date.
+    Date(civil::Date),
+    /// Nothing.
+    Empty,
+}
+
+/// One row.
+pub type Row = Vec<Cell>;
+
+/// What came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rendered {
+    /// Rows written.
+    pub rows: u64,
+    /// Cells that the format could not hold whole; the file itself says so.
+    pub cut_cells: u64,
+}
+
+/// Why no file came out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The rows ended in an error; a file with part of them is never published.
+    #[error("the rows could not be read")]
+    Rows(#[source] anyhow::Error),
+    /// The file could not be written.
+    #[error("the file could not be written")]
+    Write(#[from] std::io::Error),
+    /// The workbook could not be written.
+    #[error("the workbook could not be written")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// The font that is built in cannot be read.
+    #[error("the built-in font cannot be read")]
+    Font,
+    /// More rows than a PDF is good for.
+    #[error("a PDF holds at most {limit} rows; ask for XLSX or CSV, or for fewer rows")]
+    TooManyRows {
+        /// The limit.
+        limit: u64,
+    },
+    /// More columns than the format has room for.
+    #[error("a {format} holds at most {limit} columns; choose fewer")]
+    TooManyColumns {
+        /// The format.
+        format: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl Header {
+    /// A moment on the clock of the file's zone, to the second.
+    fn local(&self, moment: Timestamp) -> civil::DateTime {
+        let local = self.zone.to_datetime(moment);
+        local.with().subsec_nanosecond(0).build().unwrap_or(local)
+    }
+
+    /// A moment as `2026-01-31 13:05:00`, which spreadsheets read as one.
+    fn local_text(&self, moment: Timestamp) -> String {
+        self.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// The zone's name.
+    fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// The lines that say what this file is, as pairs of name and value.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let filters = self.filters.iter().map(|(name, value)| format!("{name} {value}"));
+        let filters = filters.collect::<Vec<_>>().join(", ");
+        vec![
+            ("Organisation", self.organization.clone()),
+            ("Report", self.title.clone()),
+            ("Filters", if filters.is_empty() { "none".into() } else { filters }),
+            ("Made for", self.requested_by.clone()),
+            ("Made at", self.local_text(self.generated_at)),
+            ("Time zone", self.zone_name().to_owned()),
+            ("Log position", self.position.to_string()),
+        ]
+    }
+}
+
+/// Whether the text is a plain decimal number: sign, digits, at most one point. Anything else is treated as text, so that a
+/// wrongly typed value cannot pass for a number.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    all_digits(whole) && all_digits(part)
+}
+
+/// Whether a spreadsheet's number holds it: at most 15 digits, and no leading zero that it would drop.
+fn fits_a_spreadsheet_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+    let significant = digits.bytes().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').count();
+    !leading_zero && significant <= 15
+}
+
+/// Whether a program could take the cell for a formula: its first character, after spaces and byte order marks, is one of
+/// those that start one.
+fn looks_like_formula(text: &str) -> bool {
+    const STARTS: &[char] = &['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+    let blank = |c: char| c == '\u{feff}' || (c.is_whitespace() && !STARTS.contains(&c));
+    text.trim_start_matches(blank).starts_with(STARTS)
+}
+
+/// A CSV cell's text made safe for programs that run formulas: text only, never a number or a date.
+fn defused(text: &str) -> Cow<'_, str> {
+    if looks_like_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// How a locale writes numbers and lists in CSV files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Separators {
+    decimal: char,
+    delimiter: u8,
+}
+
+/// The separators that spreadsheet programs expect in a locale.
+fn separators(locale: &str) -> Separators {
+    const COMMA_LANGUAGES: &[&str] = &[
+        "bg", "bs", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu",
+        "id", "is", "it", "lt", "lv", "mk", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk",
+        "sl", "sq", "sr", "sv", "tr", "uk", "vi",
+    ];
+    const POINT_DECIMAL: &[&str] = &["de-ch", "de-li", "it-ch"];
+    const ENGLISH_STYLE: &[&str] = &["es-mx", "es-us", "es-pr", "es-gt", "es-hn", "es-ni", "es-pa"];
+    let tag = locale.to_ascii_lowercase().replace('_', "-");
+    let language = tag.split('-').next().unwrap_or_default();
+    if !COMMA_LANGUAGES.contains(&language) || ENGLISH_STYLE.contains(&tag.as_str()) {
+        return Separators { decimal: '.', delimiter: b',' };
+    }
+    let decimal = if POINT_DECIMAL.contains(&tag.as_str()) { '.' } else { ',' };
+    Separators { decimal, delimiter: b';' }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use events::testing::at;
+
+    /// A header over columns `a`, `b`, `c` ... of the given kinds.
+    pub(crate) fn header(kinds: &[Kind]) -> Header {
+        let columns = kinds.iter().zip('a'..).map(|(kind, key)| Column {
+            key: key.to_string(),
+            label: format!("Column {key}"),
+            kind: *kind,
+        });
+        Header {
+            title: "Rollen".into(),
+            organization: "Käserei Zürich".into(),
+            requested_by: "Ada".into(),
+            columns: columns.collect(),
+            locale: "en".into(),
+            zone: TimeZone::get("Europe/Zurich").unwrap(),
+            position: 48213,
+            filters: vec![("status".into(), "= open".into())],
+            generated_at: at("2026-06-30T22:30:00Z"),
+        }
+    }
+
+    /// Texts that files have been corrupted by.
+    pub(crate) const TRICKY: &[&str] = &[
+        "-0.02",
+        "+41 44 123 45 67",
+        "=1+1",
+        "@user",
+        "=cmd|' /C calc'!A0",
+        "  =1+1",
+        "\u{feff}=1+1",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "＝1+1",
+        "＋1",
+        "－1",
+        "＠x",
+        "漢字かな交じり文",
+        "😀👩‍👩‍👧",
+        "say \"hi\"",
+        "line\nbreak",
+        "line\r\nbreak",
+        "a,b;c\td",
+        "",
+        " ",
+        "  leading",
+        "trailing ",
+        "0041",
+        "1e5",
+        "CH93 0076 2011 6238 5295 7",
+        "_x0041_",
+        "<b>&amp;</b>",
+        "it's",
+        "'=1",
+        "\u{1}\u{1f}",
+        "é",
+        "TRUE",
+        "12345678901234567890",
+        "#REF!",
+        "https://example.org/?a=1&b=2",
+    ];
+
+    #[test]
+    fn only_plain_decimals_pass_for_numbers() {
+        for text in ["0", "-0.02", "12.50", "123456789012345678901234567890"] {
+            assert!(is_decimal(text), "{text}");
+        }
+        for text in ["", "-", ".", "1.", ".5", "+1", "1e5", "=1", "1 000", "0x1", "١"] {
+            assert!(!is_decimal(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn long_numbers_and_leading_zeros_are_no_spreadsheet_numbers() {
+        assert!(fits_a_spreadsheet_number("-0.02"));
+        assert!(fits_a_spreadsheet_number("999999999999999"));
+        assert!(!fits_a_spreadsheet_number("1234567890123456"));
+        assert!(!fits_a_spreadsheet_number("007"));
+    }
+
+    #[test]
+    fn separators_follow_the_locale() {
+        let of = |locale| (separators(locale).decimal, separators(locale).delimiter);
+        assert_eq!(of("en-GB"), ('.', b','));
+        assert_eq!(of("de-DE"), (',', b';'));
+        assert_eq!(of("de_CH"), ('.', b';'));
+        assert_eq!(of("es-MX"), ('.', b','));
+        assert_eq!(of("ja"), ('.', b','));
+    }
+}

@@ -1,0 +1,554 @@
+//! PDF (ISO 32000): a table on A4 pages with a repeated head, wrapped cells, page numbers and embedded fonts.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use printpdf::{
+    Color, FontId, Greyscale, Line, LinePoint, Mm, Op, ParsedFont, PdfDocument, PdfFont,
+    PdfFontHandle, PdfPage, PdfSaveOptions, Point, Pt, TextItem, TextMatrix,
+};
+use sha2::{Digest, Sha256};
+
+use super::{Cell, Error, Header, Kind, Rendered, Row};
+
+/// More than this is nothing to print; the request is told to use another format.
+pub const ROWS: u64 = 20_000;
+const COLUMNS: usize = 32;
+
+const REGULAR: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
+const BOLD: &[u8] = include_bytes!("../../../assets/DejaVuSans-Bold-subset.ttf");
+const REPLACEMENT: char = '\u{fffd}';
+
+const SHORT_MM: f32 = 210.0;
+const LONG_MM: f32 = 297.0;
+const POINTS_PER_MM: f32 = 72.0 / 25.4;
+const MARGIN: f32 = 34.0;
+const TITLE_SIZE: f32 = 14.0;
+const SIZE: f32 = 7.5;
+const LEADING: f32 = 9.6;
+const GAP: f32 = 6.0;
+const ROW_SPACE: f32 = 4.0;
+const FOOTER: f32 = 18.0;
+
+/// Writes a document. It is laid out whole before the first byte is written, because every page tells how many there are.
+pub fn render<W: Write>(
+    header: &Header,
+    rows: impl Iterator<Item = anyhow::Result<Row>>,
+    mut sink: W,
+) -> Result<Rendered, Error> {
+    if header.columns.len() > COLUMNS {
+        return Err(Error::TooManyColumns { format: "PDF", limit: COLUMNS });
+    }
+    let faces = Faces { regular: Face::parse(REGULAR)?, bold: Face::parse(BOLD)? };
+    let mut identity = Sha256::new();
+    let mut texts = Vec::new();
+    for row in rows {
+        if texts.len() as u64 == ROWS {
+            return Err(Error::TooManyRows { limit: ROWS });
+        }
+        let row = row.map_err(Error::Rows)?;
+        let row: Vec<String> = row.iter().map(|cell| text(header, cell)).collect();
+        row.iter().for_each(|text| identity.update(text.as_bytes()));
+        texts.push(row);
+    }
+    let mut layout = Layout::begin(header, &faces, &texts);
+    layout.facts();
+    layout.head();
+    for row in &texts {
+        layout.row(row);
+    }
+    let cut_cells = layout.note_missing();
+    let document = layout.end();
+    save(header, &document, &identity.finalize()[..16], &mut sink)?;
+    Ok(Rendered { rows: texts.len() as u64, cut_cells })
+}
+
+fn text(header: &Header, cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) | Cell::Number(text) => text.clone(),
+        Cell::Integer(value) => value.to_string(),
+        Cell::Bool(value) => if *value { "✓" } else { "✗" }.into(),
+        Cell::Timestamp(moment) => header.local_text(*moment),
+        Cell::Date(date) => date.to_string(),
+        Cell::Empty => String::new(),
+    }
+}
+
+/// Serialises with our own document id and language; the library would make up a random id.
+fn save<W: Write>(
+    header: &Header,
+    document: &PdfDocument,
+    identity: &[u8],
+    sink: &mut W,
+) -> Result<(), Error> {
+    let options = PdfSaveOptions { subset_fonts: false, ..PdfSaveOptions::default() };
+    let mut file = printpdf::to_lopdf_doc(document, &options, &mut Vec::new());
+    let id = lopdf::Object::string_literal(hex::encode(identity));
+    file.trailer.set("ID", lopdf::Object::Array(vec![id.clone(), id]));
+    if let Ok(catalog) = file.catalog_mut() {
+        catalog.set("Lang", lopdf::Object::string_literal(header.locale.as_str()));
+    }
+    file.compress();
+    file.save_to(sink)?;
+    Ok(())
+}
+
+/// One face, with the advance of every character it has.
+struct Face {
+    font: ParsedFont,
+    advances: Vec<Option<u16>>,
+    units_per_em: f32,
+}
+
+impl Face {
+    fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new()).ok_or(Error::Font)?;
+        let mut advances = vec![None; 0x1_0000];
+        for (character, glyph) in &font.codepoint_to_glyph {
+            if let Some(slot) = advances.get_mut(*character as usize) {
+                *slot = font.get_glyph_width(*glyph);
+            }
+        }
+        let units_per_em = f32::from(font.units_per_em);
+        Ok(Self { font, advances, units_per_em })
+    }
+
+    fn advance(&self, character: char) -> Option<f32> {
+        let advance = self.advances.get(character as usize).copied().flatten()?;
+        Some(f32::from(advance) / self.units_per_em)
+    }
+
+    fn width(&self, text: &str, size: f32) -> f32 {
+        text.chars().map(|c| self.advance(c).unwrap_or(0.0)).sum::<f32>() * size
+    }
+}
+
+struct Faces {
+    regular: Face,
+    bold: Face,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Regular,
+    Bold,
+}
+
+impl Weight {
+    fn id(self) -> FontId {
+        FontId(match self {
+            Self::Regular => "Regular".into(),
+            Self::Bold => "Bold".into(),
+        })
+    }
+}
+
+/// Where a column stands.
+struct Place {
+    left: f32,
+    width: f32,
+    right_aligned: bool,
+}
+
+/// What stands on a page.
+#[derive(Default)]
+struct Page {
+    texts: Vec<Op>,
+    rules: Vec<f32>,
+    font: Option<(Weight, f32)>,
+}
+
+struct Layout<'a> {
+    header: &'a Header,
+    faces: &'a Faces,
+    places: Vec<Place>,
+    width: f32,
+    height: f32,
+    pages: Vec<Page>,
+    page: Page,
+    y: f32,
+    missing: BTreeMap<char, u64>,
+}
+
+impl<'a> Layout<'a> {
+    fn begin(header: &'a Header, faces: &'a Faces, texts: &[Vec<String>]) -> Self {
+        let natural = natural_widths(header, faces, texts);
+        let gaps = GAP * natural.len().saturating_sub(1) as f32;
+        let needed = natural.iter().sum::<f32>() + gaps;
+        let portrait = SHORT_MM * POINTS_PER_MM - 2.0 * MARGIN;
+        let (width_mm, height_mm) =
+            if needed <= portrait { (SHORT_MM, LONG_MM) } else { (LONG_MM, SHORT_MM) };
+        let (width, height) = (width_mm * POINTS_PER_MM, height_mm * POINTS_PER_MM);
+        let mut left = MARGIN;
+        let widths = shared_widths(&natural, width - 2.0 * MARGIN - gaps);
+        let places = header.columns.iter().zip(widths).map(|(column, width)| {
+            let right_aligned = matches!(column.kind, Kind::Number | Kind::Integer);
+            let place = Place { left, width, right_aligned };
+            left += width + GAP;
+            place
+        });
+        Self {
+            header,
+            faces,
+            places: places.collect(),
+            width,
+            height,
+            pages: Vec::new(),
+            page: Page::default(),
+            y: height - MARGIN,
+            missing: BTreeMap::new(),
+        }
+    }
+
+    fn face(&self, weight: Weight) -> &'a Face {
+        match weight {
+            Weight::Regular => &self.faces.regular,
+            Weight::Bold => &self.faces.bold,
+        }
+    }
+
+    /// Draws one line of text with its baseline at the present height.
+    fn draw(&mut self, weight: Weight, size: f32, x: f32, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let face = self.face(weight);
+        let mut shown = String::with_capacity(text.len());
+        for character in text.chars() {
+            if face.advance(character).is_some() {
+                shown.push(character);
+            } else if !character.is_control() {
+                *self.missing.entry(character).or_default() += 1;
+                shown.push(REPLACEMENT);
+            }
+        }
+        if self.page.font != Some((weight, size)) {
+            let font = PdfFontHandle::External(weight.id());
+            self.page.texts.push(Op::SetFont { font, size: Pt(size) });
+            self.page.font = Some((weight, size));
+        }
+        let matrix = TextMatrix::Translate(Pt(x), Pt(self.y));
+        self.page.texts.push(Op::SetTextMatrix { matrix });
+        self.page.texts.push(Op::ShowText { items: vec![TextItem::Text(shown)] });
+    }
+
+    /// The title and what the file says about itself, above the table on the first page.
+    fn facts(&mut self) {
+        self.y -= TITLE_SIZE;
+        self.draw(Weight::Bold, TITLE_SIZE, MARGIN, &self.header.title);
+        self.y -= LEADING;
+        let (label, room) = (70.0, self.width - 2.0 * MARGIN - 70.0);
+        for (name, value) in self.header.facts() {
+            for (index, line) in wrap(&self.faces.regular, &value, room).iter().enumerate() {
+                self.y -= LEADING;
+                if index == 0 {
+                    self.draw(Weight::Bold, SIZE, MARGIN, name);
+                }
+                self.draw(Weight::Regular, SIZE, MARGIN + label, line);
+            }
+        }
+        self.y -= 2.0 * LEADING;
+    }
+
+    fn head(&mut self) {
+        let labels: Vec<_> =
+            self.header.columns.iter().map(|column| column.label.clone()).collect();
+        let lines = self.wrapped(Weight::Bold, &labels);
+        let rows = lines.iter().map(Vec::len).max().unwrap_or(0);
+        for index in 0..rows {
+            self.y -= LEADING;
+            self.line(Weight::Bold, &lines, index);
+        }
+        self.rule();
+    }
+
+    fn row(&mut self, texts: &[String]) {
+        let lines = self.wrapped(Weight::Regular, texts);
+        let rows = lines.iter().map(Vec::len).max().unwrap_or(0);
+        let fits_a_page = rows as f32 * LEADING < self.height / 2.0;
+        if fits_a_page && !self.room(rows) {
+            self.turn();
+        }
+        for index in 0..rows {
+            if !self.room(1) {
+                self.turn();
+            }
+            self.y -= LEADING;
+            self.line(Weight::Regular, &lines, index);
+        }
+        self.rule();
+    }
+
+    fn wrapped(&self, weight: Weight, texts: &[String]) -> Vec<Vec<String>> {
+        let face = self.face(weight);
+        self.places.iter().zip(texts).map(|(place, text)| wrap(face, text, place.width)).collect()
+    }
+
+    fn line(&mut self, weight: Weight, cells: &[Vec<String>], index: usize) {
+        for (at, lines) in cells.iter().enumerate() {
+            let (Some(line), Some(place)) = (lines.get(index), self.places.get(at)) else {
+                continue;
+            };
+            let free = place.width - self.face(weight).width(line, SIZE);
+            let x = if place.right_aligned { place.left + free.max(0.0) } else { place.left };
+            self.draw(weight, SIZE, x, line);
+        }
+    }
+
+    fn rule(&mut self) {
+        self.y -= ROW_SPACE;
+        self.page.rules.push(self.y);
+        self.y -= 1.0;
+    }
+
+    fn room(&self, lines: usize) -> bool {
+        self.y - lines as f32 * LEADING - ROW_SPACE > MARGIN + FOOTER
+    }
+
+    fn turn(&mut self) {
+        self.pages.push(std::mem::take(&mut self.page));
+        self.y = self.height - MARGIN;
+        self.head();
+    }
+
+    /// Says how many characters the font lacks, if any; how many that are.
+    fn note_missing(&mut self) -> u64 {
+        let count: u64 = self.missing.values().sum();
+        if count > 0 {
+            if !self.room(2) {
+                self.turn();
+            }
+            self.y -= 2.0 * LEADING;
+            let note = format!(
+                "{count} characters are not in the font of this document and shown as {REPLACEMENT}; \
+                 CSV and XLSX have them."
+            );
+            self.draw(Weight::Bold, SIZE, MARGIN, &note);
+        }
+        count
+    }
+
+    fn end(mut self) -> PdfDocument {
+        self.pages.push(std::mem::take(&mut self.page));
+        let total = self.pages.len();
+        let pages = std::mem::take(&mut self.pages);
+        let mut document = PdfDocument::new(&self.header.title);
+        let made = self.header.generated_at.as_second();
+        if let Ok(made) = printpdf::OffsetDateTime::from_unix_timestamp(made) {
+            let info = &mut document.metadata.info;
+            info.creation_date = made.clone();
+            info.modification_date = made.clone();
+            info.metadata_date = made;
+        }
+        document.metadata.info.author.clone_from(&self.header.organization);
+        document.metadata.info.producer = "Annals".into();
+        let fonts = [(Weight::Regular, &self.faces.regular), (Weight::Bold, &self.faces.bold)];
+        for (weight, face) in fonts {
+            document.resources.fonts.map.insert(weight.id(), PdfFont::new(face.font.clone()));
+        }
+        for (number, page) in (1..).zip(pages) {
+            self.page = page;
+            self.footer(number, total);
+            let ops = self.ops();
+            let (width, height) =
+                if self.width < self.height { (SHORT_MM, LONG_MM) } else { (LONG_MM, SHORT_MM) };
+            document.pages.push(PdfPage::new(Mm(width), Mm(height), ops));
+        }
+        document
+    }
+
+    fn footer(&mut self, number: usize, total: usize) {
+        self.y = MARGIN;
+        let made = self.header.local_text(self.header.generated_at);
+        let left = format!("{} · {made} {}", self.header.title, self.header.zone_name());
+        let right = format!("Page {number} of {total}");
+        let room = self.width - 2.0 * MARGIN - 100.0;
+        let left = wrap(&self.faces.regular, &left, room).swap_remove(0);
+        let x = self.width - MARGIN - self.faces.regular.width(&right, SIZE);
+        self.draw(Weight::Regular, SIZE, MARGIN, &left);
+        self.draw(Weight::Regular, SIZE, x, &right);
+    }
+
+    /// The operations of the present page: its lines, then its texts.
+    fn ops(&mut self) -> Vec<Op> {
+        let page = std::mem::take(&mut self.page);
+        let grey = Color::Greyscale(Greyscale { percent: 0.7, icc_profile: None });
+        let black = Color::Greyscale(Greyscale { percent: 0.0, icc_profile: None });
+        let mut ops =
+            vec![Op::SetOutlineColor { col: grey }, Op::SetOutlineThickness { pt: Pt(0.4) }];
+        let right = self.width - MARGIN;
+        ops.extend(page.rules.iter().map(|y| {
+            let ends = [MARGIN, right].map(|x| Point { x: Pt(x), y: Pt(*y) });
+            let points = ends.map(|p| LinePoint { p, bezier: false }).to_vec();
+            Op::DrawLine { line: Line { points, is_closed: false } }
+        }));
+        ops.push(Op::SetFillColor { col: black });
+        ops.push(Op::StartTextSection);
+        ops.extend(page.texts);
+        ops.push(Op::EndTextSection);
+        ops
+    }
+}
+
+/// How wide each column would be without wrapping.
+fn natural_widths(header: &Header, faces: &Faces, texts: &[Vec<String>]) -> Vec<f32> {
+    let mut widths: Vec<f32> =
+        header.columns.iter().map(|column| faces.bold.width(&column.label, SIZE)).collect();
+    for row in texts {
+        for (width, text) in widths.iter_mut().zip(row) {
+            *width =
+                text.lines().fold(*width, |width, line| width.max(faces.regular.width(line, SIZE)));
+        }
+    }
+    widths
+}
+
+/// Shares the room: a column that needs less than an equal share gets what it needs, the others share the rest equally.
+fn shared_widths(natural: &[f32], room: f32) -> Vec<f32> {
+    let mut order: Vec<usize> = (0..natural.len()).collect();
+    order.sort_by(|a, b| natural[*a].total_cmp(&natural[*b]));
+    let (mut left, mut columns) = (room, natural.len());
+    let mut widths = vec![0.0; natural.len()];
+    for index in order {
+        // Half a point more than measured, so that rounding never wraps a text that fits.
+        widths[index] = (natural[index] + 0.5).min(left / columns as f32);
+        left -= widths[index];
+        columns -= 1;
+    }
+    widths
+}
+
+/// Breaks a text into lines that fit: at its own line breaks, then between words, then inside a word that is too long.
+fn wrap(face: &Face, text: &str, room: f32) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        if face.width(paragraph, SIZE) <= room {
+            lines.push(paragraph.to_owned());
+            continue;
+        }
+        let (mut line, mut used) = (String::new(), 0.0);
+        for word in paragraph.split_inclusive(char::is_whitespace) {
+            let width = face.width(word.trim_end(), SIZE);
+            if used + width > room && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+                used = 0.0;
+            }
+            if width > room {
+                used = break_word(face, word, room, (&mut line, &mut lines));
+            } else {
+                line.push_str(word);
+                used += face.width(word, SIZE);
+            }
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
+/// Breaks a word by characters; the width of the last piece, which stays in the open line.
+fn break_word(face: &Face, word: &str, room: f32, out: (&mut String, &mut Vec<String>)) -> f32 {
+    let (line, lines) = out;
+    let mut used = face.width(line, SIZE);
+    for character in word.chars() {
+        let width = face.advance(character).unwrap_or(1.0) * SIZE;
+        if used + width > room && !line.is_empty() {
+            lines.push(std::mem::take(line));
+            used = 0.0;
+        }
+        line.push(character);
+        used += width;
+    }
+    used
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{TRICKY, header};
+    use super::*;
+
+    fn written(header: &Header, rows: Vec<Row>) -> (Rendered, Vec<u8>) {
+        let mut bytes = Vec::new();
+        let rendered = render(header, rows.into_iter().map(Ok), &mut bytes).unwrap();
+        (rendered, bytes)
+    }
+
+    /// The text of each page, without spaces, as a second reader finds it.
+    fn pages(bytes: &[u8]) -> Vec<String> {
+        let document = lopdf::Document::load_mem(bytes).unwrap();
+        let numbers: Vec<u32> = document.get_pages().into_keys().collect();
+        let text = |number| document.extract_text(&[number]).unwrap();
+        numbers.into_iter().map(|number| text(number).split_whitespace().collect()).collect()
+    }
+
+    #[test]
+    fn every_page_has_the_head_and_its_number_and_no_row_is_lost() {
+        let rows = (0..200).map(|n| vec![Cell::Text(format!("row-{n}")), Cell::Integer(n)]);
+        let (rendered, bytes) = written(&header(&[Kind::Text, Kind::Integer]), rows.collect());
+        assert_eq!(rendered, Rendered { rows: 200, cut_cells: 0 });
+        let pages = pages(&bytes);
+        assert!(pages.len() > 2);
+        for (number, page) in (1..).zip(&pages) {
+            assert!(page.contains("Columna"), "{page}");
+            assert!(page.contains(&format!("Page{number}of{}", pages.len())), "{page}");
+        }
+        for n in 0..200 {
+            assert!(pages.iter().any(|page| page.contains(&format!("row-{n}"))), "row {n}");
+        }
+    }
+
+    #[test]
+    fn the_first_page_says_what_the_file_is() {
+        let (_, bytes) = written(&header(&[Kind::Text]), Vec::new());
+        let first = pages(&bytes).remove(0);
+        for fact in ["Rollen", "KäsereiZürich", "status=open", "2026-07-0100:30:00", "48213"] {
+            assert!(first.contains(fact), "{fact} is missing in {first}");
+        }
+    }
+
+    #[test]
+    fn long_cells_wrap_over_lines_and_pages_without_loss() {
+        let words: Vec<String> = (0..3000).map(|n| format!("word{n}")).collect();
+        let row = vec![Cell::Text(words.join(" ")), Cell::Text("x".repeat(500))];
+        let (_, bytes) = written(&header(&[Kind::Text, Kind::Text]), vec![row]);
+        let pages = pages(&bytes);
+        let all = pages.concat();
+        assert!(pages.len() > 1);
+        assert!(words.iter().all(|word| all.contains(word.as_str())));
+        assert!(all.matches('x').count() >= 500);
+    }
+
+    #[test]
+    fn what_the_font_lacks_is_replaced_and_said() {
+        let rows = TRICKY.iter().map(|text| vec![Cell::Text((*text).into())]).collect();
+        let (rendered, bytes) = written(&header(&[Kind::Text]), rows);
+        assert!(rendered.cut_cells > 0);
+        let all = pages(&bytes).concat();
+        assert!(all.contains("=cmd|'/CcalcA0".trim_end_matches("A0")) || all.contains("=cmd|"));
+        assert!(all.contains("arenotinthefont"));
+    }
+
+    #[test]
+    fn the_same_rows_are_the_same_bytes() {
+        let rows = || (0..100).map(|n| vec![Cell::Text(format!("Žluťoučký kůň {n}"))]).collect();
+        let header = header(&[Kind::Text]);
+        assert!(written(&header, rows()) == written(&header, rows()));
+    }
+
+    #[test]
+    fn too_many_rows_are_refused_with_the_remedy() {
+        let rows = (0..=ROWS).map(|_| Ok(vec![Cell::Empty]));
+        let error = render(&header(&[Kind::Text]), rows, Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("XLSX"), "{error}");
+    }
+
+    #[test]
+    fn narrow_columns_keep_their_width_and_wide_ones_share() {
+        let widths = shared_widths(&[10.0, 500.0, 20.0, 700.0], 300.0);
+        assert!((widths[0] - 10.5).abs() < 0.01 && (widths[2] - 20.5).abs() < 0.01);
+        assert!((widths[1] - widths[3]).abs() < 0.01);
+        assert!((widths.iter().sum::<f32>() - 300.0).abs() < 0.01);
+    }
+}
