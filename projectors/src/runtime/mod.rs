@@ -1,0 +1,19 @@
+//! The machinery that is the same for every projection: feeding, parking, rebuilding, proving.
+
+pub mod admin;
+mod checkpoints;
+mod log;
+mod pack;
+pub mod projection;
+mod prove;
+mod rebuild;
+mod retry;
+mod runner;
+mod shadow;
+mod source;
+mod statements;
+mod text;
+
+pub use prove::{Proof, TableDigest, WrongRow};
+pub use rebuild::Rebuilt;
+pub use runner::Runner;

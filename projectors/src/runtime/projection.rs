@@ -1,0 +1,267 @@
+//! A projection as the runtime sees it: something that folds events and then says which rows to write.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use events::TenantId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::statements::Statements;
+use super::text::Lines;
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table};
+
+/// A projection, whatever its rows are.
+pub trait Projection: Send + Sync {
+    /// Where its rows are.
+    fn table(&self) -> &'static Table;
+    /// Raised when it has to be built anew.
+    fn build(&self) -> i32;
+    /// Whether rows are written once and never touched again, so that a rebuild need not keep them in memory.
+    fn append_only(&self) -> bool;
+    /// Whether it reads the events' metadata.
+    fn reads_metadata(&self) -> bool;
+    /// A fold that knows nothing yet. `complete` when every event will be folded from the first on, so that what is not
+    /// in memory is nowhere.
+    fn fold(&self, complete: bool) -> Box<dyn Fold>;
+    /// The same fold for the audit trail, which follows one stream at a time to see what its events change.
+    fn trace(&self) -> Option<Box<dyn Trace>>;
+}
+
+/// The rows of a projection in memory.
+#[async_trait]
+pub trait Fold: Send + Sync {
+    /// The group of rows that an event touches.
+    fn group(&self, fact: &Fact) -> Result<Option<String>, FoldError>;
+    /// Fetches what has to be known before these events are folded.
+    async fn load(&mut self, connection: &mut PgConnection, work: &[Work<'_>]) -> Result<(), sqlx::Error>;
+    /// Folds one event; after an error nothing is changed.
+    fn fold(&mut self, work: &Work<'_>) -> Result<(), FoldError>;
+    /// The rows to write since the last time, at least `rows` of them if there are so many.
+    fn take(&mut self, rows: usize) -> Result<Changes, FoldError>;
+    /// Forgets everything: what was taken has not been written.
+    fn forget(&mut self);
+}
+
+/// An event and the group of rows that it touches.
+#[derive(Debug, Clone)]
+pub struct Work<'a> {
+    /// The event.
+    pub fact: &'a Fact,
+    /// The group.
+    pub group: String,
+}
+
+/// Rows to write.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub(crate) changed: Lines,
+    pub(crate) gone: Lines,
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// What an event does to the rows of a group, as JSON objects before and after.
+pub trait Trace: Send {
+    /// Folds one event of the stream that is followed; the group and the rows touched, when it touches any.
+    fn follow(&mut self, fact: &Fact) -> Result<Option<Traced>, FoldError>;
+}
+
+/// The rows that an event touched.
+#[derive(Debug)]
+pub struct Traced {
+    /// What the rows are about.
+    pub resource: &'static str,
+    /// Their group.
+    pub group: String,
+    /// Each row before and after.
+    pub rows: Vec<(Option<Object>, Option<Object>)>,
+}
+
+/// A row as JSON.
+pub type Object = serde_json::Map<String, serde_json::Value>;
+
+/// A read model as a projection.
+pub struct Keyed<M>(PhantomData<M>);
+
+impl<M: ReadModel> Keyed<M> {
+    /// The projection of read model `M`.
+    pub fn boxed() -> Box<dyn Projection> {
+        Box::new(Self(PhantomData))
+    }
+}
+
+impl<M: ReadModel> Projection for Keyed<M> {
+    fn table(&self) -> &'static Table {
+        const { &M::TABLE }
+    }
+
+    fn build(&self) -> i32 {
+        M::BUILD
+    }
+
+    fn append_only(&self) -> bool {
+        false
+    }
+
+    fn reads_metadata(&self) -> bool {
+        false
+    }
+
+    fn fold(&self, complete: bool) -> Box<dyn Fold> {
+        Box::new(Groups::<M>::new(complete))
+    }
+
+    fn trace(&self) -> Option<Box<dyn Trace>> {
+        Some(Box::new(Followed::<M>(HashMap::new())))
+    }
+}
+
+/// How many groups stay in memory between batches; then all are let go and loaded again as needed.
+const GROUPS_KEPT: usize = 20_000;
+
+struct Groups<M: ReadModel> {
+    index: HashMap<TenantId, HashMap<String, usize>>,
+    rows: Vec<Rows<M::Row>>,
+    touched: Vec<usize>,
+    is_touched: Vec<bool>,
+    complete: bool,
+    load: String,
+}
+
+impl<M: ReadModel> Groups<M> {
+    fn new(complete: bool) -> Self {
+        Self {
+            index: HashMap::new(),
+            rows: Vec::new(),
+            touched: Vec::new(),
+            is_touched: Vec::new(),
+            complete,
+            load: Statements::new(const { &M::TABLE }).load,
+        }
+    }
+
+    fn find(&self, tenant: TenantId, group: &str) -> Option<usize> {
+        self.index.get(&tenant)?.get(group).copied()
+    }
+
+    fn make(&mut self, tenant: TenantId, group: &str) -> usize {
+        let place = self.rows.len();
+        self.index.entry(tenant).or_default().insert(group.to_owned(), place);
+        self.rows.push(Rows::default());
+        self.is_touched.push(false);
+        place
+    }
+}
+
+#[async_trait]
+impl<M: ReadModel> Fold for Groups<M> {
+    fn group(&self, fact: &Fact) -> Result<Option<String>, FoldError> {
+        M::group(fact)
+    }
+
+    async fn load(&mut self, connection: &mut PgConnection, work: &[Work<'_>]) -> Result<(), sqlx::Error> {
+        if self.complete {
+            return Ok(());
+        }
+        if self.rows.len() > GROUPS_KEPT {
+            self.forget();
+        }
+        let (mut tenants, mut groups, mut places) = (Vec::<Uuid>::new(), Vec::new(), Vec::new());
+        for Work { fact, group } in work {
+            if self.find(fact.tenant(), group).is_none() {
+                places.push(self.make(fact.tenant(), group));
+                tenants.push(fact.tenant().0);
+                groups.push(group.as_str());
+            }
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<(i64, String)> =
+            sqlx::query_as(&self.load).bind(&tenants).bind(&groups).fetch_all(connection).await?;
+        for (ordinal, json) in found {
+            let row = serde_json::from_str(&json)
+                .map_err(|error| sqlx::Error::Decode(format!("a row of {}: {error}", M::TABLE.name).into()))?;
+            let place = usize::try_from(ordinal - 1).unwrap_or(usize::MAX);
+            if let Some(place) = places.get(place) {
+                self.rows[*place].add_stored(row);
+            }
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, Work { fact, group }: &Work<'_>) -> Result<(), FoldError> {
+        let place = match self.find(fact.tenant(), group) {
+            Some(place) => place,
+            None => self.make(fact.tenant(), group),
+        };
+        let rows = &mut self.rows[place];
+        rows.keep();
+        if let Err(error) = M::fold(rows, fact) {
+            rows.take_back();
+            return Err(error);
+        }
+        if !self.is_touched[place] {
+            self.is_touched[place] = true;
+            self.touched.push(place);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, rows: usize) -> Result<Changes, FoldError> {
+        let mut changes = Changes::default();
+        while changes.changed.len() + changes.gone.len() < rows {
+            let Some(place) = self.touched.pop() else { break };
+            self.is_touched[place] = false;
+            self.rows[place]
+                .write(|row| changes.changed.push(row), |row| changes.gone.push(row))?;
+        }
+        Ok(changes)
+    }
+
+    fn forget(&mut self) {
+        self.index.clear();
+        self.rows.clear();
+        self.touched.clear();
+        self.is_touched.clear();
+    }
+}
+
+struct Followed<M: ReadModel>(HashMap<String, Rows<M::Row>>);
+
+impl<M: ReadModel> Trace for Followed<M> {
+    fn follow(&mut self, fact: &Fact) -> Result<Option<Traced>, FoldError> {
+        let Some(group) = M::group(fact)? else { return Ok(None) };
+        let rows = match self.0.get_mut(&group) {
+            Some(rows) => rows,
+            None => self.0.entry(group.clone()).or_default(),
+        };
+        rows.keep();
+        if let Err(error) = M::fold(rows, fact) {
+            rows.take_back();
+            return Err(error);
+        }
+        let touched = rows
+            .touched()
+            .into_iter()
+            .map(|(before, after)| Ok((object(before)?, object(after)?)))
+            .collect::<Result<_, FoldError>>()?;
+        Ok(Some(Traced { resource: M::TABLE.resource, group, rows: touched }))
+    }
+}
+
+fn object<R: serde::Serialize>(row: Option<&R>) -> Result<Option<Object>, FoldError> {
+    match row.map(serde_json::to_value).transpose() {
+        Ok(None) => Ok(None),
+        Ok(Some(serde_json::Value::Object(members))) => Ok(Some(members)),
+        Ok(Some(_)) => Err(FoldError("a row is no JSON object".into())),
+        Err(error) => Err(FoldError(format!("a row is no JSON: {error}"))),
+    }
+}

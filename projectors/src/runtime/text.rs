@@ -1,0 +1,165 @@
+//! Rows as text on their way to Postgres: JSON objects for statements, lines for COPY.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::model::{Column, FoldError, Sql};
+
+/// Rows as JSON objects, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// Adds a row.
+    pub(crate) fn push<R: Serialize>(&mut self, row: &R) -> Result<(), FoldError> {
+        let object =
+            serde_json::to_string(row).map_err(|error| FoldError(format!("a row is no JSON: {error}")))?;
+        if !self.ends.is_empty() {
+            self.text.push(',');
+        }
+        self.text.push_str(&object);
+        self.ends.push(self.text.len());
+        Ok(())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All rows as one JSON array.
+    pub(crate) fn array(&self) -> String {
+        format!("[{}]", self.text)
+    }
+
+    /// All rows in the text format of COPY.
+    pub(crate) fn copy(&self, columns: &[Column]) -> Result<String, FoldError> {
+        let mut out = String::with_capacity(self.text.len());
+        let mut start = 0;
+        for end in &self.ends {
+            line(&self.text[start..*end], columns, &mut out)
+                .map_err(|error| FoldError(format!("a row does not fit its table: {error}")))?;
+            start = end + 1;
+        }
+        Ok(out)
+    }
+}
+
+/// One JSON object whose members are the columns, in their order, as a line of COPY.
+fn line(object: &str, columns: &[Column], out: &mut String) -> Result<(), serde_json::Error> {
+    struct Line<'a> {
+        columns: &'a [Column],
+        out: &'a mut String,
+    }
+    impl<'de> Visitor<'de> for Line<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object with the table's columns in their order")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+            let mut columns = self.columns.iter();
+            while let Some((name, value)) = members.next_entry::<&str, &RawValue>()? {
+                let Some(column) = columns.next().filter(|column| column.name == name) else {
+                    return Err(serde::de::Error::custom(format!("{name} is not the next column")));
+                };
+                field(value.get(), column.sql, self.out).map_err(serde::de::Error::custom)?;
+                self.out.push('\t');
+            }
+            match columns.next() {
+                None => self.out.pop(),
+                Some(column) => {
+                    return Err(serde::de::Error::custom(format!("column {} is missing", column.name)));
+                }
+            };
+            self.out.push('\n');
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_str(object).deserialize_map(Line { columns, out })
+}
+
+fn field(json: &str, sql: Sql, out: &mut String) -> Result<(), serde_json::Error> {
+    if json == "null" {
+        out.push_str("\\N");
+    } else if sql == Sql::Jsonb || !json.starts_with('"') {
+        escaped(json, out);
+    } else {
+        escaped(&serde_json::from_str::<Text<'_>>(json)?.0, out);
+    }
+    Ok(())
+}
+
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// COPY's escapes: backslash, tab, line feed and carriage return.
+fn escaped(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '\t', '\n', '\r']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'\t' => "\\t",
+            b'\n' => "\\n",
+            _ => "\\r",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::column;
+
+    #[derive(Serialize)]
+    struct Row {
+        name: Option<&'static str>,
+        size: i64,
+        tags: Vec<&'static str>,
+    }
+
+    const COLUMNS: &[Column] =
+        &[column("name", Sql::Text), column("size", Sql::Bigint), column("tags", Sql::Jsonb)];
+
+    fn copied(row: &Row, columns: &[Column]) -> Result<String, FoldError> {
+        let mut lines = Lines::default();
+        lines.push(row)?;
+        lines.copy(columns)
+    }
+
+    #[test]
+    fn writes_a_line_that_copy_reads_back() {
+        let row = Row { name: Some("a\tb\\ \"q\"\n"), size: -3, tags: vec!["x\ty", "\\"] };
+        assert_eq!(
+            copied(&row, COLUMNS).unwrap(),
+            "a\\tb\\\\ \"q\"\\n\t-3\t[\"x\\\\ty\",\"\\\\\\\\\"]\n"
+        );
+    }
+
+    #[test]
+    fn writes_what_is_absent_as_null() {
+        let row = Row { name: None, size: 0, tags: vec![] };
+        assert_eq!(copied(&row, COLUMNS).unwrap(), "\\N\t0\t[]\n");
+    }
+
+    #[test]
+    fn refuses_a_row_that_is_not_the_table() {
+        let row = Row { name: None, size: 0, tags: vec![] };
+        assert!(copied(&row, &COLUMNS[..2]).is_err());
+        assert!(copied(&row, &[COLUMNS[1], COLUMNS[0], COLUMNS[2]]).is_err());
+    }
+}
