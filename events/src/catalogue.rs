@@ -203,4 +203,31 @@ mod tests {
             assert!(seen.insert(entry.event_type.clone()), "{} twice", entry.event_type);
         }
     }
+
+    #[test]
+    fn codes_of_refusals_are_unique_and_short() {
+        use strum::VariantNames as _;
+        type Claims = &'static [(&'static str, &'static str, &'static str)];
+        let codes: [(&str, &[&str], Claims); 6] = {
+            use crate::backups::backup;
+            use crate::exports::export;
+            use crate::identity::{organization, session, user};
+            use crate::notifications::notification;
+            [
+                ("ORGANIZATION_", organization::Rejection::VARIANTS, organization::CLAIMS),
+                ("USER_", user::Rejection::VARIANTS, user::CLAIMS),
+                ("SESSION_", session::Rejection::VARIANTS, session::CLAIMS),
+                ("EXPORT_", export::Rejection::VARIANTS, export::CLAIMS),
+                ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
+                ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
+            ]
+        };
+        let mut seen = BTreeSet::new();
+        for (prefix, rejections, claims) in codes {
+            for code in rejections.iter().copied().chain(claims.iter().map(|claim| claim.1)) {
+                assert!(code.starts_with(prefix) && code.len() <= 63, "{code}");
+                assert!(seen.insert(code), "{code} twice");
+            }
+        }
+    }
 }

@@ -85,13 +85,16 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().expect("an RFC 3339 time")
 }
 
-/// Compares the stored form of one event of each type with its frozen sample and reads it back.
+/// Compares the stored form of one event of each type with its frozen sample and reads it back,
+/// then does the same with a snapshot of the state that they lead to.
 /// `ANNALS_GENERATE=1` writes samples that are missing, never over one: a stored shape is a promise.
 #[cfg(test)]
 #[track_caller]
 pub(crate) fn frozen<D: Decider>(events: impl IntoIterator<Item = D::Event>) {
     let mut types: Vec<_> = crate::catalogue::of::<D>().into_iter().map(|e| e.event_type).collect();
+    let mut state = D::default();
     for event in events {
+        state.evolve(&event);
         let encoded = crate::envelope::encode(&event).expect("an event can be written");
         let event_type = encoded.event_type;
         types.retain(|of_source| *of_source != event_type);
@@ -107,4 +110,8 @@ pub(crate) fn frozen<D: Decider>(events: impl IntoIterator<Item = D::Event>) {
         assert_eq!(read, event, "{event_type} is no longer read as it was stored");
     }
     assert!(types.is_empty(), "no sample is given for {types:?}");
+    let snapshot = serde_json::to_string(&state).expect("a state can be written");
+    let read: D = serde_json::from_str(&snapshot).expect("a state can be read");
+    let again = serde_json::to_string(&read).expect("a state can be written");
+    assert_eq!(again, snapshot, "a snapshot of the state loses something");
 }
