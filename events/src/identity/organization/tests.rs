@@ -1,9 +1,11 @@
 //! The rules of an organisation, by example.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::aggregate::{Claim, ClaimScope, Decider, Event as _};
 use crate::ids::UnitId;
-use crate::testing::{frozen, given, id};
+use crate::testing::{context, frozen, given, id};
 use crate::text::Fault;
 
 fn create() -> Create {
@@ -253,7 +255,7 @@ fn holds_units_to_a_limit() {
     for number in 1..=TREE_MAX_UNITS as u128 {
         organization.evolve(&added(number, None));
     }
-    let full = organization.decide(Command::AddUnit(add(0, None)), &(), &crate::testing::context());
+    let full = organization.decide(Command::AddUnit(add(0, None)), &(), &context());
     assert_eq!(full, Err(Rejection::TreeFull));
 }
 
@@ -320,4 +322,40 @@ fn knows_the_path_of_a_unit() {
     assert_eq!(organization.path(unit(9)), []);
     organization.evolve(&Event::UnitMoved { unit_id: unit(3), parent_id: None });
     assert_eq!(organization.path(unit(3)), [unit(3)]);
+}
+
+fn any_unit() -> impl Strategy<Value = u128> {
+    1..24_u128
+}
+
+fn any_parent() -> impl Strategy<Value = Option<u128>> {
+    proptest::option::weighted(0.9, any_unit())
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => (any_unit(), any_parent()).prop_map(|(unit, parent)| Command::AddUnit(add(unit, parent))),
+        4 => (any_unit(), any_parent()).prop_map(|(unit, parent)| move_to(unit, parent)),
+        1 => any_unit().prop_map(close),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn stays_a_tree_whatever_is_asked(commands in prop::collection::vec(any_command(), 0..150)) {
+        let mut organization = Organization::default();
+        organization.evolve(&created());
+        for command in commands {
+            for event in organization.decide(command, &(), &context()).unwrap_or_default() {
+                organization.evolve(&event);
+            }
+        }
+        for (id, unit) in &organization.units {
+            let path = organization.path(*id);
+            prop_assert!(path.len() <= TREE_MAX_LEVELS);
+            prop_assert_eq!(organization.units[path.last().unwrap()].parent_id, None);
+            let parent = unit.parent_id.map(|parent| &organization.units[&parent]);
+            prop_assert!(unit.closed || parent.is_none_or(|parent| !parent.closed));
+        }
+    }
 }
