@@ -41,7 +41,8 @@ impl App {
     /// Connects, reads the signing keys and starts the writer.
     pub(crate) async fn start(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Arc<Self>> {
         let master = MasterKey::parse(&settings.master_key)?;
-        let pool = db::connect(&settings.database_url, Role::CommandApi, settings.pool_size).await?;
+        let pool =
+            db::connect(&settings.database_url, Role::CommandApi, settings.pool_size).await?;
         let tokens = Arc::new(Tokens::new(&settings.issuer));
         tokens.load(&pool, Some(&master)).await?;
         let committed = Arc::new(Notify::new());
@@ -96,7 +97,9 @@ fn start_waking(tasks: &Tasks, committed: Arc<Notify>, pool: PgPool) {
                 () = shutdown.wait() => return Ok(()),
                 () = committed.notified() => {}
             }
-            if let Err(error) = sqlx::query("select pg_notify('annals_log', '')").execute(&pool).await {
+            if let Err(error) =
+                sqlx::query("select pg_notify('annals_log', '')").execute(&pool).await
+            {
                 tracing::debug!(%error, "the relay was not woken; it will look by itself");
             }
             tokio::time::sleep(NOTIFY_PAUSE).await;

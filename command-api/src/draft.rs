@@ -53,7 +53,8 @@ impl<D: Decider> Draft<D> {
         let events: Vec<D::Event> =
             sink.collect().await.into_iter().map(|stored| stored.0).collect();
         for event in &events {
-            let encoded = encode(event).map_err(|error| Undecided::Failed(Problem::internal(&error)))?;
+            let encoded =
+                encode(event).map_err(|error| Undecided::Failed(Problem::internal(&error)))?;
             self.claims.extend(event.claims(&self.id));
             self.events.push((clock::new_id(), encoded));
         }
@@ -92,7 +93,11 @@ impl<D: Decider> Draft<D> {
         let versions = self.base + 1..;
         let events = self.events.iter().zip(versions);
         events
-            .map(|((id, event), version)| Drafted { id: *id, kind: event.event_type.clone(), version })
+            .map(|((id, event), version)| Drafted {
+                id: *id,
+                kind: event.event_type.clone(),
+                version,
+            })
             .collect()
     }
 

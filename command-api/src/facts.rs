@@ -28,7 +28,12 @@ impl<'a> Sources<'a> {
 
     /// Another stream's aggregate; its version becomes a fact of the append.
     async fn get<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
-        let folded = self.app.aggregates.get::<D>(self.tenant, id).await.map_err(|e| Problem::internal(&e))?;
+        let folded = self
+            .app
+            .aggregates
+            .get::<D>(self.tenant, id)
+            .await
+            .map_err(|e| Problem::internal(&e))?;
         self.found.push(Fact::of::<D>(id, folded.version));
         Ok(folded)
     }
@@ -122,7 +127,11 @@ impl LoadFacts<UserAccess> for user_access::Facts {
 
 /// The user that a command for the policy gives something to; who loses something need not exist any longer.
 fn grantee(command: &policy::Command) -> Option<UserId> {
-    if let policy::Command::GrantProtectedRole { user_id, .. } = command { Some(*user_id) } else { None }
+    if let policy::Command::GrantProtectedRole { user_id, .. } = command {
+        Some(*user_id)
+    } else {
+        None
+    }
 }
 
 impl App {

@@ -34,8 +34,10 @@ impl Manner {
     /// Reads the manner of a request.
     pub(crate) fn read(headers: &HeaderMap, identity: &Identity<'_>) -> Result<Self, Problem> {
         let validate_only = identity.query.split('&').any(|pair| pair == "validate_only=true");
-        let if_match = headers.get(header::IF_MATCH).map(|value| version(value.as_bytes())).transpose()?;
-        let if_absent = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == b"*");
+        let if_match =
+            headers.get(header::IF_MATCH).map(|value| version(value.as_bytes())).transpose()?;
+        let if_absent =
+            headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == b"*");
         let key = match headers.get("idempotency-key") {
             Some(value) => {
                 let scope = identity.scope(client_key(value.as_bytes())?);
@@ -50,7 +52,8 @@ impl Manner {
 impl Manner {
     /// Whether the aggregate stands where the client believes it does.
     pub(crate) fn check_version(&self, current: i64) -> Result<(), Problem> {
-        if self.if_match.is_none_or(|wanted| wanted == current) && !(self.if_absent && current > 0) {
+        if self.if_match.is_none_or(|wanted| wanted == current) && !(self.if_absent && current > 0)
+        {
             return Ok(());
         }
         let detail = format!("the record is at version {current}; read it again and decide anew");
@@ -129,14 +132,13 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        let actor = Actor {
-            kind: ActorKind::User,
-            id: "u".into(),
-            session_id: None,
-            on_behalf_of: None,
-        };
+        let actor =
+            Actor { kind: ActorKind::User, id: "u".into(), session_id: None, on_behalf_of: None };
         let (operation, path, query) = ("do", "/x", "");
-        Manner::read(&headers, &Identity { actor: &actor, operation, path, query, body: body.as_bytes() })
+        Manner::read(
+            &headers,
+            &Identity { actor: &actor, operation, path, query, body: body.as_bytes() },
+        )
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use events::aggregate::Class;
 use events::envelope::{Metadata, meta};
-use events::{ActorKind, Context, Decider, Rejection};
+use events::{ActorKind, Context, Decider, Permission, Rejection, UserId};
 use platform::access::{self, Standing};
 use platform::clock;
 use platform::fold::Folded;
@@ -43,12 +43,31 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) is_new: bool,
     /// Where the result can be queried, below `/api/v1`.
     pub(crate) location: Option<String>,
+    /// Permissions that this command needs besides its route's.
+    pub(crate) needs: Vec<Permission>,
+    /// For a record that belongs to somebody: whose it is, and what everybody else needs.
+    pub(crate) owner: Option<Owner<D>>,
+}
+
+/// Whose record it is.
+pub(crate) struct Owner<D> {
+    /// The owner's id, read off the state.
+    pub(crate) of: fn(&D) -> Option<UserId>,
+    /// What others need to act on it.
+    pub(crate) others_need: Permission,
 }
 
 impl<D: Decider> Target<D> {
     /// No command yet for an existing aggregate.
     pub(crate) fn of(id: impl ToString) -> Self {
-        Self { id: id.to_string(), commands: Vec::new(), is_new: false, location: None }
+        Self {
+            id: id.to_string(),
+            commands: Vec::new(),
+            is_new: false,
+            location: None,
+            needs: Vec::new(),
+            owner: None,
+        }
     }
 
     /// A command for an existing aggregate.
@@ -59,6 +78,19 @@ impl<D: Decider> Target<D> {
     /// A command that brings an aggregate into being.
     pub(crate) fn create(id: impl ToString, command: D::Command) -> Self {
         Self { is_new: true, ..Self::new(id, command) }
+    }
+
+    /// Whether the caller may do what goes beyond the route's permission.
+    fn check(&self, ask: &Ask, standing: Option<&Standing>, state: &D) -> Result<(), Problem> {
+        for permission in &self.needs {
+            access::authorize(&ask.principal, standing, *permission)?;
+        }
+        match &self.owner {
+            Some(owner) if (owner.of)(state).is_some_and(|of| !ask.principal.actor.acts_as(of)) => {
+                access::authorize(&ask.principal, standing, owner.others_need)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// With where the result can be queried, below `/api/v1`.
@@ -76,8 +108,12 @@ enum Attempt {
 }
 
 impl Ask {
-    /// The installation itself asks, while it sets an organisation up.
-    pub(crate) fn bootstrap(context: &Context, request: &Incoming) -> Self {
+    /// The installation itself asks, by its bootstrap token.
+    pub(crate) fn bootstrap(
+        context: &Context,
+        request: &Incoming,
+        operation: &'static str,
+    ) -> Self {
         let principal = Principal {
             tenant: context.tenant,
             actor: context.actor.clone(),
@@ -85,7 +121,7 @@ impl Ask {
         };
         Self {
             principal: Arc::new(principal),
-            operation: "identity_organization_create",
+            operation,
             access: Access::Bootstrap,
             status: 201,
             facts: request.facts.clone(),
@@ -124,8 +160,10 @@ impl Ask {
         put(meta::USER_AGENT, self.facts.user_agent.clone());
         put(meta::TRACEPARENT, self.facts.traceparent.clone());
         put(meta::IDEMPOTENCY_KEY, self.manner.key.as_ref().map(|(key, _)| key.clone()));
-        let facts: Vec<String> =
-            facts.iter().map(|fact| format!("{}/{}@{}", fact.kind, fact.id, fact.version)).collect();
+        let facts: Vec<String> = facts
+            .iter()
+            .map(|fact| format!("{}/{}@{}", fact.kind, fact.id, fact.version))
+            .collect();
         put(meta::FACTS, (!facts.is_empty()).then(|| facts.join(" ")));
         serde_json::to_string(&map).unwrap_or_else(|_| "{}".into())
     }
@@ -152,7 +190,9 @@ impl App {
             self.access.last_known(principal).await.map_err(|error| Problem::internal(&error))?;
         match (principal.actor.kind, &standing) {
             (ActorKind::User, Some(standing)) => standing.check_session(clock::now())?,
-            (ActorKind::User, None) => return Err(Problem::unauthenticated("the token names no user")),
+            (ActorKind::User, None) => {
+                return Err(Problem::unauthenticated("the token names no user"));
+            }
             (ActorKind::Service | ActorKind::System, _) => {}
         }
         if let Access::Needs(permission) = ask.access {
@@ -187,14 +227,18 @@ impl App {
                 }
             }
         }
-        Err(Problem::conflict("BUSY", "others keep changing the same record; try again").retryable())
+        Err(Problem::conflict("BUSY", "others keep changing the same record; try again")
+            .retryable())
     }
 
     async fn refresh<D: Decider>(&self, ask: &Ask, id: &str) -> Result<(), Problem> {
         let tenant = ask.principal.tenant;
         self.access.refresh(&ask.principal).await.map_err(|error| Problem::internal(&error))?;
         self.refresh_facts(tenant, id).await?;
-        self.aggregates.refresh::<D>(tenant, id).await.map_err(|error| Problem::internal(&error))?;
+        self.aggregates
+            .refresh::<D>(tenant, id)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
         Ok(())
     }
 
@@ -218,6 +262,9 @@ impl App {
                 .map_err(|error| Problem::internal(&error))?,
         };
         if let Err(problem) = ask.manner.check_version(folded.version) {
+            return Ok(Attempt::Refused(problem));
+        }
+        if let Err(problem) = target.check(ask, standing.as_ref(), &folded.state) {
             return Ok(Attempt::Refused(problem));
         }
         let mut sources = Sources::new(self, tenant, standing.as_ref());
@@ -312,7 +359,13 @@ fn uncommitted<D: Decider>(ask: &Ask, draft: &Draft<D>) -> Answer {
     let status = if draft.is_empty() { 200 } else { ask.status };
     let header = Header { status, ..Header::default() };
     // Nothing to change is as good as done; a dry run is not.
-    Answer { committed: !ask.manner.validate_only, aggregate: place, events, position: None, header }
+    Answer {
+        committed: !ask.manner.validate_only,
+        aggregate: place,
+        events,
+        position: None,
+        header,
+    }
 }
 
 fn committed<D: Decider>(

@@ -1,6 +1,6 @@
 //! Refusals are kept like everything else: as events of the day's security log; and what a repeated key is answered with.
 
-use events::audit::security_log::{self, AccessDenied, CommandRefused, Command, SecurityLog};
+use events::audit::security_log::{self, AccessDenied, Command, CommandRefused, SecurityLog};
 use events::{Decider, TenantId};
 use platform::clock;
 use platform::fold::Folded;
@@ -38,9 +38,10 @@ impl App {
         match self.keep_refusal(ask, command, key).await? {
             Outcome::Replayed { first, last } => self.replay(ask, first, last).await,
             Outcome::KeyReused => Err(key_reused()),
-            Outcome::Stored(_) | Outcome::StaleVersion | Outcome::StaleFact | Outcome::Claimed { .. } => {
-                Err(problem)
-            }
+            Outcome::Stored(_)
+            | Outcome::StaleVersion
+            | Outcome::StaleFact
+            | Outcome::Claimed { .. } => Err(problem),
         }
     }
 

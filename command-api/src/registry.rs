@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{RawPathParams, RawQuery, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 use events::{Decider, TenantId};
 use platform::http::{RequestFacts, json_body};
@@ -104,10 +104,15 @@ impl Registry {
 
     /// The router over the process's state, with what every API has besides its routes.
     pub(crate) fn router(self, app: Arc<App>) -> Router {
-        let document = platform::openapi::document("Annals commands", "Commands in, events out.", &self.routes);
-        self.router.merge(crate::identity::well_known()).with_state(Arc::clone(&app)).merge(
-            platform::http::operational(document, app.pool.clone()),
-        )
+        let document = platform::openapi::document(
+            "Annals commands",
+            "Commands in, events out.",
+            &self.routes,
+        );
+        self.router
+            .merge(crate::identity::well_known())
+            .with_state(Arc::clone(&app))
+            .merge(platform::http::operational(document, app.pool.clone()))
     }
 }
 
@@ -127,18 +132,17 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Incoming {
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
         use axum::RequestExt as _;
         let mut request = request;
-        let params: RawPathParams = request
-            .extract_parts()
-            .await
-            .map_err(|error| Problem::bad_request("PATH_INVALID", format!("the path is not readable: {error}")))?;
+        let params: RawPathParams = request.extract_parts().await.map_err(|error| {
+            Problem::bad_request("PATH_INVALID", format!("the path is not readable: {error}"))
+        })?;
         let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let query: RawQuery = request.extract_parts().await.unwrap_or(RawQuery(None));
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
         let uri = request.uri().clone();
-        let body = Bytes::from_request(request, state).await.map_err(|error| {
-            Problem::new(error.status(), "BODY_UNREADABLE", error.body_text())
-        })?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|error| Problem::new(error.status(), "BODY_UNREADABLE", error.body_text()))?;
         Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body })
     }
 }

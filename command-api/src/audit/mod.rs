@@ -1,4 +1,4 @@
-//! Routes of audit.
+//! Routes of audit: none, because the trail is made from what happens elsewhere, and nobody writes to it by hand.
 
 use crate::registry::Registry;
 

@@ -1,5 +1,149 @@
-//! Routes of exports.
+//! Routes of exports: asking for files, fetching them, and how our workers report on them.
 
-use crate::registry::Registry;
+mod downloads;
+mod reports;
 
-pub(crate) fn routes(_: &mut Registry) {}
+use events::exports::export::{Command, Export, Format, Request, Sort, Status};
+use events::{ExportId, Module, Permission};
+use platform::clock;
+use platform::dataset::{self, Query};
+use platform::problem::Problem;
+use platform::routes::Route;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::pipeline::{Owner, Target};
+use crate::registry::{Call, Nothing, Registry};
+
+/// A file to make.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    /// The export's id, if the client makes it (UUIDv7).
+    #[serde(default)]
+    id: Option<ExportId>,
+    /// The dataset, as `GET /exports/datasets` lists them.
+    dataset: String,
+    /// The columns in the order of the file; all that are not sensitive when absent.
+    #[serde(default)]
+    columns: Vec<String>,
+    /// Which rows, in the filter grammar.
+    #[serde(default)]
+    filter: Option<String>,
+    /// The order, for example `-created_at,id`.
+    #[serde(default)]
+    sort: Option<String>,
+    /// What stands above the rows and in the file's name.
+    #[serde(default)]
+    title: Option<String>,
+    /// Language and region of numbers and dates.
+    #[serde(default = "default_locale")]
+    locale: String,
+    /// Time zone of moments.
+    #[serde(default = "default_time_zone")]
+    time_zone: String,
+}
+
+fn default_locale() -> String {
+    "en".into()
+}
+
+fn default_time_zone() -> String {
+    "UTC".into()
+}
+
+pub(crate) fn routes(registry: &mut Registry) {
+    let ask = |path, operation, summary| {
+        Route::post(path, Module::Exports, operation)
+            .summary(summary)
+            .needs(Permission::ExportsFilesRequest)
+            .answers::<()>(201)
+    };
+    registry.command::<Ask, Export>(
+        ask("/exports/csv", "exports_export_request_csv", "make a CSV file of a dataset"),
+        |call| request(call, Format::Csv),
+    );
+    registry.command::<Ask, Export>(
+        ask("/exports/excel", "exports_export_request_xlsx", "make a workbook of a dataset"),
+        |call| request(call, Format::Xlsx),
+    );
+    registry.command::<Ask, Export>(
+        ask("/exports/pdf", "exports_export_request_pdf", "make a printable document of a dataset"),
+        |call| request(call, Format::Pdf),
+    );
+    let own = |path, operation, summary| {
+        Route::post(path, Module::Exports, operation)
+            .summary(summary)
+            .needs(Permission::ExportsFilesRequest)
+    };
+    registry.command::<Nothing, Export>(
+        own(
+            "/exports/{export_id}/cancel",
+            "exports_export_cancel",
+            "stop an export; its file is never served",
+        ),
+        |call| owned(call, Command::Cancel),
+    );
+    registry.command::<Nothing, Export>(
+        own("/exports/{export_id}/retry", "exports_export_retry", "try a failed export again"),
+        |call| owned(call, Command::Retry),
+    );
+    registry.command::<Nothing, Export>(
+        Route::post("/jobs/{export_id}/cancel", Module::Exports, "exports_job_cancel")
+            .summary("stop a job; the same as stopping its export")
+            .needs(Permission::ExportsFilesRequest),
+        |call| owned(call, Command::Cancel),
+    );
+    downloads::routes(registry);
+    reports::routes(registry);
+}
+
+/// A command that the export's requester gives, or whoever may see everybody's.
+fn owned<B>(call: &Call<B>, command: Command) -> Result<Target<Export>, Problem> {
+    let id: ExportId = call.id("export_id")?;
+    let owner = Owner { of: requester, others_need: Permission::ExportsFilesReadAll };
+    Ok(Target { owner: Some(owner), ..Target::new(id, command) })
+}
+
+fn requester(export: &Export) -> Option<events::UserId> {
+    (export.status != Status::Absent).then_some(export.requested_by)
+}
+
+/// Checks the question against the dataset now, so that the client hears of a wrong column at once and not from a failed job.
+fn request(call: &Call<Ask>, format: Format) -> Result<Target<Export>, Problem> {
+    let body = &call.body;
+    let requested_by =
+        call.principal.user().ok_or_else(|| Problem::forbidden("only users own exports"))?;
+    let dataset = dataset::find(&body.dataset).ok_or_else(|| {
+        let detail = "there is no such dataset; GET /api/v1/exports/datasets lists them";
+        Problem::invalid("/dataset", "DATASET_UNKNOWN", detail)
+    })?;
+    let columns: Vec<String> = if body.columns.is_empty() {
+        let all = dataset.columns.iter().filter(|column| !column.sensitive);
+        all.map(|column| column.key.to_owned()).collect()
+    } else {
+        body.columns.clone()
+    };
+    let query = Query::everything(dataset)?
+        .filtered(dataset, body.filter.as_deref().unwrap_or_default(), Some(requested_by))?
+        .sorted(dataset, body.sort.as_deref().unwrap_or(dataset.default_sort))?
+        .only(dataset, columns.iter().map(String::as_str))?;
+    let sort = query
+        .sort
+        .iter()
+        .map(|sort| Sort { column: sort.column.key.to_owned(), descending: sort.descending });
+    let id: ExportId = body.id.unwrap_or_else(clock::new_id);
+    let command = Command::Request(Request {
+        format,
+        dataset: body.dataset.clone(),
+        columns,
+        filter: body.filter.clone(),
+        sort: sort.collect(),
+        title: body.title.clone(),
+        locale: body.locale.clone(),
+        time_zone: body.time_zone.clone(),
+        requested_by,
+    });
+    let target = Target::create(id, command).at(format!("/exports/{id}"));
+    Ok(Target { needs: dataset.permission.into_iter().collect(), ..target })
+}

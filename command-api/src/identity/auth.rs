@@ -90,7 +90,9 @@ pub(super) fn routes(registry: &mut Registry) {
         sign_in(&app, &request).await.map(Json)
     });
     let refresh = Route::post("/auth/refresh", Module::Identity, "identity_session_refresh")
-        .summary("exchange a refresh token for the next tokens; presenting one twice ends the session")
+        .summary(
+            "exchange a refresh token for the next tokens; presenting one twice ends the session",
+        )
         .access(Access::Public)
         .takes::<Refresh>()
         .answers::<Tokens>(200);
@@ -108,7 +110,8 @@ pub(super) fn routes(registry: &mut Registry) {
     registry.command::<Nothing, Session>(
         Route::post("/auth/logout", Module::Identity, "identity_session_end").summary("sign out"),
         |call| {
-            let session = call.principal.actor.session_id.ok_or_else(|| Problem::absent("session"))?;
+            let session =
+                call.principal.actor.session_id.ok_or_else(|| Problem::absent("session"))?;
             let reason = RevocationReason::Logout;
             Ok(Target::new(session, session::Command::Revoke(session::Revoke { reason })))
         },
@@ -214,12 +217,8 @@ fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     if !right || body.service != WORKERS {
         return Err(Problem::unauthenticated("service or secret is not right"));
     }
-    let actor = Actor {
-        kind: ActorKind::Service,
-        id: body.service,
-        session_id: None,
-        on_behalf_of: None,
-    };
+    let actor =
+        Actor { kind: ActorKind::Service, id: body.service, session_id: None, on_behalf_of: None };
     let expires_in = app.settings.access_token_seconds;
     Ok(Tokens {
         access_token: app.tokens.sign(body.tenant_id, &actor, expires_in)?,
@@ -277,10 +276,17 @@ impl App {
     }
 
     /// The user of an organisation by e-mail address or handle; by the claims of the log, which are never behind.
-    async fn find_user(&self, slug: &str, login: &str) -> Result<Option<(TenantId, UserId)>, Problem> {
+    async fn find_user(
+        &self,
+        slug: &str,
+        login: &str,
+    ) -> Result<Option<(TenantId, UserId)>, Problem> {
         let slug = events::text::fold(slug.trim());
-        let tenant = self.claimant(TenantId::default(), events::identity::organization::SLUG, &slug).await?;
-        let Some(tenant) = tenant.and_then(|id| id.parse::<TenantId>().ok()) else { return Ok(None) };
+        let tenant =
+            self.claimant(TenantId::default(), events::identity::organization::SLUG, &slug).await?;
+        let Some(tenant) = tenant.and_then(|id| id.parse::<TenantId>().ok()) else {
+            return Ok(None);
+        };
         let login = events::text::fold(login.trim());
         for namespace in [user::EMAIL, user::HANDLE] {
             let holder = self.claimant(tenant, namespace, &login).await?;

@@ -127,18 +127,28 @@ pub(super) fn routes(registry: &mut Registry) {
         .takes::<SetUp>()
         .answers::<Founded>(201);
     registry.special(found, |State(app): State<Arc<App>>, request: Incoming| async move {
-        set_up(&app, &request).await.map(|founded| (axum::http::StatusCode::CREATED, axum::Json(founded)))
+        set_up(&app, &request)
+            .await
+            .map(|founded| (axum::http::StatusCode::CREATED, axum::Json(founded)))
     });
     let manage = |route: Route| route.needs(Permission::IdentityOrganizationsManage);
     registry.command::<Rename, Organization>(
-        manage(Route::patch("/organizations/{organization_id}", Module::Identity, "identity_organization_rename"))
-            .summary("rename the organisation"),
+        manage(Route::patch(
+            "/organizations/{organization_id}",
+            Module::Identity,
+            "identity_organization_rename",
+        ))
+        .summary("rename the organisation"),
         |call| Ok(Target::new(own(call)?, Command::Rename(call.body.clone()))),
     );
     registry.command::<NewUnit, Organization>(
-        manage(Route::post("/organizations/{organization_id}/units", Module::Identity, "identity_organization_add_unit"))
-            .summary("add a branch, plant, department or site")
-            .answers::<()>(201),
+        manage(Route::post(
+            "/organizations/{organization_id}/units",
+            Module::Identity,
+            "identity_organization_add_unit",
+        ))
+        .summary("add a branch, plant, department or site")
+        .answers::<()>(201),
         add_unit,
     );
     registry.command::<ChangeUnit, Organization>(
@@ -212,7 +222,7 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
         user(&body, user_id, secret_id, &context).await?,
         policy(tenant_id, user_id, owner_role_id, &context).await?,
     ];
-    let ask = Ask::bootstrap(&context, request);
+    let ask = Ask::bootstrap(&context, request, "identity_organization_create");
     let metadata = ask.metadata(&[]);
     let append = Append { tenant: tenant_id, key: None, streams, facts: Vec::new(), metadata };
     match app.writer.append(append).await.map_err(|error| lost(&error))? {
@@ -220,9 +230,13 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
             Ok(Founded { tenant_id, user_id, owner_role_id, position: stored.last_position })
         }
         Outcome::Claimed { namespace, .. } => Err(crate::refusal::claimed(&namespace)),
-        Outcome::StaleVersion | Outcome::StaleFact | Outcome::Replayed { .. } | Outcome::KeyReused => {
-            Err(Problem::conflict("ORGANIZATION_EXISTS", "an organisation or user with this id exists"))
-        }
+        Outcome::StaleVersion
+        | Outcome::StaleFact
+        | Outcome::Replayed { .. }
+        | Outcome::KeyReused => Err(Problem::conflict(
+            "ORGANIZATION_EXISTS",
+            "an organisation or user with this id exists",
+        )),
     }
 }
 
@@ -239,7 +253,11 @@ async fn decide<D: Decider>(
     }
 }
 
-async fn organization(body: &SetUp, id: TenantId, context: &Context) -> Result<StreamWrite, Problem> {
+async fn organization(
+    body: &SetUp,
+    id: TenantId,
+    context: &Context,
+) -> Result<StreamWrite, Problem> {
     let mut draft = Draft::<Organization>::new(id.to_string(), &Folded::default());
     let command = Command::Create(Create {
         name: body.name.clone(),
@@ -279,7 +297,8 @@ async fn policy(
 ) -> Result<StreamWrite, Problem> {
     let mut draft = Draft::<Policy>::new(tenant.to_string(), &Folded::default());
     let facts = policy::Facts { user_exists: true, ..policy::Facts::default() };
-    decide(&mut draft, policy::Command::Initialize { owner_role_id }, facts.clone(), context).await?;
+    decide(&mut draft, policy::Command::Initialize { owner_role_id }, facts.clone(), context)
+        .await?;
     let grant = policy::Command::GrantProtectedRole {
         user_id,
         role_id: owner_role_id,

@@ -50,11 +50,12 @@ pub(super) fn routes(registry: &mut Registry) {
         let route = own.clone();
         async move { change_own(&app, &route, &request).await }
     });
-    let set = Route::put("/users/{user_id}/password", Module::Identity, "identity_user_set_password")
-        .summary("give a user a password")
-        .needs(Permission::IdentityUsersManage)
-        .takes::<SetFor>()
-        .answers::<Answer>(200);
+    let set =
+        Route::put("/users/{user_id}/password", Module::Identity, "identity_user_set_password")
+            .summary("give a user a password")
+            .needs(Permission::IdentityUsersManage)
+            .takes::<SetFor>()
+            .answers::<Answer>(200);
     registry.special(set.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
         let route = set.clone();
         async move { set_for(&app, &route, &request).await }
@@ -66,7 +67,8 @@ async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answ
     app.admit(&ask).await?;
     let body: ChangeOwn = request.json()?;
     let tenant = ask.principal.tenant;
-    let user_id = ask.principal.user().ok_or_else(|| Problem::forbidden("a service has no password"))?;
+    let user_id =
+        ask.principal.user().ok_or_else(|| Problem::forbidden("a service has no password"))?;
     let user = app
         .aggregates
         .refresh::<User>(tenant, &user_id.to_string())
@@ -95,7 +97,8 @@ async fn set(
 ) -> Result<Answer, Problem> {
     let secret_id = app.keep_password(ask.principal.tenant, password, pointer).await?;
     let command = SetPassword { secret_id };
-    app.execute(ask, || Ok(Target::<User>::new(user_id, Command::SetPassword(command.clone())))).await
+    app.execute(ask, || Ok(Target::<User>::new(user_id, Command::SetPassword(command.clone()))))
+        .await
 }
 
 impl App {
@@ -107,7 +110,9 @@ impl App {
         pointer: &str,
     ) -> Result<SecretId, Problem> {
         if password.chars().count() < MIN_CHARS || password.len() > MAX_BYTES {
-            let detail = format!("a password has {MIN_CHARS} characters or more, and {MAX_BYTES} bytes at most");
+            let detail = format!(
+                "a password has {MIN_CHARS} characters or more, and {MAX_BYTES} bytes at most"
+            );
             return Err(Problem::invalid(pointer, "PASSWORD_LENGTH", detail));
         }
         let password = password.to_owned();
@@ -140,17 +145,25 @@ impl App {
         self.hashing(move || Ok(verify(known.as_deref(), &password))).await
     }
 
-    async fn kept_password(&self, tenant: TenantId, id: SecretId) -> Result<Option<String>, Problem> {
+    async fn kept_password(
+        &self,
+        tenant: TenantId,
+        id: SecretId,
+    ) -> Result<Option<String>, Problem> {
         let mut transaction = begin_for(&self.pool, tenant).await?;
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar("select sealed from secrets.secrets where tenant_id = $1 and secret_id = $2")
-                .bind(tenant.0)
-                .bind(id.0)
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar(
+            "select sealed from secrets.secrets where tenant_id = $1 and secret_id = $2",
+        )
+        .bind(tenant.0)
+        .bind(id.0)
+        .fetch_optional(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         let Some(sealed) = sealed else { return Ok(None) };
-        let hash = self.master.open(&place(tenant, id), &sealed).map_err(|error| Problem::internal(&error))?;
+        let hash = self
+            .master
+            .open(&place(tenant, id), &sealed)
+            .map_err(|error| Problem::internal(&error))?;
         Ok(String::from_utf8(hash).ok())
     }
 
@@ -176,8 +189,7 @@ fn hash(password: &str) -> Result<String, Problem> {
 }
 
 /// What a password is compared with when there is none, so that the answer takes as long.
-const DUMMY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$0J8uZ2q5ZfzqFvH0i7s0cJ2ExwNFK0ZKfGJb4nJxUjA";
+const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$0J8uZ2q5ZfzqFvH0i7s0cJ2ExwNFK0ZKfGJb4nJxUjA";
 
 fn verify(known: Option<&str>, password: &str) -> bool {
     let Ok(hash) = PasswordHash::new(known.unwrap_or(DUMMY)) else { return false };

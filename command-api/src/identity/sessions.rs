@@ -1,6 +1,6 @@
 //! Routes that end sessions.
 
-use events::identity::session::{Command, Revoke, RevocationReason, Session};
+use events::identity::session::{Command, RevocationReason, Revoke, Session};
 use events::{Module, Permission, SessionId};
 use platform::routes::Route;
 

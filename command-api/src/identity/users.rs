@@ -1,8 +1,6 @@
 //! Routes for users.
 
-use events::identity::user::{
-    ChangeEmail, Command, Deactivate, Register, Relocate, Rename, User,
-};
+use events::identity::user::{ChangeEmail, Command, Deactivate, Register, Relocate, Rename, User};
 use events::{Module, Permission, UserId};
 use platform::clock;
 use platform::problem::Problem;
@@ -77,21 +75,35 @@ pub(super) fn routes(registry: &mut Registry) {
         change,
     );
     let manage = |path, operation, summary| {
-        Route::post(path, Module::Identity, operation).summary(summary).needs(Permission::IdentityUsersManage)
+        Route::post(path, Module::Identity, operation)
+            .summary(summary)
+            .needs(Permission::IdentityUsersManage)
     };
     registry.command::<Deactivate, User>(
-        manage("/users/{user_id}/deactivate", "identity_user_deactivate", "keep a user from signing in"),
+        manage(
+            "/users/{user_id}/deactivate",
+            "identity_user_deactivate",
+            "keep a user from signing in",
+        ),
         |call| {
             let reason = call.body.reason.clone();
             Ok(Target::new(user(call)?, Command::Deactivate(Deactivate { reason })))
         },
     );
     registry.command::<Nothing, User>(
-        manage("/users/{user_id}/reactivate", "identity_user_reactivate", "let a user sign in again"),
+        manage(
+            "/users/{user_id}/reactivate",
+            "identity_user_reactivate",
+            "let a user sign in again",
+        ),
         |call| Ok(Target::new(user(call)?, Command::Reactivate)),
     );
     registry.command::<Nothing, User>(
-        manage("/users/{user_id}/unlock", "identity_user_unlock", "end a lock after failed sign-ins"),
+        manage(
+            "/users/{user_id}/unlock",
+            "identity_user_unlock",
+            "end a lock after failed sign-ins",
+        ),
         |call| Ok(Target::new(user(call)?, Command::Unlock)),
     );
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use events::aggregate::{Claim, ClaimChange, ClaimScope};
 use events::TenantId;
+use events::aggregate::{Claim, ClaimChange, ClaimScope};
 use jiff_sqlx::Timestamp;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -30,12 +30,15 @@ impl Company {
             // Without an expected version, streams share a batch: the log numbers their events one after the other.
             stream.expected.is_none()
                 || !self.0.contains(&Touch::Stream(tenant, stream.kind, stream.id.clone()))
-        }) && append.facts.iter().all(|fact| {
-            !self.0.contains(&Touch::Stream(tenant, fact.kind, fact.id.clone()))
-        }) && claims(append).all(|touch| !self.0.contains(&touch))
-            && append.key.as_ref().is_none_or(|(key, _)| {
-                !self.0.contains(&Touch::Key(tenant, key.clone()))
-            });
+        }) && append
+            .facts
+            .iter()
+            .all(|fact| !self.0.contains(&Touch::Stream(tenant, fact.kind, fact.id.clone())))
+            && claims(append).all(|touch| !self.0.contains(&touch))
+            && append
+                .key
+                .as_ref()
+                .is_none_or(|(key, _)| !self.0.contains(&Touch::Key(tenant, key.clone())));
         if stands_alone {
             let streams = append.streams.iter();
             self.0.extend(streams.map(|s| Touch::Stream(tenant, s.kind, s.id.clone())));
@@ -47,9 +50,11 @@ impl Company {
 }
 
 fn claims(append: &Append) -> impl Iterator<Item = Touch> + '_ {
-    append.streams.iter().flat_map(|stream| &stream.claims).map(|claim| {
-        Touch::Claim(owner(claim, append.tenant), claim.namespace, claim.key.clone())
-    })
+    append
+        .streams
+        .iter()
+        .flat_map(|stream| &stream.claims)
+        .map(|claim| Touch::Claim(owner(claim, append.tenant), claim.namespace, claim.key.clone()))
 }
 
 /// The tenant column of a claim: the nil tenant holds what is unique in the installation.
@@ -188,7 +193,9 @@ pub(super) async fn store(
     outcomes.into_iter().map(|outcome| outcome.ok_or(sqlx::Error::RowNotFound)).collect()
 }
 
-fn outcome((_, reason, detail, first, last, recorded_at, epoch): Row) -> Result<Outcome, sqlx::Error> {
+fn outcome(
+    (_, reason, detail, first, last, recorded_at, epoch): Row,
+) -> Result<Outcome, sqlx::Error> {
     let place = |position: Option<i64>| position.ok_or(sqlx::Error::RowNotFound);
     Ok(match reason.as_deref() {
         None => Outcome::Stored(Stored {

@@ -1,5 +1,13 @@
-//! Routes of rbac.
+//! Routes of access: roles, permissions, who inherits from whom, who holds what.
+
+mod assignments;
+mod permissions;
+mod roles;
 
 use crate::registry::Registry;
 
-pub(crate) fn routes(_: &mut Registry) {}
+pub(crate) fn routes(registry: &mut Registry) {
+    roles::routes(registry);
+    permissions::routes(registry);
+    assignments::routes(registry);
+}

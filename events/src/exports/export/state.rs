@@ -12,6 +12,8 @@ pub struct Export {
     pub status: Status,
     /// Whose file it is.
     pub requested_by: UserId,
+    /// The data set it is made from.
+    pub dataset: String,
     /// How many times a worker began to make it.
     pub attempts: u32,
     /// The rows done in this attempt.
@@ -62,9 +64,9 @@ impl Status {
 impl Export {
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Requested { requested_by, .. } => {
-                let status = Status::Queued;
-                *self = Self { status, requested_by: *requested_by, ..Self::default() };
+            Event::Requested { requested_by, dataset, .. } => {
+                let (status, dataset) = (Status::Queued, dataset.clone());
+                *self = Self { status, requested_by: *requested_by, dataset, ..Self::default() };
             }
             Event::Started { attempt, .. } => {
                 self.status = Status::Running;
