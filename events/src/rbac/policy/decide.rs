@@ -116,7 +116,9 @@ impl Policy {
             return Ok(());
         }
         let mut after = self.clone();
-        events.iter().for_each(|event| after.apply(event));
+        for event in events {
+            after.apply(event);
+        }
         match after.administrators().next() {
             Some(_) => Ok(()),
             None => Err(Rejection::LastAdministrator),

@@ -70,13 +70,17 @@ fn ladder() -> Policy {
             expires_at: None,
         },
     ];
-    events.iter().for_each(|event| policy.evolve(event));
+    for event in &events {
+        policy.evolve(event);
+    }
     policy
 }
 
 fn access(events: &[Event]) -> Arc<UserAccess> {
     let mut access = UserAccess::default();
-    events.iter().for_each(|event| access.evolve(event));
+    for event in events {
+        access.evolve(event);
+    }
     Arc::new(access)
 }
 
@@ -119,7 +123,7 @@ fn expired(number: u128) -> Event {
     Event::RoleAssignmentExpired { role_id: role(number), unit_id: None }
 }
 
-fn acting(kind: ActorKind, name: impl ToString, on_behalf_of: Option<UserId>) -> Context {
+fn acting(kind: ActorKind, name: &str, on_behalf_of: Option<UserId>) -> Context {
     let actor = Actor { kind, id: name.to_string(), session_id: None, on_behalf_of };
     Context { actor, ..context() }
 }
@@ -276,9 +280,10 @@ fn a_manager_of_a_unit_gives_roles_there_and_below_only() {
 
 #[test]
 fn owners_and_the_installation_give_everything() {
-    for context in
-        [acting(ActorKind::User, id::<UserId>(9), None), acting(ActorKind::System, "", None)]
-    {
+    for context in [
+        acting(ActorKind::User, &id::<UserId>(9).to_string(), None),
+        acting(ActorKind::System, "", None),
+    ] {
         given::<UserAccess>([])
             .facts(Facts { actor_access: Arc::default(), ..by_manager() })
             .context(context)

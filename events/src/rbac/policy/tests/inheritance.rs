@@ -1,6 +1,6 @@
 //! Inheritance between roles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -142,8 +142,8 @@ proptest! {
     #[test]
     fn to_remove_an_edge_restores_what_was_before_it(edges in graph(), senior in 1_u128..24) {
         let before = of_graph(&edges);
-        let held: BTreeMap<_, _> = edges.iter().map(|edge| (*edge, ())).collect();
-        for junior in (0..senior).filter(|junior| !held.contains_key(&(senior, *junior))) {
+        let held: BTreeSet<_> = edges.iter().copied().collect();
+        for junior in (0..senior).filter(|junior| !held.contains(&(senior, *junior))) {
             let mut after = before.clone();
             after.evolve(&inherits(senior, junior));
             after.evolve(&removed(senior, junior));
@@ -159,7 +159,9 @@ proptest! {
         policy.evolve(&holds(9, OWNER));
         for (senior, junior) in edges {
             if let Ok(events) = policy.decide(add(senior, junior), &Facts::default(), &owner()) {
-                events.iter().for_each(|event| policy.evolve(event));
+                for event in &events {
+                    policy.evolve(event);
+                }
             }
         }
         for (id, role) in policy.roles() {

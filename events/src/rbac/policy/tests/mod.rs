@@ -128,7 +128,9 @@ fn owner_after(more: impl IntoIterator<Item = Event>) -> Given<Policy> {
 
 fn folded(events: impl IntoIterator<Item = Event>) -> Policy {
     let mut policy = Policy::default();
-    events.into_iter().for_each(|event| policy.evolve(&event));
+    for event in events {
+        policy.evolve(&event);
+    }
     policy
 }
 

@@ -7,12 +7,15 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::assignment::{Assignment, counts_at};
-use super::name::{self, EVERYTHING};
-use super::policy::{CustomPermissions, Policy, Role};
-use super::user_access::UserAccess;
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::permission::Permission;
+use crate::rbac::assignment::{Assignment, counts_at};
+use crate::rbac::name::{self, EVERYTHING};
+use crate::rbac::policy::{CustomPermissions, Policy, Role};
+use crate::rbac::user_access::UserAccess;
+
+#[cfg(test)]
+mod tests;
 
 /// The most roles named in the answer to what would have helped.
 pub const MAX_HINTS: usize = 20;
@@ -322,10 +325,10 @@ impl Effective {
         while let Some(name) = open.pop() {
             if let Some((permission, _)) = name::catalogue(&name) {
                 self.add_of_catalogue(permission);
-            } else if let Some(made) = policy.custom_permission(&name).filter(|c| !c.retired) {
-                if custom.insert(name) {
-                    open.extend_from_slice(&made.implies);
-                }
+            } else if let Some(made) = policy.custom_permission(&name).filter(|c| !c.retired)
+                && custom.insert(name)
+            {
+                open.extend_from_slice(&made.implies);
             }
         }
         self.custom = custom.into_iter().collect();
