@@ -49,7 +49,7 @@ pub(crate) async fn events(bus: &Bus) -> Result<Stream, Error> {
     match stream(bus, &wanted).await {
         Err(Error::Topology { name, field, found, wanted: needed }) => {
             tracing::warn!(stream = name, field, found, needed, "makes the stream anew");
-            bus.jetstream().delete_stream(&wanted.name).await.map_err(Error::unavailable)?;
+            delete_events(bus).await?;
             stream(bus, &wanted).await
         }
         other => other,
@@ -71,6 +71,12 @@ pub(crate) async fn jobs(bus: &Bus) -> Result<Stream, Error> {
         ..Config::default()
     };
     stream(bus, &wanted).await
+}
+
+/// Deletes the stream that carries the log, with its consumers. The relay makes and fills it again.
+pub async fn delete_events(bus: &Bus) -> Result<(), Error> {
+    let name = bus.stream(EVENTS);
+    bus.jetstream().delete_stream(&name).await.map(|_| ()).map_err(Error::unavailable)
 }
 
 async fn stream(bus: &Bus, wanted: &Config) -> Result<Stream, Error> {

@@ -21,6 +21,7 @@ use crate::log::Log;
 use crate::wake::Wake;
 
 const ELECTION_EVERY: Duration = Duration::from_millis(250);
+const END_LIMIT: Duration = Duration::from_secs(3);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Runs a relay until `shutdown`. Only settings that can never work are an error; outages are waited out.
@@ -31,7 +32,7 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     while !shutdown.begun() {
         let outcome = tokio::select! {
             outcome = term(&settings, &bus, &shutdown, &mut reachable) => outcome,
-            () = shutdown.wait() => Ok(()),
+            () = overdue(&shutdown) => Ok(()),
         };
         gauge!("relay_leader").set(0.0);
         if let Err(error) = outcome {
@@ -45,6 +46,12 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     Ok(())
 }
 
+/// Returns when the process should have ended and something still hangs.
+async fn overdue(shutdown: &Shutdown) {
+    shutdown.wait().await;
+    tokio::time::sleep(END_LIMIT).await;
+}
+
 /// One connection to the log: waits to lead on it, then follows the log until the connection breaks or the process ends.
 async fn term(
     settings: &Settings,
@@ -52,7 +59,10 @@ async fn term(
     shutdown: &Shutdown,
     reachable: &mut bool,
 ) -> anyhow::Result<()> {
-    let mut log = Log::connect(&settings.database_url).await?;
+    let mut log = tokio::select! {
+        log = Log::connect(&settings.database_url) => log?,
+        () = shutdown.wait() => return Ok(()),
+    };
     if !std::mem::replace(reachable, true) {
         tracing::info!("the relay reads the log again");
     }

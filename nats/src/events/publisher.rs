@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::topology;
 
 /// Only the last message of a group asks for an answer: each names the number of the one before it, so the last is
-/// stored only if all before it were.
+/// stored only where all before it were (a stranger's message could take the place of one; readers compare positions).
 const GROUP_MESSAGES: usize = 128;
 const GROUP_BYTES: usize = 256 * 1024;
 const GROUPS_IN_FLIGHT: usize = 8;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{LOG, SOON, Server, message, messages};
+use crate::support::{LOG, SOON, Server, jetstream, message, messages};
 use nats::events::{self, Batch, Consumer, Publisher};
 use nats::tail::Tail;
-use nats::{Bus, Error, LogId, Message};
+use nats::{Bus, Error, LogId, Message, topology};
 
 const QUICK: Duration = Duration::from_millis(100);
 
@@ -166,7 +166,7 @@ async fn makes_a_deleted_consumer_again_where_its_reader_stands() {
     publish(&bus, 1..=100).await.unwrap();
     let mut consumer = Consumer::new(&bus, "projector_test", LOG, 0);
     read_to(&mut consumer, 100).await;
-    let stream = server.jetstream().await.get_stream("EVENTS").await.unwrap();
+    let stream = jetstream(&server).await.get_stream("EVENTS").await.unwrap();
     stream.delete_consumer("projector_test").await.unwrap();
     publish(&bus, 101..=120).await.unwrap();
     assert_eq!(places(&read_to(&mut consumer, 120).await), [(101, 120)]);
@@ -180,7 +180,7 @@ async fn goes_on_when_the_stream_was_deleted() {
     let before = events::end(&bus).await.unwrap();
     let mut consumer = Consumer::new(&bus, "projector_test", LOG, 0);
     read_to(&mut consumer, 100).await;
-    server.jetstream().await.delete_stream("EVENTS").await.unwrap();
+    topology::delete_events(&bus).await.unwrap();
     publish(&bus, 50..=120).await.unwrap();
     assert_ne!(events::end(&bus).await.unwrap().created_ns, before.created_ns);
     assert_eq!(read_to(&mut consumer, 120).await.last(), Some(&message(120)));
@@ -231,11 +231,22 @@ async fn passes_over_messages_of_another_log() {
 }
 
 #[tokio::test]
+async fn passes_over_messages_of_strangers() {
+    let server = Server::start().await;
+    let bus = server.bus().await;
+    publish(&bus, 1..=3).await.unwrap();
+    server.say("PUB events.nonsense 10\r\nno headers\r\n");
+    publish(&bus, 4..=6).await.unwrap();
+    let mut consumer = Consumer::new(&bus, "projector_test", LOG, 0);
+    assert_eq!(places(&read_to(&mut consumer, 6).await), [(1, 6)]);
+}
+
+#[tokio::test]
 async fn replaces_a_consumer_that_delivers_otherwise() {
     let server = Server::start().await;
     let bus = server.bus().await;
     publish(&bus, 1..=10).await.unwrap();
-    let stream = server.jetstream().await.get_stream("EVENTS").await.unwrap();
+    let stream = jetstream(&server).await.get_stream("EVENTS").await.unwrap();
     let other = async_nats::jetstream::consumer::pull::Config {
         durable_name: Some("projector_test".into()),
         max_ack_pending: 1,

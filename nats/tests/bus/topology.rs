@@ -1,6 +1,6 @@
 //! Streams are made, checked and, where they only repeat the log, made anew.
 
-use crate::support::Server;
+use crate::support::{Server, jetstream};
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use nats::{Error, topology};
 
@@ -10,7 +10,7 @@ async fn makes_both_streams_and_finds_them_again() {
     let bus = server.bus().await;
     topology::ensure(&bus).await.unwrap();
     topology::ensure(&bus).await.unwrap();
-    let jetstream = server.jetstream().await;
+    let jetstream = jetstream(&server).await;
     let events = jetstream.get_stream("EVENTS").await.unwrap();
     assert_eq!(events.cached_info().config.subjects, ["events.>"]);
     let jobs = jetstream.get_stream("JOBS").await.unwrap();
@@ -22,7 +22,7 @@ async fn leaves_the_operators_sizes_alone() {
     let server = Server::start().await;
     let bus = server.bus().await;
     topology::ensure(&bus).await.unwrap();
-    let jetstream = server.jetstream().await;
+    let jetstream = jetstream(&server).await;
     let stream = jetstream.get_stream("EVENTS").await.unwrap();
     let tuned = Config { max_bytes: 1 << 20, ..stream.cached_info().config.clone() };
     jetstream.update_stream(&tuned).await.unwrap();
@@ -35,7 +35,7 @@ async fn leaves_the_operators_sizes_alone() {
 async fn makes_the_events_anew_but_never_the_jobs() {
     let server = Server::start().await;
     let bus = server.bus().await;
-    let jetstream = server.jetstream().await;
+    let jetstream = jetstream(&server).await;
     for (name, subject) in [("EVENTS", "events.>"), ("JOBS", "jobs.>")] {
         let other = Config {
             name: name.into(),
