@@ -26,6 +26,9 @@ impl App {
         if problem.status == 401 {
             return Err(problem); // nobody has been refused anything yet
         }
+        if problem.params.contains_key("permission") {
+            return Err(self.record_denial(ask, problem).await);
+        }
         let command = Command::RecordRefusal(CommandRefused {
             command: ask.operation.to_owned(),
             resource_type: kind.to_owned(),

@@ -207,7 +207,11 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
         .get::<Session>(tenant, &session_id.to_string())
         .await
         .map_err(|error| Problem::internal(&error))?;
-    app.issue(tenant, session.state.user_id, session_id, next)
+    let user_id = session.state.user_id;
+    // The account may have been closed since; then the session is of no use, whoever revokes it.
+    let to_user = || Ok(Target::<User>::new(user_id, user::Command::RecordLogin));
+    app.execute(&ask, to_user).await?;
+    app.issue(tenant, user_id, session_id, next)
 }
 
 fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {

@@ -1,0 +1,63 @@
+//! The same key leads to one effect and the same answer, however often and from wherever it comes.
+
+use axum::http::Method;
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::kit::{Api, request, send};
+
+#[tokio::test]
+async fn eight_at_once_with_one_key_have_one_effect_and_equal_answers() {
+    let api = Api::start().await;
+    let second = api.beside().await;
+    let owner = api.found("acme").await;
+    for round in 0..20 {
+        let key = format!("round-{round}");
+        let body = json!({"handle": format!("user-{round}")});
+        let calls = (0..8).map(|caller| {
+            let router = if caller % 2 == 0 { &api.router } else { &second };
+            send(router, request(Method::POST, "/users", &owner, &body, &[("idempotency-key", &key)]))
+        });
+        let answers = join_all(calls).await;
+        for answer in &answers {
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            assert_eq!(answer.body, answers[0].body);
+        }
+        let replayed = answers.iter().filter(|a| a.headers.contains_key("idempotent-replayed")).count();
+        assert_eq!(replayed, 7);
+    }
+    assert_eq!(api.count("identity.user.registered").await, 21);
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_with_another_body_is_refused() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let with_key = |handle: &str| {
+        let body = json!({ "handle": handle });
+        request(Method::POST, "/users", &owner, &body, &[("idempotency-key", "\"k\"")])
+    };
+    assert_eq!(send(&api.router, with_key("anna")).await.status, 201);
+    let other = send(&api.router, with_key("berta")).await;
+    assert_eq!((other.status.as_u16(), other.body["code"].as_str()), (422, Some("IDEMPOTENCY_KEY_REUSED")));
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_repeated_for_its_key_even_when_the_command_would_pass_by_now() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, _) = api.newcomer("acme", &owner, "anna").await;
+    let body = json!({"handle": "ANNA"});
+    let again = || request(Method::POST, "/users", &owner, &body, &[("idempotency-key", "k")]);
+    let refused = send(&api.router, again()).await;
+    assert_eq!((refused.status.as_u16(), refused.body["code"].as_str()), (409, Some("USER_HANDLE_TAKEN")));
+    let path = format!("/users/{anna}/deactivate");
+    assert_eq!(api.post(&path, &owner, json!({"reason": "left"})).await.status, 200);
+    let repeated = send(&api.router, again()).await;
+    assert_eq!(repeated.status, 409);
+    assert_eq!(repeated.body["code"], refused.body["code"]);
+    assert_eq!(api.count("audit.security_log.command_refused").await, 1, "kept once");
+    api.stop().await;
+}
