@@ -1,4 +1,3 @@
-set role annals_owner;
 drop function read.protect(regclass);
 drop function read.next_drop(text, text);
 drop function read.next_swap(text, text);
@@ -8,4 +7,3 @@ drop function read.model(text, text);
 drop table read.parked;
 drop table read.checkpoints;
 revoke usage on schema read from relay;
-reset role;

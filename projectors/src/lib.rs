@@ -2,3 +2,53 @@
 
 pub mod model;
 pub mod runtime;
+
+mod audit;
+mod backups;
+mod exports;
+mod identity;
+mod notifications;
+mod rbac;
+
+use std::sync::Arc;
+
+use events::Module;
+use platform::config::Settings;
+use platform::lifecycle::Shutdown;
+
+use runtime::projection::Projection;
+pub use runtime::{Proof, Rebuilt, Runner, TableDigest, WrongRow};
+
+/// What an operator asks of projections.
+pub mod admin {
+    pub use crate::runtime::admin::{
+        ParkedGroup, Status, digests, list, parked, prove, rebuild, retry,
+    };
+}
+
+/// The projections of one module.
+fn of(module: Module) -> Vec<Box<dyn Projection>> {
+    match module {
+        Module::Identity => identity::projections(),
+        Module::Rbac => rbac::projections(),
+        Module::Audit => audit::projections(),
+        Module::Exports => exports::projections(),
+        Module::Notifications => notifications::projections(),
+        Module::Backups => backups::projections(),
+    }
+}
+
+/// Every projection; this list, not what stands in the database, says what there is.
+pub fn all() -> Vec<Arc<dyn Projection>> {
+    Module::ALL.iter().flat_map(|module| of(*module)).map(Arc::from).collect()
+}
+
+/// The projections whose rows the audit trail compares before and after.
+fn traced() -> Vec<Box<dyn Projection>> {
+    Module::ALL.iter().filter(|module| **module != Module::Audit).flat_map(|m| of(*m)).collect()
+}
+
+/// Feeds every projection until the signal; any number of processes may run it, one at a time leads.
+pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
+    Runner::new(&settings, all()).await?.run(shutdown).await
+}

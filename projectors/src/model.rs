@@ -5,8 +5,10 @@ use std::sync::OnceLock;
 
 use events::envelope::Recorded;
 use events::{Decider, TenantId};
-use serde::Serialize;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A read model whose rows fall into groups: each event touches one group, and is folded knowing the rows of that group.
 pub trait ReadModel: Send + Sync + 'static {
@@ -14,6 +16,8 @@ pub trait ReadModel: Send + Sync + 'static {
     const TABLE: Table;
     /// Raised when the fold or the table changes; the rows are then built anew.
     const BUILD: i32;
+    /// Whether the fold looks at the metadata, which a rebuild otherwise does not read.
+    const READS_METADATA: bool = false;
     /// A row: its fields are the table's columns, in their order and by their names.
     type Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
 
@@ -37,8 +41,8 @@ pub struct Table {
     pub key: &'static [&'static str],
     /// The column that holds the group.
     pub group: &'static str,
-    /// What the rows are about, for the audit trail: `<module>.<noun>`; the group is its id.
-    pub resource: &'static str,
+    /// What a row is about, for the audit trail: `<module>.<noun>`, and the column with its id.
+    pub resource: (&'static str, &'static str),
     /// All columns.
     pub columns: &'static [Column],
     /// The stream names whose events are folded; empty: all.
@@ -155,7 +159,52 @@ impl Fact {
     pub fn tenant(&self) -> TenantId {
         self.recorded.tenant_id
     }
+
+    /// When it was recorded.
+    pub fn at(&self) -> Timestamp {
+        self.recorded.recorded_at
+    }
+
+    /// The version of its stream after it.
+    pub fn version(&self) -> i64 {
+        self.recorded.sequence
+    }
+
+    /// The id of its stream, where that is a UUID.
+    pub fn stream_id<T: From<Uuid>>(&self) -> Result<T, FoldError> {
+        let id = &self.recorded.aggregate_id;
+        Uuid::parse_str(id)
+            .map(T::from)
+            .map_err(|_| FoldError(format!("the stream id {id} is no UUID")))
+    }
+
+    /// Who caused it: the user's id, or the service's name.
+    pub fn actor_id(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Actor {
+            actor_id: Option<String>,
+        }
+        serde_json::from_str::<Actor>(&self.recorded.metadata).ok()?.actor_id
+    }
 }
+
+/// Declares a row: its fields, and with them the columns of its table.
+macro_rules! row {
+    ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $sql:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub(super) struct $name {
+            $(pub(super) $field: $type,)+
+        }
+
+        impl $name {
+            /// The columns of its table.
+            pub(super) const COLUMNS: &'static [crate::model::Column] =
+                &[$(crate::model::column(stringify!($field), crate::model::Sql::$sql),)+];
+        }
+    };
+}
+pub(crate) use row;
 
 /// The rows of one group, and what became of them since they were last written. Their order has no meaning.
 #[derive(Debug)]

@@ -140,7 +140,12 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    pub(crate) fn new(projection: &'static str, group: String, fact: &Fact, error: &FoldError) -> Self {
+    pub(crate) fn new(
+        projection: &'static str,
+        group: String,
+        fact: &Fact,
+        error: &FoldError,
+    ) -> Self {
         Self {
             projection,
             tenant: fact.tenant(),

@@ -92,7 +92,7 @@ pub(crate) async fn streams(
     let before: Vec<i64> = streams.iter().map(|stream| stream.3).collect();
     let rows = sqlx::query(
         "select e.position, e.tenant_id, e.tenant_seq, e.aggregate_type, e.aggregate_id, e.sequence, e.event_id, \
-         e.event_type, e.event_version, e.payload::text, '{}'::text, e.recorded_at \
+         e.event_type, e.event_version, e.payload::text, e.metadata::text, e.recorded_at \
          from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) s (tenant, type, id, before) \
          join log.events e on e.tenant_id = s.tenant and e.aggregate_type = s.type and e.aggregate_id = s.id \
           and e.sequence < s.before order by e.position",
@@ -145,7 +145,8 @@ impl Scan {
             let mut after = after;
             while after < to && !ended.begun() {
                 let end = to.min(after.saturating_add(size));
-                let chunk = read(&pool, after, end, &wanted).await.context("the log could not be read");
+                let chunk =
+                    read(&pool, after, end, &wanted).await.context("the log could not be read");
                 let failed = chunk.is_err();
                 if sender.send(chunk).await.is_err() || failed {
                     break;

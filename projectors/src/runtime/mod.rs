@@ -2,7 +2,7 @@
 
 pub mod admin;
 mod checkpoints;
-mod log;
+pub(crate) mod log;
 mod pack;
 pub mod projection;
 mod prove;
@@ -12,7 +12,7 @@ mod runner;
 mod shadow;
 mod source;
 mod statements;
-mod text;
+pub(crate) mod text;
 
 pub use prove::{Proof, TableDigest, WrongRow};
 pub use rebuild::Rebuilt;

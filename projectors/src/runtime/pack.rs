@@ -130,7 +130,8 @@ impl Pack {
         let live = || known.iter().filter(|found| found.state == <&str>::from(State::Live));
         Ok(live().count() == self.members.len()
             && live().all(|checkpoint| {
-                self.epoch == checkpoint.epoch && self.members.iter().any(|m| m.stands_at(checkpoint))
+                self.epoch == checkpoint.epoch
+                    && self.members.iter().any(|m| m.stands_at(checkpoint))
             }))
     }
 
@@ -183,7 +184,11 @@ impl Pack {
     async fn stop(&mut self, member: usize, error: &anyhow::Error) -> anyhow::Result<()> {
         let member = self.members.swap_remove(member);
         let (name, error) = (member.projection.table().name, format!("{error:#}"));
-        tracing::error!(projection = name, error, "stopped a projection, its table cannot be written");
+        tracing::error!(
+            projection = name,
+            error,
+            "stopped a projection, its table cannot be written"
+        );
         checkpoints::set_state(&mut self.connection, name, State::Stopped, Some(&error)).await?;
         Ok(())
     }
@@ -221,7 +226,11 @@ impl Pack {
                 Ok(()) => attempt.commit().await?,
                 Err(error) if is_of_the_rows(&error) => {
                     attempt.rollback().await?;
-                    found.push(member.park(one.fact, one.group.clone(), &FoldError(error.to_string())));
+                    found.push(member.park(
+                        one.fact,
+                        one.group.clone(),
+                        &FoldError(error.to_string()),
+                    ));
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -35,7 +35,11 @@ pub trait Fold: Send + Sync {
     /// The group of rows that an event touches.
     fn group(&self, fact: &Fact) -> Result<Option<String>, FoldError>;
     /// Fetches what has to be known before these events are folded.
-    async fn load(&mut self, connection: &mut PgConnection, work: &[Work<'_>]) -> Result<(), sqlx::Error>;
+    async fn load(
+        &mut self,
+        connection: &mut PgConnection,
+        work: &[Work<'_>],
+    ) -> Result<(), sqlx::Error>;
     /// Folds one event; after an error nothing is changed.
     fn fold(&mut self, work: &Work<'_>) -> Result<(), FoldError>;
     /// The rows to write since the last time, at least `rows` of them if there are so many.
@@ -68,18 +72,16 @@ impl Changes {
 }
 
 /// What an event does to the rows of a group, as JSON objects before and after.
-pub trait Trace: Send {
-    /// Folds one event of the stream that is followed; the group and the rows touched, when it touches any.
+pub trait Trace: Send + Sync {
+    /// Folds one event of the stream that is followed; the rows touched, when it touches any.
     fn follow(&mut self, fact: &Fact) -> Result<Option<Traced>, FoldError>;
 }
 
 /// The rows that an event touched.
 #[derive(Debug)]
 pub struct Traced {
-    /// What the rows are about.
-    pub resource: &'static str,
-    /// Their group.
-    pub group: String,
+    /// What the rows are about, and the column with its id.
+    pub resource: (&'static str, &'static str),
     /// Each row before and after.
     pub rows: Vec<(Option<Object>, Option<Object>)>,
 }
@@ -111,7 +113,7 @@ impl<M: ReadModel> Projection for Keyed<M> {
     }
 
     fn reads_metadata(&self) -> bool {
-        false
+        M::READS_METADATA
     }
 
     fn fold(&self, complete: bool) -> Box<dyn Fold> {
@@ -166,7 +168,11 @@ impl<M: ReadModel> Fold for Groups<M> {
         M::group(fact)
     }
 
-    async fn load(&mut self, connection: &mut PgConnection, work: &[Work<'_>]) -> Result<(), sqlx::Error> {
+    async fn load(
+        &mut self,
+        connection: &mut PgConnection,
+        work: &[Work<'_>],
+    ) -> Result<(), sqlx::Error> {
         if self.complete {
             return Ok(());
         }
@@ -187,8 +193,9 @@ impl<M: ReadModel> Fold for Groups<M> {
         let found: Vec<(i64, String)> =
             sqlx::query_as(&self.load).bind(&tenants).bind(&groups).fetch_all(connection).await?;
         for (ordinal, json) in found {
-            let row = serde_json::from_str(&json)
-                .map_err(|error| sqlx::Error::Decode(format!("a row of {}: {error}", M::TABLE.name).into()))?;
+            let row = serde_json::from_str(&json).map_err(|error| {
+                sqlx::Error::Decode(format!("a row of {}: {error}", M::TABLE.name).into())
+            })?;
             let place = usize::try_from(ordinal - 1).unwrap_or(usize::MAX);
             if let Some(place) = places.get(place) {
                 self.rows[*place].add_stored(row);
@@ -253,7 +260,7 @@ impl<M: ReadModel> Trace for Followed<M> {
             .into_iter()
             .map(|(before, after)| Ok((object(before)?, object(after)?)))
             .collect::<Result<_, FoldError>>()?;
-        Ok(Some(Traced { resource: M::TABLE.resource, group, rows: touched }))
+        Ok(Some(Traced { resource: M::TABLE.resource, rows: touched }))
     }
 }
 

@@ -84,11 +84,10 @@ pub(crate) async fn prove(
     let mut connection = pool.acquire().await?;
     connection.execute(SNAPSHOT).await?;
     let position = position(&mut connection, table).await?;
-    let parked: i64 =
-        sqlx::query_scalar("select count(*) from read.parked where projection = $1")
-            .bind(table.name)
-            .fetch_one(&mut *connection)
-            .await?;
+    let parked: i64 = sqlx::query_scalar("select count(*) from read.parked where projection = $1")
+        .bind(table.name)
+        .fetch_one(&mut *connection)
+        .await?;
     let name = format!("proof_{}", table.name);
     let columns: Vec<String> =
         table.columns.iter().map(|c| format!("{} {}", c.name, c.sql.name())).collect();
@@ -119,7 +118,9 @@ async fn position(connection: &mut PgConnection, table: &Table) -> anyhow::Resul
         .bind(table.name)
         .fetch_optional(connection)
         .await?
-        .with_context(|| format!("{} has no checkpoint yet; start the projectors first", table.name))
+        .with_context(|| {
+            format!("{} has no checkpoint yet; start the projectors first", table.name)
+        })
 }
 
 async fn digest_of(
@@ -147,7 +148,11 @@ async fn wrong_row(
         sqlx::query_as(&statement).fetch_optional(connection).await?;
     let Some((key, live, shadow)) = found else { return Ok(None) };
     let parse = |text: Option<String>| text.map(|text| serde_json::from_str(&text)).transpose();
-    Ok(Some(WrongRow { key: serde_json::from_str(&key)?, live: parse(live)?, shadow: parse(shadow)? }))
+    Ok(Some(WrongRow {
+        key: serde_json::from_str(&key)?,
+        live: parse(live)?,
+        shadow: parse(shadow)?,
+    }))
 }
 
 async fn remember(
@@ -156,11 +161,13 @@ async fn remember(
     digest: &str,
     position: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("update read.checkpoints set digest = $2, digest_position = $3 where projection = $1")
-        .bind(table.name)
-        .bind(digest)
-        .bind(position)
-        .execute(pool)
-        .await
-        .map(|_| ())
+    sqlx::query(
+        "update read.checkpoints set digest = $2, digest_position = $3 where projection = $1",
+    )
+    .bind(table.name)
+    .bind(digest)
+    .bind(position)
+    .execute(pool)
+    .await
+    .map(|_| ())
 }

@@ -64,15 +64,17 @@ pub(crate) async fn rebuild(
 
 async fn begin(guard: &mut PgConnection, projection: &Arc<dyn Projection>) -> anyhow::Result<()> {
     let table = projection.table();
-    let free: bool =
-        sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('annals rebuild ' || $1, 0))")
-            .bind(table.name)
-            .fetch_one(&mut *guard)
-            .await?;
+    let free: bool = sqlx::query_scalar(
+        "select pg_try_advisory_lock(hashtextextended('annals rebuild ' || $1, 0))",
+    )
+    .bind(table.name)
+    .fetch_one(&mut *guard)
+    .await?;
     if !free {
         bail!("{} is being rebuilt already; wait for it to end", table.name);
     }
-    let epoch: i32 = sqlx::query_scalar("select epoch from log.head").fetch_one(&mut *guard).await?;
+    let epoch: i32 =
+        sqlx::query_scalar("select epoch from log.head").fetch_one(&mut *guard).await?;
     let standing = (table.name, projection.build());
     checkpoints::create(guard, standing, epoch, State::Rebuilding).await?;
     sqlx::query("select read.next_begin($1, $2)")
@@ -83,10 +85,7 @@ async fn begin(guard: &mut PgConnection, projection: &Arc<dyn Projection>) -> an
     Ok(())
 }
 
-async fn build(
-    pool: &PgPool,
-    projections: &[Arc<dyn Projection>],
-) -> anyhow::Result<Vec<Rebuilt>> {
+async fn build(pool: &PgPool, projections: &[Arc<dyn Projection>]) -> anyhow::Result<Vec<Rebuilt>> {
     let started = Instant::now();
     let mut shadows = Vec::new();
     for projection in projections {

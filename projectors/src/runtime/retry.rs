@@ -25,7 +25,9 @@ pub(crate) async fn retry(
     let name = projection.table().name;
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("set local idle_in_transaction_session_timeout = 0").execute(&mut *transaction).await?;
+    sqlx::query("set local idle_in_transaction_session_timeout = 0")
+        .execute(&mut *transaction)
+        .await?;
     let to = checkpoints::lock(&mut transaction, name).await?.position;
     let from: i64 = sqlx::query_scalar(
         "select position from read.parked where projection = $1 and tenant_id = $2 and group_key = $3",
@@ -111,7 +113,9 @@ impl Attempt<'_> {
 
     /// The groups of rows concerned: the one parked, or all that the events of a parked stream touch.
     async fn groups(&self, parked: &str, from: i64) -> anyhow::Result<BTreeSet<String>> {
-        let Some(stream) = parked.strip_prefix("stream:") else { return Ok([parked.to_owned()].into()) };
+        let Some(stream) = parked.strip_prefix("stream:") else {
+            return Ok([parked.to_owned()].into());
+        };
         let (kind, id) = stream.split_once('/').ok_or_else(|| anyhow!("{parked} is no stream"))?;
         let fold = self.projection.fold(true);
         let mut groups = BTreeSet::new();
@@ -151,12 +155,14 @@ async fn settle(
     tenant: TenantId,
     group: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from read.parked where projection = $1 and tenant_id = $2 and group_key = $3")
-        .bind(name)
-        .bind(tenant.0)
-        .bind(group)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "delete from read.parked where projection = $1 and tenant_id = $2 and group_key = $3",
+    )
+    .bind(name)
+    .bind(tenant.0)
+    .bind(group)
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(
         "update read.checkpoints set generation = generation + 1, updated_at = now() where projection = $1",
     )

@@ -127,7 +127,9 @@ impl Progress {
 }
 
 /// What of the log these projections need.
-pub(crate) fn wanted<'a>(projections: impl Iterator<Item = &'a Arc<dyn Projection>> + Clone) -> Wanted {
+pub(crate) fn wanted<'a>(
+    projections: impl Iterator<Item = &'a Arc<dyn Projection>> + Clone,
+) -> Wanted {
     let all = projections.clone().any(|p| p.table().reads.is_empty());
     let types = projections.clone().flat_map(|p| p.table().reads).map(|name| (*name).to_owned());
     Wanted {

@@ -102,7 +102,8 @@ impl Source {
         if behind <= 0 {
             return Ok(Vec::new());
         }
-        log::read(&self.pool, position, head.position.min(position + BATCH), &Wanted::everything()).await
+        log::read(&self.pool, position, head.position.min(position + BATCH), &Wanted::everything())
+            .await
     }
 }
 

@@ -54,7 +54,9 @@ impl Statements {
                 "delete from {name} t using json_to_recordset($1::text::json) r ({typed}) where {}",
                 same.join(" and ")
             ),
-            delete_group: format!("delete from {name} where tenant_id = $1 and {group} = $2::{cast}"),
+            delete_group: format!(
+                "delete from {name} where tenant_id = $1 and {group} = $2::{cast}"
+            ),
             copy: format!("copy {name} ({columns}) from stdin"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
         }
@@ -63,8 +65,7 @@ impl Statements {
 
 /// The first row in which two tables of the same shape differ: its key, and it as it stands in each.
 pub(crate) fn first_difference(table: &Table, live: &str, shadow: &str) -> String {
-    let same: Vec<String> =
-        table.key.iter().map(|key| format!("l.{key} = s.{key}")).collect();
+    let same: Vec<String> = table.key.iter().map(|key| format!("l.{key} = s.{key}")).collect();
     let key: Vec<String> =
         table.key.iter().map(|key| format!("'{key}', coalesce(l.{key}, s.{key})")).collect();
     let (left, right) = (order(table, "l"), order(table, "s"));
@@ -94,7 +95,12 @@ fn order(table: &Table, alias: &str) -> String {
         .map(|key| match table.sql_of(key) {
             Some(Sql::Text) => format!("{alias}.{key} collate \"C\""),
             Some(
-                Sql::Uuid | Sql::Bigint | Sql::Integer | Sql::Boolean | Sql::Timestamptz | Sql::Jsonb,
+                Sql::Uuid
+                | Sql::Bigint
+                | Sql::Integer
+                | Sql::Boolean
+                | Sql::Timestamptz
+                | Sql::Jsonb,
             )
             | None => format!("{alias}.{key}"),
         })
@@ -107,7 +113,10 @@ fn list(table: &Table, each: impl Fn(&str) -> String) -> String {
 }
 
 fn typed(table: &Table) -> String {
-    let columns: Vec<String> =
-        table.columns.iter().map(|column| format!("{} {}", column.name, column.sql.name())).collect();
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.sql.name()))
+        .collect();
     columns.join(", ")
 }

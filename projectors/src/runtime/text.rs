@@ -19,8 +19,8 @@ pub(crate) struct Lines {
 impl Lines {
     /// Adds a row.
     pub(crate) fn push<R: Serialize>(&mut self, row: &R) -> Result<(), FoldError> {
-        let object =
-            serde_json::to_string(row).map_err(|error| FoldError(format!("a row is no JSON: {error}")))?;
+        let object = serde_json::to_string(row)
+            .map_err(|error| FoldError(format!("a row is no JSON: {error}")))?;
         if !self.ends.is_empty() {
             self.text.push(',');
         }
@@ -80,7 +80,10 @@ fn line(object: &str, columns: &[Column], out: &mut String) -> Result<(), serde_
             match columns.next() {
                 None => self.out.pop(),
                 Some(column) => {
-                    return Err(serde::de::Error::custom(format!("column {} is missing", column.name)));
+                    return Err(serde::de::Error::custom(format!(
+                        "column {} is missing",
+                        column.name
+                    )));
                 }
             };
             self.out.push('\n');

@@ -1,0 +1,1 @@
+drop table read.backups_backups;

@@ -1,0 +1,11 @@
+//! The trail of everything that happened and everything that was refused: one row per event, whatever module it is of.
+
+mod changes;
+mod trail;
+
+use crate::runtime::projection::Projection;
+
+/// The trail follows what the other modules' projections make of each event, to tell before from after.
+pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
+    vec![Box::new(trail::Trail::new())]
+}

@@ -1,0 +1,330 @@
+//! The audit trail: who did what to what, from where, with what effect; written once and never touched again.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use events::TenantId;
+use events::audit::security_log::{Event as Refusal, SecurityLog};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::changes::{Change, Effect, Members, detail, differences};
+use crate::model::{Column, Fact, FoldError, Sql, Table, column};
+use crate::runtime::log;
+use crate::runtime::projection::{Changes, Fold, Projection, Trace, Traced, Work};
+use crate::runtime::text::Lines;
+
+const TABLE: Table = Table {
+    name: "audit_trail",
+    schema: "audit",
+    table: "trail",
+    key: &["tenant_id", "tenant_seq"],
+    group: "aggregate_id",
+    resource: ("audit.entry", "event_id"),
+    columns: COLUMNS,
+    reads: &[],
+};
+
+const COLUMNS: &[Column] = &[
+    column("tenant_id", Sql::Uuid),
+    column("tenant_seq", Sql::Bigint),
+    column("event_id", Sql::Uuid),
+    column("at", Sql::Timestamptz),
+    column("actor_kind", Sql::Text),
+    column("actor_id", Sql::Text),
+    column("on_behalf_of", Sql::Text),
+    column("session_id", Sql::Text),
+    column("ip", Sql::Text),
+    column("user_agent", Sql::Text),
+    column("request_id", Sql::Text),
+    column("correlation_id", Sql::Text),
+    column("causation_id", Sql::Text),
+    column("command", Sql::Text),
+    column("action", Sql::Text),
+    column("module", Sql::Text),
+    column("resource_type", Sql::Text),
+    column("resource_id", Sql::Text),
+    column("aggregate_type", Sql::Text),
+    column("aggregate_id", Sql::Text),
+    column("version", Sql::Bigint),
+    column("status", Sql::Text),
+    column("reason", Sql::Text),
+    column("changes", Sql::Jsonb),
+    column("detail", Sql::Jsonb),
+];
+
+/// Raised when the trail itself is made in another way.
+const BUILD: i32 = 1;
+/// Streams followed at once; those not seen for longest are read from the log again when they come up.
+const STREAMS_KEPT: usize = 40_000;
+
+const SUCCESS: &str = "success";
+const DENIED: &str = "denied";
+const FAILED: &str = "failed";
+
+/// One row: the members are the columns, in their order.
+#[derive(Serialize)]
+struct Entry<'a> {
+    tenant_id: TenantId,
+    tenant_seq: i64,
+    event_id: Uuid,
+    at: Timestamp,
+    actor_kind: Option<Cow<'a, str>>,
+    actor_id: Option<Cow<'a, str>>,
+    on_behalf_of: Option<Cow<'a, str>>,
+    session_id: Option<Cow<'a, str>>,
+    ip: Option<Cow<'a, str>>,
+    user_agent: Option<Cow<'a, str>>,
+    request_id: Option<Cow<'a, str>>,
+    correlation_id: Option<Cow<'a, str>>,
+    causation_id: Option<Cow<'a, str>>,
+    command: Option<Cow<'a, str>>,
+    action: &'a str,
+    module: &'a str,
+    resource_type: &'a str,
+    resource_id: Option<&'a str>,
+    aggregate_type: &'a str,
+    aggregate_id: &'a str,
+    version: i64,
+    status: &'static str,
+    reason: Option<&'a str>,
+    changes: &'a [Change<'a>],
+    detail: Option<Members<'a>>,
+}
+
+/// What the envelope says of the caller.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Caller<'a> {
+    #[serde(borrow)]
+    actor_kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    actor_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    on_behalf_of: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    ip: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_agent: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    request_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    correlation_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    causation_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    command: Option<Cow<'a, str>>,
+}
+
+/// The projection. What other read models make of an event is part of it, and their builds of its build.
+pub(crate) struct Trail {
+    others: Arc<[Box<dyn Projection>]>,
+}
+
+impl Trail {
+    pub(crate) fn new() -> Self {
+        Self { others: crate::traced().into() }
+    }
+}
+
+impl Projection for Trail {
+    fn table(&self) -> &'static Table {
+        &TABLE
+    }
+
+    fn build(&self) -> i32 {
+        BUILD + self.others.iter().map(|other| other.build()).sum::<i32>()
+    }
+
+    fn append_only(&self) -> bool {
+        true
+    }
+
+    fn reads_metadata(&self) -> bool {
+        true
+    }
+
+    fn fold(&self, _complete: bool) -> Box<dyn Fold> {
+        Box::new(Entries {
+            others: Arc::clone(&self.others),
+            recent: HashMap::new(),
+            older: HashMap::new(),
+            pending: Lines::default(),
+        })
+    }
+
+    fn trace(&self) -> Option<Box<dyn Trace>> {
+        None
+    }
+}
+
+type StreamKey = (TenantId, String);
+
+/// One stream, and what the read models made of it so far.
+struct Stream {
+    traces: Vec<Box<dyn Trace>>,
+}
+
+impl Stream {
+    /// What the event changed. When a read model fails, the stream is not followed any further: its entries then show what
+    /// the events themselves say, and none is lost.
+    fn follow(&mut self, fact: &Fact) -> Vec<Traced> {
+        let traced: Result<Vec<_>, FoldError> =
+            self.traces.iter_mut().map(|trace| trace.follow(fact)).collect();
+        match traced {
+            Ok(traced) => traced.into_iter().flatten().collect(),
+            Err(error) => {
+                let position = fact.recorded.position;
+                tracing::warn!(position, %error, "the trail shows this stream without before and after");
+                self.traces.clear();
+                Vec::new()
+            }
+        }
+    }
+}
+
+struct Entries {
+    others: Arc<[Box<dyn Projection>]>,
+    recent: HashMap<StreamKey, Stream>,
+    older: HashMap<StreamKey, Stream>,
+    pending: Lines,
+}
+
+#[async_trait]
+impl Fold for Entries {
+    fn group(&self, fact: &Fact) -> Result<Option<String>, FoldError> {
+        let recorded = &fact.recorded;
+        Ok(Some(format!("{}/{}", recorded.aggregate_type, recorded.aggregate_id)))
+    }
+
+    async fn load(
+        &mut self,
+        connection: &mut PgConnection,
+        work: &[Work<'_>],
+    ) -> Result<(), sqlx::Error> {
+        if self.recent.len() > STREAMS_KEPT / 2 {
+            self.older = std::mem::take(&mut self.recent);
+        }
+        let mut missing = Vec::new();
+        for Work { fact, group } in work {
+            let key = (fact.tenant(), group.clone());
+            if self.recent.contains_key(&key) {
+                continue;
+            }
+            let stream = self.older.remove(&key).unwrap_or_else(|| {
+                let recorded = &fact.recorded;
+                if recorded.sequence > 1 {
+                    let (kind, id) = (&*recorded.aggregate_type, &*recorded.aggregate_id);
+                    missing.push((fact.tenant(), kind, id, recorded.sequence));
+                }
+                begin(&self.others, &recorded.aggregate_type)
+            });
+            self.recent.insert(key, stream);
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for fact in log::streams(connection, &missing).await? {
+            let key = (fact.tenant(), self.group(&fact).ok().flatten().unwrap_or_default());
+            if let Some(stream) = self.recent.get_mut(&key) {
+                stream.follow(&fact);
+            }
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, Work { fact, group }: &Work<'_>) -> Result<(), FoldError> {
+        let key = (fact.tenant(), group.clone());
+        let others = &self.others;
+        let stream =
+            self.recent.entry(key).or_insert_with(|| begin(others, &fact.recorded.aggregate_type));
+        let traced = stream.follow(fact);
+        let changes = differences(&traced);
+        self.pending.push(&entry(fact, &traced, &changes)?)
+    }
+
+    fn take(&mut self, _rows: usize) -> Result<Changes, FoldError> {
+        Ok(Changes { changed: std::mem::take(&mut self.pending), gone: Lines::default() })
+    }
+
+    fn forget(&mut self) {
+        self.recent.clear();
+        self.older.clear();
+        self.pending = Lines::default();
+    }
+}
+
+fn begin(others: &[Box<dyn Projection>], aggregate_type: &str) -> Stream {
+    let reading = others.iter().filter(|other| other.table().reads(aggregate_type));
+    Stream { traces: reading.filter_map(|other| other.trace()).collect() }
+}
+
+fn entry<'a>(
+    fact: &'a Fact,
+    traced: &'a [Traced],
+    changes: &'a Effect<'a>,
+) -> Result<Entry<'a>, FoldError> {
+    let recorded = &fact.recorded;
+    let caller: Caller<'a> = serde_json::from_str(&recorded.metadata).unwrap_or_default();
+    let mut entry = Entry {
+        tenant_id: recorded.tenant_id,
+        tenant_seq: recorded.tenant_seq,
+        event_id: recorded.event_id,
+        at: recorded.recorded_at,
+        actor_kind: caller.actor_kind,
+        actor_id: caller.actor_id,
+        on_behalf_of: caller.on_behalf_of,
+        session_id: caller.session_id,
+        ip: caller.ip,
+        user_agent: caller.user_agent,
+        request_id: caller.request_id,
+        correlation_id: caller.correlation_id,
+        causation_id: caller.causation_id,
+        command: caller.command,
+        action: &recorded.event_type,
+        module: recorded.module(),
+        resource_type: &recorded.aggregate_type,
+        resource_id: Some(&recorded.aggregate_id),
+        aggregate_type: &recorded.aggregate_type,
+        aggregate_id: &recorded.aggregate_id,
+        version: recorded.sequence,
+        status: SUCCESS,
+        reason: None,
+        changes: &changes.changes,
+        detail: detail(&recorded.payload, traced),
+    };
+    if let Some((kind, id)) = changes.resource {
+        (entry.resource_type, entry.resource_id) = (kind, Some(id));
+    }
+    if let Ok(Some(refusal)) = fact.of::<SecurityLog>() {
+        refused(&mut entry, refusal);
+    }
+    Ok(entry)
+}
+
+/// A refusal is about what would have been done.
+fn refused<'a>(entry: &mut Entry<'a>, refusal: &'a Refusal) {
+    match refusal {
+        Refusal::CommandRefused(refused) => {
+            entry.status = if matches!(refused.status, 401 | 403) { DENIED } else { FAILED };
+            entry.command = Some(Cow::Borrowed(&refused.command));
+            entry.reason = Some(&refused.code);
+            entry.module = refused.resource_type.split('.').next().unwrap_or_default();
+            entry.resource_type = &refused.resource_type;
+            entry.resource_id = refused.resource_id.as_deref();
+        }
+        Refusal::AccessDenied(denied) => {
+            entry.status = DENIED;
+            entry.reason = Some(&denied.reason);
+            entry.module = denied.permission.split('.').next().unwrap_or_default();
+            entry.resource_type = &denied.permission;
+            entry.resource_id = None;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The exports, one row each, from the request to the end of the file.
+
+use events::exports::export::{Event, Export, File, Format, Sort, Status};
+use events::{Decider as _, ExportId, FileId, TenantId, UserId};
+use jiff::Timestamp;
+
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
+
+pub(super) struct Exports;
+
+row!(Row {
+    tenant_id: TenantId = Uuid,
+    export_id: ExportId = Uuid,
+    requested_by: UserId = Uuid,
+    format: Format = Text,
+    dataset: String = Text,
+    columns: Vec<String> = Jsonb,
+    filter: Option<String> = Text,
+    sort: Vec<Sort> = Jsonb,
+    title: Option<String> = Text,
+    locale: String = Text,
+    time_zone: String = Text,
+    status: String = Text,
+    attempts: u32 = Integer,
+    worker: Option<String> = Text,
+    rows_done: u64 = Bigint,
+    rows_total: Option<u64> = Bigint,
+    file_id: Option<FileId> = Uuid,
+    file_name: Option<String> = Text,
+    size_bytes: Option<u64> = Bigint,
+    sha256: Option<String> = Text,
+    rows: Option<u64> = Bigint,
+    as_of_position: Option<i64> = Bigint,
+    expires_at: Option<Timestamp> = Timestamptz,
+    error_code: Option<String> = Text,
+    error_message: Option<String> = Text,
+    retryable: Option<bool> = Boolean,
+    downloads: i64 = Bigint,
+    started_at: Option<Timestamp> = Timestamptz,
+    ended_at: Option<Timestamp> = Timestamptz,
+    version: i64 = Bigint,
+    created_at: Timestamp = Timestamptz,
+    changed_at: Timestamp = Timestamptz,
+});
+
+impl ReadModel for Exports {
+    const TABLE: Table = Table {
+        name: "exports_exports",
+        schema: "read",
+        table: "exports_exports",
+        key: &["tenant_id", "export_id"],
+        group: "export_id",
+        resource: ("exports.export", "export_id"),
+        columns: Row::COLUMNS,
+        reads: &[Export::TYPE],
+    };
+    const BUILD: i32 = 1;
+    type Row = Row;
+
+    fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
+        Ok(fact.recorded.is::<Export>().then(|| fact.recorded.aggregate_id.clone()))
+    }
+
+    fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
+        let Some(event) = fact.of::<Export>()? else { return Ok(()) };
+        if let Event::Requested { .. } = event {
+            rows.insert(requested(event, fact)?);
+            return Ok(());
+        }
+        let id = &fact.recorded.aggregate_id;
+        let row = rows.only().ok_or_else(|| FoldError::absent("export", id))?;
+        row.version = fact.version();
+        row.changed_at = fact.at();
+        change(row, event, fact.at());
+        Ok(())
+    }
+}
+
+fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
+    let Event::Requested {
+        format,
+        dataset,
+        columns,
+        filter,
+        sort,
+        title,
+        locale,
+        time_zone,
+        requested_by,
+    } = event
+    else {
+        return Err(FoldError("an export begins with its request".into()));
+    };
+    Ok(Row {
+        tenant_id: fact.tenant(),
+        export_id: fact.stream_id()?,
+        requested_by: *requested_by,
+        format: *format,
+        dataset: dataset.clone(),
+        columns: columns.clone(),
+        filter: filter.clone(),
+        sort: sort.clone(),
+        title: title.clone(),
+        locale: locale.clone(),
+        time_zone: time_zone.clone(),
+        status: Status::Queued.name().into(),
+        attempts: 0,
+        worker: None,
+        rows_done: 0,
+        rows_total: None,
+        file_id: None,
+        file_name: None,
+        size_bytes: None,
+        sha256: None,
+        rows: None,
+        as_of_position: None,
+        expires_at: None,
+        error_code: None,
+        error_message: None,
+        retryable: None,
+        downloads: 0,
+        started_at: None,
+        ended_at: None,
+        version: fact.version(),
+        created_at: fact.at(),
+        changed_at: fact.at(),
+    })
+}
+
+fn change(row: &mut Row, event: &Event, at: Timestamp) {
+    let end = |row: &mut Row, status: &Status| {
+        row.status = status.name().into();
+        row.ended_at = Some(at);
+    };
+    match event {
+        Event::Requested { .. } => {}
+        Event::Started { attempt, worker } => {
+            row.status = Status::Running.name().into();
+            row.attempts = *attempt;
+            row.worker = Some(worker.clone());
+            row.started_at = Some(at);
+            (row.rows_done, row.rows_total, row.ended_at) = (0, None, None);
+            (row.error_code, row.error_message, row.retryable) = (None, None, None);
+        }
+        Event::Progressed { rows_done, rows_total } => {
+            (row.rows_done, row.rows_total) = (*rows_done, *rows_total);
+        }
+        Event::Completed(file) => {
+            end(row, &Status::Completed(file.clone()));
+            complete(row, file);
+        }
+        Event::Failed { code, message, retryable } => {
+            end(row, &Status::Failed { retryable: *retryable });
+            row.error_code = Some(code.clone());
+            row.error_message = Some(message.clone());
+            row.retryable = Some(*retryable);
+        }
+        Event::Cancelled => end(row, &Status::Cancelled),
+        Event::Retried { attempts } => {
+            row.status = Status::Queued.name().into();
+            row.attempts = *attempts;
+            (row.worker, row.ended_at) = (None, None);
+        }
+        Event::Downloaded { .. } => row.downloads += 1,
+        Event::Expired => row.status = Status::Expired.name().into(),
+    }
+}
+
+fn complete(row: &mut Row, file: &File) {
+    row.file_id = Some(file.file_id);
+    row.file_name = Some(file.file_name.clone());
+    row.size_bytes = Some(file.size_bytes);
+    row.sha256 = Some(file.sha256.clone());
+    row.rows = Some(file.rows);
+    row.rows_done = file.rows;
+    row.rows_total = Some(file.rows);
+    row.as_of_position = Some(file.position);
+    row.expires_at = Some(file.expires_at);
+}

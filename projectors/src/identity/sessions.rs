@@ -1,0 +1,87 @@
+//! The sessions of users, one row each; tokens are not among the columns, not even as digests.
+
+use std::net::IpAddr;
+
+use events::identity::session::{Event, RevocationReason, Session};
+use events::{Decider as _, SessionId, TenantId, UserId};
+use jiff::Timestamp;
+
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
+
+pub(super) struct Sessions;
+
+row!(Row {
+    tenant_id: TenantId = Uuid,
+    session_id: SessionId = Uuid,
+    user_id: UserId = Uuid,
+    amr: Vec<String> = Jsonb,
+    ip: Option<IpAddr> = Text,
+    user_agent: Option<String> = Text,
+    rotation: u32 = Integer,
+    expires_at: Timestamp = Timestamptz,
+    reuse_detected_at: Option<Timestamp> = Timestamptz,
+    revoked_at: Option<Timestamp> = Timestamptz,
+    revocation_reason: Option<RevocationReason> = Text,
+    version: i64 = Bigint,
+    created_at: Timestamp = Timestamptz,
+    changed_at: Timestamp = Timestamptz,
+});
+
+impl ReadModel for Sessions {
+    const TABLE: Table = Table {
+        name: "identity_sessions",
+        schema: "read",
+        table: "identity_sessions",
+        key: &["tenant_id", "session_id"],
+        group: "session_id",
+        resource: ("identity.session", "session_id"),
+        columns: Row::COLUMNS,
+        reads: &[Session::TYPE],
+    };
+    const BUILD: i32 = 1;
+    type Row = Row;
+
+    fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
+        Ok(fact.recorded.is::<Session>().then(|| fact.recorded.aggregate_id.clone()))
+    }
+
+    fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
+        let Some(event) = fact.of::<Session>()? else { return Ok(()) };
+        if let Event::Started { user_id, expires_at, amr, ip, user_agent, .. } = event {
+            rows.insert(Row {
+                tenant_id: fact.tenant(),
+                session_id: fact.stream_id()?,
+                user_id: *user_id,
+                amr: amr.clone(),
+                ip: *ip,
+                user_agent: user_agent.clone(),
+                rotation: 0,
+                expires_at: *expires_at,
+                reuse_detected_at: None,
+                revoked_at: None,
+                revocation_reason: None,
+                version: fact.version(),
+                created_at: fact.at(),
+                changed_at: fact.at(),
+            });
+            return Ok(());
+        }
+        let id = &fact.recorded.aggregate_id;
+        let row = rows.only().ok_or_else(|| FoldError::absent("session", id))?;
+        row.version = fact.version();
+        row.changed_at = fact.at();
+        match event {
+            Event::Started { .. } => {}
+            Event::Refreshed { rotation, expires_at, .. } => {
+                row.rotation = *rotation;
+                row.expires_at = *expires_at;
+            }
+            Event::RefreshReuseDetected { .. } => row.reuse_detected_at = Some(fact.at()),
+            Event::Revoked { reason } => {
+                row.revoked_at = Some(fact.at());
+                row.revocation_reason = Some(*reason);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! The units of organisations, each with its way up to the top.
+
+use events::identity::organization::{Event, Organization, UnitKind};
+use events::{Decider as _, TenantId, UnitId};
+use jiff::Timestamp;
+
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
+
+pub(super) struct Units;
+
+row!(Row {
+    tenant_id: TenantId = Uuid,
+    unit_id: UnitId = Uuid,
+    kind: UnitKind = Text,
+    code: String = Text,
+    name: String = Text,
+    parent_id: Option<UnitId> = Uuid,
+    path: Vec<UnitId> = Jsonb,
+    time_zone: Option<String> = Text,
+    closed_at: Option<Timestamp> = Timestamptz,
+    created_at: Timestamp = Timestamptz,
+    changed_at: Timestamp = Timestamptz,
+});
+
+impl ReadModel for Units {
+    const TABLE: Table = Table {
+        name: "identity_units",
+        schema: "read",
+        table: "identity_units",
+        key: &["tenant_id", "unit_id"],
+        group: "tenant_id", // moving a unit changes the way up of all below it
+        resource: ("identity.unit", "unit_id"),
+        columns: Row::COLUMNS,
+        reads: &[Organization::TYPE],
+    };
+    const BUILD: i32 = 1;
+    type Row = Row;
+
+    fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
+        let Some(event) = fact.of::<Organization>()? else { return Ok(None) };
+        Ok(match event {
+            Event::UnitAdded { .. }
+            | Event::UnitMoved { .. }
+            | Event::UnitRenamed { .. }
+            | Event::UnitClosed { .. } => Some(fact.tenant().to_string()),
+            Event::Created { .. } | Event::Renamed { .. } => None,
+        })
+    }
+
+    fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
+        let Some(event) = fact.of::<Organization>()? else { return Ok(()) };
+        match event {
+            Event::UnitAdded { unit_id, kind, code, name, parent_id, time_zone } => {
+                let path = path(rows, *unit_id, *parent_id)?;
+                rows.insert(Row {
+                    tenant_id: fact.tenant(),
+                    unit_id: *unit_id,
+                    kind: *kind,
+                    code: code.clone(),
+                    name: name.clone(),
+                    parent_id: *parent_id,
+                    path,
+                    time_zone: time_zone.clone(),
+                    closed_at: None,
+                    created_at: fact.at(),
+                    changed_at: fact.at(),
+                });
+            }
+            Event::UnitMoved { unit_id, parent_id } => relocate(rows, *unit_id, *parent_id, fact)?,
+            Event::UnitRenamed { unit_id, name } => {
+                change(rows, *unit_id, fact)?.name.clone_from(name);
+            }
+            Event::UnitClosed { unit_id } => {
+                change(rows, *unit_id, fact)?.closed_at = Some(fact.at());
+            }
+            Event::Created { .. } | Event::Renamed { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn change<'a>(
+    rows: &'a mut Rows<Row>,
+    unit_id: UnitId,
+    fact: &Fact,
+) -> Result<&'a mut Row, FoldError> {
+    let row = rows.change(|row| row.unit_id == unit_id);
+    let row = row.ok_or_else(|| FoldError::absent("unit", unit_id))?;
+    row.changed_at = fact.at();
+    Ok(row)
+}
+
+/// The unit itself first, the top last.
+fn path(
+    rows: &Rows<Row>,
+    unit_id: UnitId,
+    parent_id: Option<UnitId>,
+) -> Result<Vec<UnitId>, FoldError> {
+    let mut path = vec![unit_id];
+    if let Some(parent) = parent_id {
+        let above = rows.iter().find(|row| row.unit_id == parent);
+        path.extend(&above.ok_or_else(|| FoldError::absent("unit", parent))?.path);
+    }
+    Ok(path)
+}
+
+fn relocate(
+    rows: &mut Rows<Row>,
+    unit_id: UnitId,
+    parent_id: Option<UnitId>,
+    fact: &Fact,
+) -> Result<(), FoldError> {
+    let moved = path(rows, unit_id, parent_id)?;
+    change(rows, unit_id, fact)?.parent_id = parent_id;
+    let below: Vec<UnitId> =
+        rows.iter().filter(|row| row.path.contains(&unit_id)).map(|row| row.unit_id).collect();
+    for one in below {
+        if let Some(row) = rows.change(|row| row.unit_id == one) {
+            let kept = row.path.iter().take_while(|id| **id != unit_id).copied();
+            row.path = kept.chain(moved.iter().copied()).collect();
+        }
+    }
+    Ok(())
+}

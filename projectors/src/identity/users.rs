@@ -1,0 +1,111 @@
+//! The users, one row each, with all that is known of them but their secrets.
+
+use events::identity::user::{Event, User};
+use events::{Decider as _, TenantId, UserId};
+use jiff::Timestamp;
+
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
+
+pub(super) struct Users;
+
+row!(Row {
+    tenant_id: TenantId = Uuid,
+    user_id: UserId = Uuid,
+    handle: String = Text,
+    display_name: String = Text,
+    email: Option<String> = Text,
+    locale: String = Text,
+    time_zone: String = Text,
+    status: String = Text,
+    deactivated_at: Option<Timestamp> = Timestamptz,
+    deactivation_reason: Option<String> = Text,
+    has_password: bool = Boolean,
+    login_failures: u32 = Integer,
+    locked_until: Option<Timestamp> = Timestamptz,
+    version: i64 = Bigint,
+    created_at: Timestamp = Timestamptz,
+    changed_at: Timestamp = Timestamptz,
+});
+
+const ACTIVE: &str = "active";
+const DEACTIVATED: &str = "deactivated";
+
+impl ReadModel for Users {
+    const TABLE: Table = Table {
+        name: "identity_users",
+        schema: "read",
+        table: "identity_users",
+        key: &["tenant_id", "user_id"],
+        group: "user_id",
+        resource: ("identity.user", "user_id"),
+        columns: Row::COLUMNS,
+        reads: &[User::TYPE],
+    };
+    const BUILD: i32 = 1;
+    type Row = Row;
+
+    fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
+        Ok(fact.recorded.is::<User>().then(|| fact.recorded.aggregate_id.clone()))
+    }
+
+    fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
+        let Some(event) = fact.of::<User>()? else { return Ok(()) };
+        if let Event::Registered { handle, display_name, email, locale, time_zone } = event {
+            rows.insert(Row {
+                tenant_id: fact.tenant(),
+                user_id: fact.stream_id()?,
+                handle: handle.clone(),
+                display_name: display_name.clone(),
+                email: email.clone(),
+                locale: locale.clone(),
+                time_zone: time_zone.clone(),
+                status: ACTIVE.into(),
+                deactivated_at: None,
+                deactivation_reason: None,
+                has_password: false,
+                login_failures: 0,
+                locked_until: None,
+                version: fact.version(),
+                created_at: fact.at(),
+                changed_at: fact.at(),
+            });
+            return Ok(());
+        }
+        let id = &fact.recorded.aggregate_id;
+        let row = rows.only().ok_or_else(|| FoldError::absent("user", id))?;
+        row.version = fact.version();
+        row.changed_at = fact.at();
+        change(row, event, fact.at());
+        Ok(())
+    }
+}
+
+fn change(row: &mut Row, event: &Event, at: Timestamp) {
+    match event {
+        Event::Registered { .. } => {}
+        Event::Renamed { display_name } => row.display_name.clone_from(display_name),
+        Event::Relocated { locale, time_zone } => {
+            row.locale.clone_from(locale);
+            row.time_zone.clone_from(time_zone);
+        }
+        Event::EmailReplaced { email, .. } => row.email.clone_from(email),
+        Event::PasswordReplaced { .. } => row.has_password = true,
+        Event::LoginFailed { count, .. } => row.login_failures = *count,
+        Event::Locked { until } => row.locked_until = Some(*until),
+        Event::LoginFailuresCleared => row.login_failures = 0,
+        Event::Unlocked => {
+            row.login_failures = 0;
+            row.locked_until = None;
+        }
+        Event::Deactivated { reason } => {
+            row.status = DEACTIVATED.into();
+            row.deactivated_at = Some(at);
+            row.deactivation_reason = Some(reason.clone());
+        }
+        Event::Reactivated => {
+            row.status = ACTIVE.into();
+            row.deactivated_at = None;
+            row.deactivation_reason = None;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What can be granted in each organisation: the catalogue, and the permissions of its own.
+
+use events::rbac::name::catalogue_id;
+use events::rbac::policy::{Event, Policy};
+use events::{Decider as _, Permission, PermissionId, TenantId};
+use jiff::Timestamp;
+
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
+
+pub(super) struct Permissions;
+
+row!(Row {
+    tenant_id: TenantId = Uuid,
+    permission_id: PermissionId = Uuid,
+    name: String = Text,
+    resource: String = Text,
+    action: String = Text,
+    description: Option<String> = Text,
+    origin: String = Text,
+    implies: Vec<String> = Jsonb,
+    retired_at: Option<Timestamp> = Timestamptz,
+    created_at: Timestamp = Timestamptz,
+    changed_at: Timestamp = Timestamptz,
+});
+
+const CATALOGUE: &str = "catalogue";
+const CUSTOM: &str = "custom";
+
+impl ReadModel for Permissions {
+    const TABLE: Table = Table {
+        name: "rbac_permissions",
+        schema: "read",
+        table: "rbac_permissions",
+        key: &["tenant_id", "permission_id"],
+        group: "tenant_id", // the first event makes the rows of the whole catalogue
+        resource: ("rbac.permission", "permission_id"),
+        columns: Row::COLUMNS,
+        reads: &[Policy::TYPE],
+    };
+    // The catalogue is part of the fold, so a longer one is another build.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "it is short")]
+    const BUILD: i32 = 1000 + Permission::ALL.len() as i32;
+    type Row = Row;
+
+    fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
+        let Some(event) = fact.of::<Policy>()? else { return Ok(None) };
+        Ok(match event {
+            Event::Initialized { .. }
+            | Event::PermissionCreated { .. }
+            | Event::PermissionDescribed { .. }
+            | Event::PermissionRetired { .. } => Some(fact.tenant().to_string()),
+            Event::RoleCreated(_)
+            | Event::RoleRenamed { .. }
+            | Event::RoleDescribed { .. }
+            | Event::RoleRaised { .. }
+            | Event::RoleLowered { .. }
+            | Event::RoleDeleted { .. }
+            | Event::RolePermissionsReplaced { .. }
+            | Event::PermissionGranted { .. }
+            | Event::PermissionRevoked { .. }
+            | Event::InheritanceAdded { .. }
+            | Event::InheritanceRemoved { .. }
+            | Event::ProtectedRoleGranted { .. }
+            | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleExpired { .. } => None,
+        })
+    }
+
+    fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
+        let Some(event) = fact.of::<Policy>()? else { return Ok(()) };
+        match event {
+            Event::Initialized { .. } => {
+                for permission in Permission::ALL {
+                    let mut row =
+                        row(fact, catalogue_id(*permission), permission.name(), CATALOGUE);
+                    row.description = Some(permission.description().to_owned());
+                    rows.insert(row);
+                }
+            }
+            Event::PermissionCreated { permission_id, name, description, implies } => {
+                let mut row = row(fact, *permission_id, name, CUSTOM);
+                row.description.clone_from(description);
+                row.implies.clone_from(implies);
+                rows.insert(row);
+            }
+            Event::PermissionDescribed { permission_id, description } => {
+                change(rows, *permission_id, fact)?.description.clone_from(description);
+            }
+            Event::PermissionRetired { permission_id } => {
+                change(rows, *permission_id, fact)?.retired_at = Some(fact.at());
+            }
+            Event::RoleCreated(_)
+            | Event::RoleRenamed { .. }
+            | Event::RoleDescribed { .. }
+            | Event::RoleRaised { .. }
+            | Event::RoleLowered { .. }
+            | Event::RoleDeleted { .. }
+            | Event::RolePermissionsReplaced { .. }
+            | Event::PermissionGranted { .. }
+            | Event::PermissionRevoked { .. }
+            | Event::InheritanceAdded { .. }
+            | Event::InheritanceRemoved { .. }
+            | Event::ProtectedRoleGranted { .. }
+            | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleExpired { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn row(fact: &Fact, permission_id: PermissionId, name: &str, origin: &str) -> Row {
+    let (resource, action) = name.split_once(':').unwrap_or((name, ""));
+    Row {
+        tenant_id: fact.tenant(),
+        permission_id,
+        name: name.to_owned(),
+        resource: resource.to_owned(),
+        action: action.to_owned(),
+        description: None,
+        origin: origin.to_owned(),
+        implies: Vec::new(),
+        retired_at: None,
+        created_at: fact.at(),
+        changed_at: fact.at(),
+    }
+}
+
+fn change<'a>(
+    rows: &'a mut Rows<Row>,
+    permission_id: PermissionId,
+    fact: &Fact,
+) -> Result<&'a mut Row, FoldError> {
+    let row = rows.change(|row| row.permission_id == permission_id);
+    let row = row.ok_or_else(|| FoldError::absent("permission", permission_id))?;
+    row.changed_at = fact.at();
+    Ok(row)
+}

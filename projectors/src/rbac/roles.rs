@@ -1,0 +1,138 @@
+//! The roles of organisations, with what they are granted and from whom they inherit.
+
+use events::rbac::policy::{Event, Policy, RoleCreated};
+use events::{Decider as _, RoleId, TenantId, UnitId};
+use jiff::Timestamp;
+
+use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
+
+pub(super) struct Roles;
+
+row!(Row {
+    tenant_id: TenantId = Uuid,
+    role_id: RoleId = Uuid,
+    code: String = Text,
+    name: String = Text,
+    description: Option<String> = Text,
+    level: u16 = Integer,
+    unit_id: Option<UnitId> = Uuid,
+    is_system: bool = Boolean,
+    is_protected: bool = Boolean,
+    permissions: Vec<String> = Jsonb,
+    parents: Vec<RoleId> = Jsonb,
+    created_at: Timestamp = Timestamptz,
+    changed_at: Timestamp = Timestamptz,
+});
+
+impl ReadModel for Roles {
+    const TABLE: Table = Table {
+        name: "rbac_roles",
+        schema: "read",
+        table: "rbac_roles",
+        key: &["tenant_id", "role_id"],
+        group: "role_id",
+        resource: ("rbac.role", "role_id"),
+        columns: Row::COLUMNS,
+        reads: &[Policy::TYPE],
+    };
+    const BUILD: i32 = 1;
+    type Row = Row;
+
+    fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
+        let Some(event) = fact.of::<Policy>()? else { return Ok(None) };
+        Ok(match event {
+            Event::RoleCreated(RoleCreated { role_id, .. })
+            | Event::RoleRenamed { role_id, .. }
+            | Event::RoleDescribed { role_id, .. }
+            | Event::RoleRaised { role_id, .. }
+            | Event::RoleLowered { role_id, .. }
+            | Event::RoleDeleted { role_id }
+            | Event::RolePermissionsReplaced { role_id, .. }
+            | Event::PermissionGranted { role_id, .. }
+            | Event::PermissionRevoked { role_id, .. }
+            | Event::InheritanceAdded { senior_id: role_id, .. }
+            | Event::InheritanceRemoved { senior_id: role_id, .. } => Some(role_id.to_string()),
+            Event::Initialized { .. }
+            | Event::PermissionCreated { .. }
+            | Event::PermissionDescribed { .. }
+            | Event::PermissionRetired { .. }
+            | Event::ProtectedRoleGranted { .. }
+            | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleExpired { .. } => None,
+        })
+    }
+
+    fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
+        match fact.of::<Policy>()? {
+            None => Ok(()),
+            Some(Event::RoleCreated(role)) => {
+                rows.insert(created(role, fact));
+                Ok(())
+            }
+            Some(Event::RoleDeleted { role_id }) => match rows.remove(|_| true) {
+                0 => Err(FoldError::absent("role", role_id)),
+                _ => Ok(()),
+            },
+            Some(event) => {
+                let row = rows.only().ok_or_else(|| FoldError("the role is not there".into()))?;
+                row.changed_at = fact.at();
+                change(row, event);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn created(role: &RoleCreated, fact: &Fact) -> Row {
+    Row {
+        tenant_id: fact.tenant(),
+        role_id: role.role_id,
+        code: role.code.clone(),
+        name: role.name.clone(),
+        description: role.description.clone(),
+        level: role.level,
+        unit_id: role.unit_id,
+        is_system: role.system,
+        is_protected: role.protected,
+        permissions: Vec::new(),
+        parents: Vec::new(),
+        created_at: fact.at(),
+        changed_at: fact.at(),
+    }
+}
+
+/// Lists are kept in order, so that a rebuild and a live table are the same whatever order things came in.
+fn change(row: &mut Row, event: &Event) {
+    match event {
+        Event::RoleRenamed { name, .. } => row.name.clone_from(name),
+        Event::RoleDescribed { description, .. } => row.description.clone_from(description),
+        Event::RoleRaised { level, .. } | Event::RoleLowered { level, .. } => row.level = *level,
+        Event::RolePermissionsReplaced { added, removed, .. } => {
+            row.permissions.retain(|name| !removed.contains(name));
+            row.permissions.extend(added.iter().cloned());
+            row.permissions.sort_unstable();
+            row.permissions.dedup();
+        }
+        Event::PermissionGranted { permission, .. } => insert(&mut row.permissions, permission),
+        Event::PermissionRevoked { permission, .. } => {
+            row.permissions.retain(|name| name != permission);
+        }
+        Event::InheritanceAdded { junior_id, .. } => insert(&mut row.parents, junior_id),
+        Event::InheritanceRemoved { junior_id, .. } => row.parents.retain(|id| id != junior_id),
+        Event::Initialized { .. }
+        | Event::PermissionCreated { .. }
+        | Event::PermissionDescribed { .. }
+        | Event::PermissionRetired { .. }
+        | Event::RoleCreated(_)
+        | Event::RoleDeleted { .. }
+        | Event::ProtectedRoleGranted { .. }
+        | Event::ProtectedRoleRevoked { .. }
+        | Event::ProtectedRoleExpired { .. } => {}
+    }
+}
+
+fn insert<T: Ord + Clone>(list: &mut Vec<T>, value: &T) {
+    if let Err(place) = list.binary_search(value) {
+        list.insert(place, value.clone());
+    }
+}
