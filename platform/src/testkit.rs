@@ -24,22 +24,51 @@ pub fn engine(variable: &str) -> anyhow::Result<String> {
     })
 }
 
-impl TestDatabase {
-    /// Creates an empty database and runs `migrate` on it.
-    pub async fn create(migrator: &sqlx::migrate::Migrator) -> anyhow::Result<Self> {
-        let database = Self::create_empty().await?;
-        let mut connection = PgConnection::connect(&database.url).await?;
+/// The migrated database that others are copied from, made by whoever comes first; its name says which migrations it has.
+async fn template(admin_url: &str, migrator: &sqlx::migrate::Migrator) -> anyhow::Result<String> {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for migration in migrator.iter() {
+        hash.update(&*migration.checksum);
+    }
+    let name = format!("template_{}", hex::encode(&hash.finalize()[..8]));
+    let mut admin = PgConnection::connect(admin_url).await?;
+    admin.execute("select pg_advisory_lock(4702111234474983747)").await?;
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(&name)
+        .fetch_one(&mut admin)
+        .await?;
+    if !exists {
+        let building = format!("{name}_building");
+        admin.execute(format!("drop database if exists {building}").as_str()).await?;
+        admin.execute(format!("create database {building}").as_str()).await?;
+        let (server, _) = admin_url.rsplit_once('/').context("DATABASE_URL names no database")?;
+        let mut connection = PgConnection::connect(&format!("{server}/{building}")).await?;
         migrator.run(&mut connection).await?;
         connection.close().await?;
-        Ok(database)
+        admin.execute(format!("alter database {building} rename to {name}").as_str()).await?;
+    }
+    admin.close().await?; // the lock goes with the session
+    Ok(name)
+}
+
+impl TestDatabase {
+    /// Creates a migrated database: a copy of one that the first test of a run migrated.
+    pub async fn create(migrator: &sqlx::migrate::Migrator) -> anyhow::Result<Self> {
+        let admin_url = engine("DATABASE_URL")?;
+        let template = template(&admin_url, migrator).await?;
+        Self::create_from(admin_url, &format!(" template {template}")).await
     }
 
     /// Creates an empty database.
     pub async fn create_empty() -> anyhow::Result<Self> {
-        let admin_url = engine("DATABASE_URL")?;
+        Self::create_from(engine("DATABASE_URL")?, "").await
+    }
+
+    async fn create_from(admin_url: String, template: &str) -> anyhow::Result<Self> {
         let name = format!("test_{}", hex::encode(secrets::random::<8>()));
         let mut admin = PgConnection::connect(&admin_url).await?;
-        admin.execute(format!("create database {name}").as_str()).await?;
+        admin.execute(format!("create database {name}{template}").as_str()).await?;
         admin.close().await?;
         let (server, _) = admin_url.rsplit_once('/').context("DATABASE_URL names no database")?;
         Ok(Self { url: format!("{server}/{name}"), admin_url, name })
