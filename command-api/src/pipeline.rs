@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use events::aggregate::Class;
 use events::envelope::{Metadata, meta};
-use events::{ActorKind, Context, Decider, Permission, Rejection, UserId};
+use events::{ActorKind, Context, Decider, Permission, Rejection, TenantId, UserId};
 use platform::access::{self, Standing};
 use platform::clock;
-use platform::fold::Folded;
+use platform::fold::{self, Folded, SNAPSHOT_EVERY};
 use platform::http::RequestFacts;
 use platform::principal::Principal;
 use platform::problem::Problem;
@@ -268,6 +268,7 @@ impl App {
             return Ok(Attempt::Refused(problem));
         }
         let mut sources = Sources::new(self, tenant, standing.as_ref());
+        let base = folded.version;
         let mut draft = Draft::new(target.id, &folded);
         for command in target.commands {
             let facts = D::Facts::load(&mut sources, draft.id(), draft.state(), &command).await?;
@@ -294,6 +295,9 @@ impl App {
             Outcome::Stored(stored) => {
                 let answer = committed(self, ask, &draft, target.location, &stored);
                 let (id, folded) = draft.into_folded();
+                if folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY {
+                    self.start_snapshot(tenant, id.clone(), folded.clone());
+                }
                 self.aggregates.keep::<D>(tenant, &id, folded);
                 Ok(Attempt::Done(answer))
             }
@@ -306,6 +310,18 @@ impl App {
                 Ok(Attempt::Refused(crate::refusal::claimed(&namespace)))
             }
         }
+    }
+}
+
+impl App {
+    /// Keeps a snapshot beside the request; a failure costs time at the next cold read, nothing else.
+    fn start_snapshot<D: Decider>(&self, tenant: TenantId, id: String, folded: Folded<D>) {
+        let pool = self.pool.clone();
+        platform::lifecycle::detach(async move {
+            if let Err(error) = fold::snapshot(&pool, tenant, &id, &folded).await {
+                tracing::warn!(%error, aggregate = D::TYPE, "no snapshot was kept");
+            }
+        });
     }
 }
 

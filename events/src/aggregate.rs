@@ -18,6 +18,8 @@ pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send
     const TYPE: &'static str;
     /// The module that owns the stream.
     const MODULE: Module;
+    /// The shape of the state in snapshots; raised when the state or how it evolves changes, which leaves old snapshots unread.
+    const SHAPE: i64 = 1;
     /// What can be asked of it.
     type Command: Send + 'static;
     /// What can have happened to it.

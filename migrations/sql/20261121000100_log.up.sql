@@ -277,6 +277,25 @@ create function log.stream(of_tenant uuid, of_type text, of_id text, after bigin
      order by e.sequence;
   end;
 
+-- A stream from its newest snapshot on, if it has one of this shape: the snapshot first, then what happened since.
+create function log.load(of_tenant uuid, of_type text, of_id text, shape bigint)
+  returns table (sequence bigint, payload text, is_snapshot boolean)
+  language sql stable security definer set search_path = ''
+  begin atomic
+    with newest as materialized (
+      select s.last_sequence, s.payload::text as payload from log.snapshots s
+       where s.tenant_id = of_tenant and s.aggregate_type = of_type and s.aggregate_id = of_id
+         and s.current_snapshot = shape
+    )
+    select n.last_sequence, n.payload, true from newest n
+    union all
+    select e.sequence, e.payload::text, false
+      from log.events e
+     where e.tenant_id = of_tenant and e.aggregate_type = of_type and e.aggregate_id = of_id
+       and e.sequence > coalesce((select n.last_sequence from newest n), 0)
+     order by 3 desc, 1;
+  end;
+
 -- The versions of several streams at once, 0 where a stream does not exist.
 create function log.versions(of_tenant uuid, kinds text[], ids text[]) returns bigint[]
   language sql stable security definer set search_path = ''
@@ -338,7 +357,7 @@ $$;
 
 revoke all on all functions in schema log from public;
 grant execute on function log.append to command_api;
-grant execute on function log.stream, log.versions to command_api, query_api, workers;
+grant execute on function log.stream, log.load, log.versions to command_api, query_api, workers;
 grant execute on function log.find, log.span, log.claimant to command_api;
 grant select on log.head to command_api, relay, projectors, query_api, workers, auditor;
 grant select on log.events to command_api, relay, projectors, query_api, workers, auditor;

@@ -22,6 +22,7 @@ use crate::secrets::{self, MasterKey};
 const CHUNK_BYTES: usize = 256 * 1024;
 const PARTS_IN_FLIGHT: usize = 4;
 const BLOBS: &str = "blobs";
+const ARCHIVES: &str = "backups";
 const SCRATCH: &str = "scratch";
 
 /// The folder of files below the setting `data_dir`.
@@ -76,16 +77,25 @@ impl From<object_store::Error> for FileError {
 }
 
 impl Files {
-    /// Opens the store, making its folders where they are missing.
+    /// Opens the store of files, making its folders where they are missing.
     pub fn open(data_dir: &Path) -> anyhow::Result<Self> {
+        Self::open_folder(data_dir, BLOBS)
+    }
+
+    /// Opens the store of backups: apart from the files, because a backup holds those.
+    pub fn open_archives(data_dir: &Path) -> anyhow::Result<Self> {
+        Self::open_folder(data_dir, ARCHIVES)
+    }
+
+    fn open_folder(data_dir: &Path, name: &str) -> anyhow::Result<Self> {
         use anyhow::Context as _;
-        let (blobs, scratch) = (data_dir.join(BLOBS), data_dir.join(SCRATCH));
-        for folder in [&blobs, &scratch] {
+        let (files, scratch) = (data_dir.join(name), data_dir.join(SCRATCH));
+        for folder in [&files, &scratch] {
             std::fs::create_dir_all(folder).with_context(|| {
                 format!("cannot make {}; check ANNALS_DATA_DIR and its rights", folder.display())
             })?;
         }
-        let store = LocalFileSystem::new_with_prefix(&blobs)?.with_fsync(true);
+        let store = LocalFileSystem::new_with_prefix(&files)?.with_fsync(true);
         Ok(Self { store: std::sync::Arc::new(store), scratch })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::{Decider, TenantId};
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 
 /// An aggregate's state and the version of its stream that it stands at; version 0 means absent.
 #[derive(Debug)]
@@ -37,9 +37,44 @@ impl<D: Decider> Folded<D> {
     }
 }
 
-/// Reads what happened to a stream since `from` and folds it in.
+/// Reads what happened to a stream since `from` and folds it in; from nothing, a snapshot saves the long way.
 pub async fn fold<D: Decider>(
-    database: impl PgExecutor<'_>,
+    pool: &PgPool,
+    tenant: TenantId,
+    id: &str,
+    from: Folded<D>,
+) -> Result<Folded<D>, FoldError> {
+    if from.version > 0 {
+        return fold_events(pool, tenant, id, from).await;
+    }
+    let rows: Vec<(i64, String, bool)> =
+        sqlx::query_as("select sequence, payload, is_snapshot from log.load($1, $2, $3, $4)")
+            .bind(tenant.0)
+            .bind(D::TYPE)
+            .bind(id)
+            .bind(D::SHAPE)
+            .fetch_all(pool)
+            .await?;
+    let mut folded = from;
+    for (sequence, payload, is_snapshot) in rows {
+        if is_snapshot {
+            match serde_json::from_str::<D>(&payload) {
+                Ok(state) => folded = Folded { state: Arc::new(state), version: sequence },
+                // A cache that cannot be read is no reason to fail: the log has everything.
+                Err(error) => {
+                    tracing::warn!(%error, aggregate = D::TYPE, "a snapshot is unreadable, folding from the start");
+                    return fold_events(pool, tenant, id, folded).await;
+                }
+            }
+        } else {
+            add::<D>(&mut folded, sequence, &payload)?;
+        }
+    }
+    Ok(folded)
+}
+
+async fn fold_events<D: Decider>(
+    pool: &PgPool,
     tenant: TenantId,
     id: &str,
     mut from: Folded<D>,
@@ -50,16 +85,54 @@ pub async fn fold<D: Decider>(
             .bind(D::TYPE)
             .bind(id)
             .bind(from.version)
-            .fetch_all(database)
+            .fetch_all(pool)
             .await?;
     for (sequence, payload) in rows {
-        if sequence != from.version + 1 {
-            return Err(FoldError::Gap { expected: from.version + 1, found: sequence });
-        }
-        let event: D::Event = serde_json::from_str(&payload)?;
-        from.advance([&event]);
+        add::<D>(&mut from, sequence, &payload)?;
     }
     Ok(from)
+}
+
+fn add<D: Decider>(folded: &mut Folded<D>, sequence: i64, payload: &str) -> Result<(), FoldError> {
+    if sequence != folded.version + 1 {
+        return Err(FoldError::Gap { expected: folded.version + 1, found: sequence });
+    }
+    let event: D::Event = serde_json::from_str(payload)?;
+    folded.advance([&event]);
+    Ok(())
+}
+
+/// A stream this long gets a snapshot, and again each time it has grown by as much.
+pub const SNAPSHOT_EVERY: i64 = 200;
+
+/// Keeps a snapshot, unless a newer one is there.
+pub async fn snapshot<D: Decider>(
+    pool: &PgPool,
+    tenant: TenantId,
+    id: &str,
+    folded: &Folded<D>,
+) -> Result<(), FoldError> {
+    let payload = serde_json::to_string(&*folded.state)?;
+    let mut transaction = crate::db::begin_for(pool, tenant).await?;
+    sqlx::query(
+        "insert into log.snapshots as old
+           (tenant_id, aggregate_type, aggregate_id, last_sequence, current_snapshot, payload)
+         values ($1, $2, $3, $4, $5, $6::json)
+         on conflict (tenant_id, aggregate_type, aggregate_id) do update
+           set last_sequence = excluded.last_sequence, current_snapshot = excluded.current_snapshot,
+               payload = excluded.payload
+         where (old.current_snapshot, old.last_sequence) < (excluded.current_snapshot, excluded.last_sequence)",
+    )
+    .bind(tenant.0)
+    .bind(D::TYPE)
+    .bind(id)
+    .bind(folded.version)
+    .bind(D::SHAPE)
+    .bind(payload)
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// Why a stream could not be folded.

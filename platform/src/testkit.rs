@@ -104,3 +104,19 @@ impl TestDatabase {
         }))
     }
 }
+
+/// Compares a generated file that is committed with what the code generates now; `ANNALS_GENERATE=1` writes it instead.
+/// `path` is relative to the root of the repository.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings but these")]
+pub fn committed(path: &str, content: &str) -> anyhow::Result<()> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    if std::env::var("ANNALS_GENERATE").is_ok_and(|value| value == "1") {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&file, content)?;
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    anyhow::ensure!(found == content, "{path} is stale; run `cargo xtask generate` and commit it");
+    Ok(())
+}

@@ -29,7 +29,14 @@ pub struct Bound<'a> {
     pub key: &'a [u8; 32],
     /// Organisation, dataset, filter and order as one text.
     pub question: &'a str,
-    /// The build of the projection whose rows these are.
+    /// The rows it was made from.
+    pub rows: Rows,
+}
+
+/// Which rows a cursor was made from: those of one build of a projection in one epoch of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// The build of the projection.
     pub build: i32,
     /// The epoch of the log.
     pub epoch: i32,
@@ -43,8 +50,8 @@ pub fn write(cursor: &Cursor, bound: &Bound<'_>) -> String {
         cursor.keys.clone(),
         cursor.back,
         hash(bound.question),
-        bound.build,
-        bound.epoch,
+        bound.rows.build,
+        bound.rows.epoch,
         clock::now().as_second(),
     );
     let mut bytes = serde_json::to_vec(&content).unwrap_or_default();
@@ -53,26 +60,33 @@ pub fn write(cursor: &Cursor, bound: &Bound<'_>) -> String {
     format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The cursor that a client brings back.
-pub fn read(text: &str, bound: &Bound<'_>) -> Result<Cursor, Refused> {
-    let (keys, back, question, build, epoch, issued) =
-        opened(text, bound.key).ok_or_else(|| {
-            Refused::new("after", "CURSOR_INVALID", "this is not a cursor that a page gave out")
-        })?;
-    if question != hash(bound.question) {
+/// The cursor that a client brings back to the same question, and the rows it was made from; whether those are still there
+/// is known when the next ones are read ([`Rows::expect`]).
+pub fn read(text: &str, key: &[u8; 32], question: &str) -> Result<(Cursor, Rows), Refused> {
+    let (keys, back, asked, build, epoch, issued) = opened(text, key).ok_or_else(|| {
+        Refused::new("after", "CURSOR_INVALID", "this is not a cursor that a page gave out")
+    })?;
+    if asked != hash(question) {
         return Err(Refused::new(
             "after",
             "CURSOR_MISMATCH",
             "the cursor belongs to another list, filter or order; start without it",
         ));
     }
-    if epoch != bound.epoch || build != bound.build {
-        return Err(Refused::gone("the list was rebuilt since; start without the cursor"));
-    }
     if clock::now().as_second() - issued > LIFE_SECONDS {
         return Err(Refused::gone("the cursor is older than a day; start without it"));
     }
-    Ok(Cursor { keys, back })
+    Ok((Cursor { keys, back }, Rows { build, epoch }))
+}
+
+impl Rows {
+    /// Refuses to go on in other rows.
+    pub fn expect(self, rows: Self) -> Result<(), Refused> {
+        if self == rows {
+            return Ok(());
+        }
+        Err(Refused::gone("the list was rebuilt since; start without the cursor"))
+    }
 }
 
 fn opened(text: &str, key: &[u8; 32]) -> Option<Content> {

@@ -13,7 +13,7 @@ use events::Permission;
 
 pub use catalogue::{datasets, find};
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
-pub use sql::{Bind, Statement, count, page, select};
+pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
 
 use crate::problem::{Fault, Problem};
 
@@ -26,15 +26,15 @@ pub struct Dataset {
     pub label: &'static str,
     /// Schema and table.
     pub table: &'static str,
-    /// The projection that fills the table.
-    pub projection: &'static str,
+    /// The projections that fill the table, or those behind the view.
+    pub projections: &'static [&'static str],
     /// What a caller needs to read it; nothing means that signing in is enough.
     pub permission: Option<Permission>,
     /// Set where a caller sees own rows only.
     pub owner: Option<Owner>,
     /// Its columns in their usual order.
     pub columns: &'static [Column],
-    /// The columns that together tell rows apart within one organisation; none of them is ever null.
+    /// The columns that together tell rows apart within one organisation; two empty values count as the same.
     pub key: &'static [&'static str],
     /// The order when none is asked for, as in `sort=`.
     pub default_sort: &'static str,
@@ -163,7 +163,8 @@ impl Refused {
         }
     }
 
-    pub(super) fn filter(column: usize, detail: impl Into<String>) -> Self {
+    /// A fault at a place in a filter, in characters from 1.
+    pub fn filter(column: usize, detail: impl Into<String>) -> Self {
         Self { column: Some(column), ..Self::new("filter", "FILTER_INVALID", detail) }
     }
 

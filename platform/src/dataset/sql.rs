@@ -95,6 +95,25 @@ pub fn page(dataset: &Dataset, query: &Query, after: Option<&Cursor>, limit: u32
     inner
 }
 
+/// One row, or none: its fields as JSON text (`item`) and the version of its aggregate (`version`).
+pub fn one(dataset: &Dataset, query: &Query) -> Statement {
+    let fields = columns(&query.fields, "t.");
+    let version = dataset.column("version").map_or("null::bigint", |_| "t.\"version\"");
+    let mut inner = filtered(dataset, query, &format!("{fields}, {version} as \"#version\""));
+    let shown = columns(&query.fields, "p.");
+    inner.sql = format!(
+        "select row_to_json(f)::text as item, p.\"#version\" as version from ({} limit 1) p \
+         cross join lateral (select {shown}) f",
+        inner.sql
+    );
+    inner
+}
+
+/// As many rows without content as the question selects; for the planner's estimate.
+pub fn matching(dataset: &Dataset, query: &Query) -> Statement {
+    filtered(dataset, query, "1")
+}
+
 /// How many rows the question selects.
 pub fn count(dataset: &Dataset, query: &Query) -> Statement {
     filtered(dataset, query, "count(*)")
@@ -469,8 +488,8 @@ fn duration(text: &str) -> Option<i64> {
     number.checked_mul(seconds)
 }
 
-/// RFC 3339, a date (its first moment in UTC), `now`, `now-7d`, `now+1h`.
-fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+/// A moment as filters write it: RFC 3339, a date (its first moment in UTC), `now`, `now-7d`, `now+1h`.
+pub fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(shift) = text.strip_prefix("now") {
         if shift.is_empty() {
             return Some(now);
