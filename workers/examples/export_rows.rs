@@ -31,7 +31,7 @@ fn header() -> Header {
         locale: "en".into(),
         zone: jiff::tz::TimeZone::UTC,
         position: 1,
-        filters: Vec::new(),
+        filter: String::new(),
         generated_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }

@@ -1,6 +1,14 @@
 //! Events in, effects out: files, messages and backups, reported back as commands.
 
+mod audit;
 pub mod backups;
 pub mod exports;
+mod identity;
+mod log;
+mod notifications;
+mod rbac;
+mod runtime;
 #[cfg(test)]
 mod testing;
+
+pub use runtime::{admin, run};

@@ -1,3 +1,70 @@
 //! Backups: made, verified and restored.
 
 pub mod archive;
+mod make;
+mod verify;
+
+use std::time::Duration;
+
+use events::backups::backup::Backup;
+use events::envelope::Recorded;
+use platform::fold::{Folded, fold};
+use serde_json::json;
+
+use crate::runtime::{Effect, Handler, Job, Jobs, Office, Reaction, Trouble};
+
+const MAKE: &str = "backups.make";
+const VERIFY: &str = "backups.verify";
+/// Reading and checking a whole log takes its time; heartbeats go on meanwhile.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// What workers do for backups.
+pub(crate) fn jobs() -> Jobs {
+    Jobs {
+        reactions: vec![Reaction {
+            name: "backups_make",
+            events: &["backups.backup.requested", "backups.backup.verification_requested"],
+            react: on_backup,
+        }],
+        handlers: vec![
+            Handler {
+                kind: MAKE,
+                slots: 1,
+                lease: LEASE,
+                max_attempts: 5,
+                run: make::run,
+                give_up: make::give_up,
+            },
+            Handler {
+                kind: VERIFY,
+                slots: 1,
+                lease: LEASE,
+                max_attempts: 5,
+                run: verify::run,
+                give_up: verify::give_up,
+            },
+        ],
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
+fn on_backup(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let kind = if event.event_type == "backups.backup.requested" { MAKE } else { VERIFY };
+    Ok(vec![Effect::Start { kind, subject_id: event.aggregate_id.clone(), body: json!({}) }])
+}
+
+async fn state(office: &Office, job: &Job) -> anyhow::Result<Folded<Backup>> {
+    Ok(fold(&office.pool, job.tenant_id, &job.subject_id, Folded::default()).await?)
+}
+
+async fn report(
+    office: &Office,
+    job: &Job,
+    command: &str,
+    step: &str,
+    body: serde_json::Value,
+) -> Result<(), Trouble> {
+    let path = format!("/backups/{}/{command}", job.subject_id);
+    let posted = office.commands.post(job.tenant_id, &path, job.key(step), &body).await;
+    posted.map(|_| ()).map_err(|error| Trouble(anyhow::Error::new(error)))
+}

@@ -16,6 +16,7 @@ const FILE_HEAD_BYTES: usize = 16 + 16 + 8;
 const FRAME_HEAD_BYTES: usize = 1 + 4 + 4 + NONCE_BYTES;
 const NONCE_BYTES: usize = 12;
 const FOOT_BYTES: u64 = 8;
+const _: () = assert!(size_of::<u64>() as u64 == FOOT_BYTES);
 /// No frame is longer; a flipped length is found before it is believed.
 const FRAME_MOST_BYTES: u32 = 256 * 1024 * 1024;
 const COMPRESSION: i32 = 3;
@@ -253,7 +254,7 @@ impl<R: Read + Seek> Reader<R> {
     }
 
     fn manifest_at_end(&mut self) -> Result<Manifest, FrameError> {
-        let mut foot = [0; FOOT_BYTES as usize];
+        let mut foot = [0; size_of::<u64>()];
         self.source.seek(SeekFrom::Start(self.length - FOOT_BYTES))?;
         self.source.read_exact(&mut foot)?;
         let start = u64::from_be_bytes(foot);

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use anyhow::Context as _;
+use events::BackupId;
 use events::envelope::Recorded;
-use events::{BackupId, TenantId};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use platform::clock;
 use platform::files::{FileError, Files};
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
 
 use super::frames::{Part, Writer};
 use super::lines::{Chains, EventLine, FilePiece};
 use super::{FORMAT, Key, Kind, Manifest, Scope};
+use crate::log::{recorded, select_events};
 
 /// A chunk is closed when it has this many bytes or lines.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -248,19 +249,8 @@ impl Lines {
     }
 }
 
-macro_rules! event_columns {
-    ($rest:literal) => {
-        concat!(
-            "select position, tenant_id, tenant_seq, aggregate_type, aggregate_id, sequence, event_id, \
-             event_type, event_version, payload::text as payload, metadata::text as metadata, \
-             recorded_at, chain from log.events ",
-            $rest
-        )
-    };
-}
-
-const ALL_EVENTS: &str = event_columns!("order by position");
-const TENANT_EVENTS: &str = event_columns!("where tenant_id = $1 order by position");
+const ALL_EVENTS: &str = select_events!("order by position");
+const TENANT_EVENTS: &str = select_events!("where tenant_id = $1 order by position");
 const ALL_KEYS: &str = "select row_to_json(i)::text from log.idempotency i order by first_position";
 /// Positions become sequence numbers of the organisation, because that is what its positions are once it stands alone.
 const TENANT_KEYS: &str = "
@@ -273,22 +263,3 @@ const TENANT_KEYS: &str = "
 const SECRETS: &str = "
     select row_to_json(s)::text from secrets.secrets s
      where $1::uuid is null or tenant_id = $1 order by tenant_id, secret_id";
-
-fn recorded(row: &sqlx::postgres::PgRow) -> Result<Recorded, sqlx::Error> {
-    let recorded_at: jiff_sqlx::Timestamp = row.try_get("recorded_at")?;
-    Ok(Recorded {
-        position: row.try_get("position")?,
-        tenant_id: TenantId(row.try_get("tenant_id")?),
-        tenant_seq: row.try_get("tenant_seq")?,
-        aggregate_type: row.try_get("aggregate_type")?,
-        aggregate_id: row.try_get("aggregate_id")?,
-        sequence: row.try_get("sequence")?,
-        event_id: row.try_get("event_id")?,
-        event_type: row.try_get("event_type")?,
-        event_version: row.try_get("event_version")?,
-        payload: row.try_get("payload")?,
-        metadata: row.try_get("metadata")?,
-        recorded_at: recorded_at.to_jiff(),
-        chain: row.try_get("chain")?,
-    })
-}

@@ -66,10 +66,12 @@ fn end_record<W: Write>(file: &mut csv::Writer<W>) -> Result<(), Error> {
 }
 
 fn into_io(error: csv::Error) -> std::io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
+    if let csv::ErrorKind::Io(_) = error.kind()
+        && let csv::ErrorKind::Io(error) = error.into_kind()
+    {
+        return error;
     }
+    std::io::Error::other("the CSV writer refused a record")
 }
 
 fn excel_text(header: &Header, decimal: char, cell: &Cell) -> String {

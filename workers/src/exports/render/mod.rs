@@ -26,8 +26,8 @@ pub struct Header {
     pub zone: TimeZone,
     /// The place in the log that the rows stand at.
     pub position: i64,
-    /// The filters used, as pairs of name and value, for people.
-    pub filters: Vec<(String, String)>,
+    /// Which rows there are, for people; all of them when empty.
+    pub filter: String,
     /// When the file was made; the only time in it that is not data.
     pub generated_at: Timestamp,
 }
@@ -141,12 +141,11 @@ impl Header {
 
     /// The lines that say what this file is, as pairs of name and value.
     fn facts(&self) -> Vec<(&'static str, String)> {
-        let filters = self.filters.iter().map(|(name, value)| format!("{name} {value}"));
-        let filters = filters.collect::<Vec<_>>().join(", ");
+        let filter = if self.filter.is_empty() { "all rows" } else { &self.filter };
         vec![
             ("Organisation", self.organization.clone()),
             ("Report", self.title.clone()),
-            ("Filters", if filters.is_empty() { "none".into() } else { filters }),
+            ("Filter", filter.to_owned()),
             ("Made for", self.requested_by.clone()),
             ("Made at", self.local_text(self.generated_at)),
             ("Time zone", self.zone_name().to_owned()),
@@ -230,7 +229,7 @@ pub(crate) mod tests {
             locale: "en".into(),
             zone: TimeZone::get("Europe/Zurich").unwrap(),
             position: 48213,
-            filters: vec![("status".into(), "= open".into())],
+            filter: "status = open".into(),
             generated_at: at("2026-06-30T22:30:00Z"),
         }
     }

@@ -48,7 +48,9 @@ pub fn render<W: Write>(
         }
         let row = row.map_err(Error::Rows)?;
         let row: Vec<String> = row.iter().map(|cell| text(header, cell)).collect();
-        row.iter().for_each(|text| identity.update(text.as_bytes()));
+        for text in &row {
+            identity.update(text.as_bytes());
+        }
         texts.push(row);
     }
     let mut layout = Layout::begin(header, &faces, &texts);
@@ -173,7 +175,7 @@ struct Layout<'a> {
 impl<'a> Layout<'a> {
     fn begin(header: &'a Header, faces: &'a Faces, texts: &[Vec<String>]) -> Self {
         let natural = natural_widths(header, faces, texts);
-        let gaps = GAP * natural.len().saturating_sub(1) as f32;
+        let gaps = GAP * count(natural.len().saturating_sub(1));
         let needed = natural.iter().sum::<f32>() + gaps;
         let portrait = SHORT_MM * POINTS_PER_MM - 2.0 * MARGIN;
         let (width_mm, height_mm) =
@@ -265,7 +267,7 @@ impl<'a> Layout<'a> {
     fn row(&mut self, texts: &[String]) {
         let lines = self.wrapped(Weight::Regular, texts);
         let rows = lines.iter().map(Vec::len).max().unwrap_or(0);
-        let fits_a_page = rows as f32 * LEADING < self.height / 2.0;
+        let fits_a_page = count(rows) * LEADING < self.height / 2.0;
         if fits_a_page && !self.room(rows) {
             self.turn();
         }
@@ -302,7 +304,7 @@ impl<'a> Layout<'a> {
     }
 
     fn room(&self, lines: usize) -> bool {
-        self.y - lines as f32 * LEADING - ROW_SPACE > MARGIN + FOOTER
+        self.y - count(lines) * LEADING - ROW_SPACE > MARGIN + FOOTER
     }
 
     fn turn(&mut self) {
@@ -313,19 +315,19 @@ impl<'a> Layout<'a> {
 
     /// Says how many characters the font lacks, if any; how many that are.
     fn note_missing(&mut self) -> u64 {
-        let count: u64 = self.missing.values().sum();
-        if count > 0 {
+        let missing: u64 = self.missing.values().sum();
+        if missing > 0 {
             if !self.room(2) {
                 self.turn();
             }
             self.y -= 2.0 * LEADING;
             let note = format!(
-                "{count} characters are not in the font of this document and shown as {REPLACEMENT}; \
+                "{missing} characters are not in the font of this document and shown as {REPLACEMENT}; \
                  CSV and XLSX have them."
             );
             self.draw(Weight::Bold, SIZE, MARGIN, &note);
         }
-        count
+        missing
     }
 
     fn end(mut self) -> PdfDocument {
@@ -336,8 +338,8 @@ impl<'a> Layout<'a> {
         let made = self.header.generated_at.as_second();
         if let Ok(made) = printpdf::OffsetDateTime::from_unix_timestamp(made) {
             let info = &mut document.metadata.info;
-            info.creation_date = made.clone();
-            info.modification_date = made.clone();
+            info.creation_date = made;
+            info.modification_date = made;
             info.metadata_date = made;
         }
         document.metadata.info.author.clone_from(&self.header.organization);
@@ -390,6 +392,11 @@ impl<'a> Layout<'a> {
     }
 }
 
+/// A small number of things.
+fn count(things: usize) -> f32 {
+    f32::from(u16::try_from(things).unwrap_or(u16::MAX))
+}
+
 /// How wide each column would be without wrapping.
 fn natural_widths(header: &Header, faces: &Faces, texts: &[Vec<String>]) -> Vec<f32> {
     let mut widths: Vec<f32> =
@@ -411,7 +418,7 @@ fn shared_widths(natural: &[f32], room: f32) -> Vec<f32> {
     let mut widths = vec![0.0; natural.len()];
     for index in order {
         // Half a point more than measured, so that rounding never wraps a text that fits.
-        widths[index] = (natural[index] + 0.5).min(left / columns as f32);
+        widths[index] = (natural[index] + 0.5).min(left / count(columns));
         left -= widths[index];
         columns -= 1;
     }

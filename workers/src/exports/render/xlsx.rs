@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(value("Made at"), "2026-07-01 00:30:00");
         assert_eq!(value("Time zone"), "Europe/Zurich");
         assert_eq!(value("Log position"), "48213");
-        assert_eq!(value("Filters"), "status = open");
+        assert_eq!(value("Filter"), "status = open");
         assert_eq!(value("Rows"), "0");
     }
 

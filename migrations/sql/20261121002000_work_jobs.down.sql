@@ -1,0 +1,3 @@
+revoke usage on schema work from auditor;
+drop table work.reactions;
+drop table work.jobs;

@@ -1,0 +1,117 @@
+//! Makes a backup, stores it and reports how it went.
+
+use std::io::BufWriter;
+
+use anyhow::{Context as _, anyhow};
+use events::backups::backup::{Scope, Status};
+use events::{BackupId, FileId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use platform::clock;
+use platform::files::StoredFile;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::archive::{self, Manifest, Source};
+use super::{report, state};
+use crate::runtime::commands::CommandError;
+use crate::runtime::{Done, Job, Office, Trouble};
+
+pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let backup = state(office, job).await?;
+        match backup.state.status {
+            Status::Absent => return Err(anyhow!("there is no backup {}", job.subject_id).into()),
+            Status::Completed(_) | Status::Failed => return Ok(Done::Finished),
+            Status::Queued | Status::Running => {}
+        }
+        let attempt = backup.state.attempts + 1;
+        let begin = json!({"attempt": attempt, "worker": &*office.worker});
+        report(office, job, "start", &format!("start/{attempt}"), begin).await?;
+        let (stored, manifest) = make(office, job, backup.state.scope).await?;
+        complete(office, job, attempt, &stored, &manifest).await
+    }
+    .boxed()
+}
+
+pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    async move {
+        let backup = state(office, job).await?;
+        let open = match backup.state.status {
+            Status::Queued | Status::Running => true,
+            Status::Absent | Status::Completed(_) | Status::Failed => false,
+        };
+        if open {
+            let attempt = backup.state.attempts;
+            let message = job.error.clone().unwrap_or_else(|| "the worker fell silent".into());
+            let body = json!({"attempt": attempt, "code": "gave_up", "message": message});
+            let told = report(office, job, "fail", &format!("fail/{attempt}"), body).await;
+            told.map_err(|Trouble(error)| error)?;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+/// Written beside its place first: whoever lists the store sees whole backups only.
+async fn make(office: &Office, job: &Job, scope: Scope) -> anyhow::Result<(StoredFile, Manifest)> {
+    let scope = match scope {
+        Scope::Tenant => archive::Scope::Tenant(job.tenant_id),
+        Scope::Everything => archive::Scope::Installation,
+    };
+    let backup_id: BackupId = job.subject_id.parse().context("the backup's id is no UUID")?;
+    let file = NamedTempFile::new_in(office.archives.scratch())?;
+    let sink = BufWriter::new(file.reopen()?);
+    let source = Source { pool: &office.pool, files: &office.files, scope, backup_id };
+    let (_, manifest) = archive::write(source, &office.key, sink).await?;
+    let whole = tokio::fs::File::from_std(file.reopen()?);
+    let id: FileId = clock::new_id();
+    let stored = office.archives.put(job.tenant_id, id, whole).await?;
+    Ok((stored, manifest))
+}
+
+async fn complete(
+    office: &Office,
+    job: &Job,
+    attempt: u32,
+    stored: &StoredFile,
+    manifest: &Manifest,
+) -> Result<Done, Trouble> {
+    let body = json!({
+        "attempt": attempt,
+        "to_position": manifest.to_position,
+        "events": manifest.events,
+        "size_bytes": stored.size_bytes,
+        "location": location(job, stored.id),
+        "manifest_sha256": manifest_sha256(manifest)?,
+        "key_id": manifest.key_id,
+    });
+    let path = format!("/backups/{}/complete", job.subject_id);
+    let key = job.key(&format!("complete/{attempt}"));
+    match office.commands.post(job.tenant_id, &path, key, &body).await {
+        Ok(_) => Ok(Done::Finished),
+        Err(CommandError::Refused(problem)) => {
+            // Somebody else's attempt is the latest; this file belongs to nobody.
+            let removed = office.archives.delete(job.tenant_id, stored.id).await;
+            removed.map_err(anyhow::Error::from)?;
+            Err(Trouble(anyhow!("the backup was not accepted: {}", problem.detail)))
+        }
+        Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+    }
+}
+
+/// Where a backup is stored, as the log remembers it.
+fn location(job: &Job, file: FileId) -> String {
+    format!("backups/{}/{file}", job.tenant_id)
+}
+
+/// The file of a location.
+pub(super) fn file_of(location: &str) -> Option<FileId> {
+    location.rsplit('/').next()?.parse().ok()
+}
+
+/// The digest of the manifest's JSON.
+pub(super) fn manifest_sha256(manifest: &Manifest) -> anyhow::Result<String> {
+    Ok(hex::encode(Sha256::digest(serde_json::to_vec(manifest)?)))
+}

@@ -1,0 +1,470 @@
+//! Makes the file of an export: for whom, from what, into which format; and reports how it went.
+
+use std::io::{BufWriter, Write as _};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use events::exports::export::{Event, Export, Format, Status};
+use events::identity::organization::Organization;
+use events::identity::user::User;
+use events::{Actor, ActorKind, FileId, Permission, TenantId, UserId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use platform::clock;
+use platform::dataset::{self, Dataset, Query, Refused};
+use platform::fold::{Folded, fold};
+use platform::principal::Principal;
+use serde_json::json;
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+
+use super::render::{self, Header, Rendered, Row, csv, pdf, xlsx};
+use super::rows::{self, Rows};
+use crate::runtime::commands::CommandError;
+use crate::runtime::{Done, Job, Office, Trouble};
+
+/// A finished file can be fetched so long.
+const KEPT_HOURS: i64 = 14 * 24;
+/// How long the projection may need to come up to the request.
+const CATCH_UP: Duration = Duration::from_secs(15);
+const CATCH_UP_POLL: Duration = Duration::from_millis(50);
+/// Progress is told at most this often, and whether the file is still wanted asked as often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// Fetched rows that wait for the renderer.
+const FETCHES_IN_FLIGHT: usize = 2;
+const FILE_NAME_CHARS: usize = 120;
+
+pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let export = state(office, job).await?;
+        match export.state.status {
+            Status::Absent => Err(anyhow!("there is no export {}", job.subject_id).into()),
+            Status::Completed(_) | Status::Expired | Status::Failed { retryable: false } => {
+                Ok(Done::Finished)
+            }
+            Status::Cancelled => Ok(Done::Cancelled),
+            // A dead letter that an operator wants tried again: a new job follows from the export's own event.
+            Status::Failed { retryable: true } => {
+                report(office, job, "retry", "retry", json!({})).await?;
+                Ok(Done::Finished)
+            }
+            Status::Queued | Status::Running => {
+                Making { office, job, attempt: export.state.attempts + 1 }.run().await
+            }
+        }
+    }
+    .boxed()
+}
+
+pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    async move {
+        let export = state(office, job).await?;
+        let running = match export.state.status {
+            Status::Queued | Status::Running => true,
+            Status::Absent
+            | Status::Completed(_)
+            | Status::Failed { .. }
+            | Status::Cancelled
+            | Status::Expired => false,
+        };
+        if running {
+            let making = Making { office, job, attempt: export.state.attempts };
+            making.fail("gave_up", "the file could not be made; try again later", true).await?;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+async fn state(office: &Office, job: &Job) -> anyhow::Result<Folded<Export>> {
+    Ok(fold(&office.pool, job.tenant_id, &job.subject_id, Folded::default()).await?)
+}
+
+async fn report(
+    office: &Office,
+    job: &Job,
+    command: &str,
+    step: &str,
+    body: serde_json::Value,
+) -> Result<(), Trouble> {
+    let path = format!("/exports/{}/{command}", job.subject_id);
+    let posted = office.commands.post(job.tenant_id, &path, job.key(step), &body).await;
+    posted.map(|_| ()).map_err(|error| Trouble(anyhow::Error::new(error)))
+}
+
+/// What the file shall be: the first event of the export.
+struct Order {
+    format: Format,
+    dataset: String,
+    columns: Vec<String>,
+    filter: Option<String>,
+    sort: String,
+    title: Option<String>,
+    locale: String,
+    time_zone: String,
+    requested_by: UserId,
+    /// Where the request stands in the log; rows are never older.
+    position: i64,
+}
+
+impl Order {
+    async fn read(office: &Office, job: &Job) -> anyhow::Result<Self> {
+        let (payload, position): (String, i64) = sqlx::query_as(
+            "select payload::text, position from log.events
+              where tenant_id = $1 and aggregate_type = 'exports.export' and aggregate_id = $2 and sequence = 1",
+        )
+        .bind(job.tenant_id.0)
+        .bind(&job.subject_id)
+        .fetch_one(&office.pool)
+        .await?;
+        let Event::Requested {
+            format,
+            dataset,
+            columns,
+            filter,
+            sort,
+            title,
+            locale,
+            time_zone,
+            requested_by,
+        } = serde_json::from_str(&payload)?
+        else {
+            anyhow::bail!("the export does not begin with its request");
+        };
+        let keys = sort.iter().map(|key| {
+            let sign = if key.descending { "-" } else { "" };
+            format!("{sign}{}", key.column)
+        });
+        let sort = keys.collect::<Vec<_>>().join(",");
+        Ok(Self {
+            format,
+            dataset,
+            columns,
+            filter,
+            sort,
+            title,
+            locale,
+            time_zone,
+            requested_by,
+            position,
+        })
+    }
+
+    fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
+    /// The question as it was asked, whoever asks.
+    fn question(&self, dataset: &'static Dataset) -> Result<Query, String> {
+        let text = |refused: Refused| refused.to_string();
+        let columns = self.columns.iter().map(String::as_str);
+        let mut query = Query::everything(dataset).map_err(text)?;
+        query = query.only(dataset, columns).map_err(text)?;
+        if !self.sort.is_empty() {
+            query = query.sorted(dataset, &self.sort).map_err(text)?;
+        }
+        if let Some(filter) = &self.filter {
+            query = query.filtered(dataset, filter, Some(self.requested_by)).map_err(text)?;
+        }
+        Ok(query)
+    }
+
+    /// What the requester asked for, as far as they may see it now.
+    async fn query(&self, office: &Office, tenant: TenantId) -> Result<Plan, Refusal> {
+        let dataset = dataset::find(&self.dataset).ok_or_else(|| {
+            Refusal::For("dataset_unknown", format!("there is no dataset {}", self.dataset))
+        })?;
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: self.requested_by.to_string(),
+            session_id: None,
+            on_behalf_of: None,
+        };
+        let principal = Principal { tenant, actor, expires_at: Timestamp::MAX };
+        office.access.refresh(&principal).await.map_err(|error| Refusal::Trouble(error.into()))?;
+        let standing = office.access.last_known(&principal).await;
+        let standing = standing.map_err(|error| Refusal::Trouble(error.into()))?;
+        let permits = |permission: Permission| {
+            standing.as_ref().is_some_and(|standing| {
+                standing.user.state.status == events::identity::user::Status::Active
+                    && standing.effective.permits(permission)
+            })
+        };
+        let needed = [Some(Permission::ExportsFilesRequest), dataset.permission];
+        if let Some(missing) = needed.into_iter().flatten().find(|needed| !permits(*needed)) {
+            let message = format!("the permission {} is needed and was taken", missing.name());
+            return Err(Refusal::For("permission_revoked", message));
+        }
+        let everything =
+            self.question(dataset).map_err(|refused| Refusal::For("question_refused", refused))?;
+        let query = match &dataset.owner {
+            Some(owner) if !owner.everybody.is_some_and(permits) => {
+                everything.of_owner(self.requested_by)
+            }
+            Some(_) | None => everything,
+        };
+        Ok(Plan { dataset, query })
+    }
+}
+
+/// A question that the requester may ask.
+struct Plan {
+    dataset: &'static Dataset,
+    query: Query,
+}
+
+/// Why there is no file.
+enum Refusal {
+    /// There never will be: code and message.
+    For(&'static str, String),
+    /// It is no longer wanted, or somebody else makes it.
+    Stop,
+    /// Perhaps later.
+    Trouble(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Trouble(error)
+    }
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+impl From<render::Error> for Refusal {
+    fn from(error: render::Error) -> Self {
+        match error {
+            render::Error::TooManyRows { .. } => Self::For("too_many_rows", error.to_string()),
+            render::Error::TooManyColumns { .. } => {
+                Self::For("too_many_columns", error.to_string())
+            }
+            render::Error::Rows(error) => Self::Trouble(error),
+            render::Error::Write(_) | render::Error::Workbook(_) | render::Error::Font => {
+                Self::Trouble(error.into())
+            }
+        }
+    }
+}
+
+/// A file that is complete but not stored.
+struct Made {
+    file: NamedTempFile,
+    rendered: Rendered,
+    position: i64,
+    name: String,
+}
+
+/// One attempt at an export.
+struct Making<'a> {
+    office: &'a Office,
+    job: &'a Job,
+    attempt: u32,
+}
+
+impl Making<'_> {
+    async fn run(&self) -> Result<Done, Trouble> {
+        let begin = json!({"attempt": self.attempt, "worker": &*self.office.worker});
+        self.report("start", &format!("start/{}", self.attempt), begin).await?;
+        let made = match self.make().await {
+            Ok(made) => made,
+            Err(Refusal::Trouble(error)) => return Err(Trouble(error)),
+            Err(Refusal::Stop) => return Ok(Done::Cancelled),
+            Err(Refusal::For(code, message)) => {
+                self.fail(code, &message, false).await?;
+                return Ok(Done::Failed(format!("{code}: {message}")));
+            }
+        };
+        self.publish(made).await
+    }
+
+    async fn report(
+        &self,
+        command: &str,
+        step: &str,
+        body: serde_json::Value,
+    ) -> Result<(), Trouble> {
+        report(self.office, self.job, command, step, body).await
+    }
+
+    async fn fail(&self, code: &str, message: &str, retryable: bool) -> anyhow::Result<()> {
+        let body = json!({
+            "attempt": self.attempt, "code": code, "message": message, "retryable": retryable,
+        });
+        let step = format!("fail/{}", self.attempt);
+        self.report("fail", &step, body).await.map_err(|Trouble(error)| error)
+    }
+
+    async fn make(&self) -> Result<Made, Refusal> {
+        let (office, tenant) = (self.office, self.job.tenant_id);
+        let order = Order::read(office, self.job).await?;
+        let plan = order.query(office, tenant).await?;
+        caught_up(office, plan.dataset, order.position).await?;
+        let rows = Rows::open(&office.pool, tenant, plan.dataset, &plan.query).await?;
+        let header = self.header(&order, &plan, rows.position).await?;
+        let made_at = header.zone.to_datetime(header.generated_at).date();
+        let name = file_name(&header.title, &made_at.to_string(), order.format);
+        let (position, scratch) = (rows.position, office.files.scratch().to_owned());
+        let (sender, receiver) = mpsc::channel(FETCHES_IN_FLIGHT);
+        let rendering = tokio::task::spawn_blocking(move || {
+            let file = NamedTempFile::new_in(&scratch)?;
+            let rendered = write(order.format, &header, receiver, &file, &scratch)?;
+            Ok::<_, render::Error>((file, rendered))
+        });
+        let fed = self.feed(rows, sender).await;
+        // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell.
+        let (file, rendered) = rendering.await.context("the renderer panicked")??;
+        fed?;
+        Ok(Made { file, rendered, position, name })
+    }
+
+    async fn header(&self, order: &Order, plan: &Plan, position: i64) -> anyhow::Result<Header> {
+        let (office, tenant) = (self.office, self.job.tenant_id);
+        let organization =
+            office.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await?;
+        let user =
+            office.aggregates.refresh::<User>(tenant, &order.requested_by.to_string()).await?;
+        Ok(Header {
+            title: order.title.clone().unwrap_or_else(|| plan.dataset.label.to_owned()),
+            organization: organization.state.name.clone(),
+            requested_by: user.state.display_name.clone(),
+            columns: rows::columns(&plan.query),
+            locale: order.locale.clone(),
+            zone: order.zone(),
+            position,
+            filter: order.filter.clone().unwrap_or_default(),
+            generated_at: clock::now(),
+        })
+    }
+
+    /// Hands rows to the renderer as fast as it takes them.
+    async fn feed(&self, mut rows: Rows, sender: mpsc::Sender<Vec<Row>>) -> Result<(), Refusal> {
+        let (mut done, mut told) = (0, Instant::now());
+        loop {
+            let fetched = rows.next().await?;
+            if fetched.is_empty() {
+                return Ok(());
+            }
+            done += fetched.len() as u64;
+            if sender.send(fetched).await.is_err() {
+                return Ok(()); // the renderer failed, and says why itself
+            }
+            if told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                self.progress(done, rows.total).await?;
+            }
+        }
+    }
+
+    /// Tells how far the file is, and stops when nobody waits for it any more.
+    async fn progress(&self, rows_done: u64, rows_total: u64) -> Result<(), Refusal> {
+        let export = state(self.office, self.job).await?;
+        if export.state.status != Status::Running || export.state.attempts != self.attempt {
+            return Err(Refusal::Stop);
+        }
+        let body = json!({
+            "attempt": self.attempt, "rows_done": rows_done, "rows_total": rows_total.max(rows_done),
+        });
+        let step = format!("progress/{}/{rows_done}", self.attempt);
+        let path = format!("/exports/{}/progress", self.job.subject_id);
+        let key = self.job.key(&step);
+        match self.office.commands.post(self.job.tenant_id, &path, key, &body).await {
+            Ok(_) | Err(CommandError::Unavailable(_)) => Ok(()), // progress is a courtesy
+            Err(CommandError::Refused(problem)) => {
+                tracing::debug!(export.id = self.job.subject_id, problem.code, "progress refused");
+                Ok(())
+            }
+        }
+    }
+
+    /// Stores the file and says so. A file whose completion is refused is removed: it belongs to nobody.
+    async fn publish(&self, made: Made) -> Result<Done, Trouble> {
+        let (office, tenant) = (self.office, self.job.tenant_id);
+        let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
+        let id: FileId = clock::new_id();
+        let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
+        let expires_at = clock::now() + KEPT_HOURS.hours();
+        let body = json!({
+            "attempt": self.attempt,
+            "file_id": id,
+            "file_name": made.name,
+            "size_bytes": stored.size_bytes,
+            "sha256": stored.sha256,
+            "rows": made.rendered.rows,
+            "position": made.position,
+            "expires_at": expires_at,
+        });
+        let path = format!("/exports/{}/complete", self.job.subject_id);
+        let key = self.job.key(&format!("complete/{}", self.attempt));
+        match office.commands.post(tenant, &path, key, &body).await {
+            Ok(_) => Ok(Done::Finished),
+            Err(CommandError::Refused(problem)) => {
+                office.files.delete(tenant, id).await.map_err(anyhow::Error::from)?;
+                // The state says at the next attempt whether there is anything left to do.
+                Err(Trouble(anyhow!("the file was not accepted: {}", problem.detail)))
+            }
+            Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+        }
+    }
+}
+
+/// Waits, not for long, until the rows reflect the moment of the request.
+async fn caught_up(office: &Office, dataset: &Dataset, position: i64) -> Result<(), Refusal> {
+    let start = Instant::now();
+    while rows::position(&office.pool, dataset).await? < position {
+        if start.elapsed() > CATCH_UP {
+            let behind = anyhow!("the rows of {} are behind the log", dataset.name);
+            return Err(Refusal::Trouble(behind));
+        }
+        tokio::time::sleep(CATCH_UP_POLL).await;
+    }
+    Ok(())
+}
+
+/// Writes the file, on a thread that may block.
+fn write(
+    format: Format,
+    header: &Header,
+    mut fetched: mpsc::Receiver<Vec<Row>>,
+    file: &NamedTempFile,
+    scratch: &std::path::Path,
+) -> Result<Rendered, render::Error> {
+    let rows = std::iter::from_fn(move || fetched.blocking_recv()).flatten().map(Ok);
+    let mut sink = BufWriter::new(file.as_file());
+    let rendered = match format {
+        Format::Csv => csv::render(header, csv::Dialect::Excel, rows, &mut sink)?,
+        Format::Xlsx => xlsx::render(header, rows, scratch, &mut sink)?,
+        Format::Pdf => pdf::render(header, rows, &mut sink)?,
+    };
+    sink.flush()?;
+    Ok(rendered)
+}
+
+/// `Title_2026-01-31.csv`, of characters that every file system takes.
+fn file_name(title: &str, date: &str, format: Format) -> String {
+    let safe = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c };
+    let title: String = title.chars().map(safe).take(FILE_NAME_CHARS).collect();
+    let title = title.trim().trim_start_matches('.').replace(' ', "-");
+    let extension: &str = format.into();
+    let title = if title.is_empty() { "export" } else { &title };
+    format!("{title}_{date}.{extension}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_has_title_and_date_and_no_path() {
+        let name = |title: &str| file_name(title, "2026-01-31", Format::Xlsx);
+        assert_eq!(name("Offene Rechnungen"), "Offene-Rechnungen_2026-01-31.xlsx");
+        assert_eq!(name("../../etc/passwd"), "-..-etc-passwd_2026-01-31.xlsx");
+        assert_eq!(name(" "), "export_2026-01-31.xlsx");
+        assert!(name(&"x".repeat(500)).len() < 200);
+    }
+}

@@ -1,0 +1,42 @@
+//! Notifications: who is told what because of an event.
+
+mod tell;
+
+use std::time::Duration;
+
+use events::envelope::Recorded;
+use serde_json::json;
+
+use crate::runtime::{Effect, Handler, Jobs, Reaction};
+
+const SEND: &str = "notifications.send";
+
+/// What workers do for notifications.
+pub(crate) fn jobs() -> Jobs {
+    Jobs {
+        reactions: vec![Reaction {
+            name: "notifications_tell",
+            events: tell::EVENTS,
+            react: on_event,
+        }],
+        handlers: vec![Handler {
+            kind: SEND,
+            slots: 4,
+            lease: Duration::from_secs(30),
+            max_attempts: 5,
+            run: tell::run,
+            give_up: tell::give_up,
+        }],
+    }
+}
+
+/// The job carries the event; whom it concerns is looked up when it is done.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
+fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let body = json!({
+        "stream": event.aggregate_type,
+        "stream_id": event.aggregate_id,
+        "payload": event.payload,
+    });
+    Ok(vec![Effect::Start { kind: SEND, subject_id: event.event_id.to_string(), body }])
+}

@@ -1,0 +1,207 @@
+//! What a person is told because of an event, and the sending of it.
+
+use anyhow::Context as _;
+use events::backups::backup::{self, Backup};
+use events::envelope::{Metadata, meta};
+use events::exports::export::{self, Export};
+use events::notifications::notification::Kind;
+use events::rbac::policy::{self, Policy};
+use events::rbac::user_access::{self, UserAccess};
+use events::{ActorKind, Decider, RoleId, UserId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::runtime::commands::CommandError;
+use crate::runtime::{Done, Job, Office, Trouble};
+
+/// The events that somebody is told of.
+pub(super) const EVENTS: &[&str] = &[
+    "exports.export.completed",
+    "exports.export.failed",
+    "rbac.user_access.role_assigned",
+    "rbac.policy.protected_role_granted",
+    "backups.backup.completed",
+    "backups.backup.failed",
+    "backups.backup.verification_failed",
+];
+
+/// The event, as the reaction put it into the job.
+#[derive(Deserialize)]
+struct Cause {
+    stream: String,
+    stream_id: String,
+    payload: String,
+}
+
+/// A message to one person.
+#[derive(Debug, PartialEq)]
+struct Message {
+    user_id: UserId,
+    kind: Kind,
+    title: String,
+    text: String,
+}
+
+pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let cause: Cause =
+            serde_json::from_value(job.body.clone()).context("the job has no event")?;
+        let Some(message) = message(office, job, &cause).await? else { return Ok(Done::Finished) };
+        let body = json!({
+            "id": job.key("notification"),
+            "user_id": message.user_id,
+            "kind": message.kind,
+            "title": message.title,
+            "message": message.text,
+            "link": {"type": cause.stream, "id": cause.stream_id},
+            "dedupe_key": job.subject_id,
+        });
+        let path = "/notifications/send";
+        match office.commands.post(job.tenant_id, path, job.key("send"), &body).await {
+            Ok(_) => Ok(Done::Finished),
+            // The person was told before, by this job in another life or by one restored.
+            Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(Done::Finished),
+            Err(CommandError::Refused(problem)) => Ok(Done::Failed(problem.detail)),
+            Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+        }
+    }
+    .boxed()
+}
+
+/// Nobody waits for an answer, so nobody is told; the dead letter stays to be seen.
+pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    futures::future::ready(Ok(())).boxed()
+}
+
+/// What follows from the event; nothing where nobody is to be told.
+async fn message(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
+    match cause.stream.as_str() {
+        Export::TYPE => of_export(office, job, cause).await,
+        UserAccess::TYPE => of_access(office, job, cause).await,
+        Policy::TYPE => of_policy(office, job, cause).await,
+        Backup::TYPE => of_backup(office, job, cause).await,
+        other => anyhow::bail!("nobody is told of events of {other}"),
+    }
+}
+
+async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
+    let (first, _) = first_event(office, job, cause).await?;
+    let export::Event::Requested { dataset, title, requested_by, .. } =
+        serde_json::from_str(&first)?
+    else {
+        anyhow::bail!("the export does not begin with its request");
+    };
+    let name = title
+        .or_else(|| platform::dataset::find(&dataset).map(|dataset| dataset.label.to_owned()))
+        .unwrap_or(dataset);
+    let message = |kind, title, text| Message { user_id: requested_by, kind, title, text };
+    Ok(match serde_json::from_str(&cause.payload)? {
+        export::Event::Completed(file) => Some(message(
+            Kind::ExportReady,
+            format!("Your export “{name}” is ready"),
+            format!("{} rows in {}.", file.rows, file.file_name),
+        )),
+        export::Event::Failed { message: reason, .. } => {
+            Some(message(Kind::ExportFailed, format!("Your export “{name}” failed"), reason))
+        }
+        export::Event::Requested { .. }
+        | export::Event::Started { .. }
+        | export::Event::Progressed { .. }
+        | export::Event::Cancelled
+        | export::Event::Retried { .. }
+        | export::Event::Downloaded { .. }
+        | export::Event::Expired => None,
+    })
+}
+
+async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
+    match serde_json::from_str(&cause.payload)? {
+        user_access::Event::RoleAssigned { role_id, .. } => {
+            let user_id = cause.stream_id.parse().context("the stream is no user's")?;
+            of_role(office, job, user_id, role_id).await.map(Some)
+        }
+        user_access::Event::RoleRemoved { .. }
+        | user_access::Event::RoleAssignmentExpired { .. }
+        | user_access::Event::RoleExtended { .. }
+        | user_access::Event::RoleShortened { .. } => Ok(None),
+    }
+}
+
+async fn of_policy(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
+    // One event of many; the others are not asked for.
+    if let policy::Event::ProtectedRoleGranted { user_id, role_id, .. } =
+        serde_json::from_str(&cause.payload)?
+    {
+        return of_role(office, job, user_id, role_id).await.map(Some);
+    }
+    Ok(None)
+}
+
+async fn of_role(
+    office: &Office,
+    job: &Job,
+    user_id: UserId,
+    role_id: RoleId,
+) -> anyhow::Result<Message> {
+    let tenant = job.tenant_id;
+    let policy = office.aggregates.refresh::<Policy>(tenant, &tenant.to_string()).await?;
+    let name = policy.state.role(role_id).map(|role| role.facts.name.clone());
+    let name = name.unwrap_or_else(|| "a role that was deleted since".into());
+    Ok(Message {
+        user_id,
+        kind: Kind::RoleAssigned,
+        title: format!("You have the role “{name}”"),
+        text: format!("The role “{name}” was assigned to you."),
+    })
+}
+
+async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
+    let (first, metadata) = first_event(office, job, cause).await?;
+    let backup::Event::Requested { name, .. } = serde_json::from_str(&first)? else {
+        anyhow::bail!("the backup does not begin with its request");
+    };
+    let metadata: Metadata = serde_json::from_str(&metadata)?;
+    let kind: &str = ActorKind::User.into();
+    let by_user = metadata.get(meta::ACTOR_KIND).is_some_and(|actor| actor == kind);
+    let requester = metadata.get(meta::ACTOR_ID).filter(|_| by_user).and_then(|id| id.parse().ok());
+    let Some(user_id) = requester else { return Ok(None) };
+    let message = |kind, title, text| Some(Message { user_id, kind, title, text });
+    Ok(match serde_json::from_str(&cause.payload)? {
+        backup::Event::Completed(archive) => message(
+            Kind::BackupReady,
+            format!("The backup “{name}” is complete"),
+            format!("{} events, {} bytes.", archive.events, archive.size_bytes),
+        ),
+        backup::Event::Failed { message: reason, .. } => {
+            message(Kind::BackupFailed, format!("The backup “{name}” failed"), reason)
+        }
+        backup::Event::VerificationFailed { errors, .. } => message(
+            Kind::BackupFailed,
+            format!("The backup “{name}” is damaged"),
+            errors.into_iter().next().unwrap_or_default(),
+        ),
+        backup::Event::Requested { .. }
+        | backup::Event::Started { .. }
+        | backup::Event::VerificationRequested
+        | backup::Event::Verified { .. } => None,
+    })
+}
+
+/// Payload and metadata of the event that a stream begins with.
+async fn first_event(
+    office: &Office,
+    job: &Job,
+    cause: &Cause,
+) -> Result<(String, String), sqlx::Error> {
+    sqlx::query_as(
+        "select payload::text, metadata::text from log.events
+          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = 1",
+    )
+    .bind(job.tenant_id.0)
+    .bind(&cause.stream)
+    .bind(&cause.stream_id)
+    .fetch_one(&office.pool)
+    .await
+}

@@ -1,0 +1,251 @@
+//! What runs jobs: reactions turn events into jobs, workers take them and do them, and what comes of it is reported as commands.
+//!
+//! Nothing here is lost or done twice by a crash: a reaction's checkpoint and its jobs stand in one transaction, a job's id
+//! follows from its event, a worker that falls silent loses its lease, and every command carries a key of its own. NATS only
+//! wakes; without it everything goes on at the pace of a poll.
+
+pub mod admin;
+pub(crate) mod commands;
+mod queue;
+mod reactions;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::Module;
+use events::envelope::Recorded;
+use futures::future::BoxFuture;
+use platform::access::Access;
+use platform::aggregates::Aggregates;
+use platform::config::Settings;
+use platform::db::{self, Role};
+use platform::files::Files;
+use platform::lifecycle::{Shutdown, Tasks};
+use platform::secrets::MasterKey;
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+pub(crate) use queue::Job;
+
+use crate::backups::archive;
+use commands::Commands;
+
+/// Aggregates kept folded in memory.
+const AGGREGATES_KEPT: u64 = 10_000;
+/// Within this, workers give back what they are at.
+const END_LIMIT: Duration = Duration::from_secs(15);
+
+/// Namespace of ids that follow from an event (RFC 9562, version 5).
+const CAUSED: Uuid = Uuid::from_u128(0x6f3c_a2d4_5b1e_5c8a_9d77_2f0e_4b61_90ac);
+
+/// The id of what `manager` does as `step` because of `cause`: the same whenever it is computed.
+pub(crate) fn id_caused_by(manager: &str, cause: &str, step: &str) -> Uuid {
+    Uuid::new_v5(&CAUSED, format!("{manager}/{cause}/{step}").as_bytes())
+}
+
+/// What a module has workers do.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    /// Events that cause jobs.
+    pub(crate) reactions: Vec<Reaction>,
+    /// How jobs are done.
+    pub(crate) handlers: Vec<Handler>,
+}
+
+impl Jobs {
+    /// Nothing.
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+}
+
+/// Turns events into jobs; a pure function of the event.
+#[derive(Clone, Copy)]
+pub(crate) struct Reaction {
+    /// Its name, under which it remembers how far it has read.
+    pub(crate) name: &'static str,
+    /// The events it wants to see.
+    pub(crate) events: &'static [&'static str],
+    /// What follows from an event.
+    pub(crate) react: fn(&Recorded) -> anyhow::Result<Vec<Effect>>,
+}
+
+/// What follows from an event.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// Something to do.
+    Start {
+        /// What.
+        kind: &'static str,
+        /// What it is about.
+        subject_id: String,
+        /// Whatever else the work needs to know.
+        body: Value,
+    },
+    /// Something not to do any more.
+    Cancel {
+        /// What.
+        kind: &'static str,
+        /// What it was about.
+        subject_id: String,
+    },
+}
+
+/// How jobs of one kind are done.
+#[derive(Clone, Copy)]
+pub(crate) struct Handler {
+    /// `<module>.<verb>`.
+    pub(crate) kind: &'static str,
+    /// How many at a time in one process.
+    pub(crate) slots: usize,
+    /// How long a worker may be silent.
+    pub(crate) lease: Duration,
+    /// After so many attempts a job is given up.
+    pub(crate) max_attempts: i32,
+    /// Does the job.
+    pub(crate) run: for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, Result<Done, Trouble>>,
+    /// Tells the subject that the job is given up.
+    pub(crate) give_up: for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, anyhow::Result<()>>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It is done, or there was nothing to do.
+    Finished,
+    /// It is no longer wanted.
+    Cancelled,
+    /// It cannot be done, and its subject was told; trying again cannot help.
+    Failed(String),
+}
+
+/// Why a job has to be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Trouble(#[from] pub(crate) anyhow::Error);
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<platform::fold::FoldError> for Trouble {
+    fn from(error: platform::fold::FoldError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// What every job works with.
+#[derive(Clone)]
+pub(crate) struct Office {
+    /// The database, as the role of workers.
+    pub(crate) pool: PgPool,
+    /// Stored files.
+    pub(crate) files: Files,
+    /// Stored backups.
+    pub(crate) archives: Files,
+    /// Where results are reported.
+    pub(crate) commands: Commands,
+    /// Folded aggregates.
+    pub(crate) aggregates: Aggregates,
+    /// Who may do what.
+    pub(crate) access: Access,
+    /// The keys of backups.
+    pub(crate) key: archive::Key,
+    /// This process's name, different for every start.
+    pub(crate) worker: Arc<str>,
+}
+
+impl Office {
+    /// Opens what workers need; waits for nothing.
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let pool = db::connect(&settings.database_url, Role::Workers, settings.pool_size).await?;
+        let aggregates = Aggregates::new(pool.clone(), AGGREGATES_KEPT);
+        let start: [u8; 4] = platform::secrets::random();
+        let worker = format!("workers-{}-{}", std::process::id(), u32::from_be_bytes(start));
+        Ok(Self {
+            pool,
+            files: Files::open(&settings.data_dir)?,
+            archives: Files::open_archives(&settings.data_dir)?,
+            commands: Commands::new(&settings.command_url, &settings.service_secret)?,
+            access: Access::new(aggregates.clone()),
+            aggregates,
+            key: archive::Key::new(MasterKey::parse(&settings.master_key)?),
+            worker: worker.into(),
+        })
+    }
+}
+
+/// The work of every module; whoever adds a module says here what it has workers do.
+pub(crate) fn jobs(module: Module) -> Jobs {
+    match module {
+        Module::Identity => crate::identity::jobs(),
+        Module::Rbac => crate::rbac::jobs(),
+        Module::Audit => crate::audit::jobs(),
+        Module::Exports => crate::exports::jobs(),
+        Module::Notifications => crate::notifications::jobs(),
+        Module::Backups => crate::backups::jobs(),
+    }
+}
+
+/// Runs the workers until `shutdown`.
+pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let office = Office::open(&settings).await?;
+    let bus = match settings.nats_url.as_str() {
+        "" => None,
+        url => Some(nats::connect(url).await?),
+    };
+    let all: Vec<Jobs> = Module::ALL.iter().map(|module| jobs(*module)).collect();
+    run_with(office, bus, all, shutdown).await
+}
+
+/// Runs workers for given jobs.
+pub(crate) async fn run_with(
+    office: Office,
+    bus: Option<nats::Bus>,
+    jobs: Vec<Jobs>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let tasks = Tasks::new(shutdown.child());
+    let (mut reactions, mut handlers) = (Vec::new(), Vec::new());
+    for of_module in jobs {
+        reactions.extend(of_module.reactions);
+        handlers.extend(of_module.handlers);
+    }
+    let limits = handlers.iter().map(|handler| (handler.kind, handler.max_attempts)).collect();
+    let reading = reactions::Reading {
+        pool: office.pool.clone(),
+        bus: bus.clone(),
+        reactions,
+        limits,
+        shutdown: tasks.shutdown().clone(),
+    };
+    tasks.spawn("reactions", reading.run());
+    for handler in handlers {
+        for _ in 0..handler.slots {
+            let slot = work::Slot::new(office.clone(), bus.as_ref(), handler);
+            tasks.spawn(handler.kind, slot.run(tasks.shutdown().clone()));
+        }
+        let keeping = work::keep(office.pool.clone(), handler, tasks.shutdown().clone());
+        tasks.spawn(handler.kind, keeping);
+    }
+    tasks.shutdown().wait().await;
+    let failed = !shutdown.begun();
+    let ended = tasks.join(END_LIMIT).await;
+    office.pool.close().await;
+    anyhow::ensure!(ended, "workers did not end in time");
+    anyhow::ensure!(!failed, "a worker ended unexpectedly; see the log");
+    Ok(())
+}
+
+impl Job {
+    /// The key of a command that this job posts: the same for every attempt.
+    pub(crate) fn key(&self, step: &str) -> Uuid {
+        id_caused_by("job", &self.id.to_string(), step)
+    }
+}

@@ -1,0 +1,226 @@
+//! Reactions: readers of the log that turn events into jobs, each from its own checkpoint.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use events::envelope::Recorded;
+use metrics::{counter, gauge};
+use nats::tail::Tail;
+use nats::{Bus, LogId};
+use platform::lifecycle::Shutdown;
+use sqlx::{PgConnection, PgPool};
+
+use super::queue::{self, NewJob};
+use super::{Effect, Reaction, id_caused_by};
+use crate::log::{recorded, select_events};
+
+/// Without a wake-up the log is looked at this often.
+const POLL: Duration = Duration::from_millis(500);
+/// However often the bus wakes, the log is not looked at more often.
+const PACE: Duration = Duration::from_millis(20);
+const RETRY: Duration = Duration::from_secs(1);
+/// Positions looked through in one transaction.
+const SPAN: i64 = 20_000;
+/// Events turned into jobs in one transaction.
+const EVENTS: i64 = 1_000;
+/// A checkpoint that moves over events of no interest is written when it moved so far.
+const CHECKPOINT_EVERY: i64 = 5_000;
+
+/// All reactions of a process.
+pub(super) struct Reading {
+    pub(super) pool: PgPool,
+    pub(super) bus: Option<Bus>,
+    pub(super) reactions: Vec<Reaction>,
+    /// Attempts by kind of job.
+    pub(super) limits: HashMap<&'static str, i32>,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Reading {
+    /// Reads until the process ends; an outage is waited out.
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let mut positions: Vec<i64> = vec![0; self.reactions.len()];
+        let mut wake = Wake { bus: self.bus.clone(), tail: None };
+        let mut well = true;
+        while !self.shutdown.begun() {
+            let result = tokio::select! {
+                result = self.round(&mut positions) => result,
+                () = self.shutdown.wait() => break,
+            };
+            let rest = match result {
+                Ok(more) => {
+                    if !std::mem::replace(&mut well, true) {
+                        tracing::info!("reactions read the log again");
+                    }
+                    if more {
+                        continue;
+                    }
+                    wake.next(&self.pool, &self.shutdown).await;
+                    PACE
+                }
+                Err(error) => {
+                    if std::mem::replace(&mut well, false) {
+                        tracing::warn!(
+                            error = format!("{error:#}"),
+                            "reactions pause, trying again"
+                        );
+                    }
+                    RETRY
+                }
+            };
+            self.shutdown.sleep(rest).await;
+        }
+        Ok(())
+    }
+
+    /// Brings every reaction up to the head of the log, a span at most; whether there is more. A reaction that fails does
+    /// not hold up the others.
+    async fn round(&self, positions: &mut [i64]) -> anyhow::Result<bool> {
+        let head: i64 =
+            sqlx::query_scalar("select position from log.head").fetch_one(&self.pool).await?;
+        let (mut more, mut failure) = (false, None);
+        for (reaction, position) in self.reactions.iter().zip(positions) {
+            if *position < head {
+                match self.advance(reaction, *position, head).await {
+                    Ok(reached) => *position = reached,
+                    Err(error) => {
+                        failure.get_or_insert(error.context(format!("reaction {}", reaction.name)));
+                        continue;
+                    }
+                }
+                more |= *position < head;
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+            gauge!("reaction_lag_events", "reaction" => reaction.name)
+                .set((head - *position) as f64);
+        }
+        failure.map_or(Ok(more), Err)
+    }
+
+    /// One transaction of one reaction: its checkpoint and the jobs that follow; where it stands then. Another instance
+    /// waits for the checkpoint's row, and goes on behind it.
+    async fn advance(&self, reaction: &Reaction, known: i64, head: i64) -> anyhow::Result<i64> {
+        let mut transaction = self.pool.begin().await?;
+        let stored: i64 =
+            sqlx::query_scalar(CHECKPOINT).bind(reaction.name).fetch_one(&mut *transaction).await?;
+        let from = known.max(stored);
+        let until = head.min(from + SPAN);
+        if until <= from {
+            return Ok(from);
+        }
+        let rows = sqlx::query(NEWS)
+            .bind(from)
+            .bind(until)
+            .bind(reaction.events)
+            .bind(EVENTS)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let news = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let full = i64::try_from(news.len()).is_ok_and(|count| count == EVENTS);
+        let reached = news.last().filter(|_| full).map_or(until, |event| event.position);
+        if news.is_empty() && reached - stored < CHECKPOINT_EVERY {
+            return Ok(reached); // nothing to remember yet
+        }
+        let added = self.apply(&mut transaction, reaction, &news).await?;
+        sqlx::query(ADVANCE).bind(reaction.name).bind(reached).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        counter!("jobs_added_total", "reaction" => reaction.name).increment(added.len() as u64);
+        self.announce(&added).await;
+        Ok(reached)
+    }
+
+    /// Makes and cancels jobs as the events say; the ones that are new.
+    async fn apply(
+        &self,
+        transaction: &mut PgConnection,
+        reaction: &Reaction,
+        news: &[Recorded],
+    ) -> anyhow::Result<Vec<NewJob>> {
+        let limit = |kind: &str| self.limits.get(kind).copied().unwrap_or(1);
+        let (mut added, mut jobs) = (Vec::new(), Vec::new());
+        for event in news {
+            let effects = (reaction.react)(event)
+                .with_context(|| format!("the event at position {}", event.position))?;
+            let tenant = event.tenant_id;
+            for effect in effects {
+                match effect {
+                    Effect::Start { kind, subject_id, body } => {
+                        let step = format!("{kind}/{subject_id}");
+                        let job_id =
+                            id_caused_by(reaction.name, &event.event_id.to_string(), &step);
+                        jobs.push(NewJob { job_id, tenant, kind, subject_id, body });
+                    }
+                    Effect::Cancel { kind, subject_id } => {
+                        // In order: what was started before is there to be cancelled.
+                        let before = std::mem::take(&mut jobs);
+                        added.extend(queue::add(transaction, before, limit).await?);
+                        queue::cancel(transaction, tenant, kind, &subject_id).await?;
+                    }
+                }
+            }
+        }
+        added.extend(queue::add(transaction, jobs, limit).await?);
+        Ok(added)
+    }
+
+    /// Wakes workers; who is not reached polls.
+    async fn announce(&self, added: &[NewJob]) {
+        let Some(bus) = &self.bus else { return };
+        for job in added {
+            let id = job.job_id.to_string();
+            if let Err(error) = nats::jobs::enqueue(bus, job.kind, &id, Bytes::new()).await {
+                tracing::debug!(%error, "could not wake workers, they poll");
+                return;
+            }
+        }
+    }
+}
+
+/// What ends the pause between two looks at the log.
+struct Wake {
+    bus: Option<Bus>,
+    tail: Option<Tail>,
+}
+
+impl Wake {
+    async fn next(&mut self, pool: &PgPool, shutdown: &Shutdown) {
+        if self.tail.is_none()
+            && let Some(bus) = self.bus.as_ref().filter(|bus| bus.is_connected())
+        {
+            self.tail = subscribe(pool, bus).await;
+        }
+        match &mut self.tail {
+            Some(tail) => {
+                tokio::select! {
+                    _ = tail.next(usize::MAX, POLL) => {}
+                    () = shutdown.wait() => {}
+                }
+            }
+            None => {
+                shutdown.sleep(POLL).await;
+            }
+        }
+    }
+}
+
+async fn subscribe(pool: &PgPool, bus: &Bus) -> Option<Tail> {
+    let (epoch, born_us): (i32, i64) = sqlx::query_as(
+        "select epoch, (extract(epoch from born_at) * 1000000)::bigint from log.head",
+    )
+    .fetch_one(pool)
+    .await
+    .ok()?;
+    Tail::subscribe(bus, LogId { epoch, born_us }).await.ok()
+}
+
+const CHECKPOINT: &str = "
+    with made as (insert into work.reactions (name) values ($1) on conflict do nothing)
+    select coalesce((select position from work.reactions where name = $1 for update), 0)";
+
+const ADVANCE: &str = "update work.reactions set position = greatest(position, $2), changed_at = now() where name = $1";
+
+const NEWS: &str = select_events!(
+    "where position > $1 and position <= $2 and event_type = any($3) order by position limit $4"
+);

@@ -1,0 +1,235 @@
+//! Workers: each takes one job after another, keeps its lease while it works, and says how it ended.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use futures::FutureExt;
+use metrics::{counter, histogram};
+use nats::Bus;
+use nats::jobs::{Next, Worker};
+use platform::lifecycle::Shutdown;
+use sqlx::PgPool;
+
+use super::queue::{self, Ended, Job};
+use super::{Done, Handler, Office, Trouble};
+
+/// Without a wake-up the queue is looked at this often.
+const POLL: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(1);
+/// A heartbeat may be lost twice before the lease ends.
+const HEARTBEATS_PER_LEASE: u32 = 3;
+/// Leases are looked through at least this often.
+const RECLAIM_MOST: Duration = Duration::from_secs(5);
+/// Jobs that ended well are forgotten after a week; the log remembers what they led to.
+const PRUNE_EVERY: Duration = Duration::from_hours(1);
+
+/// One worker.
+pub(super) struct Slot {
+    office: Office,
+    handler: Handler,
+    bell: Option<Worker>,
+}
+
+/// What became of a job in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is over.
+    Over,
+    /// It comes again after this time.
+    Again(Duration),
+}
+
+impl Slot {
+    pub(super) fn new(office: Office, bus: Option<&Bus>, handler: Handler) -> Self {
+        let bell = bus.map(|bus| Worker::new(bus, handler.kind, handler.lease));
+        Self { office, handler, bell }
+    }
+
+    /// Works until the process ends; an outage is waited out.
+    pub(super) async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut well = true;
+        while !shutdown.begun() {
+            match self.take().await {
+                Ok(Some(job)) => {
+                    self.work(&job, &shutdown).await;
+                }
+                Ok(None) => {
+                    well = true;
+                    self.wait(&shutdown).await;
+                }
+                Err(error) => {
+                    if std::mem::replace(&mut well, false) {
+                        tracing::warn!(job.kind = self.handler.kind, %error, "cannot take jobs, trying again");
+                    }
+                    shutdown.sleep(RETRY).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<Option<Job>, sqlx::Error> {
+        let Handler { kind, lease, .. } = self.handler;
+        queue::take(&self.office.pool, kind, &self.office.worker, lease).await
+    }
+
+    /// Waits for the bell or the next look. A message of the bus stands for one job; it is answered only when a job has
+    /// been done in its name, so that a worker which dies is missed by the bus as well.
+    async fn wait(&mut self, shutdown: &Shutdown) {
+        let Some(bell) = &mut self.bell else {
+            shutdown.sleep(POLL).await;
+            return;
+        };
+        let next = tokio::select! {
+            next = bell.next(POLL) => next,
+            () = shutdown.wait() => return,
+        };
+        let Next::Job(message) = next else { return };
+        let fate = message
+            .while_working(async {
+                match self.take().await {
+                    Ok(Some(job)) => self.work(&job, shutdown).await,
+                    Ok(None) => Fate::Over, // somebody was quicker
+                    Err(_) => Fate::Again(RETRY),
+                }
+            })
+            .await;
+        let answered = match fate {
+            Fate::Over => message.ack().await,
+            Fate::Again(delay) => message.nak(delay).await,
+        };
+        if let Err(error) = answered {
+            tracing::debug!(%error, "could not answer the bus, the message will come again");
+        }
+    }
+
+    async fn work(&self, job: &Job, shutdown: &Shutdown) -> Fate {
+        let start = Instant::now();
+        let fate = tokio::select! {
+            fate = self.attempt(job) => fate,
+            () = self.lost(job) => {
+                tracing::info!(job.id = %job.id, job.kind = self.handler.kind, "the job is no longer ours");
+                Ok(Fate::Over)
+            }
+            () = shutdown.wait() => {
+                job.give_back(&self.office.pool).await.map(|()| Fate::Again(Duration::ZERO))
+            }
+        };
+        histogram!("job_seconds", "kind" => self.handler.kind).record(start.elapsed());
+        fate.unwrap_or_else(|error| {
+            // The lease ends by itself, and the job is done again; its commands carry the same keys.
+            tracing::warn!(job.id = %job.id, job.kind = self.handler.kind, %error, "could not say how the job ended");
+            Fate::Again(self.handler.lease)
+        })
+    }
+
+    /// One attempt, to its end.
+    async fn attempt(&self, job: &Job) -> Result<Fate, sqlx::Error> {
+        if job.exhausted() {
+            return self
+                .give_up(job, job.error.as_deref().unwrap_or("the worker fell silent"))
+                .await;
+        }
+        let run = AssertUnwindSafe((self.handler.run)(&self.office, job)).catch_unwind();
+        let result = run.await.unwrap_or_else(|_| Err(Trouble(anyhow!("the job panicked"))));
+        match result {
+            Ok(Done::Finished) => self.end(job, Ended::Succeeded, None).await,
+            Ok(Done::Cancelled) => self.end(job, Ended::Cancelled, None).await,
+            Ok(Done::Failed(reason)) => self.end(job, Ended::Failed, Some(&reason)).await,
+            Err(Trouble(error)) => {
+                let error = format!("{error:#}");
+                if job.attempt >= job.max_attempts {
+                    return self.give_up(job, &error).await;
+                }
+                self.again(job, &error).await
+            }
+        }
+    }
+
+    async fn end(&self, job: &Job, ended: Ended, error: Option<&str>) -> Result<Fate, sqlx::Error> {
+        let state: &str = ended.into();
+        counter!("jobs_ended_total", "kind" => self.handler.kind, "state" => state).increment(1);
+        job.end(&self.office.pool, ended, error).await?;
+        Ok(Fate::Over)
+    }
+
+    async fn again(&self, job: &Job, error: &str) -> Result<Fate, sqlx::Error> {
+        let delay = job.back_off();
+        tracing::warn!(
+            job.id = %job.id,
+            job.kind = self.handler.kind,
+            job.attempt,
+            error,
+            delay_s = delay.as_secs(),
+            "a job failed, it will be tried again"
+        );
+        counter!("jobs_retried_total", "kind" => self.handler.kind).increment(1);
+        job.retry(&self.office.pool, delay, error).await?;
+        Ok(Fate::Again(delay))
+    }
+
+    /// Tells the subject first: a job that died silently would leave somebody waiting for ever.
+    async fn give_up(&self, job: &Job, error: &str) -> Result<Fate, sqlx::Error> {
+        let told = AssertUnwindSafe((self.handler.give_up)(&self.office, job)).catch_unwind();
+        match told.await {
+            Ok(Ok(())) => {
+                tracing::error!(
+                    job.id = %job.id,
+                    job.kind = self.handler.kind,
+                    error,
+                    "a job is given up; see `annals dlq list`"
+                );
+                self.end(job, Ended::Dead, Some(error)).await
+            }
+            Ok(Err(trouble)) => self.again(job, &format!("{error}; and {trouble:#}")).await,
+            Err(_) => self.end(job, Ended::Dead, Some(error)).await,
+        }
+    }
+
+    /// Keeps the lease; returns when it is lost: taken back after a silence, or the job was cancelled.
+    async fn lost(&self, job: &Job) {
+        let lease = self.handler.lease;
+        let mut heard = Instant::now();
+        loop {
+            tokio::time::sleep(lease / HEARTBEATS_PER_LEASE).await;
+            match job.heartbeat(&self.office.pool, lease).await {
+                Ok(true) => heard = Instant::now(),
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "could not send a heartbeat");
+                    if heard.elapsed() > lease {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Looks after the queue of one kind: jobs whose worker fell silent go back, old ones are forgotten.
+pub(super) async fn keep(pool: PgPool, handler: Handler, shutdown: Shutdown) -> anyhow::Result<()> {
+    let pause = (handler.lease / HEARTBEATS_PER_LEASE).min(RECLAIM_MOST);
+    let mut pruned = Instant::now();
+    while shutdown.sleep(pause).await {
+        match queue::reclaim(&pool, handler.kind).await {
+            Ok(0) => {}
+            Ok(jobs) => {
+                counter!("jobs_reclaimed_total", "kind" => handler.kind).increment(jobs);
+                tracing::warn!(
+                    job.kind = handler.kind,
+                    jobs,
+                    "workers fell silent, their jobs go to others"
+                );
+            }
+            Err(error) => tracing::debug!(%error, "could not look through the leases"),
+        }
+        if pruned.elapsed() > PRUNE_EVERY {
+            pruned = Instant::now();
+            if let Err(error) = queue::prune(&pool, handler.kind).await {
+                tracing::debug!(%error, "could not forget old jobs");
+            }
+        }
+    }
+    Ok(())
+}
