@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::gauge;
 use nats::events::{self, Publisher};
-use nats::{Bus, LogId, Message};
+use nats::{Bus, LogId};
 use platform::lifecycle::Shutdown;
 use tokio::time::Instant;
 
@@ -12,7 +12,6 @@ use crate::log::{Head, Log, Saved};
 use crate::resume;
 use crate::wake::Wake;
 
-const PAGE: i64 = 1000;
 /// The floor when no wake-up comes.
 const POLL_EVERY: Duration = Duration::from_millis(20);
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -117,21 +116,24 @@ impl Follower {
             return Err(Stop::Asked);
         }
         let mut run = self.resume().await?;
-        let mut page = self.log.page(run.log, run.sent, PAGE).await?;
+        let mut page = self.log.page(run.log, run.sent).await?;
         loop {
-            if let Some(last) = page.last() {
+            if let Some(last) = page.messages.last() {
                 run.sent = last.position;
-                let full = i64::try_from(page.len()) == Ok(PAGE);
-                let (published, next) = tokio::join!(
-                    run.publisher.publish(&page),
-                    next_page(&mut self.log, &run.log, run.sent, full)
-                );
-                published?;
-                page = next?;
-            } else {
-                self.idle(&mut run).await?;
-                page = self.log.page(run.log, run.sent, PAGE).await?;
+                let publish = run.publisher.publish(&page.messages);
+                if page.more {
+                    // Reads ahead while the page before is on its way.
+                    let read = self.log.page(run.log, run.sent);
+                    let (published, next) = tokio::join!(publish, read);
+                    published?;
+                    page = next?;
+                    self.remember(&mut run).await?;
+                    continue;
+                }
+                publish.await?;
             }
+            self.idle(&mut run).await?;
+            page = self.log.page(run.log, run.sent).await?;
             self.remember(&mut run).await?;
         }
     }
@@ -238,14 +240,4 @@ impl Follower {
         }
         Ok(())
     }
-}
-
-/// Reads ahead while the page before is on its way.
-async fn next_page(
-    log: &mut Log,
-    id: &LogId,
-    after: i64,
-    worthwhile: bool,
-) -> anyhow::Result<Vec<Message>> {
-    if worthwhile { log.page(*id, after, PAGE).await } else { Ok(Vec::new()) }
 }

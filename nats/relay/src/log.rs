@@ -15,9 +15,15 @@ const LEADER_LOCK: i64 = 4_702_111_234_474_983_746;
 /// Saved state is a hint, so it does not wait for the disk.
 const SESSION: &str = "set idle_session_timeout = '5s'; set synchronous_commit = off";
 
+/// Rows of one page; fewer where payloads are large, so that a page always fits into memory.
+const PAGE_ROWS: i64 = 1000;
+const PAGE_BYTES: i64 = 8 * 1024 * 1024;
 const PAGE: &str = "select position, tenant_id, tenant_seq, aggregate_type, aggregate_id, sequence, event_id, \
-    event_type, event_version, payload::text, metadata::text, recorded_at, chain \
-    from log.events where position > $1 order by position limit $2";
+      event_type, event_version, payload::text, metadata::text, recorded_at, chain, through \
+    from (select e.*, pg_column_size(payload) as size, \
+        sum(pg_column_size(payload)) over (order by position rows unbounded preceding) as through \
+      from log.events e where position > $1 order by position limit $2) e \
+    where through - size < $3";
 
 const SAVE: &str = "insert into log.relay as old \
       (epoch, stream_created_ns, stream_sequence, published_position) values ($1, $2, $3, $4) \
@@ -43,6 +49,13 @@ pub(crate) struct Saved {
     pub(crate) stream_created_ns: i64,
     pub(crate) stream_sequence: i64,
     pub(crate) published_position: i64,
+}
+
+/// Some of the log.
+pub(crate) struct Page {
+    pub(crate) messages: Vec<Message>,
+    /// Whether there was more than fits into a page.
+    pub(crate) more: bool,
 }
 
 pub(crate) struct Log(PgConnection);
@@ -72,15 +85,11 @@ impl Log {
     }
 
     /// The next events after a position, in order and without a gap.
-    pub(crate) async fn page(
-        &mut self,
-        log: LogId,
-        after: i64,
-        limit: i64,
-    ) -> anyhow::Result<Vec<Message>> {
+    pub(crate) async fn page(&mut self, log: LogId, after: i64) -> anyhow::Result<Page> {
         let rows = sqlx::query(PAGE)
             .bind(after)
-            .bind(limit)
+            .bind(PAGE_ROWS)
+            .bind(PAGE_BYTES)
             .fetch_all(&mut self.0)
             .await
             .context("cannot read the log")?;
@@ -94,7 +103,9 @@ impl Log {
             );
             messages.push(message);
         }
-        Ok(messages)
+        let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get(13))?;
+        let more = i64::try_from(rows.len()) == Ok(PAGE_ROWS) || bytes >= PAGE_BYTES;
+        Ok(Page { messages, more })
     }
 
     pub(crate) async fn saved(&mut self) -> anyhow::Result<Option<Saved>> {

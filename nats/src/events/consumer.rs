@@ -96,23 +96,20 @@ impl Consumer {
         self.checkpoint = position;
     }
 
-    /// The next at most `max` messages, as soon as there is one, waiting at most `max_wait`.
+    /// The next at most `max` messages, as soon as there is one, waiting at most `max_wait` for it. Dropping the future
+    /// loses nothing.
     pub async fn next_batch(&mut self, max: usize, max_wait: Duration) -> Batch {
         let deadline = Instant::now() + max_wait;
-        match tokio::time::timeout_at(deadline, self.fetch(max)).await {
-            Ok(Ok(delivered)) => {
+        match self.fetch(max, deadline).await {
+            Ok(Some(delivered)) => {
                 self.report(None);
                 Batch::Events(delivered)
             }
-            Err(_) if self.feed.is_some() => Batch::Idle,
-            Ok(Err(error)) => {
+            Ok(None) => Batch::Idle,
+            Err(error) => {
                 self.feed = None;
                 self.report(Some(&error.to_string()));
                 self.pause(deadline).await;
-                Batch::Unavailable
-            }
-            Err(_) => {
-                self.report(Some("it does not answer in time"));
                 Batch::Unavailable
             }
         }
@@ -145,15 +142,17 @@ impl Consumer {
         self.available = trouble.is_none();
     }
 
-    async fn fetch(&mut self, max: usize) -> Result<Delivered, Error> {
+    async fn fetch(&mut self, max: usize, deadline: Instant) -> Result<Option<Delivered>, Error> {
         loop {
             let bus = self.bus.clone();
             let feed = self.feed().await?;
             let first = tokio::select! {
+                biased;
                 next = feed.messages.next() => next,
                 () = bus.lost(feed.generation) => {
                     return Err(Error::Unavailable("no connection".into()));
                 }
+                () = tokio::time::sleep_until(deadline) => return Ok(None),
             };
             let first = first
                 .ok_or_else(|| Error::Unavailable("the consumer ended".into()))?
@@ -171,7 +170,7 @@ impl Consumer {
                 }
             }
             if let Some(delivered) = self.read(raw).await {
-                return Ok(delivered);
+                return Ok(Some(delivered));
             }
         }
     }
