@@ -1,6 +1,7 @@
 //! The developer's commands; light, because everybody waits for it before anything else.
 
 mod cargo;
+pub mod new_module;
 mod packages;
 pub mod tidy;
 
@@ -34,6 +35,14 @@ enum Command {
     Ci,
     /// Write the committed generated files anew
     Generate,
+    /// Write the skeleton of a module in every process, and say what to add by hand
+    NewModule {
+        /// Its name: `snake_case`, the same everywhere
+        name: String,
+        /// Its first aggregate: a singular noun
+        #[arg(default_value = "record")]
+        aggregate: String,
+    },
 }
 
 /// Reads the command line, does it, and says in one line what went wrong.
@@ -43,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Test { arguments } => cargo::test(&arguments),
         Command::Ci => cargo::ci(),
         Command::Generate => cargo::generate(),
+        Command::NewModule { name, aggregate } => new_module::run(&name, &aggregate),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

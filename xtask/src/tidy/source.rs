@@ -54,7 +54,10 @@ fn opening(text: &str) -> Result<(), String> {
         .chain(text.lines().skip(1).map_while(|line| line.strip_prefix("//! ")))
         .collect();
     let sentence = paragraph.join(" ");
-    let begins = sentence.starts_with(|c: char| c.is_uppercase() || c == '`' || c.is_ascii_digit());
+    // A crate is written as it is named, in lower case.
+    let is_crate = sentence.split(' ').next().is_some_and(|word| word.contains('-'));
+    let capital = |c: char| c.is_uppercase() || c == '`' || c.is_ascii_digit();
+    let begins = is_crate || sentence.starts_with(capital);
     if begins && sentence.ends_with(['.', ':']) {
         Ok(())
     } else {
