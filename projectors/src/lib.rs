@@ -9,6 +9,8 @@ mod exports;
 mod identity;
 mod notifications;
 mod rbac;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

@@ -61,7 +61,10 @@ fn row<'a>(
     changes: &mut Vec<Change<'a>>,
 ) {
     let Some(columns) = after.or(before) else { return };
-    for name in columns.keys().filter(|name| !NOISE.contains(&name.as_str())) {
+    let mut names: Vec<&'a String> =
+        columns.keys().filter(|name| !NOISE.contains(&name.as_str())).collect();
+    names.sort_unstable(); // whether serde_json keeps an order of its own depends on the whole build
+    for name in names {
         let known = |row: Option<&'a Object>| {
             row.and_then(|row| row.get(name)).filter(|value| !value.is_null())
         };
@@ -207,13 +210,13 @@ mod tests {
         let row = json!({"role_id": "r1", "name": "n", "unit_id": null});
         assert_eq!(
             shown(&traced(Value::Null, row.clone())),
-            json!([{"op": "add", "path": "/role_id", "value": "r1"},
-                   {"op": "add", "path": "/name", "value": "n"}])
+            json!([{"op": "add", "path": "/name", "value": "n"},
+                   {"op": "add", "path": "/role_id", "value": "r1"}])
         );
         assert_eq!(
             shown(&traced(row, Value::Null)),
-            json!([{"op": "remove", "path": "/role_id", "before": "r1"},
-                   {"op": "remove", "path": "/name", "before": "n"}])
+            json!([{"op": "remove", "path": "/name", "before": "n"},
+                   {"op": "remove", "path": "/role_id", "before": "r1"}])
         );
     }
 
@@ -239,8 +242,8 @@ mod tests {
         );
         assert_eq!(
             shown(&traced),
-            json!([{"op": "add", "path": "/token", "value": "***"},
-                   {"op": "replace", "path": "/has_password", "before": false, "value": true}])
+            json!([{"op": "replace", "path": "/has_password", "before": false, "value": true},
+                   {"op": "add", "path": "/token", "value": "***"}])
         );
         let payload = r#"{"type":"x","refresh_sha256":"abc","reason":"left","role_id":"r1"}"#;
         let detail = serde_json::to_value(detail(payload, &traced)).unwrap();

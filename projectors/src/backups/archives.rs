@@ -150,3 +150,50 @@ fn verified(
     row.checks = Some(checks);
     row.verification_errors = errors.to_vec();
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn after(events: impl IntoIterator<Item = Event>) -> serde_json::Value {
+        let requested = Event::Requested { name: "nightly".into(), scope: Scope::Tenant };
+        let events = [requested].into_iter().chain(events);
+        Past::default().with::<Backup>(id::<BackupId>(4), events).row::<Backups>()
+    }
+
+    fn completed() -> Event {
+        Event::Completed(Archive {
+            to_position: 100,
+            events: 90,
+            size_bytes: 1234,
+            location: "backups/x".into(),
+            manifest_sha256: "ab".into(),
+            key_id: "k1".into(),
+        })
+    }
+
+    #[test]
+    fn a_backup_says_who_asked_and_what_is_in_it() {
+        let row = after([Event::Started { attempt: 1, worker: "w".into() }, completed()]);
+        assert_eq!(
+            (&row["status"], &row["requested_by"]),
+            (&json!("completed"), &json!("somebody"))
+        );
+        assert_eq!((&row["events"], &row["size_bytes"]), (&json!(90), &json!(1234)));
+    }
+
+    #[test]
+    fn the_latest_verification_counts() {
+        let broken = Event::VerificationFailed { checks: 3, errors: vec!["chunk 2".into()] };
+        let row = after([completed(), Event::VerificationRequested, broken.clone()]);
+        assert_eq!(row["verification"], "failed");
+        assert_eq!(row["verification_errors"], json!(["chunk 2"]));
+        let row = after([completed(), broken, Event::Verified { checks: 5 }]);
+        assert_eq!((&row["verification"], &row["checks"]), (&json!("passed"), &json!(5)));
+        assert_eq!(row["verification_errors"], json!([]));
+    }
+}

@@ -177,3 +177,77 @@ fn complete(row: &mut Row, file: &File) {
     row.as_of_position = Some(file.position);
     row.expires_at = Some(file.expires_at);
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::{at, id};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn after(events: impl IntoIterator<Item = Event>) -> serde_json::Value {
+        let requested = Event::Requested {
+            format: Format::Csv,
+            dataset: "rbac.roles".into(),
+            columns: vec!["name".into()],
+            filter: None,
+            sort: vec![Sort { column: "name".into(), descending: true }],
+            title: None,
+            locale: "en".into(),
+            time_zone: "UTC".into(),
+            requested_by: id(1),
+        };
+        let events = [requested].into_iter().chain(events);
+        Past::default().with::<Export>(id::<ExportId>(3), events).row::<Exports>()
+    }
+
+    fn started(attempt: u32) -> Event {
+        Event::Started { attempt, worker: "w1".into() }
+    }
+
+    #[test]
+    fn an_export_waits_then_shows_its_progress() {
+        assert_eq!(after([])["status"], "queued");
+        let row = after([started(1), Event::Progressed { rows_done: 50, rows_total: Some(80) }]);
+        assert_eq!(row["status"], "running");
+        assert_eq!((&row["rows_done"], &row["rows_total"]), (&json!(50), &json!(80)));
+    }
+
+    #[test]
+    fn a_finished_file_can_be_fetched_until_it_expires() {
+        let file = File {
+            file_id: id(8),
+            file_name: "roles.csv".into(),
+            size_bytes: 10,
+            sha256: "ab".into(),
+            rows: 2,
+            position: 9,
+            expires_at: at("2026-01-02T00:00:00Z"),
+        };
+        let events = [started(1), Event::Completed(file), Event::Downloaded { by: id(1) }];
+        let row = after(events.clone());
+        assert_eq!((&row["status"], &row["downloads"]), (&json!("completed"), &json!(1)));
+        assert_eq!(row["file_name"], "roles.csv");
+        assert_eq!(after(events.into_iter().chain([Event::Expired]))["status"], "expired");
+    }
+
+    #[test]
+    fn a_retried_export_waits_again_and_begins_without_its_old_error() {
+        let failed =
+            Event::Failed { code: "BOOM".into(), message: "it broke".into(), retryable: true };
+        let row = after([started(1), failed.clone()]);
+        assert_eq!((&row["status"], &row["error_code"]), (&json!("failed"), &json!("BOOM")));
+        let row = after([started(1), failed.clone(), Event::Retried { attempts: 1 }]);
+        assert_eq!((&row["status"], &row["error_code"]), (&json!("queued"), &json!("BOOM")));
+        let row = after([started(1), failed, Event::Retried { attempts: 1 }, started(2)]);
+        assert_eq!((&row["status"], &row["error_code"]), (&json!("running"), &json!(null)));
+    }
+
+    #[test]
+    fn a_cancelled_export_is_over() {
+        let row = after([Event::Cancelled]);
+        assert_eq!(row["status"], "cancelled");
+        assert_eq!(row["ended_at"], "2026-01-01T12:00:02Z");
+    }
+}

@@ -71,3 +71,38 @@ impl ReadModel for Organizations {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    #[test]
+    fn a_renamed_organisation_has_its_new_name_and_version() {
+        let created = Event::Created {
+            name: "Acme".into(),
+            slug: "acme".into(),
+            time_zone: "Europe/Zurich".into(),
+            locale: "de-CH".into(),
+            currency: "CHF".into(),
+        };
+        let row = Past::default()
+            .with::<Organization>(
+                id::<TenantId>(0),
+                [created, Event::Renamed { name: "Acme AG".into() }],
+            )
+            .row::<Organizations>();
+        assert_eq!(
+            row,
+            json!({
+                "tenant_id": id::<TenantId>(0), "organization_id": id::<TenantId>(0),
+                "name": "Acme AG", "slug": "acme", "time_zone": "Europe/Zurich",
+                "locale": "de-CH", "currency": "CHF", "version": 2,
+                "created_at": "2026-01-01T12:00:01Z", "changed_at": "2026-01-01T12:00:02Z"
+            })
+        );
+    }
+}

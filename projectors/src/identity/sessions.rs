@@ -85,3 +85,40 @@ impl ReadModel for Sessions {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::{at, id};
+
+    use super::*;
+    use crate::testing::Past;
+
+    #[test]
+    fn a_session_shows_how_it_goes_on_and_why_it_ended_but_no_token() {
+        let started = Event::Started {
+            user_id: id(1),
+            refresh_sha256: "feed".into(),
+            expires_at: at("2026-02-01T00:00:00Z"),
+            amr: vec!["pwd".into()],
+            ip: "192.0.2.1".parse().ok(),
+            user_agent: None,
+        };
+        let refreshed = Event::Refreshed {
+            rotation: 1,
+            refresh_sha256: "beef".into(),
+            expires_at: at("2026-02-02T00:00:00Z"),
+        };
+        let events = [
+            started,
+            refreshed,
+            Event::RefreshReuseDetected { rotation: 1 },
+            Event::Revoked { reason: RevocationReason::Reuse },
+        ];
+        let row = Past::default().with::<Session>(id::<SessionId>(7), events).row::<Sessions>();
+        assert_eq!(row["rotation"], 1);
+        assert_eq!(row["ip"], "192.0.2.1");
+        assert_eq!(row["revocation_reason"], "reuse");
+        assert_eq!(row["reuse_detected_at"], "2026-01-01T12:00:03Z");
+        assert!(!row.to_string().contains("feed") && !row.to_string().contains("beef"));
+    }
+}

@@ -122,3 +122,75 @@ fn relocate(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn added(unit: u128, parent: Option<u128>) -> Event {
+        Event::UnitAdded {
+            unit_id: id(unit),
+            kind: UnitKind::Branch,
+            code: format!("U{unit}"),
+            name: format!("Unit {unit}"),
+            parent_id: parent.map(id),
+            time_zone: None,
+        }
+    }
+
+    fn paths(past: &Past) -> Vec<(String, Vec<UnitId>)> {
+        let rows = past.rows::<Units>();
+        let path = |row: &serde_json::Value| {
+            serde_json::from_value(row["path"].clone()).unwrap_or_default()
+        };
+        let mut paths: Vec<_> =
+            rows.iter().map(|row| (row["code"].as_str().unwrap().to_owned(), path(row))).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn a_unit_knows_its_way_up() {
+        let past = Past::default().with::<Organization>(
+            id::<TenantId>(0),
+            [added(1, None), added(2, Some(1)), added(3, Some(2))],
+        );
+        assert_eq!(paths(&past)[2].1, [id(3), id(2), id(1)]);
+    }
+
+    #[test]
+    fn moving_a_unit_moves_all_below_it() {
+        let events = [
+            added(1, None),
+            added(2, Some(1)),
+            added(3, Some(2)),
+            added(4, None),
+            Event::UnitMoved { unit_id: id(2), parent_id: Some(id(4)) },
+        ];
+        let past = Past::default().with::<Organization>(id::<TenantId>(0), events);
+        assert_eq!(paths(&past)[1].1, [id(2), id(4)]);
+        assert_eq!(paths(&past)[2].1, [id(3), id(2), id(4)]);
+    }
+
+    #[test]
+    fn a_closed_and_renamed_unit_says_so() {
+        let events = [
+            added(1, None),
+            Event::UnitRenamed { unit_id: id(1), name: "North".into() },
+            Event::UnitClosed { unit_id: id(1) },
+        ];
+        let row = Past::default().with::<Organization>(id::<TenantId>(0), events).row::<Units>();
+        assert_eq!(row["name"], "North");
+        assert_eq!(row["closed_at"], json!("2026-01-01T12:00:03Z"));
+    }
+
+    #[test]
+    fn a_unit_below_nothing_is_an_error() {
+        let past = Past::default().with::<Organization>(id::<TenantId>(0), [added(2, Some(1))]);
+        assert!(past.folded::<Units>().is_err());
+    }
+}

@@ -109,3 +109,64 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::{at, id};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn registered() -> Event {
+        Event::Registered {
+            handle: "ada".into(),
+            display_name: "Ada".into(),
+            email: Some("ada@example.org".into()),
+            locale: "en".into(),
+            time_zone: "UTC".into(),
+        }
+    }
+
+    fn after(events: impl IntoIterator<Item = Event>) -> serde_json::Value {
+        let events = [registered()].into_iter().chain(events);
+        Past::default().with::<User>(id::<UserId>(1), events).row::<Users>()
+    }
+
+    #[test]
+    fn a_registered_user_is_active_and_has_no_password() {
+        let row = after([]);
+        assert_eq!(row["status"], "active");
+        assert_eq!(row["has_password"], false);
+        assert_eq!(row["email"], "ada@example.org");
+    }
+
+    #[test]
+    fn failures_lock_and_unlocking_forgets_them() {
+        let failed =
+            Event::LoginFailed { count: 10, failed_at: at("2026-01-01T12:00:00Z"), ip: None };
+        let locked = Event::Locked { until: at("2026-01-01T13:00:00Z") };
+        let row = after([failed.clone(), locked.clone()]);
+        assert_eq!(row["login_failures"], 10);
+        assert_eq!(row["locked_until"], "2026-01-01T13:00:00Z");
+        let row = after([failed, locked, Event::Unlocked]);
+        assert_eq!(row["login_failures"], 0);
+        assert_eq!(row["locked_until"], json!(null));
+    }
+
+    #[test]
+    fn a_deactivated_user_comes_back_as_before() {
+        let gone = Event::Deactivated { reason: "left".into() };
+        assert_eq!(after([gone.clone()])["deactivation_reason"], "left");
+        let row = after([gone, Event::Reactivated]);
+        assert_eq!(row["status"], "active");
+        assert_eq!(row["deactivated_at"], json!(null));
+        assert_eq!(row["version"], 3);
+    }
+
+    #[test]
+    fn what_happens_to_nobody_is_an_error() {
+        let past = Past::default().with::<User>(id::<UserId>(1), [Event::Unlocked]);
+        assert!(past.folded::<Users>().is_err());
+    }
+}

@@ -76,3 +76,41 @@ impl ReadModel for Notifications {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn after(events: impl IntoIterator<Item = Event>) -> Vec<serde_json::Value> {
+        let created = Event::Created {
+            user_id: id(1),
+            kind: Kind::ExportReady,
+            title: "Your file is ready".into(),
+            message: String::new(),
+            link: Some(Link { subject: "exports.export".into(), id: "3".into() }),
+            priority: Priority::Normal,
+            dedupe_key: None,
+        };
+        let events = [created].into_iter().chain(events);
+        Past::default()
+            .with::<Notification>(id::<NotificationId>(2), events)
+            .rows::<Notifications>()
+    }
+
+    #[test]
+    fn a_new_notification_is_unread_and_says_what_it_leads_to() {
+        let rows = after([]);
+        assert_eq!(rows[0]["read_at"], json!(null));
+        assert_eq!(rows[0]["link"], json!({"type": "exports.export", "id": "3"}));
+    }
+
+    #[test]
+    fn one_that_was_read_says_when_and_a_deleted_one_is_gone() {
+        assert_eq!(after([Event::Read])[0]["read_at"], "2026-01-01T12:00:02Z");
+        assert!(after([Event::Read, Event::Deleted]).is_empty());
+    }
+}

@@ -154,3 +154,75 @@ fn granted(event: &policy::Event) -> Option<(UserId, (RoleId, Option<UnitId>), C
         | Event::InheritanceRemoved { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::{at, id};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn assigned(role: u128, unit: Option<u128>) -> user_access::Event {
+        let (role_id, unit_id) = (id(role), unit.map(id));
+        user_access::Event::RoleAssigned { role_id, unit_id, expires_at: None }
+    }
+
+    #[test]
+    fn a_user_holds_a_role_once_per_unit() {
+        let past = Past::default().with::<UserAccess>(
+            id::<UserId>(1),
+            [assigned(1, None), assigned(1, Some(9)), assigned(2, None)],
+        );
+        let rows = past.rows::<Assignments>();
+        assert_eq!(rows.len(), 3);
+        assert!(rows.iter().all(|row| row["assigned_by"] == "somebody"));
+    }
+
+    #[test]
+    fn an_assignment_is_shortened_extended_and_removed() {
+        let (role_id, unit_id) = (id(1), None);
+        let until = |text| Some(at(text));
+        let shortened = user_access::Event::RoleShortened {
+            role_id,
+            unit_id,
+            expires_at: at("2026-02-01T00:00:00Z"),
+        };
+        let extended = user_access::Event::RoleExtended {
+            role_id,
+            unit_id,
+            expires_at: until("2026-03-01T00:00:00Z"),
+        };
+        let removed = user_access::Event::RoleRemoved { role_id, unit_id, reason: None };
+        let after = |events: Vec<user_access::Event>| {
+            Past::default().with::<UserAccess>(id::<UserId>(1), events).rows::<Assignments>()
+        };
+        let rows = after(vec![assigned(1, None), shortened.clone()]);
+        assert_eq!(rows[0]["expires_at"], "2026-02-01T00:00:00Z");
+        let rows = after(vec![assigned(1, None), shortened, extended]);
+        assert_eq!(rows[0]["expires_at"], "2026-03-01T00:00:00Z");
+        assert!(after(vec![assigned(1, None), removed]).is_empty());
+    }
+
+    #[test]
+    fn a_grant_of_the_policy_stands_beside_an_assignment_of_the_same_role() {
+        let (user_id, role_id, unit_id) = (id::<UserId>(1), id(1), None);
+        let granted =
+            policy::Event::ProtectedRoleGranted { user_id, role_id, unit_id, expires_at: None };
+        let revoked =
+            policy::Event::ProtectedRoleRevoked { user_id, role_id, unit_id, reason: None };
+        let past = Past::default()
+            .with::<UserAccess>(user_id, [assigned(1, None)])
+            .with::<Policy>(id::<TenantId>(0), [granted]);
+        assert_eq!(past.rows::<Assignments>().len(), 2);
+        let row = past.with::<Policy>(id::<TenantId>(0), [revoked]).row::<Assignments>();
+        assert_eq!(row["is_protected"], json!(false));
+    }
+
+    #[test]
+    fn an_assignment_made_anew_after_it_expired_takes_the_old_ones_place() {
+        let past = Past::default()
+            .with::<UserAccess>(id::<UserId>(1), [assigned(1, None), assigned(1, None)]);
+        assert_eq!(past.row::<Assignments>()["created_at"], "2026-01-01T12:00:02Z");
+    }
+}

@@ -135,3 +135,43 @@ fn change<'a>(
     row.changed_at = fact.at();
     Ok(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn past(events: impl IntoIterator<Item = Event>) -> Past {
+        Past::default().with::<Policy>(id::<TenantId>(0), events)
+    }
+
+    #[test]
+    fn a_policy_begins_with_the_whole_catalogue() {
+        let rows = past([Event::Initialized { owner_role_id: id(1) }]).rows::<Permissions>();
+        assert_eq!(rows.len(), Permission::ALL.len());
+        assert!(rows.iter().all(|row| row["origin"] == "catalogue" && row["description"] != ""));
+    }
+
+    #[test]
+    fn a_permission_of_its_own_can_be_described_and_retired() {
+        let created = Event::PermissionCreated {
+            permission_id: id(5),
+            name: "shop.orders:read".into(),
+            description: None,
+            implies: vec!["shop.items:read".into()],
+        };
+        let described = Event::PermissionDescribed {
+            permission_id: id(5),
+            description: Some("see orders".into()),
+        };
+        let retired = Event::PermissionRetired { permission_id: id(5) };
+        let row = past([created, described, retired]).row::<Permissions>();
+        assert_eq!((&row["resource"], &row["action"]), (&json!("shop.orders"), &json!("read")));
+        assert_eq!(row["description"], "see orders");
+        assert_eq!(row["implies"], json!(["shop.items:read"]));
+        assert_eq!(row["retired_at"], "2026-01-01T12:00:03Z");
+    }
+}

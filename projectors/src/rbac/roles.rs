@@ -136,3 +136,80 @@ fn insert<T: Ord + Clone>(list: &mut Vec<T>, value: &T) {
         list.insert(place, value.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Past;
+
+    fn created(role: u128) -> Event {
+        Event::RoleCreated(RoleCreated {
+            role_id: id(role),
+            name: format!("Role {role}"),
+            code: format!("R{role}"),
+            description: None,
+            level: 10,
+            unit_id: None,
+            system: false,
+            protected: false,
+        })
+    }
+
+    fn granted(role: u128, permission: &str) -> Event {
+        Event::PermissionGranted { role_id: id(role), permission: permission.into() }
+    }
+
+    fn past(events: impl IntoIterator<Item = Event>) -> Past {
+        Past::default().with::<Policy>(id::<TenantId>(0), events)
+    }
+
+    #[test]
+    fn grants_are_a_set_in_order() {
+        let replaced = Event::RolePermissionsReplaced {
+            role_id: id(1),
+            added: vec!["c:x".into(), "a:x".into()],
+            removed: vec!["b:x".into()],
+        };
+        let revoked = Event::PermissionRevoked { role_id: id(1), permission: "c:x".into() };
+        let row = past([created(1), granted(1, "d:x"), granted(1, "b:x"), replaced, revoked])
+            .row::<Roles>();
+        assert_eq!(row["permissions"], json!(["a:x", "d:x"]));
+    }
+
+    #[test]
+    fn a_role_shows_from_whom_it_inherits() {
+        let (senior_id, junior_id) = (id(1), id(2));
+        let added = Event::InheritanceAdded { senior_id, junior_id };
+        let removed = Event::InheritanceRemoved { senior_id, junior_id };
+        let parents = |events: Vec<Event>| {
+            let rows = past([created(1), created(2)].into_iter().chain(events)).rows::<Roles>();
+            rows.into_iter().find(|row| row["code"] == "R1").unwrap()["parents"].clone()
+        };
+        assert_eq!(parents(vec![added.clone()]), json!([junior_id]));
+        assert_eq!(parents(vec![added, removed]), json!([]));
+    }
+
+    #[test]
+    fn a_deleted_role_has_no_row() {
+        let deleted = Event::RoleDeleted { role_id: id(1) };
+        assert!(past([created(1), deleted.clone()]).rows::<Roles>().is_empty());
+        assert!(past([deleted]).folded::<Roles>().is_err());
+    }
+
+    #[test]
+    fn a_role_goes_up_and_down_the_ladder_under_its_newest_name() {
+        let row = past([
+            created(1),
+            Event::RoleRaised { role_id: id(1), level: 50 },
+            Event::RoleLowered { role_id: id(1), level: 20 },
+            Event::RoleRenamed { role_id: id(1), name: "Clerk".into() },
+            Event::RoleDescribed { role_id: id(1), description: Some("files things".into()) },
+        ])
+        .row::<Roles>();
+        assert_eq!((row["level"].clone(), row["name"].clone()), (json!(20), json!("Clerk")));
+        assert_eq!(row["description"], "files things");
+    }
+}

@@ -7,7 +7,7 @@ use nats::Bus;
 use platform::config::Settings;
 use platform::db::{self, Role};
 use platform::lifecycle::{Shutdown, Tasks};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Executor, PgConnection, PgPool};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -18,13 +18,16 @@ use super::rebuild;
 use super::source::Source;
 
 /// Whoever holds this session lock leads.
-const LEADER_LOCK: i64 = 4_702_111_234_474_983_746;
+const LEADER_LOCK: i64 = 4_702_111_234_474_983_750;
+/// A leader that stands still for this long is taken for dead, and Postgres ends its session and with it the lead.
+const LET_GO: &str =
+    "set idle_session_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
 const STANDBY_POLL: Duration = Duration::from_millis(200);
 /// How often what is believed is compared with what is written.
 const CHECK: Duration = Duration::from_secs(3);
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-const POOL_SIZE: u32 = 6;
+const POOL_SIZE: u32 = 10;
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// Feeds projections until it is told to end.
@@ -84,6 +87,7 @@ impl Runner {
     /// very connection that writes: whoever loses it cannot write either.
     async fn lead(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         let mut connection = db::connect_alone(&self.url, Role::Projectors).await?;
+        connection.execute(LET_GO).await?;
         while !try_lock(&mut connection).await? {
             if !shutdown.sleep(STANDBY_POLL).await {
                 return Ok(());

@@ -21,6 +21,7 @@ impl Lines {
     pub(crate) fn push<R: Serialize>(&mut self, row: &R) -> Result<(), FoldError> {
         let object = serde_json::to_string(row)
             .map_err(|error| FoldError(format!("a row is no JSON: {error}")))?;
+        let object = without_nul(object);
         if !self.ends.is_empty() {
             self.text.push(',');
         }
@@ -53,6 +54,26 @@ impl Lines {
         }
         Ok(out)
     }
+}
+
+/// Postgres has no NUL in text; whoever smuggles one into a name shall not keep the row out of the trail.
+fn without_nul(json: String) -> String {
+    const NUL: &str = "\\u0000";
+    if !json.contains(NUL) {
+        return json;
+    }
+    let mut clean = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some(at) = rest.find(NUL) {
+        let (before, found) = rest.split_at(at);
+        clean.push_str(before);
+        // After an odd number of backslashes this one is itself escaped, and the rest mere text.
+        let escaped = before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+        clean.push_str(if escaped { NUL } else { "\\ufffd" });
+        rest = &found[NUL.len()..];
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// One JSON object whose members are the columns, in their order, as a line of COPY.
@@ -157,6 +178,16 @@ mod tests {
     fn writes_what_is_absent_as_null() {
         let row = Row { name: None, size: 0, tags: vec![] };
         assert_eq!(copied(&row, COLUMNS).unwrap(), "\\N\t0\t[]\n");
+    }
+
+    #[test]
+    fn puts_a_sign_in_the_place_of_nul() {
+        let row = Row { name: Some("a\0b\\u0000"), size: 0, tags: vec!["\\\0"] };
+        let mut lines = Lines::default();
+        lines.push(&row).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&lines.array()).unwrap();
+        assert_eq!(read[0]["name"], "a\u{fffd}b\\u0000");
+        assert_eq!(read[0]["tags"][0], "\\\u{fffd}");
     }
 
     #[test]
