@@ -1,1 +1,87 @@
-//! placeholder
+//! query-api: questions in, rows out; event streams; nothing is ever written.
+
+mod answer;
+mod app;
+mod ask;
+mod audit;
+mod backups;
+mod call;
+mod endpoint;
+mod exports;
+mod identity;
+mod item;
+mod jobs;
+mod list;
+mod notifications;
+mod positions;
+mod rbac;
+mod record;
+mod shape;
+pub mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use events::Module;
+use platform::config::Settings;
+use platform::http;
+use platform::lifecycle::{Shutdown, Tasks};
+use platform::routes::Route;
+
+use crate::app::App;
+use crate::endpoint::Endpoint;
+
+const JOIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Answers queries until the shutdown signal.
+pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let tasks = Tasks::new(shutdown.clone());
+    let app = App::start(Arc::clone(&settings), &tasks).await?;
+    let served = http::serve(settings.query_addr, router(&app), shutdown.clone()).await;
+    shutdown.begin();
+    tasks.join(JOIN_LIMIT).await;
+    served
+}
+
+/// Everything this process answers to.
+fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for endpoint in all() {
+        router = endpoint.mount(router, app);
+    }
+    let router = exports::download::mount(stream::socket::mount(router, app), app);
+    let router = router.merge(http::operational(document(), app.pool.clone()));
+    http::finish(router, app.settings.max_body_bytes)
+}
+
+/// The routes of every module, in the order of the list of modules.
+fn all() -> Vec<Endpoint> {
+    Module::ALL.iter().flat_map(|module| endpoints(*module)).collect()
+}
+
+fn endpoints(module: Module) -> Vec<Endpoint> {
+    match module {
+        Module::Identity => identity::endpoints(),
+        Module::Rbac => rbac::endpoints(),
+        Module::Audit => audit::endpoints(),
+        Module::Exports => exports::endpoints(),
+        Module::Notifications => notifications::endpoints(),
+        Module::Backups => backups::endpoints(),
+    }
+}
+
+/// What every route declares about itself, also those that let callers in by themselves.
+pub fn routes() -> Vec<Route> {
+    let special = [stream::socket::route(), exports::download::route()];
+    all().into_iter().map(|endpoint| endpoint.route).chain(special).collect()
+}
+
+/// The `OpenAPI` document of this API.
+pub fn document() -> serde_json::Value {
+    platform::openapi::document(
+        "Annals queries",
+        "Questions and live streams; every answer says at which position of the log it stands.",
+        &routes(),
+    )
+}

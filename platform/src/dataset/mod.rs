@@ -51,6 +51,7 @@ pub struct Owner {
 
 /// One column of a dataset.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of one another")]
 pub struct Column {
     /// Name in the table, in JSON and in filters.
     pub key: &'static str,

@@ -1,0 +1,1 @@
+drop function log.recorded_at;

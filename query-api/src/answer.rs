@@ -1,0 +1,97 @@
+//! Answers that are read straight from the log and computed here, with the place at which they stand.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use events::identity::organization::Organization;
+use events::{Actor, ActorKind, Decider, UserId};
+use jiff::Timestamp;
+use platform::access::Standing;
+use platform::dataset::Statement;
+use platform::fold::Folded;
+use platform::principal::Principal;
+use platform::problem::Problem;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::ask::{AsOf, Asked};
+use crate::call::{Call, unreadable};
+
+/// A value and where in the log it stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Stamped<T> {
+    #[serde(flatten)]
+    value: T,
+    as_of: AsOf,
+}
+
+/// Several values and where in the log they stand.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Items<T> {
+    pub(crate) items: Vec<T>,
+}
+
+impl Call {
+    /// The head of the log before anything is read from it: what is read afterwards reflects it.
+    pub(crate) async fn head(&self) -> Result<Asked, Problem> {
+        let nothing = Statement { sql: "select 1 where false".to_owned(), binds: Vec::new() };
+        self.ask(&[], &nothing).await
+    }
+
+    /// An aggregate of the caller's organisation as the log has it now.
+    pub(crate) async fn aggregate<D: Decider>(&self, id: &str) -> Result<Folded<D>, Problem> {
+        self.app.aggregates.refresh::<D>(self.tenant(), id).await.map_err(unreadable)
+    }
+
+    /// The caller's organisation.
+    pub(crate) async fn organization(&self) -> Result<Folded<Organization>, Problem> {
+        self.aggregate(&self.tenant().to_string()).await
+    }
+
+    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so.
+    pub(crate) async fn standing_of(&self, user: UserId, now: bool) -> Result<Standing, Problem> {
+        let somebody = Principal {
+            tenant: self.tenant(),
+            actor: Actor {
+                kind: ActorKind::User,
+                id: user.to_string(),
+                session_id: None,
+                on_behalf_of: None,
+            },
+            expires_at: Timestamp::MAX,
+        };
+        if now {
+            self.app.access.refresh(&somebody).await.map_err(unreadable)?;
+        }
+        let standing = self.app.access.current(&somebody).await.map_err(unreadable)?;
+        standing.ok_or_else(|| Problem::absent("user"))
+    }
+}
+
+/// Answers with a value that was read after `asked`.
+pub(crate) fn stamped<T: Serialize>(call: &Call, asked: &Asked, value: T) -> Response {
+    let as_of = asked.place.as_of();
+    let headers = asked.headers(call, &as_of);
+    let mut response = plain(&Stamped { value, as_of });
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// Answers with a value as JSON.
+pub(crate) fn plain<T: Serialize>(value: &T) -> Response {
+    let body = match serde_json::to_vec(value) {
+        Ok(body) => body,
+        Err(error) => return Problem::internal(&error).into_response(),
+    };
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response
+}
+
+/// Texts that are shared, as owned ones.
+pub(crate) fn owned(names: &[Arc<str>]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,119 @@
+//! What all requests of this process share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use platform::access::Access;
+use platform::aggregates::Aggregates;
+use platform::config::Settings;
+use platform::consistency::TokenKey;
+use platform::db::{self, Role};
+use platform::files::Files;
+use platform::lifecycle::Tasks;
+use platform::principal::{KEY_REFRESH, Principal, TokenError, Tokens};
+use platform::problem::Problem;
+use platform::secrets::MasterKey;
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+
+use crate::positions::Positions;
+use crate::stream::hub::Hub;
+
+const KEPT_AGGREGATES: u64 = 100_000;
+/// A token signed with an unknown key makes us look for new keys at most this often.
+const KEY_SEARCH: Duration = Duration::from_secs(1);
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) pool: PgPool,
+    pub(crate) access: Access,
+    pub(crate) aggregates: Aggregates,
+    pub(crate) keys: Keys,
+    pub(crate) positions: Positions,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) files: Files,
+    pub(crate) tasks: Tasks,
+    tokens: Tokens,
+    searched: Mutex<Option<Instant>>,
+}
+
+/// Keys derived from the master key.
+pub(crate) struct Keys {
+    pub(crate) master: MasterKey,
+    /// Of the cursors of lists.
+    pub(crate) cursor: [u8; 32],
+    /// Of consistency tokens.
+    pub(crate) consistency: TokenKey,
+}
+
+impl App {
+    /// Connects, reads the keys and starts the tasks.
+    pub(crate) async fn start(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Arc<Self>> {
+        let pool = db::connect(&settings.database_url, Role::QueryApi, settings.pool_size).await?;
+        let master = MasterKey::parse(&settings.master_key)?;
+        let bus = nats::connect(&settings.nats_url).await?;
+        let positions = Positions::read(&pool).await.context("the log cannot be read")?;
+        let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
+        let app = Arc::new(Self {
+            access: Access::new(aggregates.clone()),
+            aggregates,
+            keys: Keys {
+                cursor: master.derive("list-cursor/v1"),
+                consistency: TokenKey::new(&master),
+                master: master.clone(),
+            },
+            positions,
+            hub: Arc::new(Hub::new(pool.clone(), master.derive("stream-cursor/v1"))),
+            files: Files::open(&settings.data_dir)?,
+            tokens: Tokens::new(&settings.issuer),
+            searched: Mutex::new(None),
+            tasks: tasks.clone(),
+            pool,
+            settings,
+        });
+        app.tokens.load(&app.pool, None).await.context("the keys of tokens cannot be read")?;
+        tasks.spawn("positions", Arc::clone(&app).poll_positions());
+        tasks.spawn("signing keys", Arc::clone(&app).refresh_keys());
+        tasks.spawn("live events", Arc::clone(&app.hub).run(bus, tasks.shutdown().clone()));
+        Ok(app)
+    }
+
+    async fn poll_positions(self: Arc<Self>) -> anyhow::Result<()> {
+        self.positions.run(&self.pool, self.tasks.shutdown()).await;
+        Ok(())
+    }
+
+    async fn refresh_keys(self: Arc<Self>) -> anyhow::Result<()> {
+        while self.tasks.shutdown().sleep(KEY_REFRESH).await {
+            if let Err(error) = self.tokens.load(&self.pool, None).await {
+                tracing::warn!(error = format!("{error:#}"), "the keys of tokens cannot be read");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whom a token speaks for. A token that is not accepted may be signed with a key younger than our last look.
+    pub(crate) async fn verify(&self, token: &str) -> Result<Arc<Principal>, Problem> {
+        let refused = match self.tokens.verify(token) {
+            Ok(principal) => return Ok(principal),
+            Err(TokenError::Expired) => TokenError::Expired,
+            Err(TokenError::Invalid) => TokenError::Invalid,
+        };
+        if refused == TokenError::Invalid && self.may_search().await {
+            self.tokens.load(&self.pool, None).await?;
+            return self.tokens.verify(token).map_err(|e| Problem::unauthenticated(e.to_string()));
+        }
+        Err(Problem::unauthenticated(refused.to_string()))
+    }
+
+    async fn may_search(&self) -> bool {
+        let mut searched = self.searched.lock().await;
+        let may = searched.is_none_or(|last| last.elapsed() >= KEY_SEARCH);
+        if may {
+            *searched = Some(Instant::now());
+        }
+        may
+    }
+}

@@ -1,0 +1,185 @@
+//! One authenticated request, and the guard that lets it in.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Uri};
+use events::{Permission, TenantId, UserId};
+use platform::access::{Standing, authorize};
+use platform::clock;
+use platform::consistency::Token;
+use platform::fold::FoldError;
+use platform::http::bearer;
+use platform::principal::Principal;
+use platform::problem::Problem;
+use platform::routes::Access;
+
+use crate::app::App;
+
+const DEFAULT_WAIT: Duration = Duration::from_secs(2);
+
+/// One authenticated request.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) principal: Arc<Principal>,
+    /// A user's standing; a service has none.
+    pub(crate) standing: Option<Standing>,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) path: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+}
+
+/// What the caller will wait for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long.
+    pub(crate) wait: Duration,
+    /// Whether `wait` was asked for in `Prefer`.
+    pub(crate) asked: bool,
+    /// Whether a stale answer is better than none.
+    pub(crate) lenient: bool,
+}
+
+/// Lets a caller in: a valid token, an account and session that still stand, and what the route needs.
+pub(crate) async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    access: Access,
+) -> Result<(Arc<Principal>, Option<Standing>), Problem> {
+    let principal = app.verify(bearer(headers)?).await?;
+    let standing = app.access.current(&principal).await.map_err(unreadable)?;
+    if let Ok(()) = check(&principal, standing.as_ref(), access) {
+        return Ok((principal, standing));
+    }
+    // What was known a moment ago does not suffice; a right given since does.
+    app.access.refresh(&principal).await.map_err(unreadable)?;
+    let standing = app.access.last_known(&principal).await.map_err(unreadable)?;
+    check(&principal, standing.as_ref(), access)?;
+    Ok((principal, standing))
+}
+
+fn check(
+    principal: &Principal,
+    standing: Option<&Standing>,
+    access: Access,
+) -> Result<(), Problem> {
+    if let Some(standing) = standing {
+        standing.check_session(clock::now())?;
+    }
+    match access {
+        Access::Public | Access::SignedIn => Ok(()),
+        Access::Needs(permission) => authorize(principal, standing, permission),
+        Access::Bootstrap => Err(Problem::forbidden("this needs the bootstrap token")),
+    }
+}
+
+/// A stream that cannot be folded is the database's fault or ours, never the caller's.
+pub(crate) fn unreadable(error: FoldError) -> Problem {
+    match error {
+        FoldError::Database(error) => error.into(),
+        error @ (FoldError::Decode(_) | FoldError::Gap { .. }) => Problem::internal(&error),
+    }
+}
+
+impl Call {
+    /// The organisation asked about.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.principal.tenant
+    }
+
+    /// The caller as a user.
+    pub(crate) fn me(&self) -> Option<UserId> {
+        self.principal.user()
+    }
+
+    /// The caller as a user, where only a person makes sense.
+    pub(crate) fn person(&self) -> Result<UserId, Problem> {
+        self.me().ok_or_else(|| Problem::forbidden("this is about a person, not a service"))
+    }
+
+    /// Whether the caller holds a permission.
+    pub(crate) fn permits(&self, permission: Permission) -> bool {
+        authorize(&self.principal, self.standing.as_ref(), permission).is_ok()
+    }
+
+    /// An id in the path; one that is not an id names nothing.
+    pub(crate) fn id<T: FromStr>(&self, name: &str, what: &str) -> Result<T, Problem> {
+        self.segment(name).parse().map_err(|_| Problem::absent(what))
+    }
+
+    /// A part of the path.
+    pub(crate) fn segment(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// A query parameter.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A query parameter that is a number, not negative.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, Problem> {
+        let parse = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
+        let refused = || {
+            let detail = format!("{name} must be a number, 0 or greater");
+            Problem::bad_request("PARAMETER_INVALID", detail).with("parameter", name)
+        };
+        self.parameter(name).map(|text| parse(text).ok_or_else(refused)).transpose()
+    }
+
+    /// Refuses query parameters other than these, so that a misspelt one is not silently without effect.
+    pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
+        match self.parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let detail = format!("there is no parameter `{name}`; there are {known:?}");
+                Err(Problem::bad_request("PARAMETER_UNKNOWN", detail))
+            }
+        }
+    }
+
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The consistency token that the caller brings.
+    pub(crate) fn token(&self) -> Result<Option<Token>, Problem> {
+        let Some(text) = self.header("consistency-token") else { return Ok(None) };
+        let token = self.app.keys.consistency.decode(text);
+        let token = token.filter(|token| token.tenant == self.tenant()).ok_or_else(|| {
+            Problem::bad_request(
+                "CONSISTENCY_TOKEN_INVALID",
+                "the consistency token is not one that we gave to this organisation; leave it out",
+            )
+        })?;
+        Ok(Some(token))
+    }
+
+    /// What the caller will wait for (RFC 7240), bounded by our own limit.
+    pub(crate) fn patience(&self) -> Patience {
+        let limit = Duration::from_millis(self.app.settings.max_wait_ms);
+        let mut patience = Patience { wait: DEFAULT_WAIT.min(limit), asked: false, lenient: false };
+        for value in self.headers.get_all("prefer") {
+            for part in value.to_str().unwrap_or_default().split([',', ';']) {
+                let (name, value) = part.split_once('=').unwrap_or((part, ""));
+                match (name.trim(), value.trim().trim_matches('"')) {
+                    ("wait", seconds) => {
+                        if let Ok(seconds) = seconds.parse() {
+                            patience.wait = Duration::from_secs(seconds).min(limit);
+                            patience.asked = true;
+                        }
+                    }
+                    ("handling", "lenient") => patience.lenient = true,
+                    ("handling", "strict") => patience.lenient = false,
+                    _ => {} // other preferences may be ignored
+                }
+            }
+        }
+        patience
+    }
+}

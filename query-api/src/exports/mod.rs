@@ -1,0 +1,47 @@
+//! Questions about exports, and the way to their files.
+
+mod datasets;
+pub(crate) mod download;
+
+use events::Module::Exports;
+use platform::routes::Route;
+
+use crate::endpoint::Endpoint;
+use crate::item::item;
+use crate::jobs;
+use crate::list::list;
+use crate::shape::{dataset, listing, page_of, row_of, single};
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let history = Route::get("/exports", Exports, "exports_exports")
+        .summary("The caller's exports, or everybody's with the permission");
+    let queue = Route::get("/exports/jobs", Exports, "exports_jobs")
+        .summary("The same, under the name of the queue");
+    let job =
+        Route::get("/exports/jobs/{id}", Exports, "exports_job").summary("How far an export is");
+    let export = Route::get("/exports/{id}", Exports, "exports_export").summary("One export");
+    vec![
+        datasets::datasets(),
+        Endpoint::new(
+            listing(history, "exports.exports", |g| page_of(g, "exports.exports")),
+            |call| async move { list(&call, dataset("exports.exports"), None).await },
+        ),
+        Endpoint::new(
+            listing(queue, "exports.exports", |g| page_of(g, "exports.exports")),
+            |call| async move { list(&call, dataset("exports.exports"), None).await },
+        ),
+        Endpoint::new(
+            single(job, "exports.exports", |g| row_of(g, "exports.exports")),
+            |call| async move {
+                item(&call, dataset("exports.exports"), call.segment("id"), "export").await
+            },
+        ),
+        Endpoint::new(
+            single(export, "exports.exports", |g| row_of(g, "exports.exports")),
+            |call| async move {
+                item(&call, dataset("exports.exports"), call.segment("id"), "export").await
+            },
+        ),
+        jobs::job(),
+    ]
+}

@@ -1,0 +1,149 @@
+//! Who the caller is, and what the caller may do.
+
+use events::identity::organization::Organization;
+use events::identity::user::User;
+use events::{Module, SessionId, TenantId, UnitId, UserId};
+use jiff::Timestamp;
+use platform::access::Standing;
+use platform::problem::Problem;
+use platform::routes::Route;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::answer::{Stamped, owned, stamped};
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+
+/// The caller.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Me {
+    user_id: UserId,
+    handle: String,
+    display_name: String,
+    email: Option<String>,
+    locale: String,
+    time_zone: String,
+    session_id: Option<SessionId>,
+    /// When the access token in use ends.
+    #[schemars(with = "String")]
+    token_expires_at: Timestamp,
+    organization: OwnOrganization,
+}
+
+/// The caller's organisation.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OwnOrganization {
+    organization_id: TenantId,
+    name: String,
+    slug: String,
+    time_zone: String,
+    locale: String,
+    currency: String,
+    units: Vec<OwnUnit>,
+}
+
+/// An open part of the caller's organisation.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OwnUnit {
+    unit_id: UnitId,
+    code: String,
+    name: String,
+    parent_id: Option<UnitId>,
+}
+
+/// All that a user may do in the organisation as a whole.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Permissions {
+    user_id: UserId,
+    /// Every permission by name, patterns written out.
+    #[serde(rename = "permissions")]
+    names: Vec<String>,
+    /// The patterns among the grants.
+    patterns: Vec<String>,
+    /// Whether the user may do everything.
+    everything: bool,
+    /// The highest level among the user's roles.
+    max_level: Option<u16>,
+    /// When the first of the assignments behind this ends.
+    #[schemars(with = "Option<String>")]
+    valid_until: Option<Timestamp>,
+    /// The version of the organisation's policy.
+    policy_version: i64,
+    /// The version of the user's roles.
+    access_version: i64,
+}
+
+pub(super) fn me() -> Endpoint {
+    let route = Route::get("/me", Module::Identity, "identity_me")
+        .summary("Who the caller is, and in which organisation")
+        .answers::<Stamped<Me>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        let asked = call.head().await?;
+        let user_id = call.person()?;
+        let user = call.aggregate::<User>(&user_id.to_string()).await?;
+        let organization = call.organization().await?;
+        let User { handle, display_name, email, locale, time_zone, .. } = (*user.state).clone();
+        let me = Me {
+            user_id,
+            handle,
+            display_name,
+            email,
+            locale,
+            time_zone,
+            session_id: call.principal.actor.session_id,
+            token_expires_at: call.principal.expires_at,
+            organization: own(call.tenant(), &organization.state),
+        };
+        Ok(stamped(&call, &asked, me))
+    })
+}
+
+fn own(organization_id: TenantId, organization: &Organization) -> OwnOrganization {
+    let open = organization.units.iter().filter(|(_, unit)| !unit.closed);
+    let units = open.map(|(unit_id, unit)| OwnUnit {
+        unit_id: *unit_id,
+        code: unit.code.clone(),
+        name: unit.name.clone(),
+        parent_id: unit.parent_id,
+    });
+    OwnOrganization {
+        organization_id,
+        name: organization.name.clone(),
+        slug: organization.slug.clone(),
+        time_zone: organization.time_zone.clone(),
+        locale: organization.locale.clone(),
+        currency: organization.currency.clone(),
+        units: units.collect(),
+    }
+}
+
+pub(super) fn permissions() -> Endpoint {
+    let route = Route::get("/me/permissions", Module::Identity, "identity_my_permissions")
+        .summary("What the caller may do")
+        .answers::<Stamped<Permissions>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        let asked = call.head().await?;
+        let standing = call.standing_of(call.person()?, true).await?;
+        Ok(stamped(&call, &asked, held(&standing)))
+    })
+}
+
+/// What a user may do.
+pub(crate) fn held(standing: &Standing) -> Permissions {
+    let effective = &standing.effective;
+    Permissions {
+        user_id: standing.user_id,
+        names: owned(&effective.names()),
+        patterns: owned(effective.patterns()),
+        everything: effective.is_everything(),
+        max_level: effective.max_level(),
+        valid_until: effective.valid_until(),
+        policy_version: standing.policy.version,
+        access_version: standing.access.version,
+    }
+}
+
+/// Refuses to speak of users that do not exist.
+pub(crate) fn existing(standing: &Standing) -> Result<(), Problem> {
+    if standing.user.version > 0 { Ok(()) } else { Err(Problem::absent("user")) }
+}

@@ -1,0 +1,65 @@
+//! Questions about organisations, users and sessions.
+
+pub(crate) mod me;
+
+use events::Module::Identity;
+use platform::dataset::filter::Filter;
+use platform::problem::Problem;
+use platform::routes::Route;
+
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+use crate::item::item;
+use crate::list::{list, list_own};
+use crate::shape::{dataset, listing, page_of, row_of, single};
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let users = Route::get("/users", Identity, "identity_users").summary("Who there is");
+    let user = Route::get("/users/{id}", Identity, "identity_user").summary("One user");
+    let organization = Route::get("/organizations/{id}", Identity, "identity_organization")
+        .summary("The organisation");
+    let units = Route::get("/organizations/{id}/units", Identity, "identity_units")
+        .summary("The parts of the organisation");
+    let sessions = Route::get("/sessions", Identity, "identity_sessions")
+        .summary("Where the caller is signed in");
+    vec![
+        me::me(),
+        me::permissions(),
+        Endpoint::new(
+            listing(users, "identity.users", |g| page_of(g, "identity.users")),
+            |call| async move { list(&call, dataset("identity.users"), None).await },
+        ),
+        Endpoint::new(
+            single(user, "identity.users", |g| row_of(g, "identity.users")),
+            |call| async move {
+                item(&call, dataset("identity.users"), call.segment("id"), "user").await
+            },
+        ),
+        Endpoint::new(
+            single(organization, "identity.organizations", |g| row_of(g, "identity.organizations")),
+            |call| async move {
+                let data = dataset("identity.organizations");
+                item(&call, data, call.segment("id"), "organisation").await
+            },
+        ),
+        Endpoint::new(
+            listing(units, "identity.units", |g| page_of(g, "identity.units")),
+            |call| async move {
+                own_organization(&call)?;
+                list(&call, dataset("identity.units"), None::<Filter>).await
+            },
+        ),
+        Endpoint::new(
+            listing(sessions, "identity.sessions", |g| page_of(g, "identity.sessions")),
+            |call| async move { list_own(&call, dataset("identity.sessions")).await },
+        ),
+    ]
+}
+
+/// There is no organisation but the caller's own.
+fn own_organization(call: &Call) -> Result<(), Problem> {
+    if call.segment("id") == call.tenant().to_string() {
+        return Ok(());
+    }
+    Err(Problem::absent("organisation"))
+}

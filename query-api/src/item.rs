@@ -1,0 +1,98 @@
+//! One thing: its row as Postgres wrote it, with the version of its aggregate as a weak entity tag.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use platform::dataset::filter::Filter;
+use platform::dataset::{self, Dataset, Query};
+use platform::problem::Problem;
+use sqlx::Row as _;
+
+use crate::ask::Asked;
+use crate::call::Call;
+use crate::list::{equals, push_json, visible};
+
+/// Answers with the row of `data` whose only key column is `id`; 404 when it is not there or not the caller's to see.
+pub(crate) async fn item(
+    call: &Call,
+    data: &'static Dataset,
+    id: &str,
+    what: &str,
+) -> Result<Response, Problem> {
+    call.only_parameters(&["fields"])?;
+    let (asked, item, version) = row(call, data, id, what).await?;
+    let mut headers = asked.headers(call, &asked.place.as_of());
+    if let Some(version) = version {
+        let tag = format!("W/\"{version}.p{}\"", asked.place.build);
+        let unchanged = call.header("if-none-match").is_some_and(|tags| matches(tags, &tag));
+        insert(&mut headers, header::ETAG, &tag);
+        insert(&mut headers, HeaderName::from_static("aggregate-version"), &version.to_string());
+        if unchanged {
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        }
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok((headers, with_place(item, &asked)).into_response())
+}
+
+/// The row as JSON text, and the version of its aggregate.
+pub(crate) async fn row(
+    call: &Call,
+    data: &'static Dataset,
+    id: &str,
+    what: &str,
+) -> Result<(Asked, String, Option<i64>), Problem> {
+    let key = data.key.first().copied().unwrap_or_default();
+    let found = find(call, data, equals(key, id)).await;
+    // An id that is not even of the right form names nothing.
+    let refused = |problem: Problem| match problem.code.as_str() {
+        "FILTER_INVALID" => Problem::absent(what),
+        _ => problem,
+    };
+    let (asked, found) = found.map_err(refused)?;
+    let (item, version) = found.ok_or_else(|| Problem::absent(what))?;
+    Ok((asked, item, version))
+}
+
+type Found = Option<(String, Option<i64>)>;
+
+async fn find(
+    call: &Call,
+    data: &'static Dataset,
+    filter: Filter,
+) -> Result<(Asked, Found), Problem> {
+    let mut query = Query::everything(data)?.narrowed(data, filter, call.me())?;
+    if let Some(fields) = call.parameter("fields") {
+        query = query.only(data, fields.split(','))?;
+    }
+    let query = visible(call, data, query)?;
+    let asked = call.ask(data.projections, &dataset::one(data, &query)).await?;
+    let found = match asked.rows.first() {
+        Some(row) => Some((row.try_get("item")?, row.try_get("version")?)),
+        None => None,
+    };
+    Ok((asked, found))
+}
+
+/// The item with `as_of` as its last member.
+pub(crate) fn with_place(mut item: String, asked: &Asked) -> String {
+    if item.ends_with('}') {
+        item.pop();
+        item.push_str(if item.len() > 1 { ",\"as_of\":" } else { "\"as_of\":" });
+        push_json(&mut item, &asked.place.as_of());
+        item.push('}');
+    }
+    item
+}
+
+/// Whether one of the tags in `If-None-Match` is this one, compared weakly (RFC 9110).
+fn matches(tags: &str, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    tags.trim() == "*" || tags.split(',').any(|other| opaque(other) == opaque(tag))
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

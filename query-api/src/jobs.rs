@@ -1,0 +1,133 @@
+//! Background work of whatever kind under one address and in one shape.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use events::{Module, Permission};
+use platform::problem::Problem;
+use platform::routes::Route;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{Stamped, stamped};
+use crate::ask::Asked;
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+use crate::item::row;
+use crate::shape::dataset;
+
+/// A piece of background work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Job {
+    id: String,
+    /// `export` or `backup`.
+    kind: &'static str,
+    /// `queued`, `running`, `succeeded`, `failed`, `cancelled` or `expired`.
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+    created_at: String,
+    /// Who asked for it.
+    actor: Option<String>,
+    links: Links,
+}
+
+/// How far it is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Progress {
+    done: i64,
+    total: Option<i64>,
+    unit: &'static str,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Failure {
+    code: String,
+    detail: Option<String>,
+    retryable: bool,
+}
+
+/// Where to go from here.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    /// What is being made.
+    resource: String,
+    /// Live events of it.
+    events: String,
+}
+
+/// What the rows of exports and backups have in common.
+#[derive(Deserialize)]
+struct Row {
+    status: String,
+    requested_by: Option<String>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    created_at: String,
+    #[serde(default)]
+    retryable: Option<bool>,
+    #[serde(default)]
+    rows_done: Option<i64>,
+    #[serde(default)]
+    rows_total: Option<i64>,
+}
+
+/// One piece of work.
+pub(crate) fn job() -> Endpoint {
+    let route = Route::get("/jobs/{id}", Module::Exports, "exports_any_job")
+        .summary("How far a piece of background work is: an export of one's own, or a backup")
+        .answers::<Stamped<Job>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        call.only_parameters(&[])?;
+        let id = call.segment("id");
+        let exports = dataset("exports.exports");
+        if call.permits(Permission::ExportsFilesRequest) {
+            match row(&call, exports, id, "job").await {
+                Ok((asked, item, _)) => return answer(&call, &asked, &item, "export"),
+                Err(problem) if problem.status == 404 => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        if call.permits(Permission::BackupsArchivesRead) {
+            let (asked, item, _) = row(&call, dataset("backups.backups"), id, "job").await?;
+            return answer(&call, &asked, &item, "backup");
+        }
+        Err(Problem::absent("job"))
+    })
+}
+
+fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<Response, Problem> {
+    let row: Row = serde_json::from_str(item).map_err(|error| Problem::internal(&error))?;
+    let id = call.segment("id").to_owned();
+    let state = if row.status == "completed" { "succeeded".to_owned() } else { row.status };
+    let open = state == "queued" || state == "running";
+    let failure = |code| Failure {
+        code,
+        detail: row.error_message,
+        retryable: row.retryable.unwrap_or_default(),
+    };
+    let job = Job {
+        kind,
+        progress: row.rows_done.map(|done| Progress { done, total: row.rows_total, unit: "rows" }),
+        error: row.error_code.map(failure),
+        created_at: row.created_at,
+        actor: row.requested_by,
+        links: Links {
+            this: format!("/api/v1/jobs/{id}"),
+            resource: format!("/api/v1/{kind}s/{id}"),
+            events: format!("/api/v1/streams/jobs/{id}"),
+        },
+        state,
+        id,
+    };
+    let mut headers = HeaderMap::new();
+    if open {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    Ok((headers, stamped(call, asked, job)).into_response())
+}

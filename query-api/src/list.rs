@@ -1,0 +1,245 @@
+//! Lists: any dataset filtered, sorted, paged and counted, its rows passed on as Postgres wrote them.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use platform::dataset::cursor::{self, Bound, Cursor, Rows};
+use platform::dataset::filter::{At, Comparison, Filter, Operator, Value};
+use platform::dataset::{
+    self, Count, DEFAULT_LIMIT, Dataset, MAX_LIMIT, Query, Refused, Statement,
+};
+use platform::db;
+use platform::problem::Problem;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqlx::Row as _;
+
+use crate::ask::{AsOf, Asked};
+use crate::call::Call;
+
+/// A row as JSON text, and its place in the order.
+type Row = (String, Vec<Option<String>>);
+
+const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
+
+/// Where a page stands among the pages of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Page {
+    /// Cursor of the page after this one, for `after=`.
+    next: Option<String>,
+    /// Cursor of the page before this one, for `after=`.
+    prev: Option<String>,
+    /// Most rows of a page.
+    limit: u32,
+    /// How many rows there are in all, when `count=` asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Total>,
+}
+
+/// How many rows there are in all.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Total {
+    value: i64,
+    /// `estimate` or `exact`.
+    kind: &'static str,
+}
+
+/// A comparison that an endpoint adds to what the caller asks.
+pub(crate) fn equals(column: &str, value: impl Into<String>) -> Filter {
+    Filter::Is(Comparison {
+        path: vec![column.to_owned()],
+        operator: Operator::Equal,
+        value: Value::text(value),
+        at: At(1),
+    })
+}
+
+/// Answers with a page of `data`, of which the caller sees only what `narrow` holds for.
+pub(crate) async fn list(
+    call: &Call,
+    data: &'static Dataset,
+    narrow: Option<Filter>,
+) -> Result<Response, Problem> {
+    let query = question(call, data, narrow)?;
+    let query = visible(call, data, query)?;
+    answer(call, data, &query).await
+}
+
+/// Answers with a page of the caller's own rows, whatever else the caller may see.
+pub(crate) async fn list_own(call: &Call, data: &'static Dataset) -> Result<Response, Problem> {
+    let query = question(call, data, None)?.of_owner(call.person()?);
+    answer(call, data, &query).await
+}
+
+/// The caller's question to a dataset.
+fn question(call: &Call, data: &'static Dataset, narrow: Option<Filter>) -> Result<Query, Problem> {
+    let mut query = Query::everything(data)?;
+    for (name, value) in &call.parameters {
+        query = match name.as_str() {
+            "filter" => query.filtered(data, value, call.me())?,
+            "sort" => query.sorted(data, value)?,
+            "fields" => query.only(data, value.split(','))?,
+            "limit" | "after" | "count" => query,
+            column => shorthand(call, data, query, column, value)?,
+        };
+    }
+    match narrow {
+        Some(filter) => Ok(query.narrowed(data, filter, call.me())?),
+        None => Ok(query),
+    }
+}
+
+fn shorthand(
+    call: &Call,
+    data: &'static Dataset,
+    query: Query,
+    column: &str,
+    value: &str,
+) -> Result<Query, Problem> {
+    if data.column(column).is_none_or(|column| !column.filterable) {
+        let known = PARAMETERS.join(", ");
+        let detail = format!("there is no parameter `{column}`; there are {known} and columns");
+        return Err(Problem::bad_request("PARAMETER_UNKNOWN", detail));
+    }
+    Ok(query.narrowed(data, equals(column, value), call.me())?)
+}
+
+/// The question, narrowed to the rows that are the caller's to see.
+pub(crate) fn visible(call: &Call, data: &'static Dataset, query: Query) -> Result<Query, Problem> {
+    match &data.owner {
+        Some(owner) if !owner.everybody.is_some_and(|all| call.permits(all)) => {
+            Ok(query.of_owner(call.person()?))
+        }
+        Some(_) | None => Ok(query),
+    }
+}
+
+async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Response, Problem> {
+    let limit = limit(call)?;
+    let identity = format!("{}\n{}\n{}", call.tenant(), data.name, query.fingerprint());
+    let after = after(call, &identity)?;
+    let statement = dataset::page(data, query, after.as_ref().map(|(cursor, _)| cursor), limit);
+    let asked = call.ask(data.projections, &statement).await?;
+    let here = Rows { build: asked.place.build, epoch: asked.place.epoch };
+    if let Some((_, rows)) = &after {
+        rows.expect(here)?;
+    }
+    let mut rows = read(&asked)?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let back = after.as_ref().is_some_and(|(cursor, _)| cursor.back);
+    if back {
+        rows.reverse();
+    }
+    let has = Has { before: if back { more } else { after.is_some() }, after: back || more };
+    let write = |row: Option<&Row>, back: bool| {
+        let cursor = Cursor { keys: row?.1.clone(), back };
+        let key = &call.app.keys.cursor;
+        Some(cursor::write(&cursor, &Bound { key, question: &identity, rows: here }))
+    };
+    let page = Page {
+        next: has.after.then(|| write(rows.last(), false)).flatten(),
+        prev: has.before.then(|| write(rows.first(), true)).flatten(),
+        limit,
+        total: total(call, data, query).await?,
+    };
+    Ok(respond(call, &asked, &rows, &page))
+}
+
+/// Whether there are rows beside the page.
+struct Has {
+    before: bool,
+    after: bool,
+}
+
+fn limit(call: &Call) -> Result<u32, Problem> {
+    let Some(limit) = call.number("limit")? else { return Ok(DEFAULT_LIMIT) };
+    Ok(u32::try_from(limit).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT))
+}
+
+/// The cursor that the caller brings, and the rows it was made from.
+fn after(call: &Call, question: &str) -> Result<Option<(Cursor, Rows)>, Refused> {
+    let text = call.parameter("after").filter(|text| !text.is_empty());
+    text.map(|text| cursor::read(text, &call.app.keys.cursor, question)).transpose()
+}
+
+fn read(asked: &Asked) -> Result<Vec<Row>, sqlx::Error> {
+    asked.rows.iter().map(|row| Ok((row.try_get("item")?, row.try_get("keys")?))).collect()
+}
+
+fn respond(call: &Call, asked: &Asked, rows: &[Row], page: &Page) -> Response {
+    let as_of = asked.place.as_of();
+    let mut headers = asked.headers(call, &as_of);
+    link(call, page, &mut headers);
+    let items: usize = rows.iter().map(|(item, _)| item.len() + 1).sum();
+    let mut body = String::with_capacity(items + 512);
+    body.push_str("{\"items\":[");
+    for (index, (item, _)) in rows.iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        body.push_str(item);
+    }
+    body.push_str("],\"page\":");
+    push_json(&mut body, page);
+    body.push_str(",\"as_of\":");
+    push_json::<AsOf>(&mut body, &as_of);
+    body.push('}');
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    (headers, body).into_response()
+}
+
+/// Adds a value as JSON; values of ours always have a JSON form.
+pub(crate) fn push_json<T: Serialize>(body: &mut String, value: &T) {
+    body.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()));
+}
+
+/// The neighbouring pages as links (RFC 8288).
+fn link(call: &Call, page: &Page, headers: &mut HeaderMap) {
+    let others: Vec<_> = call.parameters.iter().filter(|(name, _)| name != "after").collect();
+    for (cursor, relation) in [(&page.next, "next"), (&page.prev, "prev")] {
+        let Some(cursor) = cursor else { continue };
+        let parts = others.iter().map(|(name, v)| format!("{}={}&", encoded(name), encoded(v)));
+        let query: String = parts.collect();
+        let link = format!("<{}?{query}after={cursor}>; rel=\"{relation}\"", call.uri.path());
+        if let Ok(value) = HeaderValue::from_str(&link) {
+            headers.append(HeaderName::from_static("link"), value);
+        }
+    }
+}
+
+fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+}
+
+async fn total(call: &Call, data: &Dataset, query: &Query) -> Result<Option<Total>, Problem> {
+    let count: Count = call.parameter("count").unwrap_or("none").parse().map_err(|_| {
+        Problem::bad_request("PARAMETER_INVALID", "count must be none, estimate or exact")
+    })?;
+    match count {
+        Count::None => Ok(None),
+        Count::Exact => {
+            let value = scalar(call, &dataset::count(data, query)).await?;
+            Ok(Some(Total { value, kind: "exact" }))
+        }
+        Count::Estimate => {
+            let mut statement = dataset::matching(data, query);
+            statement.sql = format!("explain (format json) {}", statement.sql);
+            let plan: serde_json::Value = scalar(call, &statement).await?;
+            let rows = plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_i64);
+            Ok(Some(Total { value: rows.unwrap_or_default(), kind: "estimate" }))
+        }
+    }
+}
+
+async fn scalar<T>(call: &Call, statement: &Statement) -> Result<T, Problem>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+{
+    let mut transaction = db::begin_for(&call.app.pool, call.tenant()).await?;
+    let value = sqlx::query_scalar_with(&statement.sql, statement.arguments()?)
+        .fetch_one(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(value)
+}

@@ -1,0 +1,139 @@
+//! The JSON Schemas of answers that are rows of datasets, made from the datasets themselves.
+
+use platform::dataset::{Column, Dataset, Kind, find};
+use platform::routes::{Access, Parameter, Route, SchemaOf};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::ask::AsOf;
+use crate::list::Page;
+
+/// The parameters of every list.
+pub(crate) const LIST: &[Parameter] = &[
+    query("filter", "which rows, for example `status=\"open\" AND created_at>now-7d`"),
+    query("sort", "in which order, for example `-created_at,handle`"),
+    query("fields", "which columns, separated by commas"),
+    query("limit", "rows of a page: 50 unless told, at most 500"),
+    query("after", "the cursor of another page, from `page.next` or `page.prev`"),
+    query("count", "`none`, `estimate` or `exact`"),
+    TOKEN,
+    PREFER,
+];
+/// The parameters of every item.
+pub(crate) const ITEM: &[Parameter] = &[
+    query("fields", "which columns, separated by commas"),
+    Parameter {
+        name: "If-None-Match",
+        place: "header",
+        description: "answer 304 when the version is still this one",
+    },
+    TOKEN,
+    PREFER,
+];
+const TOKEN: Parameter = Parameter {
+    name: "Consistency-Token",
+    place: "header",
+    description: "answer only when what this token stands for is reflected",
+};
+const PREFER: Parameter = Parameter {
+    name: "Prefer",
+    place: "header",
+    description: "`wait=2` seconds for that at most, `handling=lenient` for a stale answer rather than none",
+};
+
+/// A query parameter.
+pub(crate) const fn query(name: &'static str, description: &'static str) -> Parameter {
+    Parameter { name, place: "query", description }
+}
+
+/// Stands for a name that is not in the catalogue, which the test over all routes would find.
+static EMPTY: Dataset = Dataset {
+    name: "",
+    label: "",
+    table: "",
+    projections: &[],
+    permission: None,
+    owner: None,
+    columns: &[],
+    key: &[],
+    default_sort: "",
+};
+
+/// A dataset of the catalogue.
+pub(crate) fn dataset(name: &'static str) -> &'static Dataset {
+    find(name).unwrap_or(&EMPTY)
+}
+
+/// A route that answers with a page of rows.
+pub(crate) fn listing(route: Route, name: &'static str, schema: SchemaOf) -> Route {
+    let access = access(dataset(name));
+    Route { response: Some(schema), ..route.access(access).parameters(LIST) }
+}
+
+/// A route that answers with one row.
+pub(crate) fn single(route: Route, name: &'static str, schema: SchemaOf) -> Route {
+    let access = access(dataset(name));
+    Route { response: Some(schema), ..route.access(access).parameters(ITEM) }
+}
+
+fn access(dataset: &Dataset) -> Access {
+    dataset.permission.map_or(Access::SignedIn, Access::Needs)
+}
+
+/// The schema of a page of rows.
+pub(crate) fn page_of(generator: &mut SchemaGenerator, name: &'static str) -> Schema {
+    let item = define(generator, dataset(name));
+    let page = generator.subschema_for::<Page>().to_value();
+    let as_of = generator.subschema_for::<AsOf>().to_value();
+    schema(json!({
+        "type": "object",
+        "properties": {"items": {"type": "array", "items": item}, "page": page, "as_of": as_of},
+        "required": ["items", "page", "as_of"],
+    }))
+}
+
+/// The schema of one row.
+pub(crate) fn row_of(generator: &mut SchemaGenerator, name: &'static str) -> Schema {
+    let item = define(generator, dataset(name));
+    let as_of = generator.subschema_for::<AsOf>().to_value();
+    schema(json!({
+        "allOf": [item, {"type": "object", "properties": {"as_of": as_of}, "required": ["as_of"]}],
+    }))
+}
+
+/// The row's schema under the name of its dataset, and a reference to it.
+fn define(generator: &mut SchemaGenerator, dataset: &Dataset) -> Value {
+    let columns = dataset.columns.iter().map(|column| (column.key.to_owned(), value(column)));
+    let definition = json!({
+        "type": "object",
+        "description": dataset.label,
+        "properties": columns.collect::<Map<_, _>>(),
+    });
+    generator.definitions_mut().insert(dataset.name.to_owned(), definition);
+    json!({"$ref": format!("#/components/schemas/{}", dataset.name)})
+}
+
+fn value(column: &Column) -> Value {
+    let mut schema = match column.kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Id => json!({"type": "string", "format": "uuid"}),
+        Kind::Integer => json!({"type": "integer", "format": "int64"}),
+        Kind::Boolean => json!({"type": "boolean"}),
+        Kind::Time => json!({"type": "string", "format": "date-time"}),
+        Kind::List => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Json => json!({}),
+    };
+    if let Some(members) = schema.as_object_mut() {
+        if column.nullable
+            && let Some(kind) = members.remove("type")
+        {
+            members.insert("type".into(), json!([kind, "null"]));
+        }
+        members.insert("description".into(), column.label.into());
+    }
+    schema
+}
+
+fn schema(value: Value) -> Schema {
+    Schema::try_from(value).unwrap_or_default()
+}

@@ -1,0 +1,82 @@
+//! Who may follow which stream.
+
+use std::sync::Arc;
+
+use events::backups::backup::Backup;
+use events::exports::export::Export;
+use events::{Permission, UserId};
+use platform::access::{Standing, authorize};
+use platform::clock;
+use platform::principal::Principal;
+use platform::problem::Problem;
+
+use super::lane::RightsChange;
+use super::spec::{Need, Spec};
+use crate::app::App;
+use crate::call::unreadable;
+
+/// A subscriber, as far as rights go.
+#[derive(Clone)]
+pub(crate) struct Viewer {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) standing: Option<Standing>,
+}
+
+impl Viewer {
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.principal.user()
+    }
+
+    /// Whether a change may have changed what this subscriber may see.
+    pub(crate) fn is_touched_by(&self, change: &RightsChange) -> bool {
+        match change {
+            RightsChange::Everybody => true,
+            RightsChange::User(id) => *id == self.principal.actor.id,
+            RightsChange::Session(id) => {
+                self.principal.actor.session_id.is_some_and(|session| session.to_string() == *id)
+            }
+        }
+    }
+
+    /// Reads the standing anew from the log; refuses when the account or the session has ended.
+    pub(crate) async fn renew(&mut self, app: &App) -> Result<(), Problem> {
+        app.access.refresh(&self.principal).await.map_err(unreadable)?;
+        self.standing = app.access.last_known(&self.principal).await.map_err(unreadable)?;
+        match &self.standing {
+            Some(standing) => standing.check_session(clock::now()),
+            None => Ok(()),
+        }
+    }
+
+    fn authorize(&self, permission: Permission) -> Result<(), Problem> {
+        authorize(&self.principal, self.standing.as_ref(), permission)
+    }
+
+    /// Whether the subscriber may follow a stream, as of what is known of the standing.
+    pub(crate) async fn may_follow(&self, app: &App, spec: &Spec) -> Result<(), Problem> {
+        match (spec.need(), spec) {
+            (Need::Nothing, _) => Ok(()),
+            (Need::Permission(permission), _) => self.authorize(permission),
+            (Need::Job, Spec::Job(id)) => self.may_follow_job(app, id).await,
+            (Need::Job, _) => Err(Problem::absent("stream")),
+        }
+    }
+
+    async fn may_follow_job(&self, app: &App, id: &str) -> Result<(), Problem> {
+        let tenant = self.principal.tenant;
+        let export = app.aggregates.get::<Export>(tenant, id).await.map_err(unreadable)?;
+        if export.version > 0 {
+            if self.user() == Some(export.state.requested_by) {
+                return Ok(());
+            }
+            return self
+                .authorize(Permission::ExportsFilesReadAll)
+                .map_err(|_| Problem::absent("job"));
+        }
+        let backup = app.aggregates.get::<Backup>(tenant, id).await.map_err(unreadable)?;
+        if backup.version > 0 && self.authorize(Permission::BackupsArchivesRead).is_ok() {
+            return Ok(());
+        }
+        Err(Problem::absent("job"))
+    }
+}

@@ -1,0 +1,13 @@
+//! Live streams of events: one reader of the log for all subscribers of an organisation, and four ways to listen to it.
+
+mod admission;
+mod cursor;
+mod feed;
+mod frames;
+pub(crate) mod http;
+pub(crate) mod hub;
+mod lane;
+mod matching;
+pub(crate) mod socket;
+mod spec;
+mod subscription;

@@ -1,0 +1,478 @@
+//! The WebSocket side of streams: many subscriptions over one connection, each let through by credit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, rejection};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use events::Module;
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt as _, StreamExt as _};
+use platform::clock;
+use platform::http::bearer;
+use platform::problem::Problem;
+use platform::routes::{Access, Route};
+use platform::secrets;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::admission::Viewer;
+use super::feed::{Feed, before};
+use super::frames::{self, Begin, ClientFrame, Mode, PROTOCOL, Sub};
+use super::hub::Followed;
+use super::lane::RightsChange;
+use super::matching::Matcher;
+use super::spec::Spec;
+use super::subscription::{MAX_CREDIT, Subscription};
+use crate::app::App;
+
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+const HEARTBEAT: Duration = Duration::from_secs(25);
+const GRACE: Duration = Duration::from_secs(10);
+/// A client that takes nothing for so long is closed.
+const SLOW: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_secs(1);
+const MAX_SUBSCRIPTIONS: usize = 100;
+const MAX_CONNECTIONS: usize = 10_000;
+const MAX_INPUT_BYTES: usize = 64 << 10;
+const MAX_OUTPUT_BYTES: usize = 4 << 20;
+const MAX_REASON_BYTES: usize = 123;
+
+/// What the route says about itself.
+pub(crate) fn route() -> Route {
+    Route::get("/stream", Module::Audit, "audit_stream")
+        .summary(
+            "WebSocket, sub-protocol annals.events.v1; public until its first frame or the header \
+             of the upgrade brings an access token",
+        )
+        .access(Access::Public)
+}
+
+/// Puts the socket into the router.
+pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
+    let app = Arc::clone(app);
+    let service = move |headers: HeaderMap, upgrade: Upgrade| {
+        let app = Arc::clone(&app);
+        async move { upgraded(app, &headers, upgrade).await.unwrap_or_else(Problem::into_response) }
+    };
+    router.route("/api/v1/stream", get(service))
+}
+
+type Upgrade = Result<WebSocketUpgrade, rejection::WebSocketUpgradeRejection>;
+
+async fn upgraded(
+    app: Arc<App>,
+    headers: &HeaderMap,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|_| {
+        Problem::bad_request("UPGRADE_EXPECTED", "this address speaks WebSocket (RFC 6455)")
+    })?;
+    own_origin(&app, headers)?;
+    let upgrade = upgrade.protocols([PROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        let detail = format!("ask for the sub-protocol {PROTOCOL}");
+        return Err(Problem::bad_request("SUBPROTOCOL_EXPECTED", detail));
+    }
+    let viewer = if headers.contains_key(header::AUTHORIZATION) {
+        Some(viewer(&app, bearer(headers)?).await?)
+    } else {
+        None
+    };
+    Ok(upgrade
+        .max_message_size(MAX_INPUT_BYTES)
+        .max_frame_size(MAX_INPUT_BYTES)
+        .max_write_buffer_size(MAX_OUTPUT_BYTES)
+        .on_upgrade(move |socket| serve(app, socket, viewer)))
+}
+
+/// A browser tells the page's origin, and only our own pages may connect.
+fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else {
+        return Ok(());
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let same_host = origin.split_once("://").is_some_and(|(_, place)| place == host);
+    let ours = [&app.settings.query_url, &app.settings.command_url];
+    if same_host || ours.iter().any(|url| url.trim_end_matches('/') == origin) {
+        return Ok(());
+    }
+    Err(Problem::forbidden("pages of this origin may not connect"))
+}
+
+async fn viewer(app: &App, token: &str) -> Result<Viewer, Problem> {
+    let principal = app.verify(token).await?;
+    let mut viewer = Viewer { principal, standing: None };
+    viewer.renew(app).await?;
+    Ok(viewer)
+}
+
+/// Why a conversation ends.
+pub(super) struct End {
+    code: u16,
+    reason: String,
+}
+
+impl End {
+    fn new(code: u16, reason: &str) -> Self {
+        let mut end = reason.len().min(MAX_REASON_BYTES);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self { code, reason: reason[..end].to_owned() }
+    }
+
+    /// The client has gone; nothing can be said any more.
+    fn gone() -> Self {
+        Self::new(0, "")
+    }
+
+    fn of(problem: &Problem) -> Self {
+        let code = match problem.status {
+            401 => 4401,
+            403 => 4403,
+            429 => 4429,
+            400..=499 => 4400,
+            _ => 4500,
+        };
+        Self::new(code, &problem.code)
+    }
+}
+
+async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>) {
+    let (output, mut input) = socket.split();
+    let mut output = Output(output);
+    let end = match open(&app, &mut output, &mut input, viewer).await {
+        Ok(viewer) => converse(&app, &mut output, input, viewer).await,
+        Err(end) => end,
+    };
+    if end.code != 0 {
+        let close = CloseFrame { code: end.code, reason: end.reason.into() };
+        let _already_gone =
+            tokio::time::timeout(TICK, output.0.send(Message::Close(Some(close)))).await;
+    }
+}
+
+/// The sending half.
+pub(super) struct Output(SplitSink<WebSocket, Message>);
+
+impl Output {
+    pub(super) async fn frame(&mut self, frame: &Value) -> Result<(), End> {
+        self.text(frame.to_string()).await
+    }
+
+    pub(super) async fn text(&mut self, text: String) -> Result<(), End> {
+        match tokio::time::timeout(SLOW, self.0.send(Message::Text(text.into()))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::gone()),
+            Err(_) => Err(End::new(4508, "SLOW_CONSUMER")),
+        }
+    }
+}
+
+/// Waits for `init`, and for somebody known.
+async fn open(
+    app: &App,
+    output: &mut Output,
+    input: &mut SplitStream<WebSocket>,
+    viewer: Option<Viewer>,
+) -> Result<Viewer, End> {
+    let frame = tokio::time::timeout(INIT_LIMIT, input.next())
+        .await
+        .map_err(|_| End::new(4408, "INIT_TIMEOUT"))?;
+    let Some(Ok(message)) = frame else { return Err(End::gone()) };
+    let (auth, epoch) = match read(&message)? {
+        Some(ClientFrame::Init { auth, client, epoch }) => {
+            if let Some(client) = client {
+                tracing::debug!(name = client.name, version = client.version, "stream client");
+            }
+            (auth, epoch)
+        }
+        Some(_) | None => return Err(End::new(4400, "INIT_EXPECTED")),
+    };
+    let viewer = match (auth, viewer) {
+        (Some(token), _) => self::viewer(app, &token).await.map_err(|p| End::of(&p))?,
+        (None, Some(viewer)) => viewer,
+        (None, None) => return Err(End::new(4401, "UNAUTHENTICATED")),
+    };
+    if let Some(epoch) = epoch {
+        let now = app.hub.epoch().await.map_err(|problem| End::of(&problem))?;
+        if now != epoch {
+            output.frame(&frames::error(None, &epoch_changed(now))).await?;
+        }
+    }
+    Ok(viewer)
+}
+
+pub(super) fn epoch_changed(epoch: i32) -> Problem {
+    let detail = "the log was restored since; drop your cursors and start again";
+    Problem::new(axum::http::StatusCode::GONE, "EPOCH_CHANGED", detail).with("epoch", epoch)
+}
+
+/// A frame, or nothing where the message is a matter of the transport.
+fn read(message: &Message) -> Result<Option<ClientFrame>, End> {
+    match message {
+        Message::Text(text) => match serde_json::from_str(text) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(error) => Err(End::new(4400, &format!("FRAME_INVALID: {error}"))),
+        },
+        Message::Binary(_) => Err(End::new(4400, "FRAME_INVALID: text is expected")),
+        Message::Ping(_) | Message::Pong(_) => Ok(None),
+        Message::Close(_) => Err(End::gone()),
+    }
+}
+
+/// One conversation after its opening.
+struct Conversation<'a> {
+    app: &'a Arc<App>,
+    output: &'a mut Output,
+    viewer: Viewer,
+    followed: Followed,
+    subscriptions: Vec<Subscription>,
+    heard: Instant,
+    pinged: bool,
+}
+
+async fn converse(
+    app: &Arc<App>,
+    output: &mut Output,
+    mut input: SplitStream<WebSocket>,
+    viewer: Viewer,
+) -> End {
+    let Some(_counted) = app.hub.connect(MAX_CONNECTIONS) else {
+        return End::new(4429, "TOO_MANY_CONNECTIONS");
+    };
+    let followed = match app.hub.follow(viewer.principal.tenant).await {
+        Ok(followed) => followed,
+        Err(problem) => return End::of(&problem),
+    };
+    let mut conversation = Conversation {
+        app,
+        output,
+        viewer,
+        followed,
+        subscriptions: Vec::new(),
+        heard: Instant::now(),
+        pinged: false,
+    };
+    match conversation.run(&mut input).await {
+        Ok(()) => End::gone(),
+        Err(end) => end,
+    }
+}
+
+impl Conversation<'_> {
+    async fn run(&mut self, input: &mut SplitStream<WebSocket>) -> Result<(), End> {
+        let mut progress = self.followed.lane.progress();
+        let mut rights = self.followed.lane.rights();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let shutdown = self.app.tasks.shutdown().clone();
+        // What changed between the viewer's admission and the subscription to changes.
+        self.renew().await?;
+        self.ready().await?;
+        loop {
+            let busy = self.is_busy();
+            tokio::select! {
+                biased;
+                change = rights.recv() => self.rights_changed(change).await?,
+                message = input.next() => match message {
+                    Some(Ok(message)) => self.heard(&message).await?,
+                    Some(Err(_)) | None => return Ok(()),
+                },
+                () = shutdown.wait() => return self.drain().await,
+                _ = tick.tick() => self.tick().await?,
+                changed = progress.changed(), if !busy => {
+                    if changed.is_err() || self.followed.lane.has_ended() {
+                        return self.epoch_over().await;
+                    }
+                }
+                () = std::future::ready(()), if busy => {}
+            }
+            self.pump().await?;
+        }
+    }
+
+    async fn ready(&mut self) -> Result<(), End> {
+        let session = self.viewer.principal.actor.session_id.map(|id| id.to_string());
+        let frame = json!({
+            "type": "ready",
+            "session": session,
+            "epoch": self.followed.lane.cursors.epoch,
+            "heartbeat_ms": u64::try_from(HEARTBEAT.as_millis()).unwrap_or_default(),
+            "max_subs": MAX_SUBSCRIPTIONS,
+            "max_credit": MAX_CREDIT,
+            "expires_at": self.viewer.principal.expires_at.to_string(),
+        });
+        self.output.frame(&frame).await
+    }
+
+    fn is_busy(&self) -> bool {
+        let reached = self.followed.lane.reached();
+        self.subscriptions.iter().any(|subscription| subscription.wants(reached))
+    }
+
+    /// One step for every subscription that has credit, so that none starves another.
+    async fn pump(&mut self) -> Result<(), End> {
+        for subscription in &mut self.subscriptions {
+            if subscription.wants(self.followed.lane.reached()) || !subscription.is_live() {
+                let (hub, lane) = (&self.app.hub, &self.followed.lane);
+                subscription.pump(hub, lane, self.output).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn heard(&mut self, message: &Message) -> Result<(), End> {
+        self.heard = Instant::now();
+        self.pinged = false;
+        let Some(frame) = read(message)? else { return Ok(()) };
+        match frame {
+            ClientFrame::Init { .. } => Err(End::new(4400, "INIT_REPEATED")),
+            ClientFrame::Sub(sub) => self.subscribe(sub).await,
+            ClientFrame::Credit { id, n, ack } => self.credit(&id, n, ack.is_some()).await,
+            ClientFrame::Nack { id } => self.not_durable(&id).await,
+            ClientFrame::Unsub { id } => self.unsubscribe(&id).await,
+            ClientFrame::Auth { auth } => self.authenticate(&auth).await,
+            ClientFrame::Ping => self.output.frame(&json!({"type": "pong"})).await,
+            ClientFrame::Pong => Ok(()),
+        }
+    }
+
+    async fn subscribe(&mut self, sub: Sub) -> Result<(), End> {
+        if self.subscriptions.iter().any(|other| other.id == sub.id) {
+            return Err(End::new(4409, "SUBSCRIPTION_EXISTS"));
+        }
+        if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+            return Err(End::new(4429, "TOO_MANY_SUBSCRIPTIONS"));
+        }
+        let id = sub.id.clone();
+        match self.subscription(sub).await {
+            Ok((subscription, resumed)) => {
+                let cursors = &self.followed.lane.cursors;
+                let frame = json!({
+                    "type": "subd",
+                    "id": id,
+                    "cursor": cursors.write(subscription.feed.after),
+                    "resumed": resumed,
+                    "head": cursors.write(self.followed.lane.reached()),
+                });
+                self.subscriptions.push(subscription);
+                self.output.frame(&frame).await
+            }
+            Err(problem) => self.output.frame(&frames::error(Some(&id), &problem)).await,
+        }
+    }
+
+    async fn subscription(&self, sub: Sub) -> Result<(Subscription, bool), Problem> {
+        if sub.mode == Mode::Query {
+            let detail = "there are no saved views to subscribe to; use the mode events";
+            return Err(Problem::bad_request("MODE_UNKNOWN", detail));
+        }
+        let me = self.viewer.user();
+        let spec = Spec::parse(&sub.stream, me).ok_or_else(|| Problem::absent("stream"))?;
+        self.viewer.may_follow(self.app, &spec).await?;
+        let filter = sub.filter.as_deref().filter(|text| !text.trim().is_empty());
+        let filter = filter.map(|text| Matcher::parse(text, me)).transpose()?;
+        let lane = &self.followed.lane;
+        let (after, resumed) = match sub.from {
+            Begin::Start => (0, false),
+            Begin::End => (lane.reached(), false),
+            Begin::At(time) => (before(&self.app.pool, lane, time).await?, false),
+            Begin::After(cursor) => (lane.resume(&cursor)?, true),
+        };
+        let feed = Feed { spec, filter, after };
+        Ok((Subscription::new(sub.id, feed, sub.credit, sub.fields), resumed))
+    }
+
+    async fn credit(&mut self, id: &str, more: u32, ack: bool) -> Result<(), End> {
+        if let Some(found) = self.subscriptions.iter_mut().find(|one| one.id == id) {
+            found.add_credit(more);
+        }
+        if ack { self.not_durable(id).await } else { Ok(()) }
+    }
+
+    async fn not_durable(&mut self, id: &str) -> Result<(), End> {
+        let detail = "the subscription is not durable, so nothing is stored; keep the cursor";
+        let problem = Problem::bad_request("NOT_DURABLE", detail);
+        self.output.frame(&frames::error(Some(id), &problem)).await
+    }
+
+    async fn unsubscribe(&mut self, id: &str) -> Result<(), End> {
+        self.subscriptions.retain(|subscription| subscription.id != id);
+        self.output.frame(&frames::done(id, "client")).await
+    }
+
+    /// A new token of the same caller lengthens the conversation.
+    async fn authenticate(&mut self, token: &str) -> Result<(), End> {
+        let viewer = self::viewer(self.app, token).await.map_err(|p| End::of(&p))?;
+        let (new, old) = (&viewer.principal, &self.viewer.principal);
+        if (new.tenant, &new.actor.id) != (old.tenant, &old.actor.id) {
+            return Err(End::new(4403, "OTHER_CALLER"));
+        }
+        self.viewer = viewer;
+        self.ready().await
+    }
+
+    async fn rights_changed(&mut self, change: Result<RightsChange, RecvError>) -> Result<(), End> {
+        match change {
+            Ok(change) if !self.viewer.is_touched_by(&change) => Ok(()),
+            // Having missed some, any of them may have been about us.
+            Ok(_) | Err(RecvError::Lagged(_)) => self.renew().await,
+            Err(RecvError::Closed) => self.epoch_over().await,
+        }
+    }
+
+    /// Looks at the standing again, and ends what may no longer be followed.
+    async fn renew(&mut self) -> Result<(), End> {
+        self.viewer.renew(self.app).await.map_err(|problem| End::of(&problem))?;
+        let mut kept = Vec::with_capacity(self.subscriptions.len());
+        for subscription in std::mem::take(&mut self.subscriptions) {
+            match self.viewer.may_follow(self.app, &subscription.feed.spec).await {
+                Ok(()) => kept.push(subscription),
+                Err(_) => self.output.frame(&frames::done(&subscription.id, "revoked")).await?,
+            }
+        }
+        self.subscriptions = kept;
+        Ok(())
+    }
+
+    async fn tick(&mut self) -> Result<(), End> {
+        let now = clock::now();
+        if self.viewer.principal.expires_at <= now {
+            return Err(End::new(4510, "TOKEN_EXPIRED"));
+        }
+        let valid_until = self.viewer.standing.as_ref().and_then(|s| s.effective.valid_until());
+        if valid_until.is_some_and(|until| until <= now) {
+            self.renew().await?;
+        }
+        let silent = self.heard.elapsed();
+        if silent >= HEARTBEAT + GRACE {
+            return Err(End::new(4508, "NO_HEARTBEAT"));
+        }
+        if silent >= HEARTBEAT && !self.pinged {
+            self.pinged = true;
+            self.output.frame(&json!({"type": "ping"})).await?;
+        }
+        for subscription in &mut self.subscriptions {
+            subscription.checkpoint(&self.followed.lane, self.output).await?;
+        }
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> Result<(), End> {
+        let [first, second] = secrets::random::<2>();
+        let wait = 250 + u32::from(u16::from_be_bytes([first, second])) % 4750;
+        self.output.frame(&json!({"type": "drain", "reconnect_in_ms": wait})).await?;
+        Err(End::new(4503, "DRAINING"))
+    }
+
+    async fn epoch_over(&mut self) -> Result<(), End> {
+        let epoch = self.app.hub.epoch().await.map_err(|problem| End::of(&problem))?;
+        self.output.frame(&frames::error(None, &epoch_changed(epoch))).await?;
+        Err(End::new(4503, "EPOCH_CHANGED"))
+    }
+}

@@ -1,0 +1,155 @@
+//! One subscription of a WebSocket conversation: what it has sent, and how much more it may.
+
+use std::time::{Duration, Instant};
+
+use platform::problem::Problem;
+use serde_json::json;
+
+use super::feed::{Feed, STEP_EVENTS};
+use super::frames;
+use super::hub::Hub;
+use super::lane::{Entry, Lane};
+use super::socket::{End, Output};
+
+/// Most events that a client may have asked for and not got.
+pub(super) const MAX_CREDIT: u32 = 10_000;
+/// A checkpoint comes at least this often, and after so many positions.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+const CHECKPOINT_POSITIONS: i64 = 1000;
+const MAX_MESSAGE_BYTES: usize = 256 << 10;
+
+/// One subscription.
+pub(super) struct Subscription {
+    pub(super) id: String,
+    pub(super) feed: Feed,
+    credit: u32,
+    fields: Option<Vec<String>>,
+    live: bool,
+    behind_since: Option<Instant>,
+    told_at: i64,
+    told: Instant,
+}
+
+impl Subscription {
+    pub(super) fn new(id: String, feed: Feed, credit: u32, fields: Option<Vec<String>>) -> Self {
+        Self {
+            id,
+            told_at: feed.after,
+            feed,
+            credit: credit.min(MAX_CREDIT),
+            fields,
+            live: false,
+            behind_since: None,
+            told: Instant::now(),
+        }
+    }
+
+    /// Whether there is something to look at and leave to send it.
+    pub(super) fn wants(&self, reached: i64) -> bool {
+        self.credit > 0 && self.feed.after < reached
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    pub(super) fn add_credit(&mut self, more: u32) {
+        self.credit = self.credit.saturating_add(more).min(MAX_CREDIT);
+    }
+
+    /// Sends what comes next, as far as credit reaches.
+    pub(super) async fn pump(
+        &mut self,
+        hub: &Hub,
+        lane: &Lane,
+        output: &mut Output,
+    ) -> Result<(), End> {
+        if self.credit == 0 {
+            return Ok(());
+        }
+        let max = usize::try_from(self.credit).unwrap_or(STEP_EVENTS).min(STEP_EVENTS);
+        let step = match self.feed.step(hub, lane, max).await {
+            Ok(step) => step,
+            Err(problem) => return self.failed(&problem, output).await,
+        };
+        if step.from_past && self.live {
+            self.live = false;
+            self.state("behind", lane, output).await?;
+        }
+        let since = self.behind_since.unwrap_or_else(Instant::now);
+        self.behind_since = (!step.caught_up).then_some(since);
+        let sent = u32::try_from(step.entries.len()).unwrap_or(u32::MAX);
+        self.credit = self.credit.saturating_sub(sent);
+        for message in self.messages(&step.entries) {
+            output.text(message).await?;
+        }
+        if let Some(last) = step.entries.last() {
+            self.told_at = last.position;
+            self.told = Instant::now();
+        }
+        if self.feed.after - self.told_at >= CHECKPOINT_POSITIONS {
+            self.tell(lane, output).await?;
+        }
+        if step.caught_up && !self.live {
+            self.live = true;
+            self.state("live", lane, output).await?;
+        }
+        Ok(())
+    }
+
+    /// The events as frames, several in an array, in messages of bounded size.
+    fn messages(&self, entries: &[std::sync::Arc<Entry>]) -> Vec<String> {
+        let mut messages = Vec::new();
+        let mut message = String::new();
+        let mut count = 0;
+        for (index, entry) in entries.iter().enumerate() {
+            message.push(if count == 0 { '[' } else { ',' });
+            frames::event(&mut message, &self.id, entry, self.fields.as_deref());
+            count += 1;
+            if message.len() >= MAX_MESSAGE_BYTES || index + 1 == entries.len() {
+                if count == 1 {
+                    message.remove(0); // one frame stands alone
+                } else {
+                    message.push(']');
+                }
+                messages.push(std::mem::take(&mut message));
+                count = 0;
+            }
+        }
+        messages
+    }
+
+    async fn failed(&self, problem: &Problem, output: &mut Output) -> Result<(), End> {
+        output.frame(&frames::error(Some(&self.id), problem)).await?;
+        // The place is kept; the next step tries again.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(())
+    }
+
+    async fn state(&self, kind: &str, lane: &Lane, output: &mut Output) -> Result<(), End> {
+        let at = platform::clock::now().to_string();
+        let cursor = lane.cursors.write(self.feed.after);
+        output.frame(&json!({"type": kind, "id": self.id, "cursor": cursor, "at": at})).await
+    }
+
+    /// A checkpoint when the last word is old.
+    pub(super) async fn checkpoint(&mut self, lane: &Lane, output: &mut Output) -> Result<(), End> {
+        if self.told.elapsed() < CHECKPOINT {
+            return Ok(());
+        }
+        self.tell(lane, output).await
+    }
+
+    async fn tell(&mut self, lane: &Lane, output: &mut Output) -> Result<(), End> {
+        self.told = Instant::now();
+        self.told_at = self.feed.after;
+        let lag = self.behind_since.map_or(0, |since| since.elapsed().as_millis());
+        let frame = json!({
+            "type": "ckpt",
+            "id": self.id,
+            "cursor": lane.cursors.write(self.feed.after),
+            "lag_ms": u64::try_from(lag).unwrap_or(u64::MAX),
+        });
+        output.frame(&frame).await
+    }
+}
