@@ -9,7 +9,7 @@ mod exports;
 mod facts;
 mod identity;
 mod keys;
-mod log;
+pub mod log;
 mod notifications;
 mod pipeline;
 mod rbac;

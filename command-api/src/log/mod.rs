@@ -1,4 +1,4 @@
-//! The door to the log: what an append says, and what became of it.
+//! The door to the log: what an append says, and what became of it. Public so that it can be measured without HTTP around it.
 
 mod batch;
 mod writer;
@@ -10,51 +10,51 @@ use events::envelope::Encoded;
 use events::{Decider, TenantId};
 use uuid::Uuid;
 
-pub(crate) use writer::Writer;
+pub use writer::Writer;
 
 /// What one command wants stored: all of it or nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct Append {
-    pub(crate) tenant: TenantId,
+pub struct Append {
+    pub tenant: TenantId,
     /// The client's key in its scope, and the fingerprint of the request it came with.
-    pub(crate) key: Option<(String, [u8; 32])>,
+    pub key: Option<(String, [u8; 32])>,
     /// The streams written, each once.
-    pub(crate) streams: Vec<StreamWrite>,
+    pub streams: Vec<StreamWrite>,
     /// The versions of other streams that the decision used.
-    pub(crate) facts: Vec<Fact>,
+    pub facts: Vec<Fact>,
     /// The same for all events.
-    pub(crate) metadata: String,
+    pub metadata: String,
 }
 
 /// New events of one stream.
 #[derive(Debug, Clone)]
-pub(crate) struct StreamWrite {
-    pub(crate) kind: &'static str,
-    pub(crate) id: String,
+pub struct StreamWrite {
+    pub kind: &'static str,
+    pub id: String,
     /// The version the decision was made at; `None` where any will do.
-    pub(crate) expected: Option<i64>,
-    pub(crate) events: Vec<(Uuid, Encoded)>,
-    pub(crate) claims: Vec<Claim>,
+    pub expected: Option<i64>,
+    pub events: Vec<(Uuid, Encoded)>,
+    pub claims: Vec<Claim>,
 }
 
 /// A stream that a decision leaned on, and its version then.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Fact {
-    pub(crate) kind: &'static str,
-    pub(crate) id: String,
-    pub(crate) version: i64,
+pub struct Fact {
+    pub kind: &'static str,
+    pub id: String,
+    pub version: i64,
 }
 
 impl Fact {
     /// The fact that a stream of `D` stood at `version`.
-    pub(crate) fn of<D: Decider>(id: impl Into<String>, version: i64) -> Self {
+    pub fn of<D: Decider>(id: impl Into<String>, version: i64) -> Self {
         Self { kind: D::TYPE, id: id.into(), version }
     }
 }
 
 /// What became of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It is in the log, for good.
     Stored(Stored),
     /// Its key was used before with the same request: these positions answer it.
@@ -71,15 +71,15 @@ pub(crate) enum Outcome {
 
 /// Where an append stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) last_position: i64,
-    pub(crate) epoch: i32,
-    pub(crate) recorded_at: Timestamp,
+pub struct Stored {
+    pub last_position: i64,
+    pub epoch: i32,
+    pub recorded_at: Timestamp,
 }
 
 /// Why an append has no outcome. Nothing that was not acknowledged may be assumed stored or not stored.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum AppendError {
+pub enum AppendError {
     /// The queue is full, or the process is ending.
     #[error("the log is not taking commands now")]
     Refusing,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform::db::{self, Role};
+use platform::db::{self, Role, locks};
 use platform::lifecycle::Tasks;
 use sqlx::{Executor, PgConnection};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -27,13 +27,13 @@ struct Request {
 
 /// The way to the writer task; clones share it.
 #[derive(Clone)]
-pub(crate) struct Writer {
+pub struct Writer {
     queue: mpsc::Sender<Request>,
 }
 
 impl Writer {
     /// Starts the task. `committed` is told after each batch, so that the relay can be woken outside the append.
-    pub(crate) fn start(url: String, committed: Arc<Notify>, tasks: &Tasks) -> Self {
+    pub fn start(url: String, committed: Arc<Notify>, tasks: &Tasks) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE_APPENDS);
         let task = Task { url, requests, connection: None, deferred: VecDeque::new(), committed };
         tasks.spawn("log writer", task.run());
@@ -41,7 +41,7 @@ impl Writer {
     }
 
     /// Stores an append. If the caller goes away the append is stored all the same.
-    pub(crate) async fn append(&self, append: Append) -> Result<Outcome, AppendError> {
+    pub async fn append(&self, append: Append) -> Result<Outcome, AppendError> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Request { append, reply }).map_err(|_| AppendError::Refusing)?;
         answer.await.map_err(|_| AppendError::Refusing)?
@@ -195,7 +195,7 @@ async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
 /// Takes the log's lock once: a backend that lost its client while it held the lock, or waited for it before us, is done
 /// when we get it, so what it stored can be seen.
 async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    connection.execute("select pg_advisory_xact_lock(4702111234474983745)").await.map(|_| ())
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::LOG).execute(connection).await.map(|_| ())
 }
 
 fn is_outage(error: &sqlx::Error) -> bool {

@@ -1,0 +1,139 @@
+//! Where a measurement takes place: a database of its own, our processes, an organisation and its owner's token.
+
+pub(crate) mod machine;
+mod process;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use platform::config::Settings;
+use platform::testkit::{TestDatabase, engine};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::http::{self, Answer};
+use machine::Machine;
+pub(crate) use process::{Process, Resident};
+
+const PASSWORD: &str = "correct horse battery";
+const SLUG: &str = "bench";
+
+/// A migrated database and settings for processes over it.
+pub(crate) struct Bed {
+    pub(crate) settings: Arc<Settings>,
+    /// As the owner of the database.
+    pub(crate) owner: PgPool,
+    database: TestDatabase,
+    _files: TempDir,
+}
+
+/// An organisation with its owner signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Founded {
+    pub(crate) tenant: String,
+    pub(crate) user: String,
+    pub(crate) token: String,
+}
+
+impl Bed {
+    pub(crate) async fn make() -> anyhow::Result<Self> {
+        for variable in ["DATABASE_URL", "NATS_URL", "REDIS_URL"] {
+            engine(variable).with_context(|| "run this as `cargo xtask bench`")?;
+        }
+        let database = TestDatabase::create(&migrations::MIGRATOR).await?;
+        let files = tempfile::tempdir().context("cannot make a folder for files")?;
+        let mut settings = Settings::clone(&*database.settings(files.path())?);
+        settings.log = "warn".into();
+        let owner = PgPoolOptions::new().max_connections(4).connect(&database.url).await?;
+        Ok(Self { settings: Arc::new(settings), owner, database, _files: files })
+    }
+
+    pub(crate) async fn machine(&self) -> anyhow::Result<Machine> {
+        Machine::look(&self.owner).await
+    }
+
+    /// Starts one of the processes of `annals serve`.
+    pub(crate) fn serve(&self, name: &'static str) -> anyhow::Result<Process> {
+        let mut command = Command::new(beside_us("annals")?);
+        command.args(["serve", name]).env_clear().envs(self.environment()?);
+        Process::start(name, &mut command)
+    }
+
+    /// Starts command-api and waits for it.
+    pub(crate) async fn command_api(&self) -> anyhow::Result<Process> {
+        let mut process = self.serve("command-api")?;
+        process.ready(self.settings.command_addr).await?;
+        Ok(process)
+    }
+
+    /// The settings as processes read them.
+    fn environment(&self) -> anyhow::Result<HashMap<String, String>> {
+        let Value::Object(settings) = serde_json::to_value(&*self.settings)? else {
+            anyhow::bail!("settings are no object");
+        };
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Ok(settings
+            .into_iter()
+            .map(|(key, value)| (format!("ANNALS_{}", key.to_uppercase()), text(value)))
+            .collect())
+    }
+
+    /// Sets an organisation up and signs its owner in.
+    pub(crate) async fn found(&self) -> anyhow::Result<Founded> {
+        let body = json!({"name": "Bench", "slug": SLUG, "owner":
+            {"handle": "owner", "display_name": "Owner", "password": PASSWORD}});
+        let bootstrap = self.settings.bootstrap_token.clone();
+        let founded = self.command("/organizations", &bootstrap, &body).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(Founded {
+            tenant: text(&founded["tenant_id"]),
+            user: text(&founded["user_id"]),
+            token: self.sign_in().await?,
+        })
+    }
+
+    /// A fresh access token of the owner: one lives ten minutes at most.
+    pub(crate) async fn sign_in(&self) -> anyhow::Result<String> {
+        let body = json!({"organization": SLUG, "login": "owner", "password": PASSWORD});
+        let session = self.command("/auth/login", "", &body).await?;
+        Ok(session["access_token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn command(&self, path: &str, token: &str, body: &Value) -> anyhow::Result<Value> {
+        let path = format!("/api/v1{path}");
+        let address = self.settings.command_addr;
+        let answer: Answer =
+            http::call(address, "POST", &path, token, Some(&body.to_string())).await?;
+        ensure!((200..300).contains(&answer.status), "POST {path}: {}", answer.body);
+        Ok(serde_json::from_str(&answer.body)?)
+    }
+
+    pub(crate) async fn drop_now(self) -> anyhow::Result<()> {
+        self.owner.close().await;
+        self.database.drop_now().await
+    }
+
+    /// The URL of the database, with its owner's login.
+    pub(crate) fn url(&self) -> &str {
+        &self.database.url
+    }
+}
+
+/// A program built into the same folder as this one.
+pub(crate) fn beside_us(name: &str) -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let path = program.with_file_name(name);
+    ensure!(path.is_file(), "{} is not built; run this as `cargo xtask bench`", path.display());
+    Ok(path)
+}
+
+/// A free port on the loopback.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
