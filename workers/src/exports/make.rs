@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use events::exports::export::{Event, Export, Format, Status};
+use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::{Actor, ActorKind, FileId, Permission, TenantId, UserId};
@@ -45,10 +45,12 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
                 Ok(Done::Finished)
             }
             Status::Cancelled => Ok(Done::Cancelled),
-            // A dead letter that an operator wants tried again: a new job follows from the export's own event.
+            // A dead letter that an operator put back. The requester knows that it failed, so the next word is theirs.
             Status::Failed { retryable: true } => {
-                report(office, job, "retry", "retry", json!({})).await?;
-                Ok(Done::Finished)
+                let path = format!("POST /api/v1/exports/{}/retry", job.subject_id);
+                Ok(Done::Failed(format!(
+                    "the export has failed; its requester can try again: {path}"
+                )))
             }
             Status::Queued | Status::Running => {
                 Making { office, job, attempt: export.state.attempts + 1 }.run().await
@@ -100,7 +102,7 @@ struct Order {
     dataset: String,
     columns: Vec<String>,
     filter: Option<String>,
-    sort: String,
+    sort: Vec<Sort>,
     title: Option<String>,
     locale: String,
     time_zone: String,
@@ -133,11 +135,6 @@ impl Order {
         else {
             anyhow::bail!("the export does not begin with its request");
         };
-        let keys = sort.iter().map(|key| {
-            let sign = if key.descending { "-" } else { "" };
-            format!("{sign}{}", key.column)
-        });
-        let sort = keys.collect::<Vec<_>>().join(",");
         Ok(Self {
             format,
             dataset,
@@ -162,8 +159,9 @@ impl Order {
         let columns = self.columns.iter().map(String::as_str);
         let mut query = Query::everything(dataset).map_err(text)?;
         query = query.only(dataset, columns).map_err(text)?;
-        if !self.sort.is_empty() {
-            query = query.sorted(dataset, &self.sort).map_err(text)?;
+        let order = order(dataset, &self.sort);
+        if !order.is_empty() {
+            query = query.sorted(dataset, &order).map_err(text)?;
         }
         if let Some(filter) = &self.filter {
             query = query.filtered(dataset, filter, Some(self.requested_by)).map_err(text)?;
@@ -207,6 +205,19 @@ impl Order {
         };
         Ok(Plan { dataset, query })
     }
+}
+
+/// The order as `sort=` has it. The request names the dataset's own key at the end, which every question adds by itself.
+fn order(dataset: &Dataset, sort: &[Sort]) -> String {
+    let mut keys = sort;
+    while let [.., before, last] = keys
+        && dataset.key.contains(&last.column.as_str())
+        && last.descending == before.descending
+    {
+        keys = &keys[..keys.len() - 1];
+    }
+    let sign = |key: &Sort| if key.descending { "-" } else { "" };
+    keys.iter().map(|key| format!("{}{}", sign(key), key.column)).collect::<Vec<_>>().join(",")
 }
 
 /// A question that the requester may ask.

@@ -164,3 +164,117 @@ fn refuses(status: StatusCode) -> bool {
         ]
         .contains(&status)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Lock;
+
+    use events::testing::id;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that gives these answers in turn and keeps what it was asked.
+    async fn server(answers: Vec<(u16, Value)>) -> (String, Arc<Lock<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Lock::new(Vec::new()));
+        let kept = Arc::clone(&asked);
+        platform::lifecycle::detach(async move {
+            for (status, body) in answers {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !whole(&request) {
+                    let mut buffer = [0; 4096];
+                    let read = socket.read(&mut buffer).await.unwrap();
+                    request.extend_from_slice(&buffer[..read]);
+                }
+                kept.lock().unwrap().push(String::from_utf8(request).unwrap());
+                let body = body.to_string();
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                socket.write_all((head + &body).as_bytes()).await.unwrap();
+            }
+        });
+        (base, asked)
+    }
+
+    fn whole(request: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        body.len() >= length.map_or(0, |length| length.parse().unwrap())
+    }
+
+    fn token(text: &str) -> (u16, Value) {
+        (200, json!({"access_token": text, "expires_in": 600}))
+    }
+
+    fn problem(status: u16) -> (u16, Value) {
+        let problem = Problem::new(StatusCode::from_u16(status).unwrap(), "NOT_SO", "it is not so");
+        (status, serde_json::to_value(problem).unwrap())
+    }
+
+    async fn post(commands: &Commands) -> Result<Value, CommandError> {
+        commands.post(id(1), "/exports/7/start", Uuid::nil(), &json!({"attempt": 1})).await
+    }
+
+    #[tokio::test]
+    async fn a_command_carries_its_key_and_a_token_that_is_fetched_once() {
+        let (base, asked) =
+            server(vec![token("first"), (200, json!({"version": 2})), (200, json!({}))]).await;
+        let commands = Commands::new(&base, "sesame").unwrap();
+        assert_eq!(post(&commands).await.unwrap(), json!({"version": 2}));
+        post(&commands).await.unwrap();
+        let asked = asked.lock().unwrap().clone();
+        assert!(
+            asked[0].starts_with("POST /api/v1/auth/service-token ") && asked[0].contains("sesame")
+        );
+        for request in &asked[1..] {
+            assert!(request.starts_with("POST /api/v1/exports/7/start "), "{request}");
+            assert!(request.contains("authorization: Bearer first\r\n"), "{request}");
+            assert!(
+                request.contains(&format!("idempotency-key: \"{}\"\r\n", Uuid::nil())),
+                "{request}"
+            );
+            assert!(!request.contains("sesame"), "{request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_not_accepted_any_more_is_renewed() {
+        let answers = vec![token("old"), problem(401), token("new"), (200, json!({}))];
+        let (base, asked) = server(answers).await;
+        post(&Commands::new(&base, "sesame").unwrap()).await.unwrap();
+        assert!(asked.lock().unwrap()[3].contains("Bearer new\r\n"));
+    }
+
+    #[tokio::test]
+    async fn what_the_rules_refuse_is_told_from_what_can_succeed_later() {
+        for (status, refused) in [
+            (400, true),
+            (403, true),
+            (409, true),
+            (422, true),
+            (429, false),
+            (500, false),
+            (302, false),
+        ] {
+            let (base, _) = server(vec![token("t"), problem(status)]).await;
+            let error = post(&Commands::new(&base, "s").unwrap()).await.unwrap_err();
+            assert_eq!(matches!(error, CommandError::Refused(_)), refused, "{status}");
+        }
+        let error = post(&Commands::new("http://127.0.0.1:1", "s").unwrap()).await.unwrap_err();
+        assert!(matches!(error, CommandError::Unavailable(_)));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_service_secret_names_the_remedy() {
+        let (base, _) = server(vec![problem(401)]).await;
+        let error = post(&Commands::new(&base, "s").unwrap()).await.unwrap_err();
+        assert!(format!("{:#}", anyhow::Error::new(error)).contains("ANNALS_SERVICE_SECRET"));
+    }
+}
