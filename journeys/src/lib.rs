@@ -1,1 +1,7 @@
 //! Stories across processes, over real Postgres, NATS and Redis; the tests are in `tests/`, what they share is here.
+
+pub mod client;
+pub mod house;
+
+pub use client::{Client, Reply};
+pub use house::{House, Resident};

@@ -105,3 +105,17 @@ pub async fn begin_for(
         .await?;
     Ok(transaction)
 }
+
+/// The numbers of all advisory locks, in one place so that no two things share one.
+pub mod locks {
+    /// Held by whoever appends to the log, for the length of the append; `log.append` names it too.
+    pub const LOG: i64 = 4_702_111_234_474_983_745;
+    /// Held by the relay that leads.
+    pub const RELAY: i64 = 4_702_111_234_474_983_746;
+    /// Held while a test run's template database is made.
+    pub const TEST_TEMPLATE: i64 = 4_702_111_234_474_983_747;
+    /// Held while a signing key is looked for or made.
+    pub const SIGNING_KEYS: i64 = 4_702_111_234_474_983_748;
+    /// Held by the projectors that lead.
+    pub const PROJECTORS: i64 = 4_702_111_234_474_983_750;
+}

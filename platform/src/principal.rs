@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
 use crate::clock;
+use crate::db::locks;
 use crate::secrets::MasterKey;
 
 const MAX_TOKEN_BYTES: usize = 4096;
@@ -125,7 +126,7 @@ impl Tokens {
     async fn load_signer(&self, pool: &PgPool, master: &MasterKey) -> anyhow::Result<()> {
         let mut transaction = pool.begin().await?;
         // One process makes the first key, the others wait here and find it.
-        sqlx::query("select pg_advisory_xact_lock(4702111234474983746)").execute(&mut *transaction).await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::SIGNING_KEYS).execute(&mut *transaction).await?;
         let newest: Option<(String, Vec<u8>)> = sqlx::query_as(
             "select kid, private_key from secrets.signing_keys where not_after > now() order by created_at desc limit 1",
         )

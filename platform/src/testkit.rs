@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::config::Settings;
+use crate::db::locks;
 use crate::secrets;
 
 /// A database of one test's own; dropped on [`Self::drop_now`] or with the throwaway engines.
@@ -33,7 +34,7 @@ async fn template(admin_url: &str, migrator: &sqlx::migrate::Migrator) -> anyhow
     }
     let name = format!("template_{}", hex::encode(&hash.finalize()[..8]));
     let mut admin = PgConnection::connect(admin_url).await?;
-    admin.execute("select pg_advisory_lock(4702111234474983747)").await?;
+    sqlx::query("select pg_advisory_lock($1)").bind(locks::TEST_TEMPLATE).execute(&mut admin).await?;
     let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
         .bind(&name)
         .fetch_one(&mut admin)

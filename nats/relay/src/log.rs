@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Executor as _, Row as _};
 
 /// Whoever holds it leads. Any constant that nobody else uses.
-const LEADER_LOCK: i64 = 4_702_111_234_474_983_746;
+const LEADER_LOCK: i64 = platform::db::locks::RELAY;
 
 /// Ends a session that its relay forgot (a stopped process keeps its connection open): the lock goes to another.
 /// Saved state is a hint, so it does not wait for the disk.

@@ -18,7 +18,7 @@ use super::rebuild;
 use super::source::Source;
 
 /// Whoever holds this session lock leads.
-const LEADER_LOCK: i64 = 4_702_111_234_474_983_750;
+const LEADER_LOCK: i64 = platform::db::locks::PROJECTORS;
 /// A leader that stands still for this long is taken for dead, and Postgres ends its session and with it the lead.
 const LET_GO: &str =
     "set idle_session_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";

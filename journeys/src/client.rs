@@ -1,0 +1,191 @@
+//! What a client of the public API does: signs in, posts commands, asks questions, waits for what it wrote.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// The password of everybody in a journey.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// One caller of one organisation.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    /// Where commands go.
+    pub command_url: String,
+    /// Where questions go.
+    pub query_url: String,
+    /// The access token.
+    pub token: String,
+    /// The organisation.
+    pub tenant_id: String,
+    /// The user.
+    pub user_id: String,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// Body, `Null` where it is not JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The last segment of `Location`: the id of what was made.
+    pub fn made(&self) -> &str {
+        self.header("location").rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The answer, if it is a success.
+    pub fn ok(self) -> anyhow::Result<Self> {
+        anyhow::ensure!((200..300).contains(&self.status), "{}: {}", self.status, self.body);
+        Ok(self)
+    }
+}
+
+impl Client {
+    /// A caller with a token.
+    pub fn new(command_url: &str, query_url: &str, token: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            http,
+            command_url: command_url.to_owned(),
+            query_url: query_url.to_owned(),
+            token: token.to_owned(),
+            tenant_id: String::new(),
+            user_id: String::new(),
+        })
+    }
+
+    /// The same connection with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    /// The same caller at another command-api.
+    #[must_use]
+    pub fn at(&self, command_url: &str) -> Self {
+        Self { command_url: command_url.to_owned(), ..self.clone() }
+    }
+
+    /// Signs somebody in.
+    pub async fn login(&self, organization: &str, login: &str) -> anyhow::Result<Self> {
+        let body = json!({"organization": organization, "login": login, "password": PASSWORD});
+        let reply = self.with_token("").post("/auth/login", &body).await?.ok()?;
+        let text = |name: &str| reply.body[name].as_str().unwrap_or_default().to_owned();
+        Ok(Self {
+            token: text("access_token"),
+            tenant_id: text("tenant_id"),
+            user_id: text("user_id"),
+            ..self.clone()
+        })
+    }
+
+    /// Registers a user with a password and signs them in.
+    pub async fn newcomer(&self, organization: &str, handle: &str) -> anyhow::Result<Self> {
+        let made = self.post("/users", &json!({ "handle": handle })).await?.ok()?;
+        let path = format!("/users/{}/password", made.made());
+        self.command(Method::PUT, &path, &json!({ "password": PASSWORD }), &[]).await?.ok()?;
+        self.login(organization, handle).await
+    }
+
+    /// A command by POST.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
+        self.command(Method::POST, path, body, &[]).await
+    }
+
+    /// A command.
+    pub async fn command(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Reply> {
+        self.send(method, &format!("{}/api/v1{path}", self.command_url), Some(body), headers).await
+    }
+
+    /// A question.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
+        self.send(Method::GET, &format!("{}/api/v1{path}", self.query_url), None, &[]).await
+    }
+
+    /// A question that shows what `after` did.
+    pub async fn get_after(&self, path: &str, after: &Reply) -> anyhow::Result<Reply> {
+        let headers = [("consistency-token", after.header("consistency-token")), ("prefer", "wait=20")];
+        self.send(Method::GET, &format!("{}/api/v1{path}", self.query_url), None, &headers).await
+    }
+
+    /// A question by POST.
+    pub async fn ask(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
+        self.send(Method::POST, &format!("{}/api/v1{path}", self.query_url), Some(body), &[]).await
+    }
+
+    /// Any request to any address.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Reply> {
+        let mut request = self.http.request(method, url);
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await?;
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Ok(Reply { status, headers, body })
+    }
+
+    /// A body as it comes, for files and replays.
+    pub async fn bytes(&self, url: &str) -> anyhow::Result<Vec<u8>> {
+        let response = self.http.get(url).bearer_auth(&self.token).send().await?;
+        anyhow::ensure!(response.status().is_success(), "{url}: {}", response.status());
+        Ok(response.bytes().await?.to_vec())
+    }
+
+    /// Asks until the answer is as it should be; what it was at last otherwise.
+    pub async fn until(
+        &self,
+        path: &str,
+        limit: Duration,
+        good: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Reply> {
+        let began = Instant::now();
+        loop {
+            let reply = self.get(path).await?;
+            if reply.status == 200 && good(&reply.body) {
+                return Ok(reply);
+            }
+            if began.elapsed() > limit {
+                return Err(anyhow::anyhow!("{} {}", reply.status, reply.body))
+                    .with_context(|| format!("{path} did not become as expected in {limit:?}"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! A whole installation of a journey's own: private engines, and each process as the real binary, so that it can be killed.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use cli::engines::{Engine, Engines, Options};
+use platform::secrets;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::client::Client;
+
+const READY_LIMIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// One process of the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Resident {
+    /// Commands in, events out.
+    CommandApi,
+    /// A second command-api beside the first, on its own port.
+    SecondCommandApi,
+    /// From the log to the bus.
+    Relay,
+    /// A second relay, which stands by.
+    SecondRelay,
+    /// Events in, read models out.
+    Projectors,
+    /// Questions and streams.
+    QueryApi,
+    /// Files, messages, backups.
+    Workers,
+}
+
+impl Resident {
+    /// One of each.
+    pub const FIVE: [Self; 5] =
+        [Self::CommandApi, Self::Relay, Self::Projectors, Self::QueryApi, Self::Workers];
+
+    fn process(self) -> &'static str {
+        match self {
+            Self::CommandApi | Self::SecondCommandApi => "command-api",
+            Self::Relay | Self::SecondRelay => "relay",
+            Self::Projectors => "projectors",
+            Self::QueryApi => "query-api",
+            Self::Workers => "workers",
+        }
+    }
+}
+
+/// Engines and processes; dropping it ends them all.
+pub struct House {
+    /// The engines, to be killed and wiped.
+    pub engines: Engines,
+    /// Where command-api listens.
+    pub command_url: String,
+    /// Where the second command-api would listen.
+    pub second_command_url: String,
+    /// Where query-api listens.
+    pub query_url: String,
+    /// Founds organisations.
+    pub bootstrap_token: String,
+    environment: Vec<(String, String)>,
+    children: Vec<(Resident, Child)>,
+    folder: TempDir,
+}
+
+impl House {
+    /// Starts engines, migrates, and starts one of each process.
+    pub async fn start() -> anyhow::Result<Self> {
+        let mut house = Self::empty().await?;
+        for resident in Resident::FIVE {
+            house.move_in(resident)?;
+        }
+        house.ready().await?;
+        Ok(house)
+    }
+
+    /// Starts engines and migrates; nobody lives there yet.
+    pub async fn empty() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("annals-journey-").tempdir()?;
+        let engines = Engines::start(&Options::private(folder.path().join("engines"))).await?;
+        let pool = sqlx::PgPool::connect(engines.database_url()).await?;
+        migrations::up(&pool).await?;
+        pool.close().await;
+        let ports = [free_port()?, free_port()?, free_port()?];
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let key = base64::engine::general_purpose::STANDARD.encode(secrets::random::<32>());
+        let bootstrap_token = secrets::random_token();
+        let pairs = [
+            ("DATABASE_URL", engines.database_url().to_owned()),
+            ("NATS_URL", engines.nats_url().to_owned()),
+            ("REDIS_URL", engines.redis_url().to_owned()),
+            ("ANNALS_COMMAND_ADDR", format!("127.0.0.1:{}", ports[0])),
+            ("ANNALS_QUERY_ADDR", format!("127.0.0.1:{}", ports[2])),
+            ("ANNALS_COMMAND_URL", url(ports[0])),
+            ("ANNALS_QUERY_URL", url(ports[2])),
+            ("ANNALS_DATA_DIR", folder.path().join("files").display().to_string()),
+            ("ANNALS_MASTER_KEY", key),
+            ("ANNALS_BOOTSTRAP_TOKEN", bootstrap_token.clone()),
+            ("ANNALS_SERVICE_SECRET", secrets::random_token()),
+            ("ANNALS_LOG", "warn".to_owned()),
+        ];
+        let environment = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Ok(Self {
+            engines,
+            command_url: url(ports[0]),
+            second_command_url: url(ports[1]),
+            query_url: url(ports[2]),
+            bootstrap_token,
+            environment,
+            children: Vec::new(),
+            folder,
+        })
+    }
+
+    /// Starts a process; what it says goes to a file that failures can be read in.
+    pub fn move_in(&mut self, resident: Resident) -> anyhow::Result<()> {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join(format!("{resident:?}.log")))?;
+        let mut command = Command::new(annals()?);
+        command.args(["serve", resident.process()]).envs(self.environment.iter().cloned());
+        if resident == Resident::SecondCommandApi {
+            let address = self.second_command_url.trim_start_matches("http://");
+            command.env("ANNALS_COMMAND_ADDR", address);
+        }
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        self.children.push((resident, child));
+        Ok(())
+    }
+
+    /// Ends a process as a crash would.
+    pub fn kill(&mut self, resident: Resident) -> anyhow::Result<()> {
+        let index = self.children.iter().position(|(other, _)| *other == resident);
+        let (_, mut child) = self.children.remove(index.context("nobody of that name lives here")?);
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// Returns when both APIs answer as ready.
+    pub async fn ready(&self) -> anyhow::Result<()> {
+        for url in [&self.command_url, &self.query_url] {
+            self.answers(&format!("{url}/readyz")).await?;
+        }
+        Ok(())
+    }
+
+    async fn answers(&self, url: &str) -> anyhow::Result<()> {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+        let began = Instant::now();
+        while began.elapsed() < READY_LIMIT {
+            if client.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        bail!("{url} did not become ready; {}", self.last_words())
+    }
+
+    /// The end of what every process said.
+    pub fn last_words(&self) -> String {
+        let mut words = String::new();
+        for entry in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let tail: Vec<&str> = text.lines().rev().take(15).collect();
+                words += &format!("\n--- {}\n", path.display());
+                words += &tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+            }
+        }
+        words
+    }
+
+    /// Founds an organisation; the client is its owner, signed in.
+    pub async fn found(&self, slug: &str) -> anyhow::Result<Client> {
+        let anybody = Client::new(&self.command_url, &self.query_url, "")?;
+        let body = json!({"name": slug, "slug": slug, "owner": {"handle": "owner", "display_name": "Owner",
+            "email": format!("owner@{slug}.test"), "password": crate::client::PASSWORD}});
+        let founded = anybody.with_token(&self.bootstrap_token).post("/organizations", &body).await?;
+        anyhow::ensure!(founded.status == 201, "founding failed: {}", founded.body);
+        anybody.login(slug, "owner").await
+    }
+
+    /// The database as its owner, past every guard.
+    pub async fn database(&self) -> anyhow::Result<sqlx::PgPool> {
+        Ok(sqlx::PgPool::connect(self.engines.database_url()).await?)
+    }
+
+    /// A file of this journey's own.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The environment that processes get, for commands run beside them.
+    pub fn annals(&self, arguments: &[&str]) -> anyhow::Result<std::process::Output> {
+        let mut command = Command::new(annals()?);
+        command.args(arguments).envs(self.environment.iter().cloned());
+        Ok(command.stdin(Stdio::null()).output()?)
+    }
+
+    /// Starts an engine again after it was killed.
+    pub async fn revive(&mut self, engine: Engine) -> anyhow::Result<()> {
+        self.engines.start_again(engine).await
+    }
+
+    /// Ends everything in order.
+    pub async fn stop(mut self) {
+        self.end_children();
+        let Self { engines, .. } = &mut self;
+        for engine in [Engine::Redis, Engine::Nats, Engine::Postgres] {
+            let _already_gone = engines.stop_one(engine).await;
+        }
+    }
+
+    fn end_children(&mut self) {
+        for (_, child) in &mut self.children {
+            let _already_gone = child.kill();
+            let _already_gone = child.wait();
+        }
+        self.children.clear();
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.end_children();
+    }
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// The binary that cargo built beside this test.
+fn annals() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(std::path::Path::parent).context("the test has no folder")?;
+    let binary = folder.join("annals");
+    anyhow::ensure!(binary.exists(), "{} is missing; build it with `cargo build -p cli`", binary.display());
+    Ok(binary)
+}
