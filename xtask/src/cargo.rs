@@ -47,6 +47,16 @@ pub(crate) fn generate() -> anyhow::Result<()> {
     finish(beside_engines(test_runner(), &filter)?.env("ANNALS_GENERATE", "1"))
 }
 
+/// Builds as for users and measures beside fresh engines.
+pub(crate) fn bench(arguments: &[OsString]) -> anyhow::Result<()> {
+    packages::install_for_tests()?;
+    finish(cargo().args(["build", "--release", "--package", "cli", "--package", "bench"]))?;
+    let release = target_dir()?.join("release");
+    let mut command = Command::new(release.join("annals"));
+    command.args(["engines", "--"]).arg(release.join("bench")).arg("run").args(arguments);
+    finish(command.current_dir(root()))
+}
+
 fn test_runner() -> &'static [&'static str] {
     if has_subcommand("nextest") {
         &["nextest", "run", "--workspace"]

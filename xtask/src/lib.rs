@@ -35,6 +35,12 @@ enum Command {
     Ci,
     /// Write the committed generated files anew
     Generate,
+    /// Measure, optimised and beside fresh engines; prints tables and writes target/bench/*.json
+    Bench {
+        /// For the benchmark: scenarios such as `commands`, and `--rounds`, `--seconds`, `--quick`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Write the skeleton of a module in every process, and say what to add by hand
     NewModule {
         /// Its name: `snake_case`, the same everywhere
@@ -52,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Test { arguments } => cargo::test(&arguments),
         Command::Ci => cargo::ci(),
         Command::Generate => cargo::generate(),
+        Command::Bench { arguments } => cargo::bench(&arguments),
         Command::NewModule { name, aggregate } => new_module::run(&name, &aggregate),
     };
     match outcome {

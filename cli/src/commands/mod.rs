@@ -2,6 +2,11 @@
 
 mod engines;
 mod migrate;
+mod processes;
+mod ready;
+mod serve;
+mod signals;
+mod up;
 
 use std::process::ExitCode;
 
@@ -17,8 +22,14 @@ pub struct Annals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start everything from nothing: engines, schema, processes, a demo organisation
+    Up(up::Arguments),
+    /// Run one process, or all, on the engines that the settings name
+    Serve(serve::Arguments),
     /// Bring the schema of `DATABASE_URL` up, down, or tell where it is
     Migrate(migrate::Arguments),
+    /// Ask whether the doors at these addresses can work
+    Ready(ready::Arguments),
     /// Run a command beside fresh engines that vanish with it
     Engines(engines::Arguments),
 }
@@ -41,7 +52,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match command {
+            Command::Up(arguments) => up::run(arguments).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Ready(arguments) => ready::run(arguments).await,
             Command::Engines(arguments) => engines::run(arguments).await,
         }
     });

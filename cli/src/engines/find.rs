@@ -34,13 +34,15 @@ pub(super) fn program(engine: Engine) -> Option<PathBuf> {
 pub(super) fn require(engines: &[Engine]) -> anyhow::Result<()> {
     let missing: Vec<Engine> =
         engines.iter().copied().filter(|engine| program(*engine).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
+    anyhow::ensure!(missing.is_empty(), "{}", not_installed(&missing));
+    Ok(())
+}
+
+fn not_installed(missing: &[Engine]) -> String {
     let list = |word: fn(Engine) -> &'static str, between: &str| {
         missing.iter().map(|engine| word(*engine)).collect::<Vec<_>>().join(between)
     };
-    anyhow::bail!(
+    format!(
         "not installed: {}; run `cargo xtask up`, or `apt-get install {}`, or give {}",
         list(Engine::program, ", "),
         list(Engine::package, " "),
@@ -87,6 +89,16 @@ mod tests {
     fn finds_what_an_ordinary_path_lacks() {
         assert!(on_path("setpriv").is_some());
         assert!(on_path("no-such-program-here").is_none());
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_all_remedies() {
+        let text = not_installed(&[Engine::Postgres, Engine::Nats]);
+        assert_eq!(
+            text,
+            "not installed: postgres, nats-server; run `cargo xtask up`, or \
+             `apt-get install postgresql nats-server`, or give DATABASE_URL, NATS_URL"
+        );
     }
 
     #[test]

@@ -1,0 +1,192 @@
+//! Whether the running system says of every user of a matrix exactly what the matrix says.
+
+use std::collections::{HashMap, HashSet};
+
+use events::{RoleId, text};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::existing;
+use super::plan::Plan;
+use crate::commands::client::Client;
+
+/// So many differences are named; the others are counted.
+const NAMED_MOST: usize = 20;
+
+/// How the system and the matrix compare.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Comparison {
+    pub(super) users: usize,
+    /// Pairs of the matrix that the system knows.
+    pub(super) equal: usize,
+    pub(super) missing: Differences,
+    /// What users may do beyond the matrix.
+    pub(super) extra: Differences,
+}
+
+/// Pairs of a user and a permission.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Differences {
+    pub(super) count: usize,
+    pub(super) first: Vec<(String, String)>,
+}
+
+impl Differences {
+    fn add(&mut self, user: &str, permission: &str) {
+        self.count += 1;
+        if self.first.len() < NAMED_MOST {
+            self.first.push((user.to_owned(), permission.to_owned()));
+        }
+    }
+}
+
+impl Comparison {
+    pub(super) fn is_exact(&self) -> bool {
+        self.missing.count == 0 && self.extra.count == 0
+    }
+}
+
+/// What the system says of one user and one permission.
+#[derive(Deserialize)]
+struct Effective {
+    handle: Option<String>,
+    permission: String,
+    unit_id: Option<Uuid>,
+    role_id: RoleId,
+}
+
+/// Asks for the effective permissions of everybody.
+pub(super) async fn compare(client: &Client, plan: &Plan) -> anyhow::Result<Comparison> {
+    let here = client.here().await?;
+    let imported = existing::roles(client, &here.token).await?;
+    let codes: HashSet<String> = plan.roles.iter().map(super::plan::Role::code).collect();
+    let ours = imported.into_iter().filter(|(code, _)| codes.contains(code));
+    let mut check = Check::new(plan, ours.map(|(_, role)| role.id).collect());
+    let fields = [("fields", "handle,permission,unit_id,role_id")];
+    let each = |row: Effective| check.take(&row);
+    client.list("/rbac/effective-permissions", &fields, &here.token, each).await?;
+    Ok(check.end())
+}
+
+struct Check<'a> {
+    plan: &'a Plan,
+    places: HashMap<&'a str, u32>,
+    users: HashMap<String, usize>,
+    /// The roles of the plan: whoever holds one and is not in the matrix may do too much.
+    roles: HashSet<RoleId>,
+    wanted: Vec<HashSet<u32>>,
+    /// What was met already, through one role or several.
+    seen: HashSet<(usize, u32)>,
+    found: Comparison,
+}
+
+impl<'a> Check<'a> {
+    fn new(plan: &'a Plan, roles: HashSet<RoleId>) -> Self {
+        let names = plan.permissions.iter().map(String::as_str);
+        let users = plan.users.iter().enumerate();
+        let of_role =
+            plan.roles.iter().map(|role| role.places().iter().copied().collect::<HashSet<u32>>());
+        Self {
+            plan,
+            places: names.zip(0..).collect(),
+            users: users.map(|(place, (handle, _))| (text::fold(handle), place)).collect(),
+            roles,
+            wanted: of_role.collect(),
+            seen: HashSet::new(),
+            found: Comparison { users: plan.users.len(), ..Comparison::default() },
+        }
+    }
+
+    fn take(&mut self, row: &Effective) {
+        let handle = row.handle.as_deref().unwrap_or_default();
+        let Some(user) = self.users.get(&text::fold(handle)).copied() else {
+            if self.roles.contains(&row.role_id) {
+                self.found.extra.add(handle, &row.permission);
+            }
+            return;
+        };
+        let wanted = self.plan.users.get(user).and_then(|(_, role)| self.wanted.get(*role));
+        let place = self.places.get(row.permission.as_str()).copied();
+        let place = place.filter(|place| wanted.is_some_and(|wanted| wanted.contains(place)));
+        match (place, row.unit_id) {
+            (Some(place), None) => {
+                if self.seen.insert((user, place)) {
+                    self.found.equal += 1;
+                }
+            }
+            (Some(_), Some(_)) => {} // narrower than what the matrix gives, so nothing beyond it
+            (None, _) => self.found.extra.add(handle, &row.permission),
+        }
+    }
+
+    fn end(mut self) -> Comparison {
+        for (user, (handle, role)) in self.plan.users.iter().enumerate() {
+            for place in self.wanted.get(*role).into_iter().flatten() {
+                if !self.seen.contains(&(user, *place)) {
+                    let permission = self.plan.permissions.get(*place as usize);
+                    self.found.missing.add(handle, permission.map_or("", String::as_str));
+                }
+            }
+        }
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::of_text;
+    use super::*;
+
+    fn row(handle: &str, permission: &str, role: u128) -> Effective {
+        Effective {
+            handle: Some(handle.into()),
+            permission: permission.into(),
+            unit_id: None,
+            role_id: Uuid::from_u128(role).into(),
+        }
+    }
+
+    fn compared(rows: &[Effective]) -> Comparison {
+        let plan = Plan::of(of_text(b"anna 1\nanna 2\nberta 1\n").0).unwrap();
+        let mut check = Check::new(&plan, [Uuid::from_u128(7).into()].into());
+        rows.iter().for_each(|row| check.take(row));
+        check.end()
+    }
+
+    #[test]
+    fn the_same_pairs_are_exact_also_through_several_roles_and_beside_other_users() {
+        let found = compared(&[
+            row("Anna", "access.1:use", 7),
+            row("anna", "access.1:use", 8),
+            row("anna", "access.2:use", 7),
+            row("berta", "access.1:use", 7),
+            row("owner", "access.1:use", 1),
+        ]);
+        assert!(found.is_exact(), "{found:?}");
+        assert_eq!((found.users, found.equal), (2, 3));
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_is_named() {
+        let in_a_unit = Effective {
+            unit_id: Some(Uuid::from_u128(1)),
+            ..row("anna", "access.2:use", 7)
+        };
+        let found = compared(&[
+            row("anna", "access.1:use", 7),
+            in_a_unit,
+            row("berta", "access.1:use", 7),
+            row("berta", "access.2:use", 7),
+            row("berta", "rbac.roles:read", 1),
+            row("carla", "access.1:use", 7),
+        ]);
+        assert!(!found.is_exact());
+        assert_eq!(found.missing.first, [("anna".into(), "access.2:use".into())]);
+        let extra: Vec<(&str, &str)> =
+            found.extra.first.iter().map(|(user, p)| (user.as_str(), p.as_str())).collect();
+        assert_eq!(
+            extra,
+            [("berta", "access.2:use"), ("berta", "rbac.roles:read"), ("carla", "access.1:use")]
+        );
+    }
+}

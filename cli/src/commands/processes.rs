@@ -1,0 +1,119 @@
+//! The five processes, run inside this one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::ValueEnum;
+use platform::config::Settings;
+use platform::lifecycle::Shutdown;
+use tokio::task::JoinSet;
+
+use crate::engines::Engine;
+
+/// How long all of them together may take to end; below the 30 s that supervisors usually grant.
+const STOP_LIMIT: Duration = Duration::from_secs(25);
+
+/// One of the five.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Process {
+    /// Commands in, events out
+    CommandApi,
+    /// From the log to the bus
+    Relay,
+    /// Events in, read models out
+    Projectors,
+    /// Questions, streams
+    QueryApi,
+    /// Files, messages, backups
+    Workers,
+}
+
+impl Process {
+    pub(super) const ALL: [Self; 5] =
+        [Self::CommandApi, Self::Relay, Self::Projectors, Self::QueryApi, Self::Workers];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::CommandApi => "command-api",
+            Self::Relay => "relay",
+            Self::Projectors => "projectors",
+            Self::QueryApi => "query-api",
+            Self::Workers => "workers",
+        }
+    }
+
+    /// The engines without which it cannot start. Projections and queries do without the bus: it only wakes them.
+    pub(super) fn needs(self) -> &'static [Engine] {
+        match self {
+            Self::CommandApi | Self::Projectors | Self::QueryApi => &[Engine::Postgres],
+            Self::Relay | Self::Workers => &[Engine::Postgres, Engine::Nats],
+        }
+    }
+
+    async fn run(self, settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
+        match self {
+            Self::CommandApi => command_api::run(settings, shutdown).await,
+            Self::Relay => relay::run(settings, shutdown).await,
+            Self::Projectors => projectors::run(settings, shutdown).await,
+            Self::QueryApi => query_api::run(settings, shutdown).await,
+            Self::Workers => workers::run(settings, shutdown).await,
+        }
+    }
+}
+
+/// Processes at work.
+#[derive(Debug)]
+pub(super) struct Running {
+    tasks: JoinSet<(Process, anyhow::Result<()>)>,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    pub(super) fn start(processes: &[Process], settings: &Arc<Settings>) -> Self {
+        let shutdown = Shutdown::new();
+        let mut tasks = JoinSet::new();
+        for process in processes.iter().copied() {
+            let run = process.run(Arc::clone(settings), shutdown.clone());
+            tasks.spawn(async move { (process, run.await) });
+        }
+        Self { tasks, shutdown }
+    }
+
+    /// Returns when one has ended though nobody asked it to.
+    pub(super) async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            None => anyhow::anyhow!("no process runs"),
+            Some(ended) => match outcome(ended) {
+                Ok(process) => anyhow::anyhow!("{} ended by itself", process.name()),
+                Err(error) => error,
+            },
+        }
+    }
+
+    /// Ends them all; the first failure on the way.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        self.shutdown.begin();
+        let ending = async {
+            let mut first = Ok(());
+            while let Some(ended) = self.tasks.join_next().await {
+                let ended = outcome(ended).map(|_| ());
+                if first.is_ok() {
+                    first = ended;
+                }
+            }
+            first
+        };
+        let ended = tokio::time::timeout(STOP_LIMIT, ending).await;
+        ensure!(ended.is_ok(), "not everything ended within {} s", STOP_LIMIT.as_secs());
+        ended?
+    }
+}
+
+fn outcome(
+    ended: Result<(Process, anyhow::Result<()>), tokio::task::JoinError>,
+) -> anyhow::Result<Process> {
+    let (process, result) = ended.context("a process panicked")?;
+    result.with_context(|| format!("{} failed", process.name()))?;
+    Ok(process)
+}

@@ -1,0 +1,128 @@
+//! What one installation keeps in its data folder besides its engines: keys, ports, the demo's credentials.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use platform::config::Settings;
+use platform::secrets;
+use serde::{Deserialize, Serialize};
+
+use crate::engines::{self, Engines, Folder};
+
+const FILE: &str = "installation.json";
+const USUAL_PORT: u16 = 7400;
+
+/// Made on first start, kept as long as the data.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Installation {
+    /// The base port of the last start.
+    port: u16,
+    master_key: String,
+    bootstrap_token: String,
+    service_secret: String,
+    pub(super) demo: Option<Demo>,
+}
+
+/// The demo organisation's owner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Demo {
+    pub(super) slug: String,
+    pub(super) handle: String,
+    pub(super) email: String,
+    pub(super) password: String,
+    /// Whether the answer came; a start that was cut off before asks again.
+    pub(super) made: bool,
+}
+
+impl Installation {
+    pub(super) fn open(folder: &Folder) -> anyhow::Result<Self> {
+        if let Some(text) = folder.read(FILE)? {
+            let path = folder.path().join(FILE);
+            return serde_json::from_str(&text)
+                .with_context(|| format!("{} is damaged", path.display()));
+        }
+        let fresh = Self {
+            port: USUAL_PORT,
+            master_key: STANDARD.encode(secrets::random::<32>()),
+            bootstrap_token: secrets::random_token(),
+            service_secret: secrets::random_token(),
+            demo: None,
+        };
+        fresh.keep(folder)?; // before anything is sealed with these keys
+        Ok(fresh)
+    }
+
+    pub(super) fn keep(&self, folder: &Folder) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(self).context("cannot write the installation")?;
+        folder.write_private(FILE, &text)
+    }
+
+    /// Our settings: what was given, else what this installation keeps.
+    pub(super) fn settings(
+        &mut self,
+        given: Settings,
+        engines: &Engines,
+        port: Option<u16>,
+    ) -> anyhow::Result<Settings> {
+        let usual = Settings::default();
+        let folder = engines.folder();
+        let kept =
+            |given: String, kept: &String| if given.is_empty() { kept.clone() } else { given };
+        let mut settings = Settings {
+            database_url: engines.database_url().to_owned(),
+            nats_url: engines.nats_url().to_owned(),
+            redis_url: engines.redis_url().to_owned(),
+            master_key: kept(given.master_key, &self.master_key),
+            bootstrap_token: kept(given.bootstrap_token, &self.bootstrap_token),
+            service_secret: kept(given.service_secret, &self.service_secret),
+            ..given
+        };
+        if settings.data_dir == usual.data_dir {
+            settings.data_dir = folder.path().join("files");
+        }
+        if settings.log == usual.log {
+            settings.log = "warn".into(); // the addresses are what one wants to see here
+        }
+        self.port = self.choose_port(port)?;
+        self.keep(folder)?;
+        let own = |offset: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port + offset));
+        for (address, url, offset, usual) in [
+            (&mut settings.command_addr, &mut settings.command_url, 1, usual.command_addr),
+            (&mut settings.query_addr, &mut settings.query_url, 2, usual.query_addr),
+        ] {
+            if *address == usual {
+                *address = own(offset);
+            }
+            if *url == format!("http://{usual}") {
+                *url = format!("http://{address}");
+            }
+            ensure!(
+                engines::is_free(address.port()),
+                "port {} is in use; give other ports with --port N",
+                address.port()
+            );
+        }
+        Ok(settings)
+    }
+
+    /// The one asked for; else the last one or the usual one, if free; else any.
+    fn choose_port(&self, asked: Option<u16>) -> anyhow::Result<u16> {
+        let free = |port: u16| engines::is_free(port + 1) && engines::is_free(port + 2);
+        if let Some(port) = asked {
+            return Ok(port);
+        }
+        if let Some(port) = [self.port, USUAL_PORT].into_iter().find(|port| free(*port)) {
+            return Ok(port);
+        }
+        loop {
+            let port = engines::pick()?;
+            if free(port) {
+                return Ok(port);
+            }
+        }
+    }
+}
