@@ -57,7 +57,7 @@ impl Pgbench {
             .arg(&self.url)
             .output()
             .await
-            .context("cannot run pgbench; install it: apt-get install postgresql-contrib")?;
+            .context("cannot run pgbench; install it: apt-get install postgresql")?;
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "pgbench failed: {errors}");
