@@ -1,12 +1,20 @@
 //! The command line: what `annals` can be told, and how it answers when it cannot.
 
+mod backup;
+mod client;
+mod dlq;
 mod engines;
+mod events;
+mod import;
 mod migrate;
 mod processes;
+mod projections;
 mod ready;
 mod serve;
 mod signals;
+mod table;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,6 +40,22 @@ enum Command {
     Ready(ready::Arguments),
     /// Run a command beside fresh engines that vanish with it
     Engines(engines::Arguments),
+    /// Bring an access matrix into an organisation
+    Import(import::Arguments),
+    /// The organisation's history as it stands in the log
+    Events(events::Arguments),
+    /// Recompute the chain of a replay, offline, and name the first altered event
+    Verify(verify::Arguments),
+    /// How read models stand, and what is held back
+    Projections(projections::Arguments),
+    /// Build one read model anew beside its present rows, and switch
+    Rebuild(projections::Rebuild),
+    /// Fold every read model once more from the log, and compare
+    Prove(projections::Prove),
+    /// Jobs that were given up
+    Dlq(dlq::Arguments),
+    /// Make, list, verify and restore backups
+    Backup(backup::Arguments),
 }
 
 /// Reads the command line, does it, and says in one line what went wrong.
@@ -57,6 +81,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Ready(arguments) => ready::run(arguments).await,
             Command::Engines(arguments) => engines::run(arguments).await,
+            Command::Import(arguments) => import::run(arguments).await,
+            Command::Events(arguments) => events::run(arguments).await,
+            Command::Verify(arguments) => verify::run(&arguments),
+            Command::Projections(arguments) => projections::run(arguments).await,
+            Command::Rebuild(arguments) => projections::rebuild(arguments).await,
+            Command::Prove(arguments) => projections::prove(arguments).await,
+            Command::Dlq(arguments) => dlq::run(arguments).await,
+            Command::Backup(arguments) => backup::run(arguments).await,
         }
     });
     // A blocking call that does not return must not keep us from ending.

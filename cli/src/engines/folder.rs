@@ -87,6 +87,13 @@ impl Folder {
         write().with_context(|| cannot("write", &path))
     }
 
+    /// A folder in it that only we may enter, made if it is missing.
+    pub fn private_dir(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path.join(name);
+        make_dir(&path, 0o700)?;
+        Ok(path)
+    }
+
     /// Reads such a file; none when there is none yet.
     pub fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         let path = self.path.join(name);

@@ -39,6 +39,7 @@ const SETTINGS: &[&str] = &[
     "log_timezone=UTC",
     "log_line_prefix=%m [%p] %a ",
     "log_checkpoints=off",
+    "log_min_messages=error", // the pool guard's ROLLBACK warns whenever nothing was open
 ];
 
 /// The cluster's own folder.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use events::TenantId;
 use platform::problem::Problem;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,10 +36,10 @@ pub(super) struct Options {
     #[arg(long, env = "ANNALS_QUERY_URL", default_value = "http://127.0.0.1:7402")]
     pub(super) query_url: String,
     /// The organisation's short name
-    #[arg(long, value_name = "SLUG", env = "ANNALS_ORGANIZATION")]
+    #[arg(long, value_name = "SLUG")]
     pub(super) organization: Option<String>,
     /// The handle or e-mail address to sign in with
-    #[arg(long, env = "ANNALS_LOGIN", requires = "organization")]
+    #[arg(long, requires = "organization")]
     pub(super) login: Option<String>,
     /// Reads the password from this file; asked for on the terminal when absent
     #[arg(long, value_name = "FILE", requires = "login")]
@@ -104,6 +104,7 @@ impl Client {
             .connect_timeout(CONNECT_LIMIT)
             .read_timeout(SILENCE_LIMIT)
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy() // it speaks to this installation only
             .user_agent(concat!("annals-cli/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("cannot build an HTTP client")?;
@@ -169,9 +170,10 @@ impl Client {
         parameters: &[(&str, &str)],
         token: Option<&str>,
     ) -> Result<Response, Error> {
-        let url = format!("{}{path}", self.query);
+        let url = Url::parse_with_params(&format!("{}{path}", self.query), parameters)
+            .with_context(|| format!("{} is no address", self.query))?;
         let build = || {
-            let request = self.http.get(&url).query(parameters);
+            let request = self.http.get(url.clone());
             match token {
                 Some(token) => {
                     request.header("consistency-token", token).header("prefer", WAIT_SECONDS)

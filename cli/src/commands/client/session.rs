@@ -161,7 +161,10 @@ fn prompt(question: &str) -> anyhow::Result<String> {
 
     use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
     let stdin = std::io::stdin();
-    ensure!(stdin.is_terminal(), "there is no terminal to ask for the password; give --password-file");
+    ensure!(
+        stdin.is_terminal(),
+        "there is no terminal to ask for the password; give --password-file"
+    );
     eprint!("{question}");
     std::io::stderr().flush()?;
     let shown = tcgetattr(&stdin)?;

@@ -155,10 +155,7 @@ impl Import<'_> {
     }
 
     /// Users are streams of their own: many at a time.
-    async fn users(
-        &self,
-        known: &HashMap<String, UserId>,
-    ) -> anyhow::Result<(Tally, Vec<UserId>)> {
+    async fn users(&self, known: &HashMap<String, UserId>) -> anyhow::Result<(Tally, Vec<UserId>)> {
         let step = Step::begin("users", self.plan.users.len());
         let one = |(handle, _): &'_ (String, usize)| {
             let handle = handle.clone();

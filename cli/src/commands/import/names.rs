@@ -13,7 +13,9 @@ pub(super) fn permission(name: &str) -> Result<String, String> {
     if name::form(name) == Some(Form::Exact) {
         let ours = || Permission::ALL.iter().any(|permission| permission.name() == name);
         if name::is_reserved(name) && !ours() {
-            return Err(format!("there is no permission \"{name}\" in the catalogue of its module"));
+            return Err(format!(
+                "there is no permission \"{name}\" in the catalogue of its module"
+            ));
         }
         return Ok(name.to_owned());
     }

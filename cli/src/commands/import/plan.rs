@@ -30,18 +30,13 @@ pub(super) struct Plan {
 pub(super) struct Role {
     /// The first 16 hexadecimal digits of the SHA-256 of the set's names, sorted, one per line.
     digest: String,
-    /// Places among the permissions.
+    /// Places among the permissions, in order.
     permissions: Vec<u32>,
 }
 
 impl Role {
     pub(super) fn code(&self) -> String {
         format!("{CODE_PREFIX}{}", self.digest)
-    }
-
-    /// The places of its permissions.
-    pub(super) fn places(&self) -> &[u32] {
-        &self.permissions
     }
 
     pub(super) fn name(&self) -> String {
@@ -75,6 +70,12 @@ impl Plan {
     /// The names that a role is granted, sorted.
     pub(super) fn granted(&self, role: &Role) -> Vec<&str> {
         sorted(&self.permissions, &role.permissions)
+    }
+
+    /// The places of a user's permissions, in order.
+    pub(super) fn places_of(&self, user: usize) -> &[u32] {
+        let role = self.users.get(user).and_then(|(_, role)| self.roles.get(*role));
+        role.map(|role| role.permissions.as_slice()).unwrap_or_default()
     }
 
     /// The permissions that are not of the catalogue, so that somebody has to create them.

@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn a_step_counts_what_came_of_it() {
         let step = Step::begin("roles", 6);
-        for (outcome, number) in [(Outcome::Created, 3), (Outcome::There, 2), (Outcome::Restored, 1)]
+        for (outcome, number) in
+            [(Outcome::Created, 3), (Outcome::There, 2), (Outcome::Restored, 1)]
         {
             step.count(outcome, number);
         }

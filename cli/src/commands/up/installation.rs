@@ -82,7 +82,7 @@ impl Installation {
             ..given
         };
         if settings.data_dir == usual.data_dir {
-            settings.data_dir = folder.path().join("files");
+            settings.data_dir = folder.private_dir("files")?;
         }
         if settings.log == usual.log {
             settings.log = "warn".into(); // the addresses are what one wants to see here

@@ -1,7 +1,5 @@
 //! A replay is believed when it is whole, and never when anything in it was altered.
 
-use std::time::Instant;
-
 use events::TenantId;
 use events::envelope::Recorded;
 use jiff::Timestamp;
@@ -24,7 +22,8 @@ fn log(events: usize, tenants: usize, random: &mut StdRng) -> Vec<Recorded> {
         let tenant = *ids.choose(random).unwrap();
         let stream = random.random_range(0..20_u128);
         let of_tenant = || log.iter().rev().find(|event| event.tenant_id == tenant);
-        let (seq, before) = of_tenant().map_or((0, Vec::new()), |e| (e.tenant_seq, e.chain.clone()));
+        let (seq, before) =
+            of_tenant().map_or((0, Vec::new()), |e| (e.tenant_seq, e.chain.clone()));
         let id = match stream {
             0 => "2026-11-21".to_owned(),
             _ => Uuid::from_u128(stream).to_string(),
@@ -41,7 +40,9 @@ fn log(events: usize, tenants: usize, random: &mut StdRng) -> Vec<Recorded> {
             event_id: Uuid::from_u128(1_000 + number as u128),
             event_type: "rbac.policy.role_created".into(),
             event_version: "1".into(),
-            payload: format!("{{\"type\":\"rbac.policy.role_created\",\"name\":\"Zoë \\\"{number}\\\"\"}}"),
+            payload: format!(
+                "{{\"type\":\"rbac.policy.role_created\",\"name\":\"Zoë \\\"{number}\\\"\"}}"
+            ),
             metadata: format!("{{\"actor_id\":\"{number}\",\"ip\":\"127.0.0.1\"}}"),
             recorded_at: Timestamp::from_microsecond(1_800_000_000_000_000 + position).unwrap(),
             chain: Vec::new(),
@@ -305,17 +306,6 @@ fn heads_are_read_as_they_are_printed() {
     }
 }
 
-#[test]
-fn verification_keeps_up_with_a_large_replay() {
-    let log = log(2_000, 1, &mut StdRng::seed_from_u64(7));
-    let text = lines(&log).join("\n");
-    let began = Instant::now();
-    let (_, fault) = check::verify(text.as_bytes(), Check::new(&[], &[])).unwrap();
-    assert_eq!(fault, None);
-    // In a release build it is some 200,000 events/s; this is only about the order of growth.
-    assert!(began.elapsed().as_secs() < 10);
-}
-
 proptest! {
     #[test]
     fn arbitrary_bytes_are_never_more_than_a_fault(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -324,12 +314,12 @@ proptest! {
     }
 
     #[test]
-    fn a_replay_with_one_flipped_bit_is_never_believed(place in any::<prop::sample::Index>(), bit in 0..8) {
+    fn a_replay_with_one_flipped_bit_is_never_believed(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
         let log = log(6, 1, &mut StdRng::seed_from_u64(8));
         let mut bytes = lines(&log).join("\n").into_bytes();
         let place = place.index(bytes.len());
         let original = number_lines(&bytes);
-        bytes[place] ^= 1 << bit;
+        bytes[place] ^= 1_u8 << bit;
         let (_, fault) = check::verify(bytes.as_slice(), Check::new(&[], &heads(&log))).unwrap();
         let only_positions = number_lines(&bytes).is_some_and(|altered| Some(altered) != original);
         let white = bytes[place].is_ascii_whitespace();
