@@ -168,5 +168,5 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 
 fn per_call(calls: u128, mut work: impl FnMut(u128)) -> Duration {
     let ((), took) = timed(|| (0..calls).for_each(&mut work));
-    Duration::from_secs_f64(took.as_secs_f64() / calls as f64)
+    took / u32::try_from(calls).unwrap_or(u32::MAX)
 }

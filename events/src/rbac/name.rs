@@ -82,6 +82,40 @@ static CATALOGUE: LazyLock<BTreeMap<&'static str, (Permission, Arc<str>)>> = Laz
     Permission::ALL.iter().map(entry).collect()
 });
 
+/// A set of permissions of the catalogue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CatalogueSet([u64; WORDS]);
+
+const WORDS: usize = Permission::ALL.len().div_ceil(64);
+
+impl CatalogueSet {
+    pub(crate) fn contains(self, permission: Permission) -> bool {
+        let (word, bit) = place(permission as usize);
+        self.0[word] & bit != 0
+    }
+
+    pub(crate) fn insert(&mut self, permission: Permission) {
+        let (word, bit) = place(permission as usize);
+        self.0[word] |= bit;
+    }
+
+    pub(crate) fn remove(&mut self, permission: Permission) {
+        let (word, bit) = place(permission as usize);
+        self.0[word] &= !bit;
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        for (word, others) in self.0.iter_mut().zip(other.0) {
+            *word |= others;
+        }
+    }
+}
+
+/// The word and the bit of a number in a set of bits.
+pub(crate) fn place(number: usize) -> (usize, u64) {
+    (number / 64, 1 << (number % 64))
+}
+
 /// The id of a permission of the catalogue: the same in every organisation, made from its name.
 pub fn catalogue_id(permission: Permission) -> PermissionId {
     const SPACE: Uuid = Uuid::from_u128(0x6b1d_0c52_90a7_5c1e_8f4b_2a9d_41e7_7c30);

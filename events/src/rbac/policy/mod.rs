@@ -6,10 +6,12 @@
 mod commands;
 mod decide;
 mod events;
+mod grants;
 mod permissions;
 mod protected;
 mod rejections;
 mod roles;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ mod tests;
 pub use commands::*;
 pub use decide::Facts;
 pub use events::{Event, RoleCreated};
+pub use grants::Grants;
+pub(crate) use grants::Key;
 pub use rejections::Rejection;
 pub(crate) use state::CustomPermissions;
-pub use state::{CustomPermission, Grants, Policy, Role};
+pub use state::{CustomPermission, Policy, Role};

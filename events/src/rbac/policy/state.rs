@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::slice;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Event, RoleCreated};
+use super::grants::{Grants, Key};
+use super::snapshot::Snapshot;
 use crate::ids::{PermissionId, RoleId, UnitId, UserId};
 use crate::rbac::assignment::Assignment;
 use crate::rbac::name::{self, EVERYTHING};
@@ -18,17 +20,19 @@ use crate::text;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Snapshot", into = "Snapshot")]
 pub struct Policy {
-    owner_role_id: Option<RoleId>,
-    roles: OrdMap<RoleId, Arc<Role>>,
-    deleted_roles: OrdSet<RoleId>,
+    pub(super) owner_role_id: Option<RoleId>,
+    pub(super) roles: OrdMap<RoleId, Arc<Role>>,
+    pub(super) deleted_roles: OrdSet<RoleId>,
     permissions: CustomPermissions,
-    holders: OrdMap<UserId, Arc<Vec<Assignment>>>,
+    pub(super) holders: OrdMap<UserId, Arc<Vec<Assignment>>>,
     // What follows is derived from what stands above.
     role_names: OrdMap<(Option<UnitId>, String), RoleId>,
     role_codes: OrdMap<String, RoleId>,
     permission_names: OrdMap<PermissionId, Arc<str>>,
+    pub(super) numbered: Vector<Arc<str>>,
+    retired: OrdSet<u32>,
+    implying: OrdSet<u32>,
     implied_by: OrdMap<Arc<str>, Arc<Vec<Arc<str>>>>,
-    implying: OrdSet<Arc<str>>,
 }
 
 /// The organisation's own permissions by name.
@@ -58,77 +62,9 @@ pub struct CustomPermission {
     pub implies: Vec<Arc<str>>,
     /// Whether it authorises no longer.
     pub retired: bool,
-}
-
-/// What is granted to a role itself: names and patterns, each in order.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Grants {
-    names: Vec<Arc<str>>,
-    patterns: Vec<Arc<str>>,
-}
-
-impl Grants {
-    /// The names of single permissions.
-    pub fn names(&self) -> &[Arc<str>] {
-        &self.names
-    }
-
-    /// The patterns.
-    pub fn patterns(&self) -> &[Arc<str>] {
-        &self.patterns
-    }
-
-    /// Names and patterns.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.names.iter().chain(&self.patterns)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.names.len() + self.patterns.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether exactly this name or pattern is granted.
-    pub fn contains(&self, grant: &str) -> bool {
-        search(self.list(grant), grant).is_ok()
-    }
-
-    /// The grant that covers a name or pattern: itself, or a wider pattern.
-    pub fn covering(&self, wanted: &str) -> Option<&Arc<str>> {
-        match search(&self.names, wanted) {
-            Ok(place) => self.names.get(place),
-            Err(_) => self.patterns.iter().find(|pattern| name::covers(pattern, wanted)),
-        }
-    }
-
-    fn list(&self, grant: &str) -> &Vec<Arc<str>> {
-        if name::is_pattern(grant) { &self.patterns } else { &self.names }
-    }
-
-    fn change(&mut self, added: Vec<Arc<str>>, removed: &[String]) {
-        if !removed.is_empty() {
-            let removed: BTreeSet<&str> = removed.iter().map(String::as_str).collect();
-            self.names.retain(|name| !removed.contains(&**name));
-            self.patterns.retain(|pattern| !removed.contains(&**pattern));
-        }
-        for name in added {
-            let list = if name::is_pattern(&name) { &mut self.patterns } else { &mut self.names };
-            list.push(name);
-        }
-        for list in [&mut self.names, &mut self.patterns] {
-            list.sort_unstable();
-            list.dedup();
-        }
-    }
-}
-
-fn search(list: &[Arc<str>], wanted: &str) -> Result<usize, usize> {
-    list.binary_search_by(|name| (**name).cmp(wanted))
+    /// Its place in the order of creation, by which sets of permissions are kept.
+    #[serde(skip)]
+    pub(crate) number: u32,
 }
 
 impl Policy {
@@ -244,9 +180,27 @@ impl Policy {
         self.implied_by.get(name).map(|names| names.as_slice()).unwrap_or_default()
     }
 
-    /// The permissions that imply others.
-    pub(crate) fn implying(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.implying.iter()
+    /// The permissions that imply others, by number and name.
+    pub(crate) fn implying(&self) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        let numbers = self.implying.iter();
+        numbers.filter_map(|number| Some((*number, self.numbered.get(*number as usize)?)))
+    }
+
+    /// The numbers of the permissions that were retired.
+    pub(crate) fn retired(&self) -> impl Iterator<Item = u32> {
+        self.retired.iter().copied()
+    }
+
+    /// How many permissions the organisation has made.
+    pub(crate) fn custom_count(&self) -> usize {
+        self.numbered.len()
+    }
+
+    /// A permission as sets keep it, retired or not. The catalogue comes first, so that a name that
+    /// it takes up later means the same in every process.
+    pub(crate) fn key(&self, name: &str) -> Option<Key> {
+        let of_catalogue = name::catalogue(name).map(|(permission, _)| Key::Catalogue(permission));
+        of_catalogue.or_else(|| self.permissions.get(name).map(|made| Key::Custom(made.number)))
     }
 }
 
@@ -257,14 +211,18 @@ impl Policy {
             Event::PermissionCreated { permission_id, name, description, implies } => {
                 let implies = implies.iter().map(|name| self.shared(name)).collect();
                 let (permission_id, description) = (*permission_id, description.clone());
-                let made = CustomPermission { permission_id, description, implies, retired: false };
+                let (retired, number) = (false, 0);
+                let made =
+                    CustomPermission { permission_id, description, implies, retired, number };
                 self.add_permission(Arc::from(name.as_str()), made);
             }
             Event::PermissionDescribed { permission_id, description } => {
                 self.permission_mut(*permission_id, |p| p.description.clone_from(description));
             }
             Event::PermissionRetired { permission_id } => {
-                self.permission_mut(*permission_id, |permission| permission.retired = true);
+                let retire = |permission: &mut CustomPermission| permission.retired = true;
+                let number = self.permission_mut(*permission_id, retire);
+                self.retired.extend(number);
             }
             Event::RoleCreated(facts) => self.add_role(facts.clone()),
             Event::RoleRenamed { role_id, name } => {
@@ -310,21 +268,31 @@ impl Policy {
         }
     }
 
-    pub(super) fn add_permission(&mut self, name: Arc<str>, permission: CustomPermission) {
+    pub(super) fn add_permission(&mut self, name: Arc<str>, mut permission: CustomPermission) {
+        let number = u32::try_from(self.numbered.len()).unwrap_or(u32::MAX);
+        permission.number = number;
+        self.numbered.push_back(Arc::clone(&name));
+        if permission.retired {
+            self.retired.insert(number);
+        }
         self.permission_names.insert(permission.permission_id, Arc::clone(&name));
         for implied in &permission.implies {
             let implied_by = self.implied_by.entry(Arc::clone(implied)).or_default();
             insert(Arc::make_mut(implied_by), Arc::clone(&name));
-            self.implying.insert(Arc::clone(&name));
+            self.implying.insert(number);
         }
         self.permissions.insert(name, Arc::new(permission));
     }
 
-    fn permission_mut(&mut self, id: PermissionId, change: impl FnOnce(&mut CustomPermission)) {
-        let name = self.permission_names.get(&id);
-        if let Some(permission) = name.and_then(|name| self.permissions.get_mut(name)) {
-            change(Arc::make_mut(permission));
-        }
+    /// Changes a permission and tells its number.
+    fn permission_mut(
+        &mut self,
+        id: PermissionId,
+        change: impl FnOnce(&mut CustomPermission),
+    ) -> Option<u32> {
+        let permission = self.permissions.get_mut(self.permission_names.get(&id)?)?;
+        change(Arc::make_mut(permission));
+        Some(permission.number)
     }
 
     pub(super) fn add_role(&mut self, facts: RoleCreated) {
@@ -371,10 +339,13 @@ impl Policy {
         }
     }
 
-    pub(super) fn regrant(&mut self, role_id: RoleId, added: &[String], removed: &[String]) {
-        let added: Vec<_> = added.iter().map(|name| self.shared(name)).collect();
+    fn regrant(&mut self, role_id: RoleId, added: &[String], removed: &[String]) {
+        let added: Vec<_> = added.iter().map(|name| (self.shared(name), self.key(name))).collect();
+        let removed = removed.iter().map(|name| (name.as_str(), self.key(name))).collect();
         if let Some(role) = self.roles.get_mut(&role_id) {
-            Arc::make_mut(role).grants.change(added, removed);
+            let grants = &mut Arc::make_mut(role).grants;
+            grants.remove(&removed);
+            grants.add(added);
         }
     }
 
@@ -409,78 +380,5 @@ impl Policy {
 fn insert<T: Ord>(ordered: &mut Vec<T>, new: T) {
     if let Err(place) = ordered.binary_search(&new) {
         ordered.insert(place, new);
-    }
-}
-
-/// The stored form of a policy: only what cannot be derived.
-#[derive(Serialize, Deserialize)]
-struct Snapshot {
-    owner_role_id: Option<RoleId>,
-    roles: Vec<RoleSnapshot>,
-    deleted_roles: Vec<RoleId>,
-    permissions: Vec<PermissionSnapshot>,
-    holders: Vec<(UserId, Vec<Assignment>)>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RoleSnapshot {
-    facts: RoleCreated,
-    grants: Vec<Arc<str>>,
-    juniors: Vec<RoleId>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PermissionSnapshot {
-    name: Arc<str>,
-    #[serde(flatten)]
-    permission: CustomPermission,
-}
-
-impl From<Policy> for Snapshot {
-    fn from(policy: Policy) -> Self {
-        let role = |role: &Arc<Role>| RoleSnapshot {
-            facts: role.facts.clone(),
-            grants: role.grants.iter().cloned().collect(),
-            juniors: role.juniors.clone(),
-        };
-        let permission = |(name, permission): (&Arc<str>, &Arc<CustomPermission>)| {
-            PermissionSnapshot { name: Arc::clone(name), permission: (**permission).clone() }
-        };
-        let holder = |(user, grants): (&UserId, &Arc<Vec<_>>)| (*user, (**grants).clone());
-        Self {
-            owner_role_id: policy.owner_role_id,
-            roles: policy.roles.values().map(role).collect(),
-            deleted_roles: policy.deleted_roles.iter().copied().collect(),
-            permissions: policy.permissions.iter().map(permission).collect(),
-            holders: policy.holders.iter().map(holder).collect(),
-        }
-    }
-}
-
-impl From<Snapshot> for Policy {
-    fn from(snapshot: Snapshot) -> Self {
-        let mut policy = Self {
-            owner_role_id: snapshot.owner_role_id,
-            deleted_roles: snapshot.deleted_roles.into_iter().collect(),
-            ..Self::default()
-        };
-        for PermissionSnapshot { name, permission } in snapshot.permissions {
-            policy.add_permission(name, permission);
-        }
-        for role in &snapshot.roles {
-            policy.add_role(role.facts.clone());
-            let grants = role.grants.iter().map(|name| policy.shared(name)).collect();
-            if let Some(made) = policy.roles.get_mut(&role.facts.role_id) {
-                Arc::make_mut(made).grants.change(grants, &[]);
-            }
-        }
-        for role in &snapshot.roles {
-            for junior in &role.juniors {
-                policy.link(role.facts.role_id, *junior);
-            }
-        }
-        let holders = snapshot.holders.into_iter();
-        policy.holders = holders.map(|(user, grants)| (user, Arc::new(grants))).collect();
-        policy
     }
 }

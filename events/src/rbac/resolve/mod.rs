@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::permission::Permission;
 use crate::rbac::assignment::{Assignment, counts_at};
-use crate::rbac::name::{self, EVERYTHING};
-use crate::rbac::policy::{CustomPermissions, Policy, Role};
+use crate::rbac::policy::{Key, Policy, Role};
 use crate::rbac::user_access::UserAccess;
 
+mod effective;
 #[cfg(test)]
 mod tests;
+
+use effective::Draft;
+pub use effective::Effective;
 
 /// The most roles named in the answer to what would have helped.
 pub const MAX_HINTS: usize = 20;
@@ -41,84 +44,6 @@ pub struct Holder<'a> {
     pub unit_path: &'a [UnitId],
     /// The moment.
     pub now: Timestamp,
-}
-
-/// All that a user may do at a unit, until [`Effective::valid_until`]; a clone shares it.
-#[derive(Debug, Clone, Default)]
-pub struct Effective {
-    catalogue: [u64; WORDS],
-    custom: Arc<[Arc<str>]>,
-    patterns: Arc<[Arc<str>]>,
-    known: CustomPermissions,
-    max_level: Option<u16>,
-    valid_until: Option<Timestamp>,
-}
-
-const WORDS: usize = Permission::ALL.len().div_ceil(64);
-
-impl Effective {
-    /// Whether it holds a permission of the catalogue.
-    pub fn permits(&self, permission: Permission) -> bool {
-        let (word, bit) = place(permission);
-        self.catalogue.get(word).is_some_and(|bits| bits & bit != 0)
-    }
-
-    /// Whether it holds the permission of that name; never where no permission has that name.
-    pub fn allows(&self, name: &str) -> bool {
-        if let Some((permission, _)) = name::catalogue(name) {
-            return self.permits(permission);
-        }
-        self.custom.binary_search_by(|held| (**held).cmp(name)).is_ok()
-            || (self.patterns.iter().any(|pattern| name::covers(pattern, name))
-                && self.known.get(name).is_some_and(|permission| !permission.retired))
-    }
-
-    /// Whether it holds all that a name or pattern can ever mean.
-    pub fn contains(&self, grant: &str) -> bool {
-        if name::is_pattern(grant) {
-            self.patterns.iter().any(|pattern| name::covers(pattern, grant))
-        } else {
-            self.allows(grant)
-        }
-    }
-
-    /// Whether it holds everything.
-    pub fn is_everything(&self) -> bool {
-        self.patterns.iter().any(|pattern| &**pattern == EVERYTHING)
-    }
-
-    /// The patterns it was built from, in order.
-    pub fn patterns(&self) -> &[Arc<str>] {
-        &self.patterns
-    }
-
-    /// Every permission it holds by name, patterns written out, in order.
-    pub fn names(&self) -> Vec<Arc<str>> {
-        let of_catalogue = name::catalogue_names()
-            .filter(|(permission, _)| self.permits(*permission))
-            .map(|(_, name)| name);
-        let covered = |name: &Arc<str>| self.patterns.iter().any(|p| name::covers(p, name));
-        let by_pattern = (!self.patterns.is_empty())
-            .then(|| self.known.iter().filter(|(name, custom)| !custom.retired && covered(name)));
-        let by_pattern = by_pattern.into_iter().flatten().map(|(name, _)| name);
-        let names = of_catalogue.chain(self.custom.iter()).chain(by_pattern).cloned();
-        names.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// The highest level among the roles it comes from.
-    pub fn max_level(&self) -> Option<u16> {
-        self.max_level
-    }
-
-    /// When the first of the assignments it comes from ends; it must not be used from then on.
-    pub fn valid_until(&self) -> Option<Timestamp> {
-        self.valid_until
-    }
-}
-
-fn place(permission: Permission) -> (usize, u64) {
-    let number = permission as usize;
-    (number / 64, 1 << (number % 64))
 }
 
 /// The answer to whether a user may, with its reasons.
@@ -193,25 +118,14 @@ struct Step<'a> {
 impl<'a> Holder<'a> {
     /// All that the user may do.
     pub fn effective(&self) -> Effective {
-        let mut seen = BTreeSet::new();
-        let (mut names, mut patterns) = (Vec::new(), BTreeSet::new());
+        let (mut draft, mut seen) = (Draft::new(self.policy), BTreeSet::new());
         for held in self.counting() {
             for step in self.reach(held.role_id, &mut seen, |role| self.counts(role)) {
-                names.extend_from_slice(step.role.grants.names());
-                patterns.extend(step.role.grants.patterns().iter().cloned());
+                draft.add(&step.role.grants);
             }
         }
-        names.sort_unstable();
-        names.dedup();
-        let mut effective = Effective {
-            patterns: patterns.into_iter().collect(),
-            known: self.policy.custom_permissions().clone(),
-            max_level: self.max_level(),
-            valid_until: self.counting().filter_map(|held| held.expires_at).min(),
-            ..Effective::default()
-        };
-        effective.add(self.policy, names);
-        effective
+        let valid_until = self.counting().filter_map(|held| held.expires_at).min();
+        draft.finish(self.max_level(), valid_until)
     }
 
     /// The highest level among the roles that count.
@@ -222,12 +136,12 @@ impl<'a> Holder<'a> {
 
     /// Whether the user may, and why, or what is missing.
     pub fn explain(&self, permission: &str) -> Verdict {
-        if !self.policy.knows(permission) {
-            let retired = self.policy.custom_permission(permission).is_some();
-            let lack = if retired { Lack::PermissionRetired } else { Lack::PermissionUnknown };
-            return Verdict::Deny { missing: vec![lack] };
-        }
-        let sufficient = Sufficient::of(self.policy, permission);
+        let denied = |lack| Verdict::Deny { missing: vec![lack] };
+        let sufficient = match self.policy.key(permission) {
+            None => return denied(Lack::PermissionUnknown),
+            Some(_) if !self.policy.knows(permission) => return denied(Lack::PermissionRetired),
+            Some(key) => Sufficient::of(self.policy, permission, key),
+        };
         let grounds = self.held().filter(|(held, _)| self.is_counting(held)).filter_map(|held| {
             let steps = self.reach(held.0.role_id, &mut BTreeSet::new(), |r| self.counts(r));
             grounds(held, &steps, &sufficient)
@@ -256,9 +170,10 @@ impl<'a> Holder<'a> {
         if !lapsed.is_empty() {
             return lapsed;
         }
-        let granted = self.policy.roles().filter(|(_, role)| {
-            self.counts(role) && sufficient.names().any(|n| role.grants.covering(n).is_some())
-        });
+        let granted = self
+            .policy
+            .roles()
+            .filter(|(_, role)| self.counts(role) && sufficient.among(role).is_some());
         vec![Lack::NotGranted { granted_to: granted.map(|(id, _)| id).take(MAX_HINTS).collect() }]
     }
 
@@ -308,79 +223,52 @@ impl<'a> Holder<'a> {
     }
 }
 
-impl Effective {
-    /// Takes in the names granted, what the patterns mean, and what comes with either.
-    fn add(&mut self, policy: &Policy, names: Vec<Arc<str>>) {
-        for (permission, name) in name::catalogue_names() {
-            if self.patterns.iter().any(|pattern| name::covers(pattern, name)) {
-                self.add_of_catalogue(permission);
-            }
-        }
-        let mut open = names;
-        if !self.patterns.is_empty() {
-            let covered = |name: &&Arc<str>| self.patterns.iter().any(|p| name::covers(p, name));
-            open.extend(policy.implying().filter(covered).cloned());
-        }
-        let mut custom = BTreeSet::new();
-        while let Some(name) = open.pop() {
-            if let Some((permission, _)) = name::catalogue(&name) {
-                self.add_of_catalogue(permission);
-            } else if let Some(made) = policy.custom_permission(&name).filter(|c| !c.retired)
-                && custom.insert(name)
-            {
-                open.extend_from_slice(&made.implies);
-            }
-        }
-        self.custom = custom.into_iter().collect();
-    }
+/// The permissions of which each is enough for the one in question: itself, and what implies it.
+struct Sufficient(Vec<Link>);
 
-    fn add_of_catalogue(&mut self, permission: Permission) {
-        let (word, bit) = place(permission);
-        if let Some(bits) = self.catalogue.get_mut(word) {
-            *bits |= bit;
-        }
-    }
+struct Link {
+    name: Arc<str>,
+    key: Key,
+    /// The place of the permission that it implies.
+    implies: Option<usize>,
 }
 
-/// The names of which each is enough for the permission in question: itself, and what implies it.
-struct Sufficient(Vec<(Arc<str>, Option<usize>)>);
-
 impl Sufficient {
-    fn of(policy: &Policy, permission: &str) -> Self {
-        let mut found: Vec<(Arc<str>, Option<usize>)> = vec![(Arc::from(permission), None)];
+    fn of(policy: &Policy, name: &str, key: Key) -> Self {
+        let mut found = vec![Link { name: Arc::from(name), key, implies: None }];
         let mut next = 0;
-        while let Some((name, _)) = found.get(next) {
-            let implied_by = policy.implied_by(name).iter().filter(|name| policy.knows(name));
-            let new: Vec<_> = implied_by
-                .filter(|name| found.iter().all(|(known, _)| known != *name))
-                .map(|name| (Arc::clone(name), Some(next)))
-                .collect();
-            found.extend(new);
+        while let Some(name) = found.get(next).map(|link| Arc::clone(&link.name)) {
+            for name in policy.implied_by(&name).iter().filter(|name| policy.knows(name)) {
+                let new = found.iter().all(|link| link.name != *name);
+                if let Some(key) = policy.key(name).filter(|_| new) {
+                    found.push(Link { name: Arc::clone(name), key, implies: Some(next) });
+                }
+            }
             next += 1;
         }
         Self(found)
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| &**name)
+    /// The first of them that a role is granted itself, and the grant that covers it.
+    fn among<'a>(&'a self, role: &'a Role) -> Option<(&'a Link, &'a str)> {
+        self.0.iter().find_map(|link| Some((link, role.grants.covering(link.key, &link.name)?)))
     }
 
-    /// The chain from one of the names down to the permission in question.
-    fn chain(&self, name: usize) -> Vec<String> {
-        let links = std::iter::successors(self.0.get(name), |(_, next)| self.0.get((*next)?));
-        links.map(|(name, _)| name.to_string()).collect()
+    /// The chain from one of them down to the permission in question.
+    fn chain(&self, link: &Link) -> Vec<String> {
+        let links = std::iter::successors(Some(link), |link| self.0.get(link.implies?));
+        links.map(|link| link.name.to_string()).collect()
     }
 }
 
 fn grounds(held: (Assignment, bool), steps: &[Step], sufficient: &Sufficient) -> Option<Grounds> {
     steps.iter().find_map(|step| {
-        let mut grants = sufficient.names().map(|name| step.role.grants.covering(name));
-        let (name, granted) = grants.by_ref().enumerate().find_map(|(n, g)| Some((n, g?)))?;
+        let (link, granted) = sufficient.among(step.role)?;
         let path = std::iter::successors(Some(step), |step| steps.get(step.from?));
         let mut role_path: Vec<_> = path.map(|step| step.role_id).collect();
         role_path.reverse();
         let (assignment, protected) = held;
-        let (granted, implied) = (granted.to_string(), sufficient.chain(name));
+        let (granted, implied) = (granted.to_owned(), sufficient.chain(link));
         Some(Grounds { assignment, protected, role_path, granted, implied })
     })
 }
