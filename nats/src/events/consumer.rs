@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{AckKind, Message as Raw};
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
@@ -25,12 +26,21 @@ const RETRY: Duration = Duration::from_secs(1);
 /// One durable consumer of all events. Instances of the same name share the work; order is kept by the reader, who
 /// compares positions with its checkpoint.
 pub struct Consumer {
+    place: Place,
+    feed: Option<Feed>,
+    /// Goes on over several calls, so that no short wait cuts it off.
+    opening: Option<BoxFuture<'static, Result<Feed, Error>>>,
+    retry_at: Instant,
+    available: bool,
+}
+
+/// Which consumer, and where it starts when it has to be made.
+#[derive(Clone)]
+struct Place {
     bus: Bus,
     name: String,
     log: LogId,
     checkpoint: i64,
-    feed: Option<Feed>,
-    available: bool,
 }
 
 type Pull = consumer::Consumer<pull::Config>;
@@ -82,32 +92,33 @@ impl Consumer {
     /// made on the server, it starts after `checkpoint`.
     pub fn new(bus: &Bus, name: &str, log: LogId, checkpoint: i64) -> Self {
         Self {
-            bus: bus.clone(),
-            name: name.to_owned(),
-            log,
-            checkpoint,
+            place: Place { bus: bus.clone(), name: name.to_owned(), log, checkpoint },
             feed: None,
+            opening: None,
+            retry_at: Instant::now(),
             available: true,
         }
     }
 
     /// Tells how far the reader is, for the case that the consumer has to be made again.
     pub fn set_checkpoint(&mut self, position: i64) {
-        self.checkpoint = position;
+        self.place.checkpoint = position;
     }
 
-    /// The next at most `max` messages, as soon as there is one, waiting at most `max_wait` for it. Dropping the future
-    /// loses nothing.
+    /// The next at most `max` messages, as soon as there is one, waiting at most `max_wait`. Dropping the future loses
+    /// nothing.
     pub async fn next_batch(&mut self, max: usize, max_wait: Duration) -> Batch {
         let deadline = Instant::now() + max_wait;
         match self.fetch(max, deadline).await {
-            Ok(Some(delivered)) => {
-                self.report(None);
-                Batch::Events(delivered)
+            Ok(batch) => {
+                if matches!(batch, Batch::Events(_)) {
+                    self.report(None);
+                }
+                batch
             }
-            Ok(None) => Batch::Idle,
             Err(error) => {
                 self.feed = None;
+                self.retry_at = Instant::now() + RETRY;
                 self.report(Some(&error.to_string()));
                 self.pause(deadline).await;
                 Batch::Unavailable
@@ -116,23 +127,26 @@ impl Consumer {
     }
 
     /// Whoever calls in a loop must not spin; a connection that comes back ends the pause.
-    async fn pause(&self, deadline: Instant) {
-        let end = deadline.min(Instant::now() + RETRY);
-        if self.bus.is_connected() {
+    async fn pause(&mut self, deadline: Instant) {
+        let end = deadline.min(self.retry_at);
+        if self.place.bus.is_connected() {
             tokio::time::sleep_until(end).await;
         } else {
-            self.bus.connected_within(end.saturating_duration_since(Instant::now())).await;
+            let limit = end.saturating_duration_since(Instant::now());
+            if self.place.bus.connected_within(limit).await {
+                self.retry_at = Instant::now();
+            }
         }
     }
 
     fn report(&mut self, trouble: Option<&str>) {
         match trouble {
             None if !self.available => {
-                tracing::info!(consumer = self.name, "reads from the bus again");
+                tracing::info!(consumer = self.place.name, "reads from the bus again");
             }
             Some(reason) if self.available => {
                 tracing::warn!(
-                    consumer = self.name,
+                    consumer = self.place.name,
                     reason,
                     "reads from the log, not from the bus"
                 );
@@ -142,17 +156,17 @@ impl Consumer {
         self.available = trouble.is_none();
     }
 
-    async fn fetch(&mut self, max: usize, deadline: Instant) -> Result<Option<Delivered>, Error> {
+    async fn fetch(&mut self, max: usize, deadline: Instant) -> Result<Batch, Error> {
         loop {
-            let bus = self.bus.clone();
-            let feed = self.feed().await?;
+            let bus = self.place.bus.clone();
+            let Some(feed) = self.feed(deadline).await? else { return Ok(Batch::Unavailable) };
             let first = tokio::select! {
                 biased;
                 next = feed.messages.next() => next,
                 () = bus.lost(feed.generation) => {
                     return Err(Error::Unavailable("no connection".into()));
                 }
-                () = tokio::time::sleep_until(deadline) => return Ok(None),
+                () = tokio::time::sleep_until(deadline) => return Ok(Batch::Idle),
             };
             let first = first
                 .ok_or_else(|| Error::Unavailable("the consumer ended".into()))?
@@ -170,13 +184,13 @@ impl Consumer {
                 }
             }
             if let Some(delivered) = self.read(raw).await {
-                return Ok(Some(delivered));
+                return Ok(Batch::Events(delivered));
             }
         }
     }
 
     /// Nothing when none of the messages counts in our log; they are put away then.
-    async fn read(&self, raw: Vec<Raw>) -> Option<Delivered> {
+    async fn read(&mut self, raw: Vec<Raw>) -> Option<Delivered> {
         let mut reaches = 0;
         let mut messages = Vec::with_capacity(raw.len());
         let mut last = None;
@@ -185,11 +199,11 @@ impl Consumer {
             let received = Message::from_message(&headers, message.payload.clone());
             last = Some(message);
             match received {
-                Ok(Received::Whole(message)) if message.log == self.log => {
+                Ok(Received::Whole(message)) if message.log == self.place.log => {
                     reaches = reaches.max(message.position);
                     messages.push(*message);
                 }
-                Ok(Received::Reference { log, position }) if log == self.log => {
+                Ok(Received::Reference { log, position }) if log == self.place.log => {
                     reaches = reaches.max(position);
                 }
                 Ok(Received::Whole(_) | Received::Reference { .. }) => {}
@@ -204,19 +218,36 @@ impl Consumer {
         Some(delivered)
     }
 
-    async fn feed(&mut self) -> Result<&mut Feed, Error> {
-        let generation = self.bus.generation();
+    /// The messages; nothing while the way to them is still being made.
+    async fn feed(&mut self, deadline: Instant) -> Result<Option<&mut Feed>, Error> {
+        let generation = self.place.bus.generation();
+        // Whoever answers on a new connection may be a server that knows nothing of us.
         let kept = self.feed.take().filter(|feed| feed.generation == generation);
-        let feed = match kept {
-            Some(feed) => feed,
-            // Whoever answers on a new connection may be a server that knows nothing of us.
-            None if self.bus.is_connected() => Feed { messages: self.open().await?, generation },
-            None => return Err(Error::Unavailable("no connection".into())),
-        };
-        Ok(self.feed.insert(feed))
+        if let Some(feed) = kept {
+            return Ok(Some(self.feed.insert(feed)));
+        }
+        if !self.place.bus.is_connected() {
+            self.opening = None;
+            return Err(Error::Unavailable("no connection".into()));
+        }
+        if Instant::now() < self.retry_at {
+            tokio::time::sleep_until(deadline.min(self.retry_at)).await;
+            return Ok(None);
+        }
+        let place = &self.place;
+        let opening = self.opening.get_or_insert_with(|| Box::pin(place.clone().open(generation)));
+        match tokio::time::timeout_at(deadline, opening).await {
+            Ok(opened) => {
+                self.opening = None;
+                Ok(Some(self.feed.insert(opened?)))
+            }
+            Err(_) => Ok(None),
+        }
     }
+}
 
-    async fn open(&self) -> Result<pull::Stream, Error> {
+impl Place {
+    async fn open(self, generation: u64) -> Result<Feed, Error> {
         let stream = topology::events(&self.bus).await?;
         let consumer = match stream.get_consumer::<pull::Config>(&self.name).await {
             Ok(found) if self.suits(&found.cached_info().config) => found,
@@ -226,7 +257,7 @@ impl Consumer {
             }
             Err(_) => self.create(&stream).await?,
         };
-        consumer
+        let messages = consumer
             .stream()
             .max_messages_per_batch(FETCH_MESSAGES)
             .max_bytes_per_batch(FETCH_BYTES)
@@ -234,7 +265,8 @@ impl Consumer {
             .expires(FETCH_EXPIRES)
             .messages()
             .await
-            .map_err(Error::unavailable)
+            .map_err(Error::unavailable)?;
+        Ok(Feed { messages, generation })
     }
 
     async fn create(&self, stream: &Stream) -> Result<Pull, Error> {
