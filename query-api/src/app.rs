@@ -53,7 +53,10 @@ impl App {
     pub(crate) async fn start(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Arc<Self>> {
         let pool = db::connect(&settings.database_url, Role::QueryApi, settings.pool_size).await?;
         let master = MasterKey::parse(&settings.master_key)?;
-        let bus = nats::connect(&settings.nats_url).await?;
+        let bus = match settings.nats_url.as_str() {
+            "" => None, // the log is polled instead
+            url => Some(nats::connect(url).await?),
+        };
         let positions = Positions::read(&pool).await.context("the log cannot be read")?;
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
         let app = Arc::new(Self {

@@ -52,6 +52,15 @@ impl Viewer {
         authorize(&self.principal, self.standing.as_ref(), permission)
     }
 
+    /// Lets the subscriber follow a stream; a right given a moment ago counts.
+    pub(crate) async fn admit(&mut self, app: &App, spec: &Spec) -> Result<(), Problem> {
+        if self.may_follow(app, spec).await.is_ok() {
+            return Ok(());
+        }
+        self.renew(app).await?;
+        self.may_follow(app, spec).await
+    }
+
     /// Whether the subscriber may follow a stream, as of what is known of the standing.
     pub(crate) async fn may_follow(&self, app: &App, spec: &Spec) -> Result<(), Problem> {
         match (spec.need(), spec) {

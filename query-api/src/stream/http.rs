@@ -75,11 +75,11 @@ struct Listener {
 
 impl Listener {
     async fn admit(call: &Call) -> Result<Self, Problem> {
-        let viewer =
+        let mut viewer =
             Viewer { principal: Arc::clone(&call.principal), standing: call.standing.clone() };
         let spec = Spec::parse(call.segment("stream"), call.me());
         let spec = spec.ok_or_else(|| Problem::absent("stream"))?;
-        viewer.may_follow(&call.app, &spec).await?;
+        viewer.admit(&call.app, &spec).await?;
         let filter = call.parameter("filter").filter(|text| !text.trim().is_empty());
         let filter = filter.map(|text| Matcher::parse(text, call.me())).transpose()?;
         let followed = call.app.hub.follow(call.tenant()).await?;

@@ -159,7 +159,11 @@ impl Hub {
     }
 
     /// Keeps all lanes up with the log, until the shutdown signal.
-    pub(crate) async fn run(self: Arc<Self>, bus: Bus, shutdown: Shutdown) -> anyhow::Result<()> {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        bus: Option<Bus>,
+        shutdown: Shutdown,
+    ) -> anyhow::Result<()> {
         let mut tail = None;
         let mut head = 0;
         let mut swept = Instant::now();
@@ -171,8 +175,8 @@ impl Hub {
                     () = shutdown.wait() => break,
                 }
             }
-            if tail.is_none() {
-                tail = self.subscribe(&bus).await;
+            if let (None, Some(bus)) = (&tail, &bus) {
+                tail = self.subscribe(bus).await;
             }
             let woken = tokio::select! {
                 woken = passed(tail.as_mut()) => woken,

@@ -367,14 +367,14 @@ impl Conversation<'_> {
         }
     }
 
-    async fn subscription(&self, sub: Sub) -> Result<(Subscription, bool), Problem> {
+    async fn subscription(&mut self, sub: Sub) -> Result<(Subscription, bool), Problem> {
         if sub.mode == Mode::Query {
             let detail = "there are no saved views to subscribe to; use the mode events";
             return Err(Problem::bad_request("MODE_UNKNOWN", detail));
         }
         let me = self.viewer.user();
         let spec = Spec::parse(&sub.stream, me).ok_or_else(|| Problem::absent("stream"))?;
-        self.viewer.may_follow(self.app, &spec).await?;
+        self.viewer.admit(self.app, &spec).await?;
         let filter = sub.filter.as_deref().filter(|text| !text.trim().is_empty());
         let filter = filter.map(|text| Matcher::parse(text, me)).transpose()?;
         let lane = &self.followed.lane;

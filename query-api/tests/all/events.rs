@@ -1,0 +1,120 @@
+//! History: pages, streams of aggregates, and the replay that an auditor verifies.
+
+use events::envelope::Recorded;
+use events::rbac::policy::{self, Policy};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::support::{World, column};
+
+#[tokio::test]
+async fn history_is_paged_in_both_directions() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    world.org("other").await;
+    let types = |body: &Value| column(body, "event_type");
+    let first = world.body("/events?limit=2", &org.owner).await;
+    assert_eq!(types(&first), ["identity.organization.created", "identity.user.registered"]);
+    let next = first["page"]["next"].as_i64().unwrap();
+    let second = world.body(&format!("/events?limit=500&after={next}"), &org.owner).await;
+    assert_eq!(second["page"]["next"], Value::Null);
+    assert_eq!(types(&second).len(), 5);
+    let last = world.body("/events?limit=1&before=1000000", &org.owner).await;
+    assert_eq!(types(&last), ["rbac.policy.protected_role_granted"]);
+    let some = world.body("/events?event_type=rbac.policy.role_created", &org.owner).await;
+    assert_eq!(types(&some), ["rbac.policy.role_created"]);
+
+    let path = format!("/events/streams/rbac.policy/{}", org.tenant);
+    let stream = world.body(&format!("{path}?after=1&limit=2"), &org.owner).await;
+    assert_eq!(types(&stream), ["rbac.policy.role_created", "rbac.policy.permission_granted"]);
+    assert_eq!(stream["page"]["next"], 3);
+    assert_eq!(stream["items"][0]["metadata"]["ip"], "192.0.2.7");
+    world.end().await;
+}
+
+/// A line of a replay, with the texts as they are.
+#[derive(Deserialize)]
+struct Line<'a> {
+    position: i64,
+    tenant_id: events::TenantId,
+    tenant_seq: i64,
+    aggregate_type: String,
+    aggregate_id: String,
+    sequence: i64,
+    event_id: uuid::Uuid,
+    event_type: String,
+    event_version: String,
+    recorded_at: jiff::Timestamp,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+    chain: String,
+}
+
+fn recorded(line: &str) -> Recorded {
+    let line: Line<'_> = serde_json::from_str(line).unwrap();
+    Recorded {
+        position: line.position,
+        tenant_id: line.tenant_id,
+        tenant_seq: line.tenant_seq,
+        aggregate_type: line.aggregate_type,
+        aggregate_id: line.aggregate_id,
+        sequence: line.sequence,
+        event_id: line.event_id,
+        event_type: line.event_type,
+        event_version: line.event_version,
+        payload: line.payload.get().to_owned(),
+        metadata: line.metadata.get().to_owned(),
+        recorded_at: line.recorded_at,
+        chain: (0..line.chain.len() / 2)
+            .map(|i| u8::from_str_radix(&line.chain[2 * i..2 * i + 2], 16).unwrap())
+            .collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_replay_verifies_against_its_chain() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let other = world.org("other").await;
+    let tricky = "line\nbreak, \"quotes\", \\ and 名前 \u{1F980}";
+    for chunk in 0..25 {
+        let described = |n: i32| policy::Event::RoleDescribed {
+            role_id: org.owner_role,
+            description: Some(format!("{n} {tricky}")),
+        };
+        let events = (0..500).map(|n| described(chunk * 500 + n));
+        world.append::<Policy>((org.tenant, "system"), org.tenant, events).await;
+        world.role(&other, &format!("noise{chunk}"), &[]).await;
+    }
+    let answer = world.get("/events/replay", &org.owner).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+    let head: i64 = answer.headers()["projection-position"].to_str().unwrap().parse().unwrap();
+    let text = answer.text().await.unwrap();
+    let events: Vec<_> = text.lines().map(recorded).collect();
+    assert_eq!(events.len(), 7 + 12_500);
+    let mut chain = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        assert_eq!(event.tenant_id, org.tenant);
+        assert_eq!(event.tenant_seq, i64::try_from(index).unwrap() + 1);
+        chain = platform::chain::link(&chain, event).to_vec();
+        assert_eq!(chain, event.chain, "at {}", event.tenant_seq);
+    }
+    assert!(events.last().unwrap().position <= head);
+
+    let (from, to) = (events[10].position, events[20].position);
+    let part = world.get(&format!("/events/replay?from={from}&to={to}"), &org.owner);
+    let part = part.send().await.unwrap().text().await.unwrap();
+    assert_eq!(part.lines().count(), 11);
+    let beyond = world.get(&format!("/events/replay?from={}", head + 1), &org.owner);
+    assert_eq!(beyond.send().await.unwrap().text().await.unwrap(), "");
+    let page = world.body(&format!("/events?after={}&limit=1", from - 1), &org.owner).await;
+    let line: Value = serde_json::from_str(text.lines().nth(10).unwrap()).unwrap();
+    assert_eq!(page["items"][0], line);
+    let status = world.get("/events/replay?to=x", &org.owner).send().await.unwrap().status();
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    world.end().await;
+}

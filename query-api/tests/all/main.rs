@@ -1,0 +1,10 @@
+//! query-api as its clients see it: real Postgres, real projections, real sockets.
+
+mod documents;
+mod events;
+mod lists;
+mod places;
+mod rights;
+mod sse;
+mod streams;
+mod support;

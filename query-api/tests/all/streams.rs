@@ -1,0 +1,392 @@
+//! The WebSocket protocol: resume, credit, filters, rights and the end.
+
+use std::time::Duration;
+
+use events::identity::session::{self, RevocationReason, Session};
+use events::notifications::notification::{self, Kind, Notification, Priority};
+use events::{NotificationId, Permission};
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::support::{Org, Person, World, new};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A client of the protocol.
+struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    waiting: std::collections::VecDeque<Value>,
+    closed: Option<CloseFrame>,
+}
+
+impl Socket {
+    async fn connect(world: &World) -> Self {
+        let url = world.settings.query_url.replace("http", "ws") + "/api/v1/stream";
+        let mut request = url.into_client_request().unwrap();
+        let protocol = "annals.events.v1".parse().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let (stream, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        Self { stream, waiting: std::collections::VecDeque::default(), closed: None }
+    }
+
+    /// Connected and introduced.
+    async fn open(world: &World, person: &Person) -> Self {
+        let mut socket = Self::connect(world).await;
+        socket.say(json!({"type": "init", "auth": person.token})).await;
+        let ready = socket.frame("ready").await;
+        assert_eq!(ready["epoch"], 1);
+        socket
+    }
+
+    async fn say(&mut self, frame: Value) {
+        self.stream.send(Message::Text(frame.to_string().into())).await.unwrap();
+    }
+
+    /// The next frame; nothing when the server has closed.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(frame) = self.waiting.pop_front() {
+                return Some(frame);
+            }
+            let message = tokio::time::timeout(SOON, self.stream.next()).await.expect("no frame");
+            match message {
+                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text).unwrap() {
+                    Value::Array(frames) => self.waiting.extend(frames),
+                    frame => self.waiting.push_back(frame),
+                },
+                Some(Ok(Message::Close(frame))) => self.closed = frame,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// The next frame of this type, passing over checkpoints.
+    async fn frame(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await.expect("the server has closed");
+            if frame["type"] == kind {
+                return frame;
+            }
+            assert!(frame["type"] == "ckpt" || frame["type"] == "live", "{frame} for {kind}");
+        }
+    }
+
+    /// Subscribes; the answer.
+    async fn sub(&mut self, frame: Value) -> Value {
+        let mut frame = frame;
+        frame["type"] = "sub".into();
+        self.say(frame).await;
+        self.frame("subd").await
+    }
+
+    /// The next `count` events as (subject, position).
+    async fn events(&mut self, count: usize) -> Vec<Value> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            let frame = self.next().await.expect("the server has closed");
+            if frame["type"] == "ev" {
+                events.push(frame);
+            }
+        }
+        events
+    }
+
+    /// The code with which the server closes.
+    async fn close_code(&mut self) -> u16 {
+        while self.next().await.is_some() {}
+        self.closed.as_ref().map_or(0, |frame| frame.code.into())
+    }
+}
+
+async fn note(world: &World, org: &Org, person: &Person, title: &str) -> NotificationId {
+    let id = new();
+    let created = notification::Event::Created {
+        user_id: person.user,
+        kind: Kind::Message,
+        title: title.into(),
+        message: "hello".into(),
+        link: None,
+        priority: Priority::Normal,
+        dedupe_key: None,
+    };
+    world.append::<Notification>((org.tenant, "system"), id, [created]).await;
+    id
+}
+
+fn positions(events: &[Value]) -> Vec<i64> {
+    events.iter().map(|frame| frame["event"]["position"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_past_and_the_present_come_without_gap_or_duplicate() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let other = world.org("other").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    let writer = async {
+        for _ in 0..150 {
+            note(&world, &org, &org.owner, "a").await;
+            note(&world, &other, &other.owner, "b").await;
+        }
+    };
+    let reader = async {
+        socket.sub(json!({"id": "s", "stream": "all", "from": "start", "credit": 10_000})).await;
+        socket.events(157).await
+    };
+    let ((), events) = tokio::join!(writer, reader);
+    let body = world.body("/events?limit=500", &org.owner).await;
+    let expected: Vec<_> = body["items"].as_array().unwrap().iter().collect();
+    assert_eq!(expected.len(), 157);
+    for (frame, record) in events.iter().zip(expected) {
+        assert_eq!(frame["event"]["position"], record["position"]);
+        assert_eq!(frame["event"]["id"], record["event_id"]);
+        assert_eq!(frame["event"]["data"], record["payload"]);
+        assert_eq!(frame["event"]["specversion"], "1.0");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_resumes_from_any_cursor() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    for _ in 0..20 {
+        note(&world, &org, &org.owner, "a").await;
+    }
+    let mut socket = Socket::open(&world, &org.owner).await;
+    socket.sub(json!({"id": "all", "stream": "all", "from": "start"})).await;
+    let all = socket.events(27).await;
+    let live = socket.frame("live").await;
+    assert_eq!(live["cursor"], all[26]["cursor"]);
+    for index in [0, 7, 25, 26] {
+        let id = format!("from-{index}");
+        let from = json!({"after": all[index]["cursor"]});
+        let subd = socket.sub(json!({"id": id, "stream": "all", "from": from})).await;
+        assert_eq!((&subd["resumed"], &subd["cursor"]), (&true.into(), &all[index]["cursor"]));
+        let rest = socket.events(26 - index).await;
+        assert_eq!(positions(&rest), positions(&all[index + 1..]));
+        socket.say(json!({"type": "unsub", "id": id})).await;
+        assert_eq!(socket.frame("done").await["reason"], "client");
+    }
+    let time = all[10]["event"]["time"].clone();
+    socket.sub(json!({"id": "at", "stream": "all", "from": {"at": time}})).await;
+    let since = socket.events(17).await;
+    assert_eq!(positions(&since), positions(&all[10..]));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cursor_that_cannot_be_honoured_delivers_nothing() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let other = world.org("other").await;
+    let mut theirs = Socket::open(&world, &other.owner).await;
+    let foreign = theirs.sub(json!({"id": "x", "stream": "all"})).await["cursor"].clone();
+    let mut socket = Socket::open(&world, &org.owner).await;
+    for (cursor, code) in [(foreign, "CURSOR_INVALID"), ("s1.AAAA".into(), "CURSOR_INVALID")] {
+        let from = json!({"after": cursor});
+        socket.say(json!({"type": "sub", "id": "s", "stream": "all", "from": from})).await;
+        let refused = socket.frame("err").await;
+        assert_eq!((&refused["id"], &refused["code"]), (&"s".into(), &code.into()));
+    }
+    socket.say(json!({"type": "sub", "id": "s", "stream": "nothing/here"})).await;
+    assert_eq!(socket.frame("err").await["code"], "NOT_FOUND");
+    socket.say(json!({"type": "sub", "id": "s", "stream": "all", "filter": "colour=red"})).await;
+    assert_eq!(socket.frame("err").await["code"], "FILTER_INVALID");
+    socket.say(json!({"type": "sub", "id": "s", "stream": "all", "mode": "query"})).await;
+    assert_eq!(socket.frame("err").await["code"], "MODE_UNKNOWN");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn no_more_comes_than_there_is_credit_for() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    socket.sub(json!({"id": "s", "stream": "all", "from": "start", "credit": 3})).await;
+    let first = socket.events(3).await;
+    // An answer to a ping that is sent now would come after any event that was on its way.
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.next().await.unwrap()["type"], "pong");
+    socket.say(json!({"type": "credit", "id": "s", "n": 2})).await;
+    let second = socket.events(2).await;
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.next().await.unwrap()["type"], "pong");
+    socket.say(json!({"type": "credit", "id": "s", "n": 100})).await;
+    let third = socket.events(2).await;
+    let all = positions(&[first, second, third].concat());
+    assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
+    socket.frame("live").await;
+    note(&world, &org, &org.owner, "a").await;
+    assert_eq!(socket.events(1).await.len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn streams_and_filters_let_through_what_they_name() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let mine = note(&world, &org, &ann, "for ann").await;
+    note(&world, &org, &org.owner, "for owner").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    let stream = format!("rbac.policy/{}", org.tenant);
+    for (id, stream, filter, count) in [
+        ("category", "category/notifications", "", 2),
+        ("aggregate", stream.as_str(), "", 4),
+        ("filter", "all", "type=identity.* AND data.handle=ann", 1),
+        ("mine", "notifications/me", "", 1),
+    ] {
+        let frame = json!({"id": id, "stream": stream, "filter": filter, "from": "start"});
+        socket.sub(frame).await;
+        let events = socket.events(count).await;
+        assert!(events.iter().all(|frame| frame["id"] == id));
+        assert_eq!(socket.frame("live").await["id"], id);
+    }
+    // Without any permission, one's own notifications and nothing else.
+    let mut anns = Socket::open(&world, &ann).await;
+    anns.say(json!({"type": "sub", "id": "all", "stream": "all"})).await;
+    assert_eq!(anns.frame("err").await["code"], "FORBIDDEN");
+    let fields = json!(["subject"]);
+    anns.sub(json!({"id": "me", "stream": "notifications/me", "from": "start", "fields": fields}))
+        .await;
+    let event = anns.events(1).await.remove(0)["event"].clone();
+    assert_eq!(event["subject"], mine.to_string());
+    assert!(event.get("data").is_none());
+    let read = [notification::Event::Read];
+    world.append::<Notification>((org.tenant, &ann.user.to_string()), mine, read).await;
+    assert_eq!(anns.events(1).await[0]["event"]["subject"], mine.to_string());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_revoked_ends_within_a_second() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let role = world.role(&org, "reader", &[Permission::AuditEventsRead.name()]).await;
+    world.assign(&org, ann.user, role).await;
+    let mut socket = Socket::open(&world, &ann).await;
+    socket.sub(json!({"id": "s", "stream": "all"})).await;
+    socket.sub(json!({"id": "mine", "stream": "notifications/me"})).await;
+    world.unassign(&org, ann.user, role).await;
+    let revoked = std::time::Instant::now();
+    let done = loop {
+        let frame = socket.next().await.unwrap();
+        if frame["type"] == "done" {
+            break frame;
+        }
+    };
+    assert!(revoked.elapsed() < Duration::from_secs(1), "{:?}", revoked.elapsed());
+    assert_eq!((&done["id"], &done["reason"]), (&"s".into(), &"revoked".into()));
+    note(&world, &org, &ann, "still").await;
+    assert_eq!(socket.events(1).await[0]["id"], "mine");
+
+    let ended = session::Event::Revoked { reason: RevocationReason::Logout };
+    world.append::<Session>((org.tenant, "system"), ann.session, [ended]).await;
+    assert_eq!(socket.close_code().await, 4401);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_breaks_the_rules_of_the_conversation_is_told_by_the_code() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut socket = Socket::connect(&world).await;
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.close_code().await, 4400);
+    let mut socket = Socket::connect(&world).await;
+    socket.say(json!({"type": "init"})).await;
+    assert_eq!(socket.close_code().await, 4401);
+    let mut socket = Socket::connect(&world).await;
+    socket.say(json!({"type": "init", "auth": "x.y.z"})).await;
+    assert_eq!(socket.close_code().await, 4401);
+    let mut socket = Socket::open(&world, &org.owner).await;
+    socket.say(json!({"type": "sub", "id": "s", "stream": "all", "colour": "red"})).await;
+    assert_eq!(socket.close_code().await, 4400);
+    let mut socket = Socket::open(&world, &org.owner).await;
+    socket.sub(json!({"id": "s", "stream": "all"})).await;
+    socket.say(json!({"type": "sub", "id": "s", "stream": "all"})).await;
+    assert_eq!(socket.close_code().await, 4409);
+    let token = world.token(org.tenant, org.owner.user, Some(org.owner.session), 1);
+    let mut socket = Socket::open(&world, &Person { token, ..org.owner.clone() }).await;
+    assert_eq!(socket.close_code().await, 4510);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_new_token_keeps_the_conversation_going() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    let token = world.token(org.tenant, org.owner.user, Some(org.owner.session), 300);
+    socket.say(json!({"type": "auth", "auth": token})).await;
+    socket.frame("ready").await;
+    socket.say(json!({"type": "auth", "auth": ann.token})).await;
+    assert_eq!(socket.close_code().await, 4403);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_do_not_connect() {
+    let world = World::without_projections().await;
+    let url = world.settings.query_url.replace("http", "ws") + "/api/v1/stream";
+    let connect = async |origin: &str, protocol: &str| {
+        let mut request = url.as_str().into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
+        headers.insert("origin", origin.parse().unwrap());
+        match tokio_tungstenite::connect_async(request).await {
+            Ok(_) => 101,
+            Err(tungstenite::Error::Http(answer)) => answer.status().as_u16(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let protocol = "annals.events.v1";
+    assert_eq!(connect("https://evil.example", protocol).await, 403);
+    assert_eq!(connect(&world.settings.query_url, protocol).await, 101);
+    assert_eq!(connect(&world.settings.query_url, "other").await, 400);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_says_when_to_come_back() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    world.begin_shutdown();
+    let drain = socket.frame("drain").await;
+    assert!((250..5000).contains(&drain["reconnect_in_ms"].as_u64().unwrap()));
+    assert_eq!(socket.close_code().await, 4503);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn many_subscribers_get_everything() {
+    const SUBSCRIBERS: usize = 200;
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut sockets = Vec::new();
+    for _ in 0..SUBSCRIBERS {
+        let mut socket = Socket::open(&world, &org.owner).await;
+        socket.sub(json!({"id": "s", "stream": "all", "credit": 1000})).await;
+        sockets.push(socket);
+    }
+    for _ in 0..50 {
+        note(&world, &org, &org.owner, "a").await;
+    }
+    let mut seen = Vec::new();
+    for socket in &mut sockets {
+        seen.push(positions(&socket.events(50).await));
+    }
+    assert!(seen.iter().all(|positions| *positions == seen[0]));
+    assert!(seen[0].is_sorted_by(|a, b| a < b));
+    world.end().await;
+}
