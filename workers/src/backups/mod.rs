@@ -16,7 +16,7 @@ use crate::runtime::{Effect, Handler, Job, Jobs, Office, Reaction, Trouble};
 const MAKE: &str = "backups.make";
 const VERIFY: &str = "backups.verify";
 /// Reading and checking a whole log takes its time; heartbeats go on meanwhile.
-const LEASE: Duration = Duration::from_mins(1);
+const LEASE: Duration = Duration::from_secs(30);
 
 /// What workers do for backups.
 pub(crate) fn jobs() -> Jobs {

@@ -28,7 +28,7 @@ pub(crate) fn jobs() -> Jobs {
         handlers: vec![Handler {
             kind: RENDER,
             slots: 2,
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(15),
             max_attempts: 5,
             run: make::run,
             give_up: make::give_up,

@@ -52,7 +52,9 @@ impl Rows {
 
     /// The next rows; none at the end.
     pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Row>> {
-        let rows = sqlx::query(FETCH).fetch_all(&mut *self.transaction).await?;
+        // Never kept prepared: the same words fetch other columns when the connection serves the next export.
+        let fetch = sqlx::query(FETCH).persistent(false);
+        let rows = fetch.fetch_all(&mut *self.transaction).await?;
         rows.iter().map(|row| self.cells(row)).collect()
     }
 
@@ -130,3 +132,100 @@ const POSITION: &str = "
         when count(*) < cardinality($1) then 0
         else min(position) end
       from read.checkpoints where projection = any($1)";
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+
+    use super::*;
+    use crate::testing::Log;
+
+    #[tokio::test]
+    async fn one_connection_serves_datasets_of_different_columns() {
+        let log = Log::new().await;
+        let pool =
+            platform::db::connect(&log.database.url, platform::db::Role::Workers, 1).await.unwrap();
+        for name in ["identity.users", "rbac.roles", "audit.trail", "identity.users"] {
+            let dataset = dataset::find(name).unwrap();
+            let query = Query::everything(dataset).unwrap();
+            let mut rows = Rows::open(&pool, id(1), dataset, &query).await.unwrap();
+            assert!(rows.next().await.unwrap().is_empty());
+            assert_eq!((rows.total, rows.position), (0, 0));
+        }
+    }
+
+    static DATASET: Dataset = Dataset {
+        name: "test.kinds",
+        label: "Kinds",
+        table: "read.test_kinds",
+        projections: &[],
+        permission: None,
+        owner: None,
+        columns: &[
+            Column::new("n", "N", Kind::Integer),
+            Column::new("small", "Small", Kind::Integer),
+            Column::new("id", "Id", Kind::Id),
+            Column::new("name", "Name", Kind::Text),
+            Column::new("yes", "Yes", Kind::Boolean),
+            Column::new("at", "At", Kind::Time),
+            Column::new("names", "Names", Kind::List),
+            Column::new("listed", "Listed", Kind::List),
+            Column::new("more", "More", Kind::Json),
+            Column::new("nothing", "Nothing", Kind::Text).nullable(),
+        ],
+        key: &["n"],
+        default_sort: "n",
+    };
+
+    async fn table_of_every_kind(url: &str) {
+        use sqlx::{Connection as _, Executor as _};
+        let mut owner = sqlx::PgConnection::connect(url).await.unwrap();
+        let made = "
+            create table read.test_kinds (tenant_id uuid, n bigint, small integer, id uuid, name text, yes boolean,
+                at timestamptz, names text[], listed jsonb, more jsonb, nothing text);
+            select read.protect('read.test_kinds');";
+        owner.execute(made).await.unwrap();
+        for (tenant, rows) in [(1, 2_500_i64), (2, 3)] {
+            let insert = "
+                insert into read.test_kinds
+                select $1, n, -7, $1, '=1+1', true, '2026-01-01 12:00:00Z', '{a,b}', '[\"a\", 1]', '{\"a\": 1}', null
+                  from generate_series(1, $2) n";
+            let insert = sqlx::query(insert).bind(id::<TenantId>(tenant).0).bind(rows);
+            insert.execute(&mut owner).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn every_row_of_one_organisation_comes_once_with_typed_cells() {
+        let log = Log::new().await;
+        table_of_every_kind(&log.database.url).await;
+        let query = Query::everything(&DATASET).unwrap();
+        let mut rows = Rows::open(&log.workers, id(1), &DATASET, &query).await.unwrap();
+        assert_eq!(rows.total, 2_500);
+        let mut all = Vec::new();
+        loop {
+            let fetched = rows.next().await.unwrap();
+            if fetched.is_empty() {
+                break;
+            }
+            all.extend(fetched);
+        }
+        for (number, row) in (1..).zip(&all) {
+            assert_eq!(row[0], Cell::Integer(number));
+        }
+        assert_eq!(all.len(), 2_500);
+        let text = |text: &str| Cell::Text(text.into());
+        let expected = [
+            Cell::Integer(-7),
+            text(&id::<TenantId>(1).to_string()),
+            text("=1+1"),
+            Cell::Bool(true),
+            Cell::Timestamp(events::testing::at("2026-01-01T12:00:00Z")),
+            text("a, b"),
+            text("a, 1"),
+            text("{\"a\":1}"),
+            Cell::Empty,
+        ];
+        assert_eq!(all[0][1..], expected);
+    }
+}

@@ -22,7 +22,7 @@ pub(crate) fn jobs() -> Jobs {
         handlers: vec![Handler {
             kind: SEND,
             slots: 4,
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(15),
             max_attempts: 5,
             run: tell::run,
             give_up: tell::give_up,

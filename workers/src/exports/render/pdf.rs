@@ -410,17 +410,19 @@ fn natural_widths(header: &Header, faces: &Faces, texts: &[Vec<String>]) -> Vec<
     widths
 }
 
-/// Shares the room: a column that needs less than an equal share gets what it needs, the others share the rest equally.
+/// Shares the room: whoever needs less than a share gets what it needs. Shares grow with the square root of the need, so that
+/// long texts get fewer lines and short ones still fit.
 fn shared_widths(natural: &[f32], room: f32) -> Vec<f32> {
     let mut order: Vec<usize> = (0..natural.len()).collect();
     order.sort_by(|a, b| natural[*a].total_cmp(&natural[*b]));
-    let (mut left, mut columns) = (room, natural.len());
+    let (mut left, mut weights) = (room, natural.iter().map(|need| need.sqrt()).sum::<f32>());
     let mut widths = vec![0.0; natural.len()];
     for index in order {
+        let weight = natural[index].sqrt();
         // Half a point more than measured, so that rounding never wraps a text that fits.
-        widths[index] = (natural[index] + 0.5).min(left / count(columns));
+        widths[index] = (natural[index] + 0.5).min(left * weight / weights.max(weight));
         left -= widths[index];
-        columns -= 1;
+        weights -= weight;
     }
     widths
 }
@@ -552,10 +554,10 @@ mod tests {
     }
 
     #[test]
-    fn narrow_columns_keep_their_width_and_wide_ones_share() {
-        let widths = shared_widths(&[10.0, 500.0, 20.0, 700.0], 300.0);
-        assert!((widths[0] - 10.5).abs() < 0.01 && (widths[2] - 20.5).abs() < 0.01);
-        assert!((widths[1] - widths[3]).abs() < 0.01);
-        assert!((widths.iter().sum::<f32>() - 300.0).abs() < 0.01);
+    fn narrow_columns_keep_their_width_and_wide_ones_share_what_is_left() {
+        let widths = shared_widths(&[10.0, 400.0, 20.0, 1600.0], 330.0);
+        assert!((widths[0] - 10.5).abs() < 0.01 && (widths[2] - 20.5).abs() < 0.01, "{widths:?}");
+        assert!((widths[3] / widths[1] - 2.0).abs() < 0.05, "{widths:?}");
+        assert!((widths.iter().sum::<f32>() - 330.0).abs() < 0.1, "{widths:?}");
     }
 }
