@@ -8,7 +8,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const BUFFER_BYTES: usize = 16 * 1024;
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+const STREAM_BYTES: usize = 256 * 1024;
+/// How a chunked body ends.
+const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
+const CALL_LIMIT: Duration = Duration::from_mins(1);
 
 /// A connection that is kept.
 pub(crate) struct Connection {
@@ -28,7 +31,7 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Head {
     status: u16,
-    head_bytes: usize,
+    bytes: usize,
     body_bytes: usize,
 }
 
@@ -53,7 +56,7 @@ impl Connection {
             let read = self.stream.read_buf(&mut self.buffer).await?;
             ensure!(read > 0, "the server closed the connection");
             let Some(head) = head(&self.buffer)? else { continue };
-            let total = head.head_bytes + head.body_bytes;
+            let total = head.bytes + head.body_bytes;
             while self.buffer.len() < total {
                 let read = self.stream.read_buf(&mut self.buffer).await?;
                 ensure!(read > 0, "the server closed the connection within a body");
@@ -66,9 +69,55 @@ impl Connection {
     pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         let head = self.exchange(request).await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (first, rest) = self.buffer.split_at(head.head_bytes);
+        let (first, rest) = self.buffer.split_at(head.bytes);
         Ok(Answer { status: head.status, head: text(first), body: text(&rest[..head.body_bytes]) })
     }
+}
+
+/// A body that was read and thrown away.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Streamed {
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Connection {
+    /// Sends a request and counts the lines of JSON in its chunked answer, to the end.
+    pub(crate) async fn stream(&mut self, request: &[u8]) -> anyhow::Result<Streamed> {
+        self.stream.write_all(request).await?;
+        let mut streamed = Streamed::default();
+        let mut buffer = vec![0; STREAM_BYTES];
+        let mut tail = Vec::new();
+        let (mut lines, mut frames) = (0, 0);
+        loop {
+            let read = self.stream.read(&mut buffer).await?;
+            ensure!(read > 0, "the server closed the connection within a body");
+            if streamed.bytes == 0 {
+                ensure!(buffer.starts_with(b"HTTP/1.1 200"), "a replay was refused");
+            }
+            streamed.bytes += read as u64;
+            let (all, framing) = breaks(&buffer[..read]);
+            lines += all;
+            frames += framing;
+            tail.extend_from_slice(&buffer[read.saturating_sub(LAST_CHUNK.len())..read]);
+            let surplus = tail.len().saturating_sub(LAST_CHUNK.len());
+            tail.drain(..surplus);
+            if tail == LAST_CHUNK {
+                streamed.lines = lines - frames;
+                return Ok(streamed);
+            }
+        }
+    }
+}
+
+/// Line breaks, and those among them that are HTTP's own: JSON has no bare carriage return.
+fn breaks(bytes: &[u8]) -> (u64, u64) {
+    let mut counts = (0, 0);
+    for byte in bytes {
+        counts.0 += u64::from(*byte == b'\n');
+        counts.1 += u64::from(*byte == b'\r');
+    }
+    counts
 }
 
 impl Answer {
@@ -98,7 +147,7 @@ fn head(bytes: &[u8]) -> anyhow::Result<Option<Head>> {
         bail!("a chunked answer, which the load generator does not read");
     }
     let body_bytes = length.map_or(Ok(0), str::parse).context("content-length is no number")?;
-    Ok(Some(Head { status, head_bytes: end + 4, body_bytes }))
+    Ok(Some(Head { status, bytes: end + 4, body_bytes }))
 }
 
 /// A request as bytes; without a token there is no `Authorization`.
@@ -149,12 +198,19 @@ mod tests {
         assert_eq!(head(&bytes[..40]).unwrap(), None);
         let read = head(bytes).unwrap().unwrap();
         assert_eq!((read.status, read.body_bytes), (201, 7));
-        assert_eq!(read.head_bytes + read.body_bytes, bytes.len());
+        assert_eq!(read.bytes + read.body_bytes, bytes.len());
     }
 
     #[test]
     fn a_chunked_answer_is_refused_rather_than_misread() {
         assert!(head(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn line_breaks_of_http_are_told_from_those_of_the_body() {
+        let (all, framing) =
+            breaks(b"HTTP/1.1 200 OK\r\n\r\n10\r\n{\"a\":1}\n{\"b\":2}\n\r\n0\r\n\r\n");
+        assert_eq!(all - framing, 2);
     }
 
     #[test]

@@ -5,9 +5,11 @@ mod http;
 mod library;
 mod load;
 mod pgbench;
+mod probe;
 mod report;
 mod samples;
 mod scenarios;
+mod subscribers;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,15 @@ enum Command {
     /// Serve the same command on cqrs-es and postgres-es
     #[command(hide = true)]
     Library(library::Arguments),
+    /// Send commands at a steady rate and look for them
+    #[command(hide = true)]
+    Probe,
+    /// Be many subscribers
+    #[command(hide = true)]
+    Subscribers,
+    /// Write a spreadsheet
+    #[command(hide = true)]
+    Render(scenarios::export::Arguments),
 }
 
 /// How much to measure.
@@ -69,6 +80,18 @@ enum Scenario {
     Commands,
     /// The log's writer without HTTP, beside pgbench
     Store,
+    /// From a command's acceptance to a query that shows it
+    Visible,
+    /// Events into read models, rebuilding, replay
+    Projections,
+    /// Queries beside pgbench, and permission checks
+    Queries,
+    /// Events to a thousand subscribers
+    Fanout,
+    /// A spreadsheet of a million rows
+    Export,
+    /// Resident memory of each process
+    Memory,
 }
 
 /// Reads the command line, does it, and says in one line what went wrong.
@@ -87,8 +110,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     let _already_chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // The load shares two cores with what it measures: one thread keeps it from taking both.
     let runtime = match command {
-        Command::Load => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-        Command::Run { .. } | Command::Library(_) => {
+        Command::Load | Command::Probe | Command::Subscribers => {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?
+        }
+        Command::Run { .. } | Command::Library(_) | Command::Render(_) => {
             tokio::runtime::Builder::new_multi_thread().enable_all().build()?
         }
     };
@@ -97,6 +122,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Run { scenarios, effort } => measure(&scenarios, &effort.settled()).await,
             Command::Load => load::run().await,
             Command::Library(arguments) => library::run(arguments).await,
+            Command::Probe => probe::run().await,
+            Command::Subscribers => subscribers::run().await,
+            Command::Render(arguments) => scenarios::export::render(&arguments),
         }
     })
 }
@@ -107,6 +135,12 @@ async fn measure(chosen: &[Scenario], effort: &Effort) -> anyhow::Result<()> {
         let report = match scenario {
             Scenario::Commands => scenarios::commands::run(effort).await?,
             Scenario::Store => scenarios::store::run(effort).await?,
+            Scenario::Visible => scenarios::visible::run(effort).await?,
+            Scenario::Projections => scenarios::projections::run(effort).await?,
+            Scenario::Queries => scenarios::queries::run(effort).await?,
+            Scenario::Fanout => scenarios::fanout::run(effort).await?,
+            Scenario::Export => scenarios::export::run(effort).await?,
+            Scenario::Memory => scenarios::memory::run(effort).await?,
         };
         report.print();
         report.write()?;

@@ -31,6 +31,9 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     /// The request's bytes, with [`FRESH`] where an id goes.
     pub(crate) request: String,
+    /// Ids to put there in turn instead of fresh ones.
+    #[serde(default)]
+    pub(crate) ids: Vec<String>,
     /// The status of an answer that counts.
     pub(crate) status: u16,
 }
@@ -92,21 +95,33 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     std::io::stdin().read_to_string(&mut text)?;
     let plan: Plan = serde_json::from_str(&text).context("the plan is not valid")?;
     ensure!((1..=MAX_CONNECTIONS).contains(&plan.connections), "too many connections");
+    ensure!(plan.ids.iter().all(|id| id.len() == FRESH.len()), "an id of another length");
     let begin = Instant::now() + WARM_UP;
     let end = begin + Duration::from_secs(plan.seconds);
-    let parts = try_join_all((0..plan.connections).map(|_| connection(&plan, begin, end))).await?;
+    let numbers = 0..plan.connections;
+    let parts = try_join_all(numbers.map(|number| connection(&plan, number, begin, end))).await?;
     println!("{}", serde_json::to_string(&tally(&plan, parts))?);
     Ok(())
 }
 
-async fn connection(plan: &Plan, begin: Instant, end: Instant) -> anyhow::Result<Part> {
+async fn connection(
+    plan: &Plan,
+    number: usize,
+    begin: Instant,
+    end: Instant,
+) -> anyhow::Result<Part> {
     let mut connection = Connection::open(plan.address).await?;
     let mut request = plan.request.clone().into_bytes();
-    let places: Vec<usize> = plan.request.match_indices(FRESH).map(|(place, _)| place).collect();
+    let places = places(&plan.request);
+    // Every connection begins elsewhere in the list.
+    let mut ids = plan.ids.iter().cycle().skip(number * plan.ids.len() / plan.connections);
     let mut part = Part::default();
     let mut started = Instant::now();
     while started < end {
-        refresh(&mut request, &places);
+        match ids.next() {
+            Some(id) => put(&mut request, &places, id.as_bytes()),
+            None => refresh(&mut request, &places),
+        }
         let status = connection.send(&request).await?;
         let ended = Instant::now();
         if status != plan.status {
@@ -119,15 +134,24 @@ async fn connection(plan: &Plan, begin: Instant, end: Instant) -> anyhow::Result
     Ok(part)
 }
 
+/// Where a request has ids.
+pub(crate) fn places(request: &str) -> Vec<usize> {
+    request.match_indices(FRESH).map(|(place, _)| place).collect()
+}
+
 /// Puts a new id where the request has one.
-fn refresh(request: &mut [u8], places: &[usize]) {
+pub(crate) fn refresh(request: &mut [u8], places: &[usize]) {
     if places.is_empty() {
         return;
     }
     let mut text = Uuid::encode_buffer();
     platform::clock::new_id::<Uuid>().hyphenated().encode_lower(&mut text);
+    put(request, places, &text[..FRESH.len()]);
+}
+
+fn put(request: &mut [u8], places: &[usize], id: &[u8]) {
     for place in places {
-        request[*place..*place + FRESH.len()].copy_from_slice(&text[..FRESH.len()]);
+        request[*place..*place + FRESH.len()].copy_from_slice(id);
     }
 }
 
@@ -158,7 +182,7 @@ mod tests {
     #[test]
     fn every_request_has_ids_of_its_own() {
         let text = format!("key: {FRESH}\r\n\r\n{{\"id\":\"{FRESH}\"}}");
-        let places: Vec<usize> = text.match_indices(FRESH).map(|(place, _)| place).collect();
+        let places = places(&text);
         let mut request = text.clone().into_bytes();
         refresh(&mut request, &places);
         let first = String::from_utf8(request.clone()).unwrap();

@@ -12,6 +12,8 @@ use crate::samples::percentile;
 pub(crate) struct Pgbench {
     url: String,
     variables: Vec<(&'static str, String)>,
+    /// `PGOPTIONS`: settings of its sessions.
+    options: String,
     folder: TempDir,
 }
 
@@ -33,7 +35,12 @@ impl Pgbench {
     ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder for pgbench")?;
         fs::write(folder.path().join("script.sql"), script)?;
-        Ok(Self { url: url.to_owned(), variables, folder })
+        Ok(Self { url: url.to_owned(), variables, options: String::new(), folder })
+    }
+
+    /// With settings of its sessions, such as `-c role=query_api`.
+    pub(crate) fn with_options(self, options: String) -> Self {
+        Self { options, ..self }
     }
 
     pub(crate) async fn run(&self, clients: usize, seconds: u64) -> anyhow::Result<Counted> {
@@ -45,6 +52,7 @@ impl Pgbench {
         let mut command = Command::new("pgbench");
         command
             .current_dir(self.folder.path())
+            .env("PGOPTIONS", &self.options)
             .args(["--no-vacuum", "--protocol=prepared", "--file=script.sql"])
             .args(["--log", "--log-prefix=log"])
             .arg(format!("--client={clients}"))

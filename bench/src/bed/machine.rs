@@ -68,8 +68,18 @@ fn field(path: &str, name: &str) -> String {
 }
 
 /// A size that the kernel tells in KiB.
-pub(super) fn kib(path: &str, name: &str) -> u64 {
+fn kib(path: &str, name: &str) -> u64 {
     field(path, name).split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Memory that a process has now; `pid` may be `self`.
+pub(crate) fn resident_kib(pid: &str) -> u64 {
+    kib(&format!("/proc/{pid}/status"), "VmRSS")
+}
+
+/// The most memory that a process ever had.
+pub(crate) fn peak_kib(pid: &str) -> u64 {
+    kib(&format!("/proc/{pid}/status"), "VmHWM")
 }
 
 /// Processor time that a process used so far, of all its threads; `pid` may be `self`.

@@ -1,5 +1,6 @@
 //! Where a measurement takes place: a database of its own, our processes, an organisation and its owner's token.
 
+pub(crate) mod fill;
 pub(crate) mod machine;
 mod process;
 
@@ -7,6 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use platform::config::Settings;
@@ -19,8 +21,9 @@ use tokio::process::Command;
 
 use crate::http::{self, Answer};
 use machine::Machine;
-pub(crate) use process::{Process, Resident};
+pub(crate) use process::Process;
 
+const READY_LIMIT: Duration = Duration::from_secs(5);
 const PASSWORD: &str = "correct horse battery";
 const SLUG: &str = "bench";
 
@@ -38,6 +41,7 @@ pub(crate) struct Bed {
 pub(crate) struct Founded {
     pub(crate) tenant: String,
     pub(crate) user: String,
+    pub(crate) session: String,
     pub(crate) token: String,
 }
 
@@ -50,6 +54,9 @@ impl Bed {
         let files = tempfile::tempdir().context("cannot make a folder for files")?;
         let mut settings = Settings::clone(&*database.settings(files.path())?);
         settings.log = "warn".into();
+        // Streams of its own, also where the server is shared.
+        let space = format!("bench-{}", hex::encode(platform::secrets::random::<4>()));
+        settings.nats_url = format!("{}/{space}", settings.nats_url.trim_end_matches('/'));
         let owner = PgPoolOptions::new().max_connections(4).connect(&database.url).await?;
         Ok(Self { settings: Arc::new(settings), owner, database, _files: files })
     }
@@ -90,18 +97,24 @@ impl Bed {
             {"handle": "owner", "display_name": "Owner", "password": PASSWORD}});
         let bootstrap = self.settings.bootstrap_token.clone();
         let founded = self.command("/organizations", &bootstrap, &body).await?;
+        let session = self.session().await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(Founded {
             tenant: text(&founded["tenant_id"]),
             user: text(&founded["user_id"]),
-            token: self.sign_in().await?,
+            session: text(&session["session_id"]),
+            token: text(&session["access_token"]),
         })
+    }
+
+    async fn session(&self) -> anyhow::Result<Value> {
+        let body = json!({"organization": SLUG, "login": "owner", "password": PASSWORD});
+        self.command("/auth/login", "", &body).await
     }
 
     /// A fresh access token of the owner: one lives ten minutes at most.
     pub(crate) async fn sign_in(&self) -> anyhow::Result<String> {
-        let body = json!({"organization": SLUG, "login": "owner", "password": PASSWORD});
-        let session = self.command("/auth/login", "", &body).await?;
+        let session = self.session().await?;
         Ok(session["access_token"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -114,7 +127,11 @@ impl Bed {
         Ok(serde_json::from_str(&answer.body)?)
     }
 
+    /// Ends the measurement: nothing of it stays in the engines.
     pub(crate) async fn drop_now(self) -> anyhow::Result<()> {
+        let bus = nats::connect(&self.settings.nats_url).await?;
+        bus.ready(READY_LIMIT).await?;
+        let _never_made = nats::topology::delete_events(&bus).await;
         self.owner.close().await;
         self.database.drop_now().await
     }

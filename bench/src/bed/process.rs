@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-use super::machine::{kib, processor_seconds};
+use super::machine::{peak_kib, processor_seconds, resident_kib};
 use crate::http;
+use crate::samples::float;
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const READY_PAUSE: Duration = Duration::from_millis(50);
@@ -26,8 +27,18 @@ pub(crate) struct Process {
 /// Resident memory in KiB.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resident {
-    pub(crate) now_kib: u64,
-    pub(crate) peak_kib: u64,
+    now_kib: u64,
+    peak_kib: u64,
+}
+
+impl Resident {
+    pub(crate) fn now_mib(self) -> f64 {
+        float(self.now_kib) / 1024.0
+    }
+
+    pub(crate) fn peak_mib(self) -> f64 {
+        float(self.peak_kib) / 1024.0
+    }
 }
 
 impl Process {
@@ -59,8 +70,8 @@ impl Process {
     }
 
     pub(crate) fn resident(&self) -> Resident {
-        let status = format!("/proc/{}/status", self.child.id().unwrap_or_default());
-        Resident { now_kib: kib(&status, "VmRSS"), peak_kib: kib(&status, "VmHWM") }
+        let pid = self.child.id().unwrap_or_default().to_string();
+        Resident { now_kib: resident_kib(&pid), peak_kib: peak_kib(&pid) }
     }
 
     /// Processor time used so far.

@@ -33,6 +33,7 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
         connections: 1,
         seconds: effort.seconds,
         request: request.to_owned(),
+        ids: Vec::new(),
         status: 201,
     };
     let to_library = plan(library, &send(&founded));

@@ -1,10 +1,44 @@
 //! One file per question, each answered by a report.
 
 pub(crate) mod commands;
+pub(crate) mod export;
+pub(crate) mod fanout;
+pub(crate) mod memory;
+pub(crate) mod projections;
+pub(crate) mod queries;
 pub(crate) mod store;
+pub(crate) mod visible;
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use sqlx::PgPool;
 
 use crate::bed::Bed;
 use crate::pgbench::Pgbench;
+
+const CATCH_UP_POLL: Duration = Duration::from_millis(20);
+
+/// Waits until every projection there is has read the whole log.
+async fn caught_up(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
+    let end = Instant::now() + limit;
+    let all = i64::try_from(projectors::all().len())?;
+    loop {
+        let (done, behind): (bool, i64) = sqlx::query_as(
+            "select count(c.*) = $1 and coalesce(min(c.position) >= h.position, false),
+                    h.position - coalesce(min(c.position), 0)
+               from log.head h left join read.checkpoints c on true group by h.position",
+        )
+        .bind(all)
+        .fetch_one(owner)
+        .await?;
+        if done {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "projections are still {behind} events behind");
+        tokio::time::sleep(CATCH_UP_POLL).await;
+    }
+}
 
 /// pgbench inserting one row a transaction, with what the last event of the log holds.
 async fn row_like_ours(bed: &Bed) -> anyhow::Result<Pgbench> {
