@@ -1,5 +1,5 @@
 drop table log.snapshots, log.idempotency, log.claims, log.streams, log.events, log.tenants, log.head cascade;
 drop function log.load, log.versions, log.claimant, log.span, log.find, log.stream, log.append, log.add_partition;
 drop function log.refuse_change;
-drop aggregate log.chain(bytea, bytea);
-drop function log.chain_step, log.entry, log.part;
+drop aggregate log.chain(bytea, bytea, bytea);
+drop function log.link, log.digest, log.part;

@@ -84,25 +84,26 @@ create function log.part(value bytea) returns bytea
   language sql immutable parallel safe
   return int4send(octet_length(value)) || value;
 
-create function log.entry(
-  tenant_id uuid, tenant_seq bigint, aggregate_type text, aggregate_id text, sequence bigint,
-  event_id uuid, event_type text, event_version text, recorded_at timestamptz, metadata text, payload text
+-- What an event says, as one hash. The writer computes it beside the log and hands it in, because hashing under the log's lock
+-- would slow everybody down; whoever verifies computes it again from the stored bytes.
+create function log.digest(
+  tenant_id uuid, aggregate_type text, aggregate_id text, event_id uuid, event_type text, event_version text,
+  metadata text, payload text
 ) returns bytea
   language sql stable parallel safe
-  return convert_to('annals-entry/v1', 'UTF8') || uuid_send(tenant_id) || int8send(tenant_seq)
+  return sha256(convert_to('annals-entry/v1', 'UTF8') || uuid_send(tenant_id)
     || log.part(convert_to(aggregate_type, 'UTF8')) || log.part(convert_to(aggregate_id, 'UTF8'))
-    || int8send(sequence) || uuid_send(event_id)
-    || log.part(convert_to(event_type, 'UTF8')) || log.part(convert_to(event_version, 'UTF8'))
-    || int8send((extract(epoch from recorded_at) * 1000000)::bigint)
-    || log.part(convert_to(metadata, 'UTF8')) || log.part(convert_to(payload, 'UTF8'));
+    || uuid_send(event_id) || log.part(convert_to(event_type, 'UTF8')) || log.part(convert_to(event_version, 'UTF8'))
+    || log.part(convert_to(metadata, 'UTF8')) || log.part(convert_to(payload, 'UTF8')));
 
-create function log.chain_step(state bytea, entry bytea, head bytea) returns bytea
+-- The head of an organisation's chain after an event: what came before, where the event stands and when, and what it says.
+create function log.link(state bytea, head bytea, place bytea, digest bytea) returns bytea
   language plpgsql immutable parallel safe as $$
 begin
-  return sha256('\x616e6e616c732d636861696e2f7631'::bytea || coalesce(state, head) || sha256(entry)); -- 'annals-chain/v1'
+  return sha256('\x616e6e616c732d636861696e2f7631'::bytea || coalesce(state, head) || place || digest); -- 'annals-chain/v1'
 end
 $$;
-create aggregate log.chain(bytea, bytea) (sfunc = log.chain_step, stype = bytea);
+create aggregate log.chain(bytea, bytea, bytea) (sfunc = log.link, stype = bytea);
 
 create function log.add_partition() returns void
   language plpgsql security definer set search_path = '' as $$
@@ -133,7 +134,8 @@ create trigger append_only before update or delete or truncate on log.events
 
 -- Appends a batch for many commands in one transaction: refuses each append that may not, without failing its neighbours.
 -- Arrays starting with a_ have one element per append, s_ per stream written, f_ per fact used, c_ per claim, e_ per event;
--- *_append is the 1-based index of the append. Tenant, type and id are repeated in s_, c_ and e_, because looking them up
+-- *_append is the 1-based index of the append. A fact that several appends lean on is sent once; f_append and f_fact then pair the
+-- appends with the facts they lean on. Tenant, type and id are repeated in s_, c_ and e_, because looking them up
 -- by index costs more than sending them. The caller never puts two appends into one batch of which one could refuse the other.
 create function log.append(
   a_tenant uuid[], a_key text[], a_fingerprint bytea[],
@@ -141,7 +143,7 @@ create function log.append(
   f_append integer[], f_tenant uuid[], f_type text[], f_id text[], f_version bigint[],
   c_append integer[], c_tenant uuid[], c_type text[], c_id text[], c_namespace text[], c_key text[], c_take boolean[],
   e_append integer[], e_tenant uuid[], e_aggregate_type text[], e_aggregate_id text[],
-  e_id uuid[], e_type text[], e_version text[], e_payload text[], e_metadata text[],
+  e_id uuid[], e_type text[], e_version text[], e_payload text[], e_metadata text[], e_digest bytea[] default null, f_fact integer[] default null,
   out append integer, out reason text, out detail text,
   out first_position bigint, out last_position bigint, out last_tenant_seq bigint, out recorded_at timestamptz,
   out epoch integer
@@ -151,61 +153,77 @@ create function log.append(
 declare
   refused boolean[] := array_fill(false, array[cardinality(a_tenant)]);
   any_refused boolean := false;
+  has_keys constant boolean := cardinality(array_remove(a_key, null)) > 0;
   bad record;
+  found bigint[];
+  expected bigint[];
   head_position bigint;
   room bigint;
 begin
   perform pg_advisory_xact_lock(4702111234474983745);
   select h.position, h.epoch, h.partitioned_to into strict head_position, epoch, room from log.head h;
-  recorded_at := clock_timestamp();
   while head_position + cardinality(e_id) + 1000000 >= room loop
     perform log.add_partition();
     select h.partitioned_to into strict room from log.head h;
   end loop;
 
   -- 1. keys seen before: the answer is the one given then
-  for bad in
-    select a.ord, i.fingerprint = a.fingerprint as same, i.first_position, i.last_position, i.recorded_at
-      from unnest(a_tenant, a_key, a_fingerprint) with ordinality a (tenant_id, key, fingerprint, ord)
-      join log.idempotency i on i.tenant_id = a.tenant_id and i.key = a.key
-  loop
-    refused[bad.ord] := true; any_refused := true;
-    append := bad.ord; reason := case when bad.same then 'replay' else 'key_reused' end; detail := null;
-    first_position := bad.first_position; last_position := bad.last_position; recorded_at := bad.recorded_at;
-    return next;
-  end loop;
+  if has_keys then
+    for bad in
+      select a.ord, i.fingerprint = a.fingerprint as same, i.first_position, i.last_position, i.recorded_at
+        from unnest(a_tenant, a_key, a_fingerprint) with ordinality a (tenant_id, key, fingerprint, ord)
+        join log.idempotency i on i.tenant_id = a.tenant_id and i.key = a.key
+    loop
+      refused[bad.ord] := true; any_refused := true;
+      append := bad.ord; reason := case when bad.same then 'replay' else 'key_reused' end; detail := null;
+      first_position := bad.first_position; last_position := bad.last_position; recorded_at := bad.recorded_at;
+      return next;
+    end loop;
+  end if;
   recorded_at := clock_timestamp();
   first_position := null; last_position := null;
 
-  -- 2. streams that are not where the decision found them; 3. facts that are not what the decision used; 4. claims held by others
-  for bad in
-    select s.append, 'version' as reason, s.type || '/' || s.id || '@' || coalesce(v.version, 0) as detail
-      from unnest(s_append, s_tenant, s_type, s_id, s_expected) s (append, tenant_id, type, id, expected)
-      left join log.streams v on v.tenant_id = s.tenant_id and v.aggregate_type = s.type and v.aggregate_id = s.id
-     where s.expected <> coalesce(v.version, 0)
-    union all
-    select f.append, 'fact', f.type || '/' || f.id || '@' || coalesce(v.version, 0)
-      from unnest(f_append, f_tenant, f_type, f_id, f_version) f (append, tenant_id, type, id, version)
-      left join log.streams v on v.tenant_id = f.tenant_id and v.aggregate_type = f.type and v.aggregate_id = f.id
-     where f.version <> coalesce(v.version, 0)
-    union all
-    select c.append, 'claim', c.namespace || '/' || c.key
-      from unnest(c_append, c_tenant, c_type, c_id, c_namespace, c_key, c_take) c (append, tenant_id, type, id, namespace, key, take)
-      join log.claims k on k.tenant_id = c.tenant_id and k.namespace = c.namespace and k.key = c.key
-     where c.take and (k.aggregate_type <> c.type or k.aggregate_id <> c.id)
-  loop
-    continue when refused[bad.append];
-    refused[bad.append] := true; any_refused := true;
-    append := bad.append; reason := bad.reason; detail := bad.detail;
-    return next;
+  -- 2. streams that are not where the decision found them, and facts that are not what the decision used
+  expected := s_expected || f_version;
+  select array_agg(coalesce(v.version, 0) order by r.ord) into found
+    from unnest(s_tenant || f_tenant, s_type || f_type, s_id || f_id) with ordinality r (tenant_id, type, id, ord)
+    left join log.streams v on v.tenant_id = r.tenant_id and v.aggregate_type = r.type and v.aggregate_id = r.id;
+  for i in 1 .. coalesce(cardinality(found), 0) loop
+    continue when expected[i] is null or expected[i] = found[i];
+    any_refused := true;
+    reason := case when i <= cardinality(s_append) then 'version' else 'fact' end;
+    detail := (s_type || f_type)[i] || '/' || (s_id || f_id)[i] || '@' || found[i];
+    foreach append in array case when i <= cardinality(s_append) then array[s_append[i]] else
+      (select array_agg(u.append) from unnest(f_append, f_fact) with ordinality u (append, fact, ord)
+        where coalesce(u.fact, u.ord) = i - cardinality(s_append)) end
+    loop
+      continue when refused[append];
+      refused[append] := true;
+      return next;
+    end loop;
   end loop;
 
-  -- 5. what passed is stored
+  -- 3. claims held by others
+  if cardinality(c_append) > 0 then
+    for bad in
+      select c.append, c.namespace || '/' || c.key as detail
+        from unnest(c_append, c_tenant, c_type, c_id, c_namespace, c_key, c_take) c (append, tenant_id, type, id, namespace, key, take)
+        join log.claims k on k.tenant_id = c.tenant_id and k.namespace = c.namespace and k.key = c.key
+       where c.take and (k.aggregate_type <> c.type or k.aggregate_id <> c.id)
+    loop
+      continue when refused[bad.append];
+      refused[bad.append] := true; any_refused := true;
+      append := bad.append; reason := 'claim'; detail := bad.detail;
+      return next;
+    end loop;
+  end if;
+
+  -- 4. what passed is numbered, chained and stored, by one statement: each further one costs more than all of its parts
   return query
   with placed as (
-    select e.*, v.version, t.tenant_seq, t.chain as head
-      from unnest(e_append, e_tenant, e_aggregate_type, e_aggregate_id, e_id, e_type, e_version, e_payload, e_metadata)
-           with ordinality e (append, tenant_id, aggregate_type, aggregate_id, id, type, event_version, payload, metadata, ord)
+    select e.*, v.version, t.tenant_seq, coalesce(t.chain, '\x') as head
+      from unnest(e_append, e_tenant, e_aggregate_type, e_aggregate_id, e_id, e_type, e_version, e_payload, e_metadata, e_digest)
+           with ordinality e (append, tenant_id, aggregate_type, aggregate_id, id, type, event_version, payload, metadata, digest, ord)
       left join log.streams v on v.tenant_id = e.tenant_id
             and v.aggregate_type = e.aggregate_type and v.aggregate_id = e.aggregate_id
       left join log.tenants t on t.tenant_id = e.tenant_id
@@ -218,9 +236,12 @@ begin
              partition by p.tenant_id, p.aggregate_type, p.aggregate_id order by p.ord) as sequence
       from placed p
   ), chained as materialized (
-    select n.*, log.chain(log.entry(n.tenant_id, n.new_tenant_seq, n.aggregate_type, n.aggregate_id, n.sequence,
-             n.id, n.type, n.event_version, recorded_at, n.metadata, n.payload), coalesce(n.head, '\x'))
-           over (partition by n.tenant_id order by n.ord) as chain
+    select n.append, n.position, n.tenant_id, n.new_tenant_seq, n.aggregate_type, n.aggregate_id, n.sequence,
+           n.id, n.type, n.event_version, n.payload, n.metadata,
+           log.chain(n.head,
+               int8send(n.new_tenant_seq) || int8send(n.sequence) || int8send((extract(epoch from recorded_at) * 1000000)::bigint),
+               coalesce(n.digest, log.digest(n.tenant_id, n.aggregate_type, n.aggregate_id, n.id, n.type, n.event_version, n.metadata, n.payload)))
+             over (partition by n.tenant_id order by n.ord) as chain
       from numbered n
   ), stored as (
     insert into log.events
@@ -245,7 +266,7 @@ begin
     select a.tenant_id, a.key, a.fingerprint, min(c.position), max(c.position), recorded_at
       from unnest(a_tenant, a_key, a_fingerprint) with ordinality a (tenant_id, key, fingerprint, ord)
       join chained c on c.append = a.ord
-     where a.key is not null group by a.tenant_id, a.key, a.fingerprint
+     where has_keys and a.key is not null group by a.tenant_id, a.key, a.fingerprint
   )
   select c.append, null::text, null::text, min(c.position), max(c.position), max(c.new_tenant_seq), recorded_at, epoch
     from chained c group by c.append;

@@ -1,33 +1,69 @@
-//! The tamper-evidence chain: the canonical bytes of an event and the hash that ties it to all before it, as `log.append` computes them.
+//! The tamper-evidence chain: what an event says as one hash, and the hash that ties it to all before it, as the log computes them.
 
 use events::envelope::Recorded;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 const ENTRY: &[u8] = b"annals-entry/v1";
 const LINK: &[u8] = b"annals-chain/v1";
 
-/// The canonical bytes of an event, version 1: fixed parts as they are, variable parts preceded by their length in bytes.
-pub fn entry(event: &Recorded) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(256 + event.payload.len() + event.metadata.len());
-    bytes.extend_from_slice(ENTRY);
-    bytes.extend_from_slice(event.tenant_id.0.as_bytes());
-    bytes.extend_from_slice(&event.tenant_seq.to_be_bytes());
-    part(&mut bytes, event.aggregate_type.as_bytes());
-    part(&mut bytes, event.aggregate_id.as_bytes());
-    bytes.extend_from_slice(&event.sequence.to_be_bytes());
-    bytes.extend_from_slice(event.event_id.as_bytes());
-    part(&mut bytes, event.event_type.as_bytes());
-    part(&mut bytes, event.event_version.as_bytes());
-    bytes.extend_from_slice(&event.recorded_at.as_microsecond().to_be_bytes());
-    part(&mut bytes, event.metadata.as_bytes());
-    part(&mut bytes, event.payload.as_bytes());
-    bytes
+/// What the hash of an event covers besides its place: everything that its writer said.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The organisation.
+    pub tenant: Uuid,
+    /// Stream name.
+    pub aggregate_type: &'a str,
+    /// Stream id.
+    pub aggregate_id: &'a str,
+    /// The event's id.
+    pub event_id: Uuid,
+    /// Stored name.
+    pub event_type: &'a str,
+    /// Schema version.
+    pub event_version: &'a str,
+    /// Exact text.
+    pub metadata: &'a str,
+    /// Exact text.
+    pub payload: &'a str,
 }
 
-fn part(bytes: &mut Vec<u8>, value: &[u8]) {
+impl Entry<'_> {
+    /// SHA-256 over the canonical bytes, version 1: fixed parts as they are, variable parts preceded by their length.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(ENTRY);
+        hash.update(self.tenant.as_bytes());
+        part(&mut hash, self.aggregate_type);
+        part(&mut hash, self.aggregate_id);
+        hash.update(self.event_id.as_bytes());
+        part(&mut hash, self.event_type);
+        part(&mut hash, self.event_version);
+        part(&mut hash, self.metadata);
+        part(&mut hash, self.payload);
+        hash.finalize().into()
+    }
+}
+
+fn part(hash: &mut Sha256, value: &str) {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
-    bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(value);
+    hash.update(length.to_be_bytes());
+    hash.update(value.as_bytes());
+}
+
+/// What a stored event says, as one hash.
+pub fn digest(event: &Recorded) -> [u8; 32] {
+    Entry {
+        tenant: event.tenant_id.0,
+        aggregate_type: &event.aggregate_type,
+        aggregate_id: &event.aggregate_id,
+        event_id: event.event_id,
+        event_type: &event.event_type,
+        event_version: &event.event_version,
+        metadata: &event.metadata,
+        payload: &event.payload,
+    }
+    .digest()
 }
 
 /// The head of the chain after `event`, where `before` is the head before it (empty before the first).
@@ -35,6 +71,9 @@ pub fn link(before: &[u8], event: &Recorded) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(LINK);
     hash.update(before);
-    hash.update(Sha256::digest(entry(event)));
+    hash.update(event.tenant_seq.to_be_bytes());
+    hash.update(event.sequence.to_be_bytes());
+    hash.update(event.recorded_at.as_microsecond().to_be_bytes());
+    hash.update(digest(event));
     hash.finalize().into()
 }

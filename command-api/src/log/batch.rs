@@ -1,10 +1,12 @@
 //! Batches: which appends may go together, and the arrays that `log.append` takes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use events::TenantId;
 use events::aggregate::{Claim, ClaimChange, ClaimScope};
+use events::envelope::Encoded;
 use jiff_sqlx::Timestamp;
+use platform::chain::Entry;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -72,7 +74,10 @@ struct Arrays<'a> {
     key: Vec<Option<&'a str>>,
     fingerprint: Vec<Option<&'a [u8]>>,
     streams: Streams<'a, Option<i64>>,
+    /// Each fact once, and below who leans on which.
     facts: Streams<'a, i64>,
+    leaning: Vec<i32>,
+    leaned_on: Vec<i32>,
     claims: Streams<'a, &'a str>,
     claim_key: Vec<&'a str>,
     claim_take: Vec<bool>,
@@ -81,6 +86,7 @@ struct Arrays<'a> {
     event_version: Vec<&'a str>,
     payload: Vec<&'a str>,
     metadata: Vec<&'a str>,
+    digest: Vec<[u8; 32]>,
 }
 
 /// What stream, fact, claim and event arrays begin with, and one column more.
@@ -111,13 +117,21 @@ impl<'a, T> Streams<'a, T> {
 impl<'a> Arrays<'a> {
     fn of(appends: &'a [&'a Append]) -> Self {
         let mut arrays = Self::default();
+        let mut known = HashMap::new();
         for (number, append) in (1..).zip(appends) {
             let tenant = append.tenant.0;
             arrays.tenant.push(tenant);
             arrays.key.push(append.key.as_ref().map(|(key, _)| key.as_str()));
             arrays.fingerprint.push(append.key.as_ref().map(|(_, print)| print.as_slice()));
             for fact in &append.facts {
-                arrays.facts.push(number, tenant, (fact.kind, &fact.id), fact.version);
+                // Commands of one caller lean on the same facts; each is looked up once in a batch.
+                let next = i32::try_from(arrays.facts.more.len() + 1).unwrap_or(i32::MAX);
+                let index = *known.entry((tenant, fact)).or_insert(next);
+                if index == next {
+                    arrays.facts.push(number, tenant, (fact.kind, &fact.id), fact.version);
+                }
+                arrays.leaning.push(number);
+                arrays.leaned_on.push(index);
             }
             for stream in &append.streams {
                 let name = (stream.kind, stream.id.as_str());
@@ -133,6 +147,7 @@ impl<'a> Arrays<'a> {
                     arrays.event_version.push(&event.event_version);
                     arrays.payload.push(&event.payload);
                     arrays.metadata.push(&append.metadata);
+                    arrays.digest.push(digest(append, name, *id, event));
                 }
             }
         }
@@ -140,8 +155,22 @@ impl<'a> Arrays<'a> {
     }
 }
 
+fn digest(append: &Append, (kind, id): (&str, &str), event_id: Uuid, event: &Encoded) -> [u8; 32] {
+    let entry = Entry {
+        tenant: append.tenant.0,
+        aggregate_type: kind,
+        aggregate_id: id,
+        event_id,
+        event_type: &event.event_type,
+        event_version: &event.event_version,
+        metadata: &append.metadata,
+        payload: &event.payload,
+    };
+    entry.digest()
+}
+
 const APPEND: &str = "select append, reason, detail, first_position, last_position, recorded_at, epoch
-  from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29)";
+  from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31)";
 
 type Row = (i32, Option<String>, Option<String>, Option<i64>, Option<i64>, Timestamp, i32);
 
@@ -160,7 +189,7 @@ pub(super) async fn store(
         .bind(&arrays.streams.kind)
         .bind(&arrays.streams.id)
         .bind(&arrays.streams.more)
-        .bind(&arrays.facts.append)
+        .bind(&arrays.leaning)
         .bind(&arrays.facts.tenant)
         .bind(&arrays.facts.kind)
         .bind(&arrays.facts.id)
@@ -181,6 +210,8 @@ pub(super) async fn store(
         .bind(&arrays.event_version)
         .bind(&arrays.payload)
         .bind(&arrays.metadata)
+        .bind(&arrays.digest)
+        .bind(&arrays.leaned_on)
         .fetch_all(connection)
         .await?;
     let mut outcomes = vec![None; appends.len()];

@@ -1,5 +1,7 @@
 //! Routes for an organisation's own permissions.
 
+use std::slice;
+
 use events::rbac::policy::{self, Command, Policy};
 use events::{Module, Permission, PermissionId};
 use platform::clock;
@@ -11,8 +13,11 @@ use serde::Deserialize;
 use crate::pipeline::Target;
 use crate::registry::{Call, Nothing, Registry};
 
+/// As many permissions as one command creates.
+const BATCH_MAX: usize = 500;
+
 /// A permission to create.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CreatePermission {
     /// Its id, if the client makes it (UUIDv7).
@@ -26,6 +31,14 @@ struct CreatePermission {
     /// The permissions that come with it, by name.
     #[serde(default)]
     implies: Vec<String>,
+}
+
+/// Permissions to create, all or none.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CreatePermissions {
+    /// One after the other, at most 500; a later one may imply an earlier one.
+    permissions: Vec<CreatePermission>,
 }
 
 /// What a permission is for.
@@ -43,7 +56,17 @@ pub(super) fn routes(registry: &mut Registry) {
         manage(Route::post("/rbac/permissions", Module::Rbac, "rbac_policy_create_permission"))
             .summary("create a permission of your own")
             .answers::<()>(201),
-        create,
+        |call| Ok(creating(call, slice::from_ref(&call.body))),
+    );
+    registry.command::<CreatePermissions, Policy>(
+        manage(Route::post(
+            "/rbac/permissions/batch",
+            Module::Rbac,
+            "rbac_policy_create_permissions",
+        ))
+        .summary("create several permissions of your own, all or none")
+        .answers::<()>(201),
+        create_several,
     );
     registry.command::<Describe, Policy>(
         manage(Route::patch(
@@ -75,13 +98,26 @@ pub(super) fn routes(registry: &mut Registry) {
     );
 }
 
-fn create(call: &Call<CreatePermission>) -> Result<Target<Policy>, Problem> {
-    let body = &call.body;
-    let command = Command::CreatePermission(policy::CreatePermission {
-        permission_id: body.id.unwrap_or_else(clock::new_id),
-        name: body.name.clone(),
-        description: body.description.clone(),
-        implies: body.implies.clone(),
-    });
-    Ok(Target::new(call.tenant(), command).at("/rbac/permissions"))
+fn create_several(call: &Call<CreatePermissions>) -> Result<Target<Policy>, Problem> {
+    let permissions = &call.body.permissions;
+    if permissions.len() > BATCH_MAX {
+        let detail = format!("send at most {BATCH_MAX} permissions at once");
+        return Err(Problem::invalid("/permissions", "TOO_MANY_PERMISSIONS", detail));
+    }
+    Ok(creating(call, permissions))
+}
+
+fn creating<B>(call: &Call<B>, permissions: &[CreatePermission]) -> Target<Policy> {
+    let command = |wanted: CreatePermission| {
+        let CreatePermission { id, name, description, implies } = wanted;
+        let permission_id = id.unwrap_or_else(clock::new_id);
+        Command::CreatePermission(policy::CreatePermission {
+            permission_id,
+            name,
+            description,
+            implies,
+        })
+    };
+    let commands = permissions.iter().cloned().map(command).collect();
+    Target { commands, ..Target::of(call.tenant()) }.at("/rbac/permissions")
 }
