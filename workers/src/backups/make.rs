@@ -7,7 +7,6 @@ use events::backups::backup::{Scope, Status};
 use events::{BackupId, FileId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use platform::clock;
 use platform::files::StoredFile;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -16,7 +15,7 @@ use tempfile::NamedTempFile;
 use super::archive::{self, Manifest, Source};
 use super::{report, state};
 use crate::runtime::commands::CommandError;
-use crate::runtime::{Done, Job, Office, Trouble};
+use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
@@ -29,7 +28,12 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         let attempt = backup.state.attempts + 1;
         let begin = json!({"attempt": attempt, "worker": &*office.worker});
         report(office, job, "start", &format!("start/{attempt}"), begin).await?;
-        let (stored, manifest) = make(office, job, backup.state.scope).await?;
+        for before in 1..attempt {
+            // Left by a worker that died after storing it; since this attempt began, nobody can complete it any more.
+            let removed = office.archives.delete(job.tenant_id, file_id(job, before)).await;
+            removed.map_err(anyhow::Error::from)?;
+        }
+        let (stored, manifest) = make(office, job, attempt, backup.state.scope).await?;
         complete(office, job, attempt, &stored, &manifest).await
     }
     .boxed()
@@ -55,7 +59,12 @@ pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, any
 }
 
 /// Written beside its place first: whoever lists the store sees whole backups only.
-async fn make(office: &Office, job: &Job, scope: Scope) -> anyhow::Result<(StoredFile, Manifest)> {
+async fn make(
+    office: &Office,
+    job: &Job,
+    attempt: u32,
+    scope: Scope,
+) -> anyhow::Result<(StoredFile, Manifest)> {
     let scope = match scope {
         Scope::Tenant => archive::Scope::Tenant(job.tenant_id),
         Scope::Everything => archive::Scope::Installation,
@@ -66,8 +75,7 @@ async fn make(office: &Office, job: &Job, scope: Scope) -> anyhow::Result<(Store
     let source = Source { pool: &office.pool, files: &office.files, scope, backup_id };
     let (_, manifest) = archive::write(source, &office.key, sink).await?;
     let whole = tokio::fs::File::from_std(file.reopen()?);
-    let id: FileId = clock::new_id();
-    let stored = office.archives.put(job.tenant_id, id, whole).await?;
+    let stored = office.archives.put(job.tenant_id, file_id(job, attempt), whole).await?;
     Ok((stored, manifest))
 }
 
@@ -99,6 +107,11 @@ async fn complete(
         }
         Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
     }
+}
+
+/// Each attempt has a file of its own, so that a worker that lost its job cannot touch another's.
+fn file_id(job: &Job, attempt: u32) -> FileId {
+    FileId(id_caused_by("backups_file", &job.subject_id, &attempt.to_string()))
 }
 
 /// Where a backup is stored, as the log remembers it.

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use super::render::{self, Header, Rendered, Row, csv, pdf, xlsx};
 use super::rows::{self, Rows};
 use crate::runtime::commands::CommandError;
-use crate::runtime::{Done, Job, Office, Trouble};
+use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
 /// A finished file can be fetched so long.
 const KEPT_HOURS: i64 = 14 * 24;
@@ -282,6 +282,11 @@ impl Making<'_> {
     async fn run(&self) -> Result<Done, Trouble> {
         let begin = json!({"attempt": self.attempt, "worker": &*self.office.worker});
         self.report("start", &format!("start/{}", self.attempt), begin).await?;
+        for before in 1..self.attempt {
+            // Left by a worker that died after storing it; since this attempt began, nobody can complete it any more.
+            let removed = self.office.files.delete(self.job.tenant_id, self.file_id(before)).await;
+            removed.map_err(anyhow::Error::from)?;
+        }
         let made = match self.make().await {
             Ok(made) => made,
             Err(Refusal::Trouble(error)) => return Err(Trouble(error)),
@@ -292,6 +297,11 @@ impl Making<'_> {
             }
         };
         self.publish(made).await
+    }
+
+    /// Each attempt has a file of its own, so that a worker that lost its job cannot touch another's.
+    fn file_id(&self, attempt: u32) -> FileId {
+        FileId(id_caused_by("exports_file", &self.job.subject_id, &attempt.to_string()))
     }
 
     async fn report(
@@ -397,7 +407,7 @@ impl Making<'_> {
     async fn publish(&self, made: Made) -> Result<Done, Trouble> {
         let (office, tenant) = (self.office, self.job.tenant_id);
         let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
-        let id: FileId = clock::new_id();
+        let id = self.file_id(self.attempt);
         let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
         let expires_at = clock::now() + KEPT_HOURS.hours();
         let body = json!({

@@ -38,15 +38,24 @@ pub(super) struct Reading {
     pub(super) shutdown: Shutdown,
 }
 
+/// How far a reaction is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// Everything up to here was looked at.
+    known: i64,
+    /// Everything up to here stays looked at after a restart.
+    stored: i64,
+}
+
 impl Reading {
     /// Reads until the process ends; an outage is waited out.
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let mut positions: Vec<i64> = vec![0; self.reactions.len()];
+        let mut places: Vec<Place> = vec![Place::default(); self.reactions.len()];
         let mut wake = Wake { bus: self.bus.clone(), tail: None };
         let mut well = true;
         while !self.shutdown.begun() {
             let result = tokio::select! {
-                result = self.round(&mut positions) => result,
+                result = self.round(&mut places) => result,
                 () = self.shutdown.wait() => break,
             };
             let rest = match result {
@@ -77,38 +86,49 @@ impl Reading {
 
     /// Brings every reaction up to the head of the log, a span at most; whether there is more. A reaction that fails does
     /// not hold up the others.
-    async fn round(&self, positions: &mut [i64]) -> anyhow::Result<bool> {
-        let head: i64 =
-            sqlx::query_scalar("select position from log.head").fetch_one(&self.pool).await?;
+    async fn round(&self, places: &mut [Place]) -> anyhow::Result<bool> {
+        let from = places.iter().map(|place| place.known).min().unwrap_or_default();
+        let all: Vec<&str> =
+            self.reactions.iter().flat_map(|reaction| reaction.events).copied().collect();
+        let (head, of_interest): (i64, bool) = sqlx::query_as(LOOK)
+            .bind(from)
+            .bind(from + SPAN)
+            .bind(all)
+            .fetch_one(&self.pool)
+            .await?;
+        let until = head.min(from + SPAN);
         let (mut more, mut failure) = (false, None);
-        for (reaction, position) in self.reactions.iter().zip(positions) {
-            if *position < head {
-                match self.advance(reaction, *position, head).await {
-                    Ok(reached) => *position = reached,
+        for (reaction, place) in self.reactions.iter().zip(places) {
+            let quiet = !of_interest && until - place.stored < CHECKPOINT_EVERY;
+            if place.known < until && quiet {
+                place.known = until; // nothing to do, and nothing to remember yet
+            } else if place.known < until {
+                match self.advance(reaction, *place, head).await {
+                    Ok(reached) => *place = reached,
                     Err(error) => {
                         failure.get_or_insert(error.context(format!("reaction {}", reaction.name)));
                         continue;
                     }
                 }
-                more |= *position < head;
             }
+            more |= place.known < head;
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
             gauge!("reaction_lag_events", "reaction" => reaction.name)
-                .set((head - *position) as f64);
+                .set((head - place.known) as f64);
         }
         failure.map_or(Ok(more), Err)
     }
 
     /// One transaction of one reaction: its checkpoint and the jobs that follow; where it stands then. Another instance
     /// waits for the checkpoint's row, and goes on behind it.
-    async fn advance(&self, reaction: &Reaction, known: i64, head: i64) -> anyhow::Result<i64> {
+    async fn advance(&self, reaction: &Reaction, place: Place, head: i64) -> anyhow::Result<Place> {
         let mut transaction = self.pool.begin().await?;
         let stored: i64 =
             sqlx::query_scalar(CHECKPOINT).bind(reaction.name).fetch_one(&mut *transaction).await?;
-        let from = known.max(stored);
+        let from = place.known.max(stored);
         let until = head.min(from + SPAN);
         if until <= from {
-            return Ok(from);
+            return Ok(Place { known: from, stored });
         }
         let rows = sqlx::query(NEWS)
             .bind(from)
@@ -121,14 +141,14 @@ impl Reading {
         let full = i64::try_from(news.len()).is_ok_and(|count| count == EVENTS);
         let reached = news.last().filter(|_| full).map_or(until, |event| event.position);
         if news.is_empty() && reached - stored < CHECKPOINT_EVERY {
-            return Ok(reached); // nothing to remember yet
+            return Ok(Place { known: reached, stored });
         }
         let added = self.apply(&mut transaction, reaction, &news).await?;
         sqlx::query(ADVANCE).bind(reaction.name).bind(reached).execute(&mut *transaction).await?;
         transaction.commit().await?;
         counter!("jobs_added_total", "reaction" => reaction.name).increment(added.len() as u64);
         self.announce(&added).await;
-        Ok(reached)
+        Ok(Place { known: reached, stored: reached })
     }
 
     /// Makes and cancels jobs as the events say; the ones that are new.
@@ -214,6 +234,11 @@ async fn subscribe(pool: &PgPool, bus: &Bus) -> Option<Tail> {
     .ok()?;
     Tail::subscribe(bus, LogId { epoch, born_us }).await.ok()
 }
+
+const LOOK: &str = "
+    select h.position, exists (
+        select from log.events e where e.position > $1 and e.position <= $2 and e.event_type = any($3))
+      from log.head h";
 
 const CHECKPOINT: &str = "
     with made as (insert into work.reactions (name) values ($1) on conflict do nothing)

@@ -63,6 +63,7 @@ fn handler() -> Handler {
     Handler { kind: KIND, slots: 2, lease: LEASE, max_attempts: 3, run: act, give_up: tell }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 fn on_registered(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     let subject_id = event.aggregate_id.clone();
     Ok(vec![Effect::Start { kind: KIND, subject_id, body: json!({}) }])
