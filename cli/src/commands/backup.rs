@@ -57,7 +57,7 @@ struct Create {
     /// The installation's bootstrap token
     #[arg(long, env = "ANNALS_BOOTSTRAP_TOKEN", hide_env_values = true)]
     bootstrap_token: Option<String>,
-    /// Wait until it is made; of the whole installation this needs DATABASE_URL
+    /// Wait until it is made; of the whole installation this needs `DATABASE_URL`
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -94,7 +94,8 @@ struct Restore {
 /// A backup as the read model has it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Backup {
-    backup_id: BackupId,
+    #[serde(rename = "backup_id")]
+    id: BackupId,
     name: String,
     scope: String,
     status: String,
@@ -204,7 +205,7 @@ impl List {
         let number = |number: Option<i64>| number.map_or("-".to_owned(), |n| n.to_string());
         for backup in backups {
             table.row([
-                backup.backup_id.to_string(),
+                backup.id.to_string(),
                 format!("{:.0}", backup.created_at),
                 backup.name,
                 backup.status,

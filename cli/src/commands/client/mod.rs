@@ -230,9 +230,8 @@ impl Client {
                 renewed = true;
                 continue;
             }
-            match attempts.judge(sent).await {
-                Some(outcome) => return outcome,
-                None => continue,
+            if let Some(outcome) = attempts.judge(sent).await {
+                return outcome;
             }
         }
     }

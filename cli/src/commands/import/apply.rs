@@ -108,14 +108,12 @@ impl Import<'_> {
         let known = existing::roles(self.client, token).await?;
         let mut ids = Vec::with_capacity(self.plan.roles.len());
         for role in &self.plan.roles {
-            let (id, outcome) = match known.get(&role.code()) {
-                Some(known) => (known.id, self.restore(known, role).await),
-                None => match self.create_role(role).await {
-                    Ok((id, outcome)) => (id, Ok(outcome)),
-                    Err(error) => return Err(error),
-                },
+            let made = match known.get(&role.code()) {
+                Some(known) => self.restore(known, role).await.map(|outcome| (known.id, outcome)),
+                None => self.create_role(role).await,
             };
-            step.count(outcome.with_context(|| format!("role {} failed", role.code()))?, 1);
+            let (id, outcome) = made.with_context(|| format!("role {} failed", role.code()))?;
+            step.count(outcome, 1);
             ids.push(id);
         }
         Ok((step.end(), ids))
@@ -127,23 +125,23 @@ impl Import<'_> {
         for generation in 0..GENERATIONS_MOST {
             let id = self.ids.role(&code, generation);
             let body = json!({ "id": id, "name": name, "code": code, "permissions": permissions });
-            match self.post("/rbac/roles", body).await {
-                Ok(_) => return Ok((id, Outcome::Created)),
-                Err(error) if taken(&error, "ROLE") => {
-                    if let Some(known) = existing::role(self.client, &code).await? {
-                        return Ok((known.id, self.restore(&known, role).await?));
-                    }
-                    // The id is that of a role that was deleted.
-                    ensure!(error.is("ROLE_ID_TAKEN"), "role {code}: {error}");
-                }
-                Err(error) => return Err(error).with_context(|| format!("role {code} failed")),
+            let Err(error) = self.post("/rbac/roles", body).await else {
+                return Ok((id, Outcome::Created));
+            };
+            if !taken(&error, "ROLE") {
+                return Err(error.into());
             }
+            if let Some(known) = existing::role(self.client, &code).await? {
+                return self.restore(&known, role).await.map(|outcome| (known.id, outcome));
+            }
+            // Otherwise the id is that of a role that was deleted.
+            ensure!(error.is("ROLE_ID_TAKEN"), "{error}");
         }
-        anyhow::bail!("role {code} was deleted {GENERATIONS_MOST} times; give it back by hand")
+        anyhow::bail!("it was deleted {GENERATIONS_MOST} times; create it by hand")
     }
 
     /// Lets a role that is there be granted exactly its set again.
-    async fn restore(&self, known: &existing::Role, role: &Role) -> Result<Outcome, Error> {
+    async fn restore(&self, known: &existing::Role, role: &Role) -> anyhow::Result<Outcome> {
         let permissions = self.plan.granted(role);
         if known.permissions.iter().map(String::as_str).eq(permissions.iter().copied()) {
             return Ok(Outcome::There);

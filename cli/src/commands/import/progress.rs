@@ -72,11 +72,8 @@ impl Step {
 
 fn line(name: &str, tally: Tally) -> String {
     let Tally { created, already_there, restored } = tally;
-    let mut line = format!("{name:12} {created} created, {already_there} already there");
-    if restored > 0 {
-        line += &format!(", {restored} restored");
-    }
-    line
+    let line = format!("{name:12} {created} created, {already_there} already there");
+    if restored > 0 { format!("{line}, {restored} restored") } else { line }
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use events::envelope::Recorded;
 use jiff::Timestamp;
 use platform::chain;
 use proptest::prelude::*;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,0 +1,7 @@
+//! The commands of operators, by the real program against running processes: import, replay, verify, prove, dead letters, backups.
+
+mod backups;
+mod history;
+mod house;
+mod imports;
+mod projections;
