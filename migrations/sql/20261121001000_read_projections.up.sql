@@ -134,8 +134,8 @@ begin
     execute format('create policy %I on %s for %s to %s', policy.polname, next,
         case policy.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
         policy.roles)
-      || coalesce(format(' using (%s)', policy.visible), '')
-      || coalesce(format(' with check (%s)', policy.checked), '');
+      || coalesce(' using (' || policy.visible || ')', '')
+      || coalesce(' with check (' || policy.checked || ')', '');
   end loop;
   execute format('alter table %s enable row level security', next);
   execute format('alter table %s force row level security', next);

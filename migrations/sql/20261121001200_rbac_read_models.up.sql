@@ -73,8 +73,7 @@ create function read.rbac_covers(pattern text, name text) returns boolean
 
 -- Where both count: the lower of two units, one of which lies in the other; null is the whole organisation.
 create function read.identity_lower_unit(tenant uuid, one uuid, other uuid, out unit_id uuid, out meets boolean)
-  language sql stable parallel safe
-  begin atomic
+  language sql stable parallel safe as $$ -- as text: a body that knew the table would hold on to the one a rebuild replaces
     select case
         when one is null or one = other then other
         when other is null then one
@@ -83,8 +82,8 @@ create function read.identity_lower_unit(tenant uuid, one uuid, other uuid, out 
       end,
       one is null or other is null or one = other
         or exists (select from read.identity_units u where u.tenant_id = tenant
-                    and ((u.unit_id = one and u.path ? other::text) or (u.unit_id = other and u.path ? one::text)));
-  end;
+                    and ((u.unit_id = one and u.path ? other::text) or (u.unit_id = other and u.path ? one::text)))
+  $$;
 
 create view read.rbac_effective_permissions with (security_invoker = true) as
 with recursive reach (tenant_id, assignment_id, role_id, unit_id) as (

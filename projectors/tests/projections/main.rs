@@ -1,0 +1,10 @@
+//! Projections on a real log: fed, killed, poisoned, rebuilt and proved.
+
+mod feeding;
+mod models;
+mod parking;
+mod rebuilding;
+mod server;
+mod support;
+mod tallies;
+mod workload;

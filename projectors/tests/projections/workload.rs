@@ -1,0 +1,182 @@
+//! A little of everything that can happen, in several organisations.
+
+use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
+use events::backups::backup::{Backup, Event as BackupEvent, Scope};
+use events::exports::export::{Event as ExportEvent, Export, Format};
+use events::identity::organization::{Event as OrganizationEvent, Organization, UnitKind};
+use events::identity::session::{Event as SessionEvent, RevocationReason, Session};
+use events::identity::user::{Event as UserEvent, User};
+use events::notifications::notification::{
+    Event as NotificationEvent, Kind, Notification, Priority,
+};
+use events::rbac::policy::{Event as PolicyEvent, Policy, RoleCreated};
+use events::rbac::user_access::{Event as AccessEvent, UserAccess};
+use events::testing::{at, id};
+use events::{BackupId, ExportId, NotificationId, SessionId, TenantId, UserId};
+
+use crate::support::Place;
+
+/// A tenant of its own for each number.
+pub(crate) fn tenant(number: u128) -> TenantId {
+    id(1_000_000 + number)
+}
+
+/// What begins an organisation: two units, an owner role and a clerk role that inherits, one permission of its own.
+pub(crate) async fn found(place: &Place, tenant: TenantId) -> i64 {
+    let unit = |unit: u128, parent: Option<u128>| OrganizationEvent::UnitAdded {
+        unit_id: id(unit),
+        kind: UnitKind::Site,
+        code: format!("U{unit}"),
+        name: format!("Unit {unit}"),
+        parent_id: parent.map(id),
+        time_zone: None,
+    };
+    let created = OrganizationEvent::Created {
+        name: "Acme".into(),
+        slug: format!("acme-{tenant}"),
+        time_zone: "UTC".into(),
+        locale: "en".into(),
+        currency: "EUR".into(),
+    };
+    place
+        .append::<Organization>(tenant, tenant, [created, unit(701, None), unit(702, Some(701))])
+        .await;
+    let role = |role: u128, level| {
+        PolicyEvent::RoleCreated(RoleCreated {
+            role_id: id(role),
+            name: format!("Role {role}"),
+            code: format!("R{role}"),
+            description: None,
+            level,
+            unit_id: None,
+            system: false,
+            protected: role == 801,
+        })
+    };
+    let permission = PolicyEvent::PermissionCreated {
+        permission_id: id(901),
+        name: "shop.orders:read".into(),
+        description: None,
+        implies: vec![],
+    };
+    let granted = |role: u128, permission: &str| PolicyEvent::PermissionGranted {
+        role_id: id(role),
+        permission: permission.into(),
+    };
+    place
+        .append::<Policy>(
+            tenant,
+            tenant,
+            [
+                PolicyEvent::Initialized { owner_role_id: id(801) },
+                role(801, 100),
+                role(802, 50),
+                role(803, 10),
+                permission,
+                granted(801, "*:*"),
+                granted(803, "shop.orders:read"),
+                PolicyEvent::InheritanceAdded { senior_id: id(802), junior_id: id(803) },
+            ],
+        )
+        .await
+}
+
+/// Something happens: round after round something else, to one after the other; the last position.
+pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 {
+    let user: UserId = id(10_000 + round);
+    let registered = UserEvent::Registered {
+        handle: format!("user{round}"),
+        display_name: format!("User \"{round}\" \\ ü\n"),
+        email: (round % 2 == 0).then(|| format!("u{round}@example.org")),
+        locale: "de-CH".into(),
+        time_zone: "Europe/Zurich".into(),
+    };
+    let renamed = UserEvent::Renamed { display_name: format!("Renamed {round}") };
+    place.append::<User>(tenant, user, [registered, renamed]).await;
+    session(place, tenant, user, round).await;
+    let (role_id, unit_id) = (id(802 + round % 2), (round % 3 == 0).then(|| id(702)));
+    let assigned = AccessEvent::RoleAssigned { role_id, unit_id, expires_at: None };
+    let removed = AccessEvent::RoleRemoved { role_id, unit_id, reason: Some("left".into()) };
+    let access = if round % 5 == 0 { vec![assigned, removed] } else { vec![assigned] };
+    place.append::<UserAccess>(tenant, user, access).await;
+    let refused = Refusal::CommandRefused(CommandRefused {
+        command: "rbac_policy_create_role".into(),
+        resource_type: "rbac.policy".into(),
+        resource_id: Some(tenant.to_string()),
+        status: 409,
+        code: "CODE_TAKEN".into(),
+        detail: "the code is taken".into(),
+    });
+    let denied = Refusal::AccessDenied(AccessDenied {
+        permission: "rbac.roles:manage".into(),
+        unit_id: None,
+        method: "POST".into(),
+        path_template: "/rbac/roles".into(),
+        reason: "NOT_GRANTED".into(),
+    });
+    place.append::<SecurityLog>(tenant, "2026-01-01", [refused, denied]).await;
+    work(place, tenant, user, round).await;
+    let replaced = PolicyEvent::RolePermissionsReplaced {
+        role_id: id(803),
+        added: vec![format!("shop.item{round}:read")],
+        removed: vec![format!("shop.item{}:read", round.saturating_sub(3))],
+    };
+    place.append::<Policy>(tenant, tenant, [replaced]).await
+}
+
+async fn session(place: &Place, tenant: TenantId, user: UserId, round: u128) {
+    let expires_at = at("2026-02-01T00:00:00.123456Z");
+    let started = SessionEvent::Started {
+        user_id: user,
+        refresh_sha256: "a1".into(),
+        expires_at,
+        amr: vec!["pwd".into()],
+        ip: "2001:db8::1".parse().ok(),
+        user_agent: Some("curl".into()),
+    };
+    let refreshed =
+        SessionEvent::Refreshed { rotation: 1, refresh_sha256: "b2".into(), expires_at };
+    let revoked = SessionEvent::Revoked { reason: RevocationReason::Logout };
+    let session: SessionId = id(20_000 + round);
+    place.append::<Session>(tenant, session, [started, refreshed, revoked]).await;
+}
+
+async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
+    let requested = ExportEvent::Requested {
+        format: Format::Xlsx,
+        dataset: "rbac.roles".into(),
+        columns: vec!["name".into(), "code".into()],
+        filter: Some("name=\"x\"".into()),
+        sort: vec![],
+        title: None,
+        locale: "en".into(),
+        time_zone: "UTC".into(),
+        requested_by: user,
+    };
+    let started = ExportEvent::Started { attempt: 1, worker: "w".into() };
+    let progressed = ExportEvent::Progressed { rows_done: 5, rows_total: None };
+    let export: ExportId = id(30_000 + round);
+    place
+        .append::<Export>(tenant, export, [requested, started, progressed, ExportEvent::Cancelled])
+        .await;
+    let created = NotificationEvent::Created {
+        user_id: user,
+        kind: Kind::ExportFailed,
+        title: "No file\u{0}".into(),
+        message: "it was cancelled".into(),
+        link: None,
+        priority: Priority::High,
+        dedupe_key: None,
+    };
+    let events = match round % 4 {
+        0 => vec![created],
+        1 => vec![created, NotificationEvent::Read],
+        _ => vec![created, NotificationEvent::Read, NotificationEvent::Deleted],
+    };
+    let notification: NotificationId = id(40_000 + round);
+    place.append::<Notification>(tenant, notification, events).await;
+    let requested = BackupEvent::Requested { name: "nightly".into(), scope: Scope::Tenant };
+    let failed = BackupEvent::Failed { code: "DISK_FULL".into(), message: "no room".into() };
+    let backup: BackupId = id(50_000 + round);
+    place.append::<Backup>(tenant, backup, [requested, failed]).await;
+}
