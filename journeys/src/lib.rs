@@ -1,6 +1,7 @@
 //! Stories across processes, over real Postgres, NATS and Redis; the tests are in `tests/`, what they share is here.
 
 pub mod client;
+pub mod history;
 pub mod house;
 
 pub use client::{Client, Reply};
