@@ -34,7 +34,8 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     finish(cargo().args(["fmt", "--all", "--", "--check"]))?;
     finish(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     if has_subcommand("deny") {
-        finish(cargo().args(["deny", "check"]))?;
+        // Advisories come from the network and change by themselves: they fail no change.
+        finish(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
     }
     test(&[])
 }

@@ -72,6 +72,16 @@ const STEPS: &[(&str, &str, &str)] = &[
          #[strum(serialize = \"{{module}}.{{aggregates}}:manage\")]\n    \
          {{Module}}{{Aggregates}}Manage,",
     ),
+    (
+        "platform/src/dataset/catalogue.rs",
+        "    match module {",
+        "        Module::{{Module}} => {{MODULE}},",
+    ),
+    (
+        "platform/src/dataset/catalogue.rs",
+        "const CHANGED_AT: Column = Column::new(\"changed_at\", \"Changed\", Time);",
+        include_str!("../templates/dataset.rs.in"),
+    ),
     ("command-api/src/lib.rs", "mod app;", "mod {{module}};"),
     (
         "command-api/src/lib.rs",
@@ -153,6 +163,7 @@ impl NewModule {
             ("Aggregates", pascal(&aggregates)),
             ("Aggregate", pascal(aggregate)),
             ("AGGREGATE", aggregate.to_uppercase()),
+            ("MODULE", module.to_uppercase()),
         ]
         .iter()
         .fold(text.to_owned(), |text, (name, value)| {
