@@ -73,11 +73,15 @@ impl From<Snapshot> for Policy {
         for PermissionSnapshot { name, permission } in snapshot.permissions {
             policy.add_permission(name, permission);
         }
+        // Looked up once per permission, not once per grant.
+        let keyed = policy.numbered.iter().map(|name| (Arc::clone(name), policy.key(name)));
+        let keyed: Vec<_> = keyed.collect();
         let mut edges = Vec::new();
         for RoleSnapshot { facts, custom, others, juniors } in snapshot.roles {
             let role_id = facts.role_id;
             policy.add_role(facts);
-            policy.add_stored_grants(role_id, &custom, &others);
+            let custom = custom.iter().filter_map(|number| keyed.get(*number as usize)).cloned();
+            policy.add_stored_grants(role_id, custom, &others);
             edges.extend(juniors.into_iter().map(|junior| (role_id, junior)));
         }
         for (senior, junior) in edges {
@@ -90,9 +94,12 @@ impl From<Snapshot> for Policy {
 }
 
 impl Policy {
-    fn add_stored_grants(&mut self, role_id: RoleId, custom: &[u32], others: &[Arc<str>]) {
-        let custom = custom.iter().filter_map(|number| self.numbered.get(*number as usize));
-        let custom = custom.map(|name| (Arc::clone(name), self.key(name)));
+    fn add_stored_grants(
+        &mut self,
+        role_id: RoleId,
+        custom: impl Iterator<Item = (Arc<str>, Option<Key>)>,
+        others: &[Arc<str>],
+    ) {
         let key = |name: &str| name::catalogue(name).map(|found| Key::Catalogue(found.0));
         let others = others.iter().map(|name| (self.shared(name), key(name)));
         let grants: Vec<_> = custom.chain(others).collect();
