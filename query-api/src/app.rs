@@ -18,6 +18,7 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 
 use crate::positions::Positions;
+use crate::readers::Readers;
 use crate::stream::hub::Hub;
 
 const KEPT_AGGREGATES: u64 = 100_000;
@@ -28,6 +29,7 @@ const KEY_SEARCH: Duration = Duration::from_secs(1);
 pub(crate) struct App {
     pub(crate) settings: Arc<Settings>,
     pub(crate) pool: PgPool,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) access: Access,
     pub(crate) aggregates: Aggregates,
     pub(crate) keys: Keys,
@@ -52,6 +54,8 @@ impl App {
     /// Connects, reads the keys and starts the tasks.
     pub(crate) async fn start(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Arc<Self>> {
         let pool = db::connect(&settings.database_url, Role::QueryApi, settings.pool_size).await?;
+        let readers = Readers::open(&settings.database_url, settings.pool_size).await?;
+        let readers = Arc::new(readers);
         let master = MasterKey::parse(&settings.master_key)?;
         let bus = match settings.nats_url.as_str() {
             "" => None, // the log is polled instead
@@ -68,7 +72,8 @@ impl App {
                 master: master.clone(),
             },
             positions,
-            hub: Arc::new(Hub::new(pool.clone(), master.derive("stream-cursor/v1"))),
+            hub: Arc::new(Hub::new(Arc::clone(&readers), master.derive("stream-cursor/v1"))),
+            readers,
             files: Files::open(&settings.data_dir)?,
             tokens: Tokens::new(&settings.issuer),
             searched: Mutex::new(None),

@@ -9,11 +9,12 @@ use platform::dataset::{Bind, Statement};
 use platform::problem::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 
 use crate::call::Call;
 use crate::positions::Behind;
+use crate::readers::Readers;
 
 /// Where in the log an answer stands.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -60,7 +61,7 @@ impl Call {
         statement: &Statement,
     ) -> Result<Asked, Problem> {
         let token = self.token()?;
-        let mut asked = fetch(&self.app.pool, self.tenant(), projections, statement).await?;
+        let mut asked = fetch(&self.app.readers, self.tenant(), projections, statement).await?;
         let Some(token) = token else { return Ok(asked) };
         same_epoch(&token, &asked.place)?;
         if asked.place.position >= token.position {
@@ -72,7 +73,7 @@ impl Call {
             Err(behind) if !patience.lenient => return Err(behind_problem(&behind)),
             Err(behind) => asked.stale = Some(behind),
             Ok(()) => {
-                asked = fetch(&self.app.pool, self.tenant(), projections, statement).await?;
+                asked = fetch(&self.app.readers, self.tenant(), projections, statement).await?;
                 asked.waited = true;
             }
         }
@@ -107,41 +108,63 @@ fn behind_problem(behind: &Behind) -> Problem {
 /// One statement is one transaction: `set_config` holds for it alone. The rows depend on the setting laterally, so they
 /// cannot be read before it is made; read without it, row security shows none. One round trip instead of four.
 pub(crate) async fn fetch(
-    pool: &PgPool,
+    readers: &Readers,
     tenant: TenantId,
     projections: &[&str],
     statement: &Statement,
 ) -> Result<Asked, Problem> {
     let mut whole = statement.clone();
     let number = whole.bind(Bind::Text(Some(tenant.to_string())));
-    let names = whole.bind(Bind::Texts(projections.iter().map(|&name| name.into()).collect()));
+    let progress = progress(&mut whole, projections);
     whole.sql = format!(
         "with scope as materialized (select set_config('app.tenant', ${number}, true) as tenant) \
-         select h.position as \"#head\", h.epoch as \"#epoch\", c.position as \"#position\", \
-         c.build as \"#build\", r.*, case when c.position < h.position \
+         select r.*, h.position as \"#head\", h.epoch as \"#epoch\", c.position as \"#position\", \
+         c.build as \"#build\", case when c.position < h.position \
          then log.recorded_at(c.position + 1) end as \"#behind_since\" \
-         from scope cross join log.head h cross join lateral \
-         (select coalesce(min(p.position), case when cardinality(${names}) = 0 then h.position else 0 end) \
-         as position, coalesce(sum(p.build), 0)::integer as build \
-         from read.checkpoints p where p.projection = any (${names})) c \
-         left join lateral (select true as \"#found\", q.* from ({}) q \
+         from scope cross join log.head h left join {progress} on true \
+         left join lateral (select q.*, true as \"#found\" from ({}) q \
          where scope.tenant is not null offset 0) r on true",
         whole.sql
     );
-    let mut rows = sqlx::query_with(&whole.sql, whole.arguments()?).fetch_all(pool).await?;
+    let mut rows = readers.fetch(&whole.sql, || whole.arguments()).await?;
     let first = rows.first().ok_or_else(|| Problem::internal(&"the log has no head"))?;
     let behind: Option<jiff_sqlx::Timestamp> = first.try_get("#behind_since")?;
+    let head = first.try_get("#head")?;
+    let unread = if projections.is_empty() { head } else { 0 };
     let place = Place {
-        head: first.try_get("#head")?,
+        head,
         epoch: first.try_get("#epoch")?,
-        position: first.try_get("#position")?,
-        build: first.try_get("#build")?,
+        position: first.try_get::<Option<i64>, _>("#position")?.unwrap_or(unread),
+        build: first.try_get::<Option<i32>, _>("#build")?.unwrap_or_default(),
         behind_since: behind.map(jiff_sqlx::Timestamp::to_jiff),
     };
     if first.try_get::<Option<bool>, _>("#found")?.is_none() {
         rows.clear(); // the one row that stands for none
     }
     Ok(Asked { rows, place, stale: None, waited: false })
+}
+
+/// How far the projections have come, as one row or none.
+fn progress(statement: &mut Statement, projections: &[&str]) -> String {
+    match projections {
+        [] => "(select null::bigint as position, null::integer as build where false) c".to_owned(),
+        [only] => {
+            let number = statement.bind(Bind::Text(Some((*only).to_owned())));
+            format!(
+                "(select p.position, p.build from read.checkpoints p \
+                 where p.projection = ${number}) c"
+            )
+        }
+        several => {
+            let names = several.iter().map(|&name| name.to_owned()).collect();
+            let names = statement.bind(Bind::Texts(names));
+            format!(
+                "(select case when count(*) = cardinality(${names}) then min(p.position) end \
+                 as position, sum(p.build)::integer as build \
+                 from read.checkpoints p where p.projection = any (${names})) c"
+            )
+        }
+    }
 }
 
 impl Place {

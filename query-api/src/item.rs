@@ -67,11 +67,11 @@ async fn find(
     }
     let query = visible(call, data, query)?;
     let asked = call.ask(data.projections, &dataset::one(data, &query)).await?;
-    let found = match asked.rows.first() {
-        Some(row) => Some((row.try_get("item")?, row.try_get("version")?)),
-        None => None,
-    };
-    Ok((asked, found))
+    let Some(row) = asked.rows.first() else { return Ok((asked, None)) };
+    let mut item = String::with_capacity(1024);
+    dataset::rows::write(row, &query.fields, &mut item)?;
+    let version = row.try_get("#version")?;
+    Ok((asked, Some((item, version))))
 }
 
 /// The item with `as_of` as its last member.

@@ -15,6 +15,7 @@ mod list;
 mod notifications;
 mod positions;
 mod rbac;
+mod readers;
 mod record;
 mod shape;
 pub mod stream;

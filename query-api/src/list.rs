@@ -11,13 +11,10 @@ use platform::db;
 use platform::problem::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
-use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
 use crate::ask::{AsOf, Asked};
 use crate::call::Call;
-
-/// A row as JSON text, and its place in the order.
-type Row = (String, Vec<Option<String>>);
 
 const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
 
@@ -123,26 +120,41 @@ async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Re
     if let Some((_, rows)) = &after {
         rows.expect(here)?;
     }
-    let mut rows = read(&asked)?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
+    let mut rows: Vec<&PgRow> = asked.rows.iter().take(limit as usize).collect();
+    let more = asked.rows.len() > rows.len();
     let back = after.as_ref().is_some_and(|(cursor, _)| cursor.back);
     if back {
         rows.reverse();
     }
     let has = Has { before: if back { more } else { after.is_some() }, after: back || more };
-    let write = |row: Option<&Row>, back: bool| {
-        let cursor = Cursor { keys: row?.1.clone(), back };
+    let write = |wanted: bool, row: Option<&&PgRow>, back: bool| -> Result<_, Problem> {
+        let Some(row) = row.filter(|_| wanted) else { return Ok(None) };
+        let cursor = Cursor { keys: dataset::rows::keys(row, query)?, back };
         let key = &call.app.keys.cursor;
-        Some(cursor::write(&cursor, &Bound { key, question: &identity, rows: here }))
+        Ok(Some(cursor::write(&cursor, &Bound { key, question: &identity, rows: here })))
     };
     let page = Page {
-        next: has.after.then(|| write(rows.last(), false)).flatten(),
-        prev: has.before.then(|| write(rows.first(), true)).flatten(),
+        next: write(has.after, rows.last(), false)?,
+        prev: write(has.before, rows.first(), true)?,
         limit,
         total: total(call, data, query).await?,
     };
-    Ok(respond(call, &asked, &rows, &page))
+    let items = items(&rows, query)?;
+    Ok(respond(call, &asked, items, &page))
+}
+
+/// The rows as the beginning of the body.
+fn items(rows: &[&PgRow], query: &Query) -> Result<String, sqlx::Error> {
+    let mut body = String::with_capacity(512 + rows.len() * 512);
+    body.push_str("{\"items\":[");
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        dataset::rows::write(row, &query.fields, &mut body)?;
+    }
+    body.push(']');
+    Ok(body)
 }
 
 /// Whether there are rows beside the page.
@@ -162,24 +174,11 @@ fn after(call: &Call, question: &str) -> Result<Option<(Cursor, Rows)>, Refused>
     text.map(|text| cursor::read(text, &call.app.keys.cursor, question)).transpose()
 }
 
-fn read(asked: &Asked) -> Result<Vec<Row>, sqlx::Error> {
-    asked.rows.iter().map(|row| Ok((row.try_get("item")?, row.try_get("keys")?))).collect()
-}
-
-fn respond(call: &Call, asked: &Asked, rows: &[Row], page: &Page) -> Response {
+fn respond(call: &Call, asked: &Asked, mut body: String, page: &Page) -> Response {
     let as_of = asked.place.as_of();
     let mut headers = asked.headers(call, &as_of);
     link(call, page, &mut headers);
-    let items: usize = rows.iter().map(|(item, _)| item.len() + 1).sum();
-    let mut body = String::with_capacity(items + 512);
-    body.push_str("{\"items\":[");
-    for (index, (item, _)) in rows.iter().enumerate() {
-        if index > 0 {
-            body.push(',');
-        }
-        body.push_str(item);
-    }
-    body.push_str("],\"page\":");
+    body.push_str(",\"page\":");
     push_json(&mut body, page);
     body.push_str(",\"as_of\":");
     push_json::<AsOf>(&mut body, &as_of);

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use events::envelope::meta;
 use jiff::Timestamp;
+use platform::dataset::rows::string as text;
 use serde::Deserialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -143,18 +144,6 @@ const _: () = {
     assert!(matches!(meta::CAUSATION_ID.as_bytes(), b"causation_id"));
     assert!(matches!(meta::TRACEPARENT.as_bytes(), b"traceparent"));
 };
-
-/// A JSON string.
-pub(crate) fn text(out: &mut String, value: &str) {
-    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if value.bytes().all(plain) {
-        out.push('"');
-        out.push_str(value);
-        out.push('"');
-    } else {
-        out.push_str(&serde_json::to_string(value).unwrap_or_default());
-    }
-}
 
 /// JSON text on one line. What we write has no line breaks; in JSON they can only stand between tokens.
 fn line(out: &mut String, json: &str) {

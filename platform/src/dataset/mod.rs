@@ -4,6 +4,7 @@ mod catalogue;
 pub mod cursor;
 pub mod filter;
 mod query;
+pub mod rows;
 mod sql;
 #[cfg(test)]
 mod tests;

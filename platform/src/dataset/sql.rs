@@ -67,46 +67,34 @@ impl Statement {
 
 /// Every row that the question selects, in order, one SQL column per field with its own type.
 pub fn select(dataset: &Dataset, query: &Query) -> Statement {
-    let mut statement = filtered(dataset, query, &columns(&query.fields, "t."));
+    let mut statement = filtered(dataset, query, &columns(&query.fields));
     order_by(&mut statement, &query.sort, false);
     statement
 }
 
-/// One page: per row its fields as JSON text (`item`) and its place in the order (`keys`). One row more than `limit` is
+/// One page: per row its fields, then its place in the order; read them with [`super::rows`]. One row more than `limit` is
 /// selected, to know whether there is a further page. With a cursor that goes back the rows come in reverse.
 pub fn page(dataset: &Dataset, query: &Query, after: Option<&Cursor>, limit: u32) -> Statement {
-    let keys = query.sort.iter().map(|key| format!("t.\"{}\"::text", key.column.key));
-    let keys = keys.collect::<Vec<_>>().join(", ");
-    let fields = columns(&query.fields, "t.");
-    let mut inner = filtered(dataset, query, &format!("{fields}, array[{keys}] as \"#keys\""));
-    let back = after.is_some_and(|cursor| cursor.back);
+    let keys = query.sort.iter().enumerate();
+    let keys = keys.map(|(index, key)| format!(", t.\"{}\" as \"#{index}\"", key.column.key));
+    let fields = columns(&query.fields);
+    let mut statement = filtered(dataset, query, &(fields + &keys.collect::<String>()));
     if let Some(cursor) = after {
-        inner.push(" and ");
-        beyond(&mut inner, &query.sort, cursor);
+        statement.push(" and ");
+        beyond(&mut statement, &query.sort, cursor);
     }
-    order_by(&mut inner, &query.sort, back);
-    let shown = columns(&query.fields, "p.");
-    inner.sql = format!(
-        "select row_to_json(f)::text as item, p.\"#keys\" as keys from ({} limit {}) p \
-         cross join lateral (select {shown}) f",
-        inner.sql,
-        limit.saturating_add(1)
-    );
-    inner
+    order_by(&mut statement, &query.sort, after.is_some_and(|cursor| cursor.back));
+    statement.push(&format!(" limit {}", limit.saturating_add(1)));
+    statement
 }
 
-/// One row, or none: its fields as JSON text (`item`) and the version of its aggregate (`version`).
+/// One row, or none: its fields, then the version of its aggregate as `#version`.
 pub fn one(dataset: &Dataset, query: &Query) -> Statement {
-    let fields = columns(&query.fields, "t.");
     let version = dataset.column("version").map_or("null::bigint", |_| "t.\"version\"");
-    let mut inner = filtered(dataset, query, &format!("{fields}, {version} as \"#version\""));
-    let shown = columns(&query.fields, "p.");
-    inner.sql = format!(
-        "select row_to_json(f)::text as item, p.\"#version\" as version from ({} limit 1) p \
-         cross join lateral (select {shown}) f",
-        inner.sql
-    );
-    inner
+    let what = format!("{}, {version} as \"#version\"", columns(&query.fields));
+    let mut statement = filtered(dataset, query, &what);
+    statement.push(" limit 1");
+    statement
 }
 
 /// As many rows without content as the question selects; for the planner's estimate.
@@ -119,8 +107,8 @@ pub fn count(dataset: &Dataset, query: &Query) -> Statement {
     filtered(dataset, query, "count(*)")
 }
 
-fn columns(fields: &[&Column], of: &str) -> String {
-    let quoted = fields.iter().map(|column| format!("{of}\"{}\"", column.key));
+fn columns(fields: &[&Column]) -> String {
+    let quoted = fields.iter().map(|column| format!("t.\"{}\"", column.key));
     quoted.collect::<Vec<_>>().join(", ")
 }
 

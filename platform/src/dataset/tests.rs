@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::cursor::{self, Bound, Cursor, Rows};
 use super::filter::{At, Comparison, Filter, Operator, Value, parse};
-use super::{Column, Dataset, Kind, Query, count, datasets, page, select};
+use super::{Column, Dataset, Kind, Query, count, datasets, page, rows, select};
 use crate::testkit::TestDatabase;
 
 static THINGS: Dataset = Dataset {
@@ -280,15 +280,16 @@ async fn walk(connection: &mut PgConnection, sort: &str, limit: u32) -> (Vec<Str
         }
         loop {
             let statement = page(&THINGS, &query, last.as_ref(), limit);
-            let rows: Vec<(String, Vec<Option<String>>)> =
-                sqlx::query_as_with(&statement.sql, statement.arguments().unwrap())
-                    .fetch_all(&mut *connection)
-                    .await
-                    .unwrap_or_else(|error| panic!("{sort}: {error}: {}", statement.sql));
-            let more = rows.len() > limit as usize;
-            for (item, keys) in rows.into_iter().take(limit as usize) {
+            let found = sqlx::query_with(&statement.sql, statement.arguments().unwrap())
+                .fetch_all(&mut *connection)
+                .await
+                .unwrap_or_else(|error| panic!("{sort}: {error}: {}", statement.sql));
+            let more = found.len() > limit as usize;
+            for row in found.iter().take(limit as usize) {
+                let mut item = String::new();
+                rows::write(row, &query.fields, &mut item).unwrap();
                 seen.push(item);
-                last = Some(Cursor { keys, back });
+                last = Some(Cursor { keys: rows::keys(row, &query).unwrap(), back });
             }
             if !more {
                 break;
@@ -297,6 +298,36 @@ async fn walk(connection: &mut PgConnection, sort: &str, limit: u32) -> (Vec<Str
     }
     let [forward, backward] = seen;
     (forward, backward)
+}
+
+#[tokio::test]
+async fn rows_are_written_as_postgres_would() {
+    let (database, mut connection) = things().await;
+    let query = Query::everything(&THINGS).unwrap().sorted(&THINGS, "id").unwrap();
+    let statement = select(&THINGS, &query);
+    let found = sqlx::query_with(&statement.sql, statement.arguments().unwrap())
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    let expected: Vec<serde_json::Value> =
+        sqlx::query_scalar("select to_jsonb(t) from things t order by id")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    assert_eq!(found.len(), expected.len());
+    for (row, mut expected) in found.iter().zip(expected) {
+        let mut item = String::new();
+        rows::write(row, &query.fields, &mut item).unwrap();
+        let mut item: serde_json::Value = serde_json::from_str(&item).unwrap();
+        let time = |value: &serde_json::Value| -> jiff::Timestamp {
+            value["made_at"].as_str().unwrap().parse().unwrap()
+        };
+        assert_eq!(time(&item), time(&expected));
+        item["made_at"] = serde_json::Value::Null;
+        expected["made_at"] = serde_json::Value::Null;
+        assert_eq!(item, expected);
+    }
+    database.drop_now().await.unwrap();
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ pub(crate) enum Mode {
 /// One event of a subscription.
 pub(crate) fn event(out: &mut String, id: &str, entry: &Entry, fields: Option<&[String]>) {
     out.push_str("{\"type\":\"ev\",\"id\":");
-    crate::record::text(out, id);
+    platform::dataset::rows::string(out, id);
     out.push_str(",\"cursor\":\"");
     out.push_str(&entry.cursor);
     out.push_str("\",\"event\":");

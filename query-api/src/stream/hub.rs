@@ -12,13 +12,15 @@ use nats::{Bus, LogId};
 use platform::dataset::{Bind, Statement};
 use platform::lifecycle::Shutdown;
 use platform::problem::Problem;
-use sqlx::PgPool;
+use sqlx::Row as _;
+use sqlx::postgres::{PgArguments, PgRow};
 use tokio::sync::{Notify, Semaphore};
 
 use super::cursor::Cursors;
 use super::lane::{Entry, Lane, Slice};
 use super::spec::Spec;
 use crate::ask::fetch;
+use crate::readers::Readers;
 use crate::record::COLUMNS;
 
 /// Events read at once.
@@ -35,7 +37,7 @@ const CATCHING_UP: usize = 4;
 
 /// The lanes of all organisations that somebody follows.
 pub(crate) struct Hub {
-    pool: PgPool,
+    readers: Arc<Readers>,
     key: [u8; 32],
     lanes: Mutex<HashMap<TenantId, Arc<Lane>>>,
     followed: Notify,
@@ -72,9 +74,9 @@ impl Drop for Followed {
 }
 
 impl Hub {
-    pub(crate) fn new(pool: PgPool, key: [u8; 32]) -> Self {
+    pub(crate) fn new(readers: Arc<Readers>, key: [u8; 32]) -> Self {
         Self {
-            pool,
+            readers,
             key,
             lanes: Mutex::default(),
             followed: Notify::new(),
@@ -93,13 +95,13 @@ impl Hub {
 
     /// The epoch of the log now.
     pub(crate) async fn epoch(&self) -> Result<i32, Problem> {
-        Ok(sqlx::query_scalar("select epoch from log.head").fetch_one(&self.pool).await?)
+        Ok(self.head().await?.try_get("epoch")?)
     }
 
     /// Follows an organisation from now on. The lane begins at the present head; what came before is read by page.
     pub(crate) async fn follow(self: &Arc<Self>, tenant: TenantId) -> Result<Followed, Problem> {
         let nothing = Statement { sql: "select 1 where false".to_owned(), binds: Vec::new() };
-        let place = fetch(&self.pool, tenant, &[], &nothing).await?.place;
+        let place = fetch(&self.readers, tenant, &[], &nothing).await?.place;
         let lane = {
             let mut lanes = self.lanes();
             let lane = lanes.entry(tenant).or_insert_with(|| {
@@ -147,7 +149,7 @@ impl Hub {
             "select {COLUMNS} from log.events e where e.position > ${number} and {condition} \
              order by e.position limit {limit}"
         );
-        let asked = fetch(&self.pool, lane.tenant, &[], &statement).await?;
+        let asked = fetch(&self.readers, lane.tenant, &[], &statement).await?;
         let entries = asked.rows.iter().map(|row| Entry::of(row, &lane.cursors));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let full = i64::try_from(entries.len()).is_ok_and(|read| read == limit);
@@ -184,8 +186,8 @@ impl Hub {
             };
             let due = match self.due(&woken, &mut head, &mut swept).await {
                 Ok(due) => due,
-                Err(error) => {
-                    tracing::warn!(%error, "the end of the log cannot be read");
+                Err(problem) => {
+                    tracing::warn!(code = problem.code, "the end of the log cannot be read");
                     shutdown.sleep(AFTER_FAILURE).await;
                     continue;
                 }
@@ -197,11 +199,16 @@ impl Hub {
         Ok(())
     }
 
+    async fn head(&self) -> Result<PgRow, Problem> {
+        let sql = "select position, epoch, born_at from log.head";
+        let mut rows = self.readers.fetch(sql, || Ok(PgArguments::default())).await?;
+        rows.pop().ok_or_else(|| Problem::internal(&"the log has no head"))
+    }
+
     async fn subscribe(&self, bus: &Bus) -> Option<Tail> {
-        type Row = (i32, jiff_sqlx::Timestamp);
-        let row: Result<Row, _> =
-            sqlx::query_as("select epoch, born_at from log.head").fetch_one(&self.pool).await;
-        let (epoch, born_at) = row.ok()?;
+        let head = self.head().await.ok()?;
+        let epoch = head.try_get("epoch").ok()?;
+        let born_at: jiff_sqlx::Timestamp = head.try_get("born_at").ok()?;
         let log = LogId { epoch, born_us: born_at.to_jiff().as_microsecond() };
         Tail::subscribe(bus, log).await.ok()
     }
@@ -212,10 +219,9 @@ impl Hub {
         woken: &[TenantId],
         head: &mut i64,
         swept: &mut Instant,
-    ) -> Result<Vec<Arc<Lane>>, sqlx::Error> {
+    ) -> Result<Vec<Arc<Lane>>, Problem> {
         if woken.is_empty() || swept.elapsed() >= SWEEP {
-            let now: i64 =
-                sqlx::query_scalar("select position from log.head").fetch_one(&self.pool).await?;
+            let now: i64 = self.head().await?.try_get("position")?;
             *swept = Instant::now();
             let moved = now != *head;
             *head = now;

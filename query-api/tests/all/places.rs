@@ -57,7 +57,7 @@ async fn who_cannot_be_shown_it_is_told_how_far_the_projection_is() {
     world
         .until("the projection is registered", || async {
             let registered: i64 =
-                sqlx::query_scalar("select count(*) from read.checkpoints where state = 'live'")
+                sqlx::query_scalar("select count(*) from read.checkpoints where projection = 'rbac_roles' and state = 'live'")
                     .fetch_one(&world.read)
                     .await
                     .unwrap();

@@ -44,8 +44,8 @@ impl Source {
                 let mut sent = Sent::default();
                 for line in block.lines() {
                     match line.split_once(": ") {
-                        Some(("event", value)) => sent.name = value.to_owned(),
-                        Some(("id", value)) => sent.id = value.to_owned(),
+                        Some(("event", value)) => value.clone_into(&mut sent.name),
+                        Some(("id", value)) => value.clone_into(&mut sent.id),
                         Some(("data", value)) => sent.data = serde_json::from_str(value).unwrap(),
                         _ => {}
                     }

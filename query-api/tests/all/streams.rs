@@ -55,10 +55,11 @@ impl Socket {
             }
             let message = tokio::time::timeout(SOON, self.stream.next()).await.expect("no frame");
             match message {
-                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text).unwrap() {
-                    Value::Array(frames) => self.waiting.extend(frames),
-                    frame => self.waiting.push_back(frame),
-                },
+                Some(Ok(Message::Text(text))) => {
+                    let value: Value = serde_json::from_str(&text).unwrap();
+                    let frames = value.as_array().cloned();
+                    self.waiting.extend(frames.unwrap_or_else(|| vec![value]));
+                }
                 Some(Ok(Message::Close(frame))) => self.closed = frame,
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
