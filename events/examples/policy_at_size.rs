@@ -90,7 +90,7 @@ fn print_changes(policy: &Policy) {
     let each = per_call(100_000, |n| {
         let permission = "rbac.roles:read".to_owned();
         let role_id = role(n % ROLES);
-        if n / ROLES % 2 == 0 {
+        if (n / ROLES).is_multiple_of(2) {
             changed.evolve(&Event::PermissionGranted { role_id, permission });
         } else {
             changed.evolve(&Event::PermissionRevoked { role_id, permission });
