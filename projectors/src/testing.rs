@@ -22,14 +22,13 @@ impl Past {
     #[must_use]
     pub(crate) fn with<D: Decider>(
         mut self,
-        stream: impl ToString,
+        stream: impl std::fmt::Display,
         events: impl IntoIterator<Item = D::Event>,
     ) -> Self {
         for event in events {
             let encoded = encode(&event).unwrap();
             let position = i64::try_from(self.facts.len()).unwrap() + 1;
-            let version =
-                self.versions.entry(format!("{}/{}", D::TYPE, stream.to_string())).or_default();
+            let version = self.versions.entry(format!("{}/{stream}", D::TYPE)).or_default();
             *version += 1;
             self.facts.push(Fact::new(Recorded {
                 position,

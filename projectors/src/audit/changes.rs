@@ -179,11 +179,11 @@ mod tests {
 
     use super::*;
 
-    fn object(value: Value) -> Option<Object> {
+    fn object(value: &Value) -> Option<Object> {
         value.as_object().cloned()
     }
 
-    fn traced(before: Value, after: Value) -> Vec<Traced> {
+    fn traced(before: &Value, after: &Value) -> Vec<Traced> {
         let rows = vec![(object(before), object(after))];
         vec![Traced { resource: ("rbac.role", "role_id"), rows }]
     }
@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn shows_what_stood_there_before() {
         let traced = traced(
-            json!({"role_id": "r1", "name": "old", "level": 3, "version": 1}),
-            json!({"role_id": "r1", "name": "new", "level": 3, "version": 2}),
+            &json!({"role_id": "r1", "name": "old", "level": 3, "version": 1}),
+            &json!({"role_id": "r1", "name": "new", "level": 3, "version": 2}),
         );
         assert_eq!(
             shown(&traced),
@@ -209,12 +209,12 @@ mod tests {
     fn shows_a_new_row_without_what_it_lacks_and_a_gone_row_with_what_it_had() {
         let row = json!({"role_id": "r1", "name": "n", "unit_id": null});
         assert_eq!(
-            shown(&traced(Value::Null, row.clone())),
+            shown(&traced(&Value::Null, &row)),
             json!([{"op": "add", "path": "/name", "value": "n"},
                    {"op": "add", "path": "/role_id", "value": "r1"}])
         );
         assert_eq!(
-            shown(&traced(row, Value::Null)),
+            shown(&traced(&row, &Value::Null)),
             json!([{"op": "remove", "path": "/name", "before": "n"},
                    {"op": "remove", "path": "/role_id", "before": "r1"}])
         );
@@ -224,12 +224,12 @@ mod tests {
     fn shows_the_items_of_a_list_that_came_and_went() {
         let list = |items: &[&str]| json!({"role_id": "r1", "permissions": items});
         assert_eq!(
-            shown(&traced(list(&["a", "b", "d"]), list(&["b", "c", "d"]))),
+            shown(&traced(&list(&["a", "b", "d"]), &list(&["b", "c", "d"]))),
             json!([{"op": "remove", "path": "/permissions/0", "before": "a"},
                    {"op": "add", "path": "/permissions/1", "value": "c"}])
         );
         assert_eq!(
-            shown(&traced(list(&["a", "b"]), list(&["b", "a"]))),
+            shown(&traced(&list(&["a", "b"]), &list(&["b", "a"]))),
             json!([{"op": "replace", "path": "/permissions", "before": ["a", "b"], "value": ["b", "a"]}])
         );
     }
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn shows_no_secret() {
         let traced = traced(
-            json!({"role_id": "r1", "token": null, "has_password": false}),
-            json!({"role_id": "r1", "token": "sesame", "has_password": true}),
+            &json!({"role_id": "r1", "token": null, "has_password": false}),
+            &json!({"role_id": "r1", "token": "sesame", "has_password": true}),
         );
         assert_eq!(
             shown(&traced),

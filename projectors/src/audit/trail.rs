@@ -246,7 +246,7 @@ impl Fold for Entries {
             self.recent.entry(key).or_insert_with(|| begin(others, &fact.recorded.aggregate_type));
         let traced = stream.follow(fact);
         let changes = differences(&traced);
-        self.pending.push(&entry(fact, &traced, &changes)?)
+        self.pending.push(&entry(fact, &traced, &changes))
     }
 
     fn take(&mut self, _rows: usize) -> Result<Changes, FoldError> {
@@ -265,11 +265,7 @@ fn begin(others: &[Box<dyn Projection>], aggregate_type: &str) -> Stream {
     Stream { traces: reading.filter_map(|other| other.trace()).collect() }
 }
 
-fn entry<'a>(
-    fact: &'a Fact,
-    traced: &'a [Traced],
-    changes: &'a Effect<'a>,
-) -> Result<Entry<'a>, FoldError> {
+fn entry<'a>(fact: &'a Fact, traced: &'a [Traced], changes: &'a Effect<'a>) -> Entry<'a> {
     let recorded = &fact.recorded;
     let caller: Caller<'a> = serde_json::from_str(&recorded.metadata).unwrap_or_default();
     let mut entry = Entry {
@@ -305,7 +301,7 @@ fn entry<'a>(
     if let Ok(Some(refusal)) = fact.of::<SecurityLog>() {
         refused(&mut entry, refusal);
     }
-    Ok(entry)
+    entry
 }
 
 /// A refusal is about what would have been done.

@@ -55,11 +55,11 @@ impl ReadModel for Assignments {
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         if let Some(event) = fact.of::<Policy>()? {
             let Some((user_id, held, change)) = granted(event) else { return Ok(()) };
-            return apply(rows, fact, new(fact, user_id, held, true), change);
+            return apply(rows, fact, &new(fact, user_id, held, true), &change);
         }
         let Some(event) = fact.of::<UserAccess>()? else { return Ok(()) };
         let (held, change) = assigned(event);
-        apply(rows, fact, new(fact, fact.stream_id()?, held, false), change)
+        apply(rows, fact, &new(fact, fact.stream_id()?, held, false), &change)
     }
 }
 
@@ -86,19 +86,19 @@ fn new(fact: &Fact, user_id: UserId, held: (RoleId, Option<UnitId>), is_protecte
     }
 }
 
-fn apply(rows: &mut Rows<Row>, fact: &Fact, row: Row, change: Change) -> Result<(), FoldError> {
+fn apply(rows: &mut Rows<Row>, fact: &Fact, row: &Row, change: &Change) -> Result<(), FoldError> {
     let same = |other: &Row| other.assignment_id == row.assignment_id;
     match change {
-        Change::Made(expires_at) => {
+        &Change::Made(expires_at) => {
             rows.remove(same); // one that has expired and was never cleared
-            rows.insert(Row { expires_at, assigned_by: fact.actor_id(), ..row });
+            rows.insert(Row { expires_at, assigned_by: fact.actor_id(), ..row.clone() });
         }
         Change::Ended => {
             if rows.remove(same) == 0 {
                 return Err(FoldError::absent("assignment", row.assignment_id));
             }
         }
-        Change::Limited(expires_at) => {
+        &Change::Limited(expires_at) => {
             let found = rows.change(same);
             let found = found.ok_or_else(|| FoldError::absent("assignment", row.assignment_id))?;
             found.expires_at = expires_at;

@@ -63,12 +63,12 @@ impl Pack {
             match standing(found, projection.build(), head) {
                 Standing::Fits(checkpoint) => pack.admit(projection, checkpoint).await?,
                 Standing::Missing { far } => {
-                    let state = if far { State::Rebuilding } else { State::Live };
+                    let begins = if far { State::Rebuilding } else { State::Live };
                     let made = checkpoints::create(
                         &mut pack.connection,
                         (name, projection.build()),
                         head.epoch,
-                        state,
+                        begins,
                     )
                     .await?;
                     if far {
@@ -337,7 +337,7 @@ pub(crate) fn is_of_the_rows(error: &sqlx::Error) -> bool {
 }
 
 fn has_class(error: &sqlx::Error, classes: &[&str]) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
 }
 

@@ -167,7 +167,7 @@ async fn switch(pool: &PgPool, shadow: &mut Shadow, position: i64) -> anyhow::Re
 }
 
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == LOCK_NOT_AVAILABLE)
 }
 
@@ -177,7 +177,7 @@ async fn catch_up(
     shadow: &mut Shadow,
     (after, to): (i64, i64),
 ) -> anyhow::Result<()> {
-    let wanted: Wanted = wanted(std::iter::once(&shadow.projection));
+    let wanted: Wanted = wanted(&[&shadow.projection]);
     let facts = log::read(pool, after, to, &wanted).await?;
     shadow.fold(connection, &facts).await?;
     let changes = shadow.take(usize::MAX)?;

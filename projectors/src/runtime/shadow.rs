@@ -127,15 +127,13 @@ impl Progress {
 }
 
 /// What of the log these projections need.
-pub(crate) fn wanted<'a>(
-    projections: impl Iterator<Item = &'a Arc<dyn Projection>> + Clone,
-) -> Wanted {
-    let all = projections.clone().any(|p| p.table().reads.is_empty());
-    let types = projections.clone().flat_map(|p| p.table().reads).map(|name| (*name).to_owned());
+pub(crate) fn wanted(projections: &[&Arc<dyn Projection>]) -> Wanted {
+    let all = projections.iter().any(|projection| projection.table().reads.is_empty());
+    let types = projections.iter().flat_map(|projection| projection.table().reads);
     Wanted {
-        types: if all { Vec::new() } else { types.collect() },
+        types: if all { Vec::new() } else { types.map(|name| (*name).to_owned()).collect() },
         tenant: None,
-        metadata: projections.clone().any(|projection| projection.reads_metadata()),
+        metadata: projections.iter().any(|projection| projection.reads_metadata()),
     }
 }
 
@@ -148,7 +146,8 @@ pub(crate) async fn fold_all(
     mut progress: Option<&mut Progress>,
 ) -> anyhow::Result<u64> {
     let mut connection = pool.acquire().await?;
-    let wanted = wanted(shadows.iter().map(|(shadow, _)| &shadow.projection));
+    let projections: Vec<_> = shadows.iter().map(|(shadow, _)| &shadow.projection).collect();
+    let wanted = wanted(&projections);
     let mut scan = Scan::start(pool, after, to, CHUNK, wanted);
     let mut events = 0;
     while let Some(facts) = scan.next().await? {

@@ -52,12 +52,12 @@ impl Source {
             let facts = in_order(std::mem::take(&mut delivered.messages), position);
             if facts.is_empty() {
                 // All old, or the first is missing: in both cases the log knows what comes next.
-                let facts = self.from_log(position).await?;
+                let facts = self.read_log(position).await?;
                 return Ok(Next { facts, delivered: Some(delivered) });
             }
             return Ok(Next { facts, delivered: Some(delivered) });
         }
-        Ok(Next { facts: self.from_log(position).await?, delivered: None })
+        Ok(Next { facts: self.read_log(position).await?, delivered: None })
     }
 
     /// What is being read ahead from the log.
@@ -88,7 +88,7 @@ impl Source {
         }
     }
 
-    async fn from_log(&mut self, position: i64) -> anyhow::Result<Vec<Fact>> {
+    async fn read_log(&mut self, position: i64) -> anyhow::Result<Vec<Fact>> {
         let head = log::head(&self.pool).await?;
         if (head.epoch, head.born_us) != (self.head.epoch, self.head.born_us) {
             bail!("the log was replaced by another one");

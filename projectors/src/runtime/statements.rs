@@ -27,7 +27,7 @@ impl Statements {
 
     /// The statements for a table of the same shape under another name.
     pub(crate) fn on(table: &Table, name: &str) -> Self {
-        let columns = list(table, |column| column.to_owned());
+        let columns = columns(table);
         let typed = typed(table);
         let key = table.key.join(", ");
         let order = order(table, "t");
@@ -108,8 +108,8 @@ fn order(table: &Table, alias: &str) -> String {
     columns.join(", ")
 }
 
-fn list(table: &Table, each: impl Fn(&str) -> String) -> String {
-    table.columns.iter().map(|column| each(column.name)).collect::<Vec<_>>().join(", ")
+fn columns(table: &Table) -> String {
+    table.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
 fn typed(table: &Table) -> String {

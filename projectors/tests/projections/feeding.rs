@@ -43,7 +43,7 @@ async fn works_with_nats_switched_off() {
 async fn what_the_bus_lost_is_read_from_the_log() {
     let place = Place::new().await;
     let all = projectors::all();
-    let server = Server::start().await;
+    let server = Server::start();
     let bus = server.bus().await;
     let last = some_events(&place).await;
     let mut messages = place.messages().await;
@@ -59,7 +59,7 @@ async fn what_the_bus_lost_is_read_from_the_log() {
 async fn what_the_bus_brings_twice_or_in_the_wrong_order_counts_once_and_in_order() {
     let place = Place::new().await;
     let all = projectors::all();
-    let server = Server::start().await;
+    let server = Server::start();
     let bus = server.bus().await;
     let last = some_events(&place).await;
     let mut messages = place.messages().await;
@@ -76,7 +76,7 @@ async fn what_the_bus_brings_twice_or_in_the_wrong_order_counts_once_and_in_orde
 async fn a_crash_between_commit_and_acknowledgement_repeats_nothing() {
     let place = Place::new().await;
     tallies::create_table(&place).await;
-    let server = Server::start().await;
+    let server = Server::start();
     let bus = server.bus().await;
     let mut last = 0;
     for number in 0..50 {

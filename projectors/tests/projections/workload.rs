@@ -87,17 +87,17 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     let registered = UserEvent::Registered {
         handle: format!("user{round}"),
         display_name: format!("User \"{round}\" \\ ü\n"),
-        email: (round % 2 == 0).then(|| format!("u{round}@example.org")),
+        email: round.is_multiple_of(2).then(|| format!("u{round}@example.org")),
         locale: "de-CH".into(),
         time_zone: "Europe/Zurich".into(),
     };
     let renamed = UserEvent::Renamed { display_name: format!("Renamed {round}") };
     place.append::<User>(tenant, user, [registered, renamed]).await;
     session(place, tenant, user, round).await;
-    let (role_id, unit_id) = (id(802 + round % 2), (round % 3 == 0).then(|| id(702)));
+    let (role_id, unit_id) = (id(802 + round % 2), round.is_multiple_of(3).then(|| id(702)));
     let assigned = AccessEvent::RoleAssigned { role_id, unit_id, expires_at: None };
     let removed = AccessEvent::RoleRemoved { role_id, unit_id, reason: Some("left".into()) };
-    let access = if round % 5 == 0 { vec![assigned, removed] } else { vec![assigned] };
+    let access = if round.is_multiple_of(5) { vec![assigned, removed] } else { vec![assigned] };
     place.append::<UserAccess>(tenant, user, access).await;
     let refused = Refusal::CommandRefused(CommandRefused {
         command: "rbac_policy_create_role".into(),
