@@ -130,7 +130,7 @@ impl Report {
             self.name,
             self.rounds,
             self.seconds,
-            if self.quick { ", quick: not to be quoted" } else { "" }
+            self.reservation()
         );
         for row in &self.rows {
             let lowest = row.rounds.iter().copied().fold(f64::INFINITY, f64::min);
@@ -152,6 +152,15 @@ impl Report {
             );
         }
         text
+    }
+
+    /// Why these numbers say nothing about Annals, where they do not.
+    fn reservation(&self) -> &'static str {
+        match (self.machine.release, self.quick) {
+            (false, _) => ", built without optimisation: not to be quoted",
+            (true, true) => ", quick: not to be quoted",
+            (true, false) => "",
+        }
     }
 
     /// Writes `target/bench/<name>.json`.

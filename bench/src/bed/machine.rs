@@ -15,7 +15,7 @@ pub(crate) struct Machine {
     postgres: String,
     settings: Vec<String>,
     /// Whether this program was built with optimisation.
-    release: bool,
+    pub(crate) release: bool,
     /// Runnable tasks in the last minute before, of others: a busy machine disturbs.
     load_before: String,
 }
