@@ -39,6 +39,9 @@ const MAX_SUBSCRIPTIONS: usize = 100;
 const MAX_CONNECTIONS: usize = 10_000;
 const MAX_INPUT_BYTES: usize = 64 << 10;
 const MAX_OUTPUT_BYTES: usize = 4 << 20;
+/// Small, because there may be thousands of connections; clients say little.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+const WRITE_BUFFER_BYTES: usize = 16 << 10;
 const MAX_REASON_BYTES: usize = 123;
 
 /// What the route says about itself.
@@ -85,6 +88,8 @@ async fn upgraded(
     Ok(upgrade
         .max_message_size(MAX_INPUT_BYTES)
         .max_frame_size(MAX_INPUT_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(MAX_OUTPUT_BYTES)
         .on_upgrade(move |socket| serve(app, socket, viewer)))
 }
@@ -168,7 +173,10 @@ impl Output {
         match tokio::time::timeout(SLOW, self.0.send(Message::Text(text.into()))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::gone()),
-            Err(_) => Err(End::new(4508, "SLOW_CONSUMER")),
+            Err(_) => {
+                metrics::counter!("annals_stream_slow_consumers_total").increment(1);
+                Err(End::new(4508, "SLOW_CONSUMER"))
+            }
         }
     }
 }

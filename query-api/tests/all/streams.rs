@@ -154,6 +154,62 @@ async fn the_past_and_the_present_come_without_gap_or_duplicate() {
 }
 
 #[tokio::test]
+async fn what_passes_on_the_bus_arrives_once_and_in_order() {
+    let world = World::with_bus().await;
+    let org = world.org("acme").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    let stream = json!({"id": "s", "stream": "category/notifications", "credit": 1000});
+    socket.sub(stream).await;
+    for round in 0..20 {
+        for _ in 0..round {
+            note(&world, &org, &org.owner, "a").await;
+        }
+        let events = positions(&socket.events(round).await);
+        assert!(events.is_sorted_by(|a, b| a < b), "{events:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_takes_nothing_is_let_go() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut slow = Socket::open(&world, &org.owner).await;
+    slow.sub(json!({"id": "s", "stream": "all", "credit": 10_000})).await;
+    let mut quick = Socket::open(&world, &org.owner).await;
+    quick.sub(json!({"id": "q", "stream": "all", "credit": 10_000})).await;
+    let message = "m".repeat(8000);
+    for _ in 0..40 {
+        let created = |_| notification::Event::Created {
+            user_id: org.owner.user,
+            kind: Kind::Message,
+            title: "much".into(),
+            message: message.clone(),
+            link: None,
+            priority: Priority::Normal,
+            dedupe_key: None,
+        };
+        let id: NotificationId = new();
+        let many = (0..100).map(created);
+        world.append::<Notification>((org.tenant, "system"), id, many).await;
+        assert_eq!(quick.events(100).await.len(), 100);
+    }
+    let mut got = 0;
+    let metrics = format!("{}/metrics", world.settings.query_url);
+    world
+        .until("the slow one is let go", || async {
+            let text = world.client.get(&metrics).send().await.unwrap().text().await.unwrap();
+            text.contains("annals_stream_slow_consumers_total")
+        })
+        .await;
+    while let Some(frame) = slow.next().await {
+        got += usize::from(frame["type"] == "ev");
+    }
+    assert!(got < 4000, "{got}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_subscriber_resumes_from_any_cursor() {
     let world = World::without_projections().await;
     let org = world.org("acme").await;

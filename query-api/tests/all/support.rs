@@ -73,13 +73,28 @@ impl World {
         world
     }
 
-    /// Starts query-api alone.
+    /// Starts query-api with a bus and the relay that feeds it.
+    pub(crate) async fn with_bus() -> Self {
+        let server = platform::testkit::engine("NATS_URL").unwrap();
+        let space: Uuid = new();
+        let world = Self::over(&format!("{server}/{space}")).await;
+        let shutdown = world.projections.shutdown().clone();
+        world.projections.spawn("relay", relay::run(Arc::clone(&world.settings), shutdown));
+        world
+    }
+
+    /// Starts query-api alone; the log is polled.
     pub(crate) async fn without_projections() -> Self {
+        Self::over("").await
+    }
+
+    async fn over(nats_url: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let database = TestDatabase::create(&migrations::MIGRATOR).await.unwrap();
         let mut settings = (*database.settings(files.path()).unwrap()).clone();
-        settings.nats_url = String::new(); // the log is polled; the journeys have a bus
+        nats_url.clone_into(&mut settings.nats_url);
         settings.pool_size = 8;
+        platform::telemetry::init(&settings);
         let settings = Arc::new(settings);
         let master = MasterKey::parse(&settings.master_key).unwrap();
         let log = db::connect(&settings.database_url, Role::CommandApi, 8).await.unwrap();
