@@ -154,28 +154,6 @@ async fn a_killed_one_takes_its_engines_along_and_comes_back() {
 }
 
 #[tokio::test]
-async fn works_as_an_ordinary_user() {
-    if !nix::unistd::geteuid().is_root() {
-        println!("nothing to add: every other test here ran as an ordinary user");
-        return;
-    }
-    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    let place = place();
-    std::os::unix::fs::chown(place.path(), Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw()))
-        .unwrap();
-    // The program may lie where only root may enter.
-    let program = place.path().join("annals");
-    std::fs::copy(env!("CARGO_BIN_EXE_annals"), &program).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", &nobody.name, "--regid", &nobody.gid.to_string(), "--clear-groups"]);
-    command.arg(&program).arg("up").env_clear().env("PATH", "/usr/bin:/bin");
-    let up = Up::start_with(command.current_dir(place.path()));
-    up.sign_in().await;
-    assert_eq!(up.stop(Signal::SIGINT), 0);
-    assert_eq!(living_in(place.path()), Vec::<String>::new());
-}
-
-#[tokio::test]
 async fn a_second_one_in_the_same_folder_is_refused_by_the_first_ones_id() {
     let place = place();
     let first = Up::start(place.path());
