@@ -135,8 +135,9 @@ async fn what_was_taken_away_since_is_given_again() {
     let file = text(&file);
     house.json(&["import", "access", file]).await;
     let held: Vec<(String, String)> = sqlx::query_as(
-        "select aggregate_id, payload ->> 'role_id' from log.events
-          where event_type = 'rbac.user_access.role_assigned' order by position",
+        "select a.aggregate_id, a.payload ->> 'role_id' from log.events a
+           join log.events u on u.aggregate_id = a.aggregate_id and u.event_type = 'identity.user.registered'
+          where a.event_type = 'rbac.user_access.role_assigned' order by u.payload ->> 'handle'",
     )
     .fetch_all(&house.owner)
     .await

@@ -51,6 +51,21 @@ async fn a_group_that_is_held_back_is_listed_and_tried_again() {
     let unknown = house.annals(&["projections", "retry", "identity_users", "x"]).await;
     assert_eq!(unknown.status.code(), Some(1));
     assert!(both(&unknown).contains("projections parked"), "{}", both(&unknown));
+    let group: String = sqlx::query_scalar(
+        "insert into read.parked (projection, tenant_id, group_key, position, event_type, error)
+         select 'identity_users', tenant_id, aggregate_id, position, event_type, 'a wrong build'
+           from log.events where event_type = 'identity.user.registered' returning group_key",
+    )
+    .fetch_one(&house.owner)
+    .await
+    .unwrap();
+    let held = answer(&house, &["projections", "parked", "--json"]).await;
+    assert_eq!((&held[0]["group_key"], &held[0]["attempts"]), (&group.as_str().into(), &1.into()));
+    let listed = both(&house.annals(&["projections", "parked"]).await);
+    assert!(listed.contains(&group) && listed.contains("a wrong build"), "{listed}");
+    let retried = house.annals(&["projections", "retry", "identity_users", &group]).await;
+    assert!(both(&retried).contains("is right again"), "{}", both(&retried));
+    assert_eq!(answer(&house, &["projections", "parked", "--json"]).await, serde_json::json!([]));
     house.end().await;
 }
 

@@ -1,8 +1,10 @@
 //! Whether the running system says of every user of a matrix exactly what the matrix says.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
 
-use events::{RoleId, text};
+use events::{RoleId, UserId, text};
+use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,6 +14,9 @@ use crate::commands::client::Client;
 
 /// So many differences are named; the others are counted.
 const NAMED_MOST: usize = 20;
+/// So many pairs are listed; every page of that list costs as much as the whole, so for more pairs
+/// each user is asked about alone.
+const LISTED_MOST: usize = 20_000;
 
 /// How the system and the matrix compare.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -56,16 +61,61 @@ struct Effective {
 }
 
 /// Asks for the effective permissions of everybody.
-pub(super) async fn compare(client: &Client, plan: &Plan) -> anyhow::Result<Comparison> {
+pub(super) async fn compare(
+    client: &Client,
+    plan: &Plan,
+    concurrency: NonZeroUsize,
+) -> anyhow::Result<Comparison> {
     let here = client.here().await?;
     let imported = existing::roles(client, &here.token).await?;
     let codes: HashSet<String> = plan.roles.iter().map(super::plan::Role::code).collect();
     let ours = imported.into_iter().filter(|(code, _)| codes.contains(code));
     let mut check = Check::new(plan, ours.map(|(_, role)| role.id).collect());
-    let fields = [("fields", "handle,permission,unit_id,role_id")];
-    let each = |row: Effective| check.take(&row);
-    client.list("/rbac/effective-permissions", &fields, &here.token, each).await?;
+    if plan.pairs() <= LISTED_MOST {
+        let fields = [("fields", "handle,permission,unit_id,role_id")];
+        let each = |row: Effective| check.take(&row);
+        client.list("/rbac/effective-permissions", &fields, &here.token, each).await?;
+    } else {
+        one_by_one(client, &here.token, &mut check, concurrency.get()).await?;
+    }
     Ok(check.end())
+}
+
+/// Asks what each user may do; then whether anybody else holds a role of the plan.
+async fn one_by_one(
+    client: &Client,
+    token: &str,
+    check: &mut Check<'_>,
+    concurrency: usize,
+) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Held {
+        permissions: Vec<String>,
+    }
+    let ids = existing::users(client, token).await?;
+    let known = check.plan.users.iter().enumerate();
+    let known =
+        known.filter_map(|(place, (handle, _))| Some((place, *ids.get(&text::fold(handle))?)));
+    let mut answers = stream::iter(known)
+        .map(|(place, id)| async move {
+            let path = format!("/rbac/users/{id}/permissions");
+            client.get::<Held>(&path, Some(token)).await.map(|held| (place, held))
+        })
+        .buffer_unordered(concurrency);
+    while let Some(answer) = answers.next().await {
+        let (user, held) = answer?;
+        held.permissions.iter().for_each(|permission| check.of_user(user, permission));
+    }
+    drop(answers);
+    let handles: HashMap<UserId, String> =
+        ids.into_iter().map(|(handle, id)| (id, handle)).collect();
+    for (user, role) in existing::assignments(client, token).await? {
+        let handle = handles.get(&user).map(String::as_str).unwrap_or_default();
+        if check.roles.contains(&role) && !check.users.contains_key(handle) {
+            check.found.extra.add(handle, "a role of the matrix");
+        }
+    }
+    Ok(())
 }
 
 struct Check<'a> {
@@ -101,18 +151,28 @@ impl<'a> Check<'a> {
             }
             return;
         };
-        let wanted = self.plan.places_of(user);
-        let place = self.places.get(row.permission.as_str()).copied();
-        let place = place.filter(|place| wanted.binary_search(place).is_ok());
-        match (place, row.unit_id) {
-            (Some(place), None) => {
-                if self.seen.insert((user, place)) {
-                    self.found.equal += 1;
-                }
+        let wanted = self.wanted(user, &row.permission).is_some();
+        if row.unit_id.is_none() || !wanted {
+            self.of_user(user, &row.permission);
+        } // otherwise it is narrower than what the matrix gives, so nothing beyond it
+    }
+
+    /// A user of the matrix has this permission everywhere.
+    fn of_user(&mut self, user: usize, permission: &str) {
+        if let Some(place) = self.wanted(user, permission) {
+            if self.seen.insert((user, place)) {
+                self.found.equal += 1;
             }
-            (Some(_), Some(_)) => {} // narrower than what the matrix gives, so nothing beyond it
-            (None, _) => self.found.extra.add(handle, &row.permission),
+        } else {
+            let handle = self.plan.users.get(user).map_or("", |(handle, _)| handle);
+            self.found.extra.add(handle, permission);
         }
+    }
+
+    /// The place of a permission that the matrix gives to a user.
+    fn wanted(&self, user: usize, permission: &str) -> Option<u32> {
+        let place = self.places.get(permission).copied()?;
+        self.plan.places_of(user).binary_search(&place).is_ok().then_some(place)
     }
 
     fn end(mut self) -> Comparison {

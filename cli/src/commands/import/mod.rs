@@ -82,14 +82,12 @@ async fn access_matrix(access: Access) -> anyhow::Result<ExitCode> {
         eprintln!("annals: {bad} line(s) cannot be used; nothing was imported");
         return Ok(ExitCode::FAILURE);
     }
-    let matrix = reading.end();
-    let pairs = matrix.pairs();
-    let plan = Plan::of(matrix).map_err(anyhow::Error::msg)?;
+    let plan = Plan::of(reading.end()).map_err(anyhow::Error::msg)?;
     let client = Client::start(&access.client).await?;
     let outcome = if access.verify {
-        verify(&client, &plan, access.json).await
+        verify(&client, &plan, &access).await
     } else {
-        let import = Import { access: &access, plan: &plan, pairs, bad, began };
+        let import = Import { access: &access, plan: &plan, bad, began };
         import.run(&client).await
     };
     client.sign_out().await;
@@ -99,7 +97,6 @@ async fn access_matrix(access: Access) -> anyhow::Result<ExitCode> {
 struct Import<'a> {
     access: &'a Access,
     plan: &'a Plan,
-    pairs: usize,
     bad: u64,
     began: Instant,
 }
@@ -110,22 +107,22 @@ impl Import<'_> {
         let seconds = self.began.elapsed().as_secs_f64();
         if self.access.json {
             let mut report = json!(done);
-            report["pairs"] = json!(self.pairs);
+            report["pairs"] = json!(self.plan.pairs());
             report["skipped_lines"] = json!(self.bad);
             report["seconds"] = json!(seconds);
             println!("{report}");
         } else {
             let (users, skipped) = (self.plan.users.len(), self.bad);
-            let pairs = self.pairs;
+            let pairs = self.plan.pairs();
             println!("{pairs} pairs of {users} users in {seconds:.1} s, {skipped} lines skipped");
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-async fn verify(client: &Client, plan: &Plan, as_json: bool) -> anyhow::Result<ExitCode> {
-    let found = compare::compare(client, plan).await?;
-    if as_json {
+async fn verify(client: &Client, plan: &Plan, access: &Access) -> anyhow::Result<ExitCode> {
+    let found = compare::compare(client, plan, access.concurrency).await?;
+    if access.json {
         println!("{}", json!({ "exact": found.is_exact(), "comparison": found }));
     } else {
         print(&found);

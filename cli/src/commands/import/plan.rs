@@ -78,6 +78,11 @@ impl Plan {
         role.map(|role| role.permissions.as_slice()).unwrap_or_default()
     }
 
+    /// How many pairs of a user and a permission it comes to.
+    pub(super) fn pairs(&self) -> usize {
+        (0..self.users.len()).map(|user| self.places_of(user).len()).sum()
+    }
+
     /// The permissions that are not of the catalogue, so that somebody has to create them.
     pub(super) fn own_permissions(&self) -> impl Iterator<Item = &str> {
         self.permissions.iter().map(String::as_str).filter(|name| !name::is_reserved(name))
