@@ -53,8 +53,8 @@ impl<D: Decider> Draft<D> {
         let events: Vec<D::Event> =
             sink.collect().await.into_iter().map(|stored| stored.0).collect();
         for event in &events {
-            let encoded =
-                encode(event).map_err(|error| Undecided::Failed(Problem::internal(&error)))?;
+            let encoded = encode(event)
+                .map_err(|error| Undecided::Failed(Box::new(Problem::internal(&error))))?;
             self.claims.extend(event.claims(&self.id));
             self.events.push((clock::new_id(), encoded));
         }
@@ -124,5 +124,5 @@ pub(crate) enum Undecided<D: Decider> {
     /// The rules say no.
     Refused(D::Rejection),
     /// Something of ours is broken.
-    Failed(Problem),
+    Failed(Box<Problem>),
 }

@@ -34,7 +34,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
     let tasks = Tasks::new(shutdown.clone());
     let app = App::start(Arc::clone(&settings), &tasks).await?;
-    let router = platform::http::finish(registry().router(app), settings.max_body_bytes);
+    let router = platform::http::finish(registry().router(&app), settings.max_body_bytes);
     let served = platform::http::serve(settings.command_addr, router, shutdown.clone()).await;
     shutdown.begin();
     if !tasks.join(STOP_LIMIT).await {
@@ -72,5 +72,5 @@ fn registry() -> Registry {
 pub async fn router(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Router> {
     let max_body_bytes = settings.max_body_bytes;
     let app = App::start(settings, tasks).await?;
-    Ok(platform::http::finish(registry().router(app), max_body_bytes))
+    Ok(platform::http::finish(registry().router(&app), max_body_bytes))
 }

@@ -59,9 +59,9 @@ pub(crate) struct Owner<D> {
 
 impl<D: Decider> Target<D> {
     /// No command yet for an existing aggregate.
-    pub(crate) fn of(id: impl ToString) -> Self {
+    pub(crate) fn of(id: impl std::fmt::Display) -> Self {
         Self {
-            id: id.to_string(),
+            id: format!("{id}"),
             commands: Vec::new(),
             is_new: false,
             location: None,
@@ -71,12 +71,12 @@ impl<D: Decider> Target<D> {
     }
 
     /// A command for an existing aggregate.
-    pub(crate) fn new(id: impl ToString, command: D::Command) -> Self {
+    pub(crate) fn new(id: impl std::fmt::Display, command: D::Command) -> Self {
         Self { commands: vec![command], ..Self::of(id) }
     }
 
     /// A command that brings an aggregate into being.
-    pub(crate) fn create(id: impl ToString, command: D::Command) -> Self {
+    pub(crate) fn create(id: impl std::fmt::Display, command: D::Command) -> Self {
         Self { is_new: true, ..Self::new(id, command) }
     }
 
@@ -277,7 +277,7 @@ impl App {
                 Err(Undecided::Refused(rejection)) => {
                     return Ok(Attempt::Refused(refused(&rejection)));
                 }
-                Err(Undecided::Failed(problem)) => return Err(problem),
+                Err(Undecided::Failed(problem)) => return Err(*problem),
             }
         }
         let facts_used = sources.into_facts();

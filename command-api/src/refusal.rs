@@ -78,7 +78,7 @@ impl App {
         match draft.decide(command, (), &ask.context()).await {
             Ok(_) => {}
             Err(Undecided::Refused(never)) => match never {},
-            Err(Undecided::Failed(problem)) => return Err(problem),
+            Err(Undecided::Failed(problem)) => return Err(*problem),
         }
         let mut write = draft.write();
         write.expected = None; // refusals do not compete for a version

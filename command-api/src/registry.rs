@@ -103,7 +103,7 @@ impl Registry {
     }
 
     /// The router over the process's state, with what every API has besides its routes.
-    pub(crate) fn router(self, app: Arc<App>) -> Router {
+    pub(crate) fn router(self, app: &Arc<App>) -> Router {
         let document = platform::openapi::document(
             "Annals commands",
             "Commands in, events out.",
@@ -111,7 +111,7 @@ impl Registry {
         );
         self.router
             .merge(crate::identity::well_known())
-            .with_state(Arc::clone(&app))
+            .with_state(Arc::clone(app))
             .merge(platform::http::operational(document, app.pool.clone()))
     }
 }

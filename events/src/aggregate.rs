@@ -13,7 +13,9 @@ use crate::ids::TenantId;
 use crate::modules::Module;
 
 /// An aggregate's rules. The implementing type is its state; the default state means that the aggregate does not exist.
-pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Decider:
+    Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The stream name `<module>.<aggregate>`; never changed once stored.
     const TYPE: &'static str;
     /// The module that owns the stream.
@@ -106,7 +108,17 @@ pub struct Actor {
 
 /// What a caller can be.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::EnumString,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

@@ -122,7 +122,11 @@ pub fn stored_type(payload: &str) -> Option<&str> {
 /// The schema version that a stored name carries: `..._v2` is `2`, no suffix is `1`.
 pub fn stored_version(event_type: &str) -> &str {
     match event_type.rsplit_once("_v") {
-        Some((_, version)) if !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) => version,
+        Some((_, version))
+            if !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            version
+        }
         _ => "1",
     }
 }

@@ -80,11 +80,8 @@ impl Permission {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// What the service principal of our own workers may do, besides nothing.
-    pub const WORKERS: &'static [Self] = &[
-        Self::ExportsFilesMake,
-        Self::NotificationsMessagesSend,
-        Self::BackupsArchivesMake,
-    ];
+    pub const WORKERS: &'static [Self] =
+        &[Self::ExportsFilesMake, Self::NotificationsMessagesSend, Self::BackupsArchivesMake];
 
     /// The permission as text, `<module>.<resource>:<action>`.
     pub fn name(self) -> &'static str {

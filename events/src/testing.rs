@@ -74,7 +74,12 @@ pub fn id<T: From<Uuid>>(number: u128) -> T {
 pub fn context() -> Context {
     Context {
         tenant: id::<TenantId>(0),
-        actor: Actor { kind: ActorKind::User, id: id::<UserId>(1).to_string(), session_id: None, on_behalf_of: None },
+        actor: Actor {
+            kind: ActorKind::User,
+            id: id::<UserId>(1).to_string(),
+            session_id: None,
+            on_behalf_of: None,
+        },
         now: at("2026-01-01T12:00:00Z"),
     }
 }

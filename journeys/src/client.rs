@@ -127,7 +127,8 @@ impl Client {
 
     /// A question that shows what `after` did.
     pub async fn get_after(&self, path: &str, after: &Reply) -> anyhow::Result<Reply> {
-        let headers = [("consistency-token", after.header("consistency-token")), ("prefer", "wait=20")];
+        let headers =
+            [("consistency-token", after.header("consistency-token")), ("prefer", "wait=20")];
         self.send(Method::GET, &format!("{}/api/v1{path}", self.query_url), None, &headers).await
     }
 

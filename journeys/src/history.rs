@@ -12,7 +12,7 @@ use crate::client::Client;
 
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// A client that gets no answer for this long has found a bug.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One command that was acknowledged.
 #[derive(Debug, Clone)]
@@ -112,7 +112,10 @@ impl Worker {
                 Ok(reply) if reply.status == 201 => {
                     return Ok(Done {
                         position: reply.body["position"].as_i64().unwrap_or_default(),
-                        event_id: reply.body["events"][0]["id"].as_str().unwrap_or_default().to_owned(),
+                        event_id: reply.body["events"][0]["id"]
+                            .as_str()
+                            .unwrap_or_default()
+                            .to_owned(),
                         acknowledged: Instant::now(),
                         handle,
                         invoked,
@@ -149,9 +152,16 @@ pub async fn check(history: &[Done], database: &sqlx::PgPool) -> anyhow::Result<
     }
     for done in history {
         match found.get(&done.handle) {
-            None => wrong.push(format!("lost: {} was acknowledged at {}", done.handle, done.position)),
-            Some((position, event_id)) if (*position, event_id) != (done.position, &done.event_id) => {
-                wrong.push(format!("moved: {} was told {} and is at {position}", done.handle, done.position));
+            None => {
+                wrong.push(format!("lost: {} was acknowledged at {}", done.handle, done.position));
+            }
+            Some((position, event_id))
+                if (*position, event_id) != (done.position, &done.event_id) =>
+            {
+                wrong.push(format!(
+                    "moved: {} was told {} and is at {position}",
+                    done.handle, done.position
+                ));
             }
             Some(_) => {}
         }
@@ -171,7 +181,9 @@ fn out_of_order(history: &[Done]) -> Vec<String> {
     let mut highest: Option<&Done> = None;
     let mut wrong = Vec::new();
     for done in by_invocation {
-        while let Some(earlier) = acknowledged.next_if(|earlier| earlier.acknowledged < done.invoked) {
+        while let Some(earlier) =
+            acknowledged.next_if(|earlier| earlier.acknowledged < done.invoked)
+        {
             if highest.is_none_or(|highest| highest.position < earlier.position) {
                 highest = Some(earlier);
             }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
 /// One process of the house.
@@ -171,8 +171,8 @@ impl House {
             if path.extension().is_some_and(|extension| extension == "log") {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
                 let tail: Vec<&str> = text.lines().rev().take(15).collect();
-                words += &format!("\n--- {}\n", path.display());
-                words += &tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+                let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+                words = format!("{words}\n--- {}\n{tail}", path.display());
             }
         }
         words
@@ -183,7 +183,8 @@ impl House {
         let anybody = Client::new(&self.command_url, &self.query_url, "")?;
         let body = json!({"name": slug, "slug": slug, "owner": {"handle": "owner", "display_name": "Owner",
             "email": format!("owner@{slug}.test"), "password": crate::client::PASSWORD}});
-        let founded = anybody.with_token(&self.bootstrap_token).post("/organizations", &body).await?;
+        let founded =
+            anybody.with_token(&self.bootstrap_token).post("/organizations", &body).await?;
         anyhow::ensure!(founded.status == 201, "founding failed: {}", founded.body);
         anybody.login(slug, "owner").await
     }
@@ -241,8 +242,13 @@ fn free_port() -> anyhow::Result<u16> {
 /// The binary that cargo built beside this test.
 fn annals() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(std::path::Path::parent).context("the test has no folder")?;
+    let folder =
+        test.parent().and_then(std::path::Path::parent).context("the test has no folder")?;
     let binary = folder.join("annals");
-    anyhow::ensure!(binary.exists(), "{} is missing; build it with `cargo build -p cli`", binary.display());
+    anyhow::ensure!(
+        binary.exists(),
+        "{} is missing; build it with `cargo build -p cli`",
+        binary.display()
+    );
     Ok(binary)
 }

@@ -28,7 +28,8 @@ async fn a_role_is_made_assigned_seen_exported_told_backed_up_and_proven() -> an
         .post("/rbac/assign", &json!({"user_id": anna.user_id, "role_id": registrar}))
         .await?
         .ok()?;
-    let roles = owner.get_after(&format!("/rbac/users/{}/roles", anna.user_id), &assigned).await?.ok()?;
+    let roles =
+        owner.get_after(&format!("/rbac/users/{}/roles", anna.user_id), &assigned).await?.ok()?;
     assert_eq!(roles.body["items"][0]["role_id"], registrar.as_str(), "{}", roles.body);
     let after = owner.ask("/rbac/check", &check).await?.ok()?;
     assert_eq!(after.body["decision"], "allow", "{}", after.body);
@@ -61,7 +62,10 @@ async fn tells_of_the_role(anna: &Client) -> anyhow::Result<()> {
 /// A file in each format, fetched by a link, as large and as hashed as promised.
 async fn exports(owner: &Client) -> anyhow::Result<()> {
     for (path, magic) in [("csv", &b"\xef\xbb\xbf"[..]), ("excel", b"PK"), ("pdf", b"%PDF")] {
-        let asked = owner.post(&format!("/exports/{path}"), &json!({"dataset": "rbac.roles"})).await?.ok()?;
+        let asked = owner
+            .post(&format!("/exports/{path}"), &json!({"dataset": "rbac.roles"}))
+            .await?
+            .ok()?;
         let id = asked.made().to_owned();
         let early = owner.post(&format!("/exports/{id}/downloads"), &json!({})).await?;
         assert!(early.status == 201 || early.status == 409, "{}", early.body);
@@ -70,7 +74,10 @@ async fn exports(owner: &Client) -> anyhow::Result<()> {
         let link = owner.post(&format!("/exports/{id}/downloads"), &json!({})).await?.ok()?;
         let file = owner.bytes(link.body["url"].as_str().unwrap_or_default()).await?;
         assert!(file.starts_with(magic), "{path}");
-        assert_eq!(hex::encode(sha2::Sha256::digest(&file)), link.body["sha256"].as_str().unwrap_or_default());
+        assert_eq!(
+            hex::encode(sha2::Sha256::digest(&file)),
+            link.body["sha256"].as_str().unwrap_or_default()
+        );
     }
     let told = |body: &Value| {
         let ready = |item: &&Value| item["kind"] == "export_ready";
@@ -97,7 +104,9 @@ async fn trails(owner: &Client, anna: &Client) -> anyhow::Result<()> {
     let path = format!("/audit-logs/user/{}", anna.user_id);
     let has = |status: &'static str| {
         move |body: &Value| {
-            body["items"].as_array().is_some_and(|items| items.iter().any(|item| item["status"] == status))
+            body["items"]
+                .as_array()
+                .is_some_and(|items| items.iter().any(|item| item["status"] == status))
         }
     };
     owner.until(&path, SOON, has("denied")).await?;
@@ -110,7 +119,12 @@ async fn trails(owner: &Client, anna: &Client) -> anyhow::Result<()> {
 /// Every read model is what the log says, and the log is what was stored.
 async fn proves(house: &House, owner: &Client) -> anyhow::Result<()> {
     let proof = house.annals(&["prove"])?;
-    assert!(proof.status.success(), "{}{}", String::from_utf8_lossy(&proof.stdout), String::from_utf8_lossy(&proof.stderr));
+    assert!(
+        proof.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&proof.stdout),
+        String::from_utf8_lossy(&proof.stderr)
+    );
     let replay = owner.bytes(&format!("{}/api/v1/events/replay", house.query_url)).await?;
     let file = house.path("replay.ndjson");
     std::fs::write(&file, &replay)?;

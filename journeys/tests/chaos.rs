@@ -11,7 +11,7 @@ const CLIENTS: usize = 8;
 const KILLS: usize = 30;
 /// Commands that must be acknowledged between two kills, so that each kill hits work in progress.
 const BETWEEN: u64 = 20;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What can be killed.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,14 @@ async fn thirty_kills_and_a_wipe_lose_nothing() -> anyhow::Result<()> {
     let history = load.finish().await?;
     let database = house.database().await?;
     let wrong = history::check(&history, &database).await?;
-    assert!(wrong.is_empty(), "{} of {}: {:#?}{}", wrong.len(), history.len(), wrong, house.last_words());
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {:#?}{}",
+        wrong.len(),
+        history.len(),
+        wrong,
+        house.last_words()
+    );
     assert!(history.len() as u64 > BETWEEN * KILLS as u64);
 
     let before = proof(&house, &owner).await?;
@@ -105,14 +112,19 @@ async fn proof(house: &House, owner: &journeys::Client) -> anyhow::Result<Vec<(S
         if lagging.is_none() {
             break;
         }
-        anyhow::ensure!(began.elapsed() < PATIENCE, "projections do not catch up{}", house.last_words());
+        anyhow::ensure!(
+            began.elapsed() < PATIENCE,
+            "projections do not catch up{}",
+            house.last_words()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let output = house.annals(&["prove", "--json"])?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     anyhow::ensure!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_str(&text)?;
-    let models = report.as_array().or_else(|| report["projections"].as_array()).cloned().unwrap_or_default();
+    let models =
+        report.as_array().or_else(|| report["projections"].as_array()).cloned().unwrap_or_default();
     anyhow::ensure!(!models.is_empty(), "nothing was proven: {text}");
     let part = |model: &Value, name: &str| model[name].as_str().unwrap_or_default().to_owned();
     let mut digests: Vec<_> =
@@ -146,7 +158,11 @@ async fn wipe(house: &mut House, database: &sqlx::PgPool) -> anyhow::Result<()> 
         if live > 0 {
             return Ok(());
         }
-        anyhow::ensure!(began.elapsed() < PATIENCE, "read models do not come back{}", house.last_words());
+        anyhow::ensure!(
+            began.elapsed() < PATIENCE,
+            "read models do not come back{}",
+            house.last_words()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

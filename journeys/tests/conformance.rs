@@ -44,8 +44,10 @@ impl AggregateVisitor for Streams {
 }
 
 async fn compare<D: Decider>(pool: PgPool) {
-    let repository = || PostgresEventRepository::new(pool.clone()).with_tables("log.events", "log.snapshots");
-    let theirs = repository().get_events::<Root<D>>(STREAM).await.expect("postgres-es reads the stream");
+    let repository =
+        || PostgresEventRepository::new(pool.clone()).with_tables("log.events", "log.snapshots");
+    let theirs =
+        repository().get_events::<Root<D>>(STREAM).await.expect("postgres-es reads the stream");
     let ours: Vec<(i64, String, String, String, String)> = sqlx::query_as(
         "select sequence, event_type, event_version, payload::text, metadata::text from log.events
           where aggregate_type = $1 and aggregate_id = $2 order by sequence",
@@ -57,8 +59,10 @@ async fn compare<D: Decider>(pool: PgPool) {
     .unwrap();
     assert_eq!(theirs.len(), ours.len(), "{}", D::TYPE);
     assert!(!theirs.is_empty(), "{}", D::TYPE);
-    for (their, (sequence, event_type, event_version, payload, metadata)) in theirs.iter().zip(&ours) {
-        assert_eq!(their.sequence as i64, *sequence);
+    for (their, (sequence, event_type, event_version, payload, metadata)) in
+        theirs.iter().zip(&ours)
+    {
+        assert_eq!(i64::try_from(their.sequence).unwrap(), *sequence);
         assert_eq!(&their.event_type, event_type);
         assert_eq!(&their.event_version, event_version);
         assert_eq!(their.payload, serde_json::from_str::<serde_json::Value>(payload).unwrap());
@@ -66,8 +70,10 @@ async fn compare<D: Decider>(pool: PgPool) {
     }
     let store = PersistedEventStore::<_, Root<D>>::new_event_store(repository());
     let mut context = store.load_aggregate(STREAM).await.expect("the stock store folds the stream");
-    let folded: Folded<D> = fold(&pool, id(7), STREAM, Folded::default()).await.expect("we fold the stream");
-    let (their, our) = (serde_json::to_value(&context.aggregate().0), serde_json::to_value(&*folded.state));
+    let folded: Folded<D> =
+        fold(&pool, id(7), STREAM, Folded::default()).await.expect("we fold the stream");
+    let (their, our) =
+        (serde_json::to_value(&context.aggregate().0), serde_json::to_value(&*folded.state));
     assert_eq!(their.unwrap(), our.unwrap(), "{}", D::TYPE);
 }
 
@@ -91,8 +97,11 @@ async fn every_aggregate_reads_the_same_through_postgres_es() {
 
 async fn append(pool: &PgPool, tenant: TenantId, stream: &Stream) {
     let count = stream.payloads.len();
-    let types: Vec<String> =
-        stream.payloads.iter().map(|payload| events::envelope::stored_type(payload).unwrap().to_owned()).collect();
+    let types: Vec<String> = stream
+        .payloads
+        .iter()
+        .map(|payload| events::envelope::stored_type(payload).unwrap().to_owned())
+        .collect();
     let ids: Vec<Uuid> = (0..count).map(|_| platform::clock::new_id()).collect();
     let (none, texts) = (Vec::<i32>::new(), Vec::<String>::new());
     sqlx::query(

@@ -93,7 +93,8 @@ impl Access {
     pub async fn refresh(&self, principal: &Principal) -> Result<(), FoldError> {
         let Some(user_id) = principal.user() else { return Ok(()) };
         let (tenant, id) = (principal.tenant, user_id.to_string());
-        let session = principal.actor.session_id.map(|session| session.to_string()).unwrap_or_default();
+        let session =
+            principal.actor.session_id.map(|session| session.to_string()).unwrap_or_default();
         let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, Session::TYPE];
         let ids = [tenant.to_string(), id.clone(), id.clone(), session.clone()];
         let versions: Vec<i64> = sqlx::query_scalar("select log.versions($1, $2, $3)")
@@ -109,7 +110,12 @@ impl Access {
         self.catch_up::<Session>(tenant, &session, at(3)).await
     }
 
-    async fn catch_up<D: Decider>(&self, tenant: TenantId, id: &str, version: i64) -> Result<(), FoldError> {
+    async fn catch_up<D: Decider>(
+        &self,
+        tenant: TenantId,
+        id: &str,
+        version: i64,
+    ) -> Result<(), FoldError> {
         let kept = self.aggregates.kept::<D>(tenant, id).map_or(0, |kept| kept.version);
         if kept < version {
             self.aggregates.refresh::<D>(tenant, id).await?;
@@ -193,6 +199,9 @@ pub fn authorize(
     if allowed {
         return Ok(());
     }
-    let detail = format!("you need the permission {}; ask an administrator for a role that has it", permission.name());
+    let detail = format!(
+        "you need the permission {}; ask an administrator for a role that has it",
+        permission.name()
+    );
     Err(Problem::forbidden(detail).with("permission", permission.name()))
 }

@@ -25,7 +25,11 @@ impl Aggregates {
     }
 
     /// The aggregate as last known here: perhaps stale, which the append notices.
-    pub async fn get<D: Decider>(&self, tenant: TenantId, id: &str) -> Result<Folded<D>, FoldError> {
+    pub async fn get<D: Decider>(
+        &self,
+        tenant: TenantId,
+        id: &str,
+    ) -> Result<Folded<D>, FoldError> {
         match self.kept::<D>(tenant, id) {
             Some(folded) => Ok(folded),
             None => self.refresh(tenant, id).await,
@@ -33,7 +37,11 @@ impl Aggregates {
     }
 
     /// The aggregate as the log has it now: what is kept, brought up to date.
-    pub async fn refresh<D: Decider>(&self, tenant: TenantId, id: &str) -> Result<Folded<D>, FoldError> {
+    pub async fn refresh<D: Decider>(
+        &self,
+        tenant: TenantId,
+        id: &str,
+    ) -> Result<Folded<D>, FoldError> {
         let from = self.kept::<D>(tenant, id).unwrap_or_default();
         let folded = fold::<D>(&self.pool, tenant, id, from).await?;
         self.keep(tenant, id, folded.clone());

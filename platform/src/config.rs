@@ -90,7 +90,8 @@ impl std::fmt::Debug for Settings {
 /// Engine addresses are known by their usual names, without our prefix.
 const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL"];
 /// Variables of ours that are no settings.
-const NOT_SETTINGS: &[&str] = &["ANNALS_CONFIG", "ANNALS_GENERATE"];
+const NOT_SETTINGS: &[&str] =
+    &["ANNALS_CONFIG", "ANNALS_GENERATE", "ANNALS_TOKEN", "ANNALS_SHARED_DATA"];
 
 impl Settings {
     /// Reads the settings of this process.

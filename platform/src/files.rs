@@ -150,9 +150,9 @@ impl Files {
     /// Opens a file for reading at any place, for what reads it more than once.
     pub fn open_local(&self, tenant: TenantId, id: FileId) -> Result<std::fs::File, FileError> {
         let path = self.store.path_to_filesystem(&key(tenant, id))?;
-        std::fs::File::open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => FileError::Absent,
-            _ => FileError::Source(error),
+        std::fs::File::open(path).map_err(|error| {
+            let absent = error.kind() == std::io::ErrorKind::NotFound;
+            if absent { FileError::Absent } else { FileError::Source(error) }
         })
     }
 
@@ -322,7 +322,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::open(folder.path()).unwrap();
         let broken = futures::stream::iter([
-            Ok(Bytes::from_static(&[1; 600_000])),
+            Ok(Bytes::from(vec![1; 600_000])),
             Err(std::io::Error::other("gone")),
         ]);
         let source = tokio_util::io::StreamReader::new(broken);

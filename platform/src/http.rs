@@ -58,7 +58,11 @@ fn id(headers: &HeaderMap, name: &str) -> Option<String> {
         .filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-fn text(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName, max: usize) -> Option<String> {
+fn text(
+    headers: &HeaderMap,
+    name: impl axum::http::header::AsHeaderName,
+    max: usize,
+) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     Some(value.chars().take(max).collect())
 }
@@ -69,8 +73,9 @@ async fn facts(mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let request_id = id(headers, REQUEST_ID.as_str())
         .unwrap_or_else(|| clock::new_id::<uuid::Uuid>().to_string());
-    let traceparent = text(headers, "traceparent", 64)
-        .filter(|value| value.len() == 55 && value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'));
+    let traceparent = text(headers, "traceparent", 64).filter(|value| {
+        value.len() == 55 && value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+    });
     let facts = RequestFacts {
         request_id: request_id.clone(),
         ip: peer,
@@ -111,9 +116,9 @@ async fn complete(response: Response, facts: &RequestFacts) -> Response {
 
 /// The bearer token of a request.
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .ok_or_else(|| Problem::unauthenticated("send an access token as `Authorization: Bearer`"))?;
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+        Problem::unauthenticated("send an access token as `Authorization: Bearer`")
+    })?;
     value
         .to_str()
         .ok()
@@ -125,7 +130,8 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
 
 /// Reads a JSON body strictly: the right media type, no unknown members, and the place of the first fault named.
 pub fn json_body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !bytes.is_empty() && !kind.starts_with("application/json") {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -135,13 +141,15 @@ pub fn json_body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Res
     }
     let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     let reader = &mut serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut *reader).map_err(|error| body_problem(&error))?;
+    let value =
+        serde_path_to_error::deserialize(&mut *reader).map_err(|error| body_problem(&error))?;
     reader.end().map_err(|error| Problem::bad_request("BODY_SYNTAX", error.to_string()))?;
     Ok(value)
 }
 
 fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let pointer = error.path().iter().fold(String::new(), |pointer, segment| format!("{pointer}/{segment}"));
+    let pointer =
+        error.path().iter().fold(String::new(), |pointer, segment| format!("{pointer}/{segment}"));
     let detail = error.inner().to_string();
     if error.inner().is_data() {
         return Problem::invalid(&pointer, "BODY_INVALID", detail);
@@ -169,7 +177,10 @@ pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(|| async { crate::telemetry::metrics() }))
         .route("/openapi.json", get(|| async move { Json(specification) }))
-        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/docs/openapi.json", document))
+        .merge(
+            utoipa_swagger_ui::SwaggerUi::new("/docs")
+                .external_url_unchecked("/docs/openapi.json", document),
+        )
 }
 
 /// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, and panics as problems.
@@ -192,16 +203,16 @@ pub fn finish(router: Router, max_body_bytes: usize) -> Router {
 
 /// Serves until the shutdown signal, then lets requests in flight end, for a bounded time.
 pub async fn serve(address: SocketAddr, router: Router, shutdown: Shutdown) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; is the port in use? choose another"))?;
+    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is the port in use? choose another")
+    })?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let signal = shutdown.clone();
     let listener = listener.tap_io(|connection| {
         let _only_slower = connection.set_nodelay(true);
     });
-    let server = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { signal.wait().await });
+    let server =
+        axum::serve(listener, service).with_graceful_shutdown(async move { signal.wait().await });
     let limit = async {
         shutdown.wait().await;
         tokio::time::sleep(DRAIN).await;

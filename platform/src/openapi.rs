@@ -18,10 +18,10 @@ pub fn document(title: &str, description: &str, routes: &[Route]) -> Value {
     let problem = generator.subschema_for::<Problem>().to_value();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for route in routes {
-        paths
-            .entry(format!("/api/v1{}", route.path))
-            .or_default()
-            .insert(route.method.as_str().to_lowercase(), operation(route, &mut generator, &problem));
+        paths.entry(format!("/api/v1{}", route.path)).or_default().insert(
+            route.method.as_str().to_lowercase(),
+            operation(route, &mut generator, &problem),
+        );
     }
     json!({
         "openapi": "3.1.0",

@@ -126,7 +126,10 @@ impl Tokens {
     async fn load_signer(&self, pool: &PgPool, master: &MasterKey) -> anyhow::Result<()> {
         let mut transaction = pool.begin().await?;
         // One process makes the first key, the others wait here and find it.
-        sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::SIGNING_KEYS).execute(&mut *transaction).await?;
+        sqlx::query("select pg_advisory_xact_lock($1)")
+            .bind(locks::SIGNING_KEYS)
+            .execute(&mut *transaction)
+            .await?;
         let newest: Option<(String, Vec<u8>)> = sqlx::query_as(
             "select kid, private_key from secrets.signing_keys where not_after > now() order by created_at desc limit 1",
         )
@@ -171,7 +174,9 @@ impl Tokens {
     /// Signs an access token for `actor`, living `seconds`.
     pub fn sign(&self, tenant: TenantId, actor: &Actor, seconds: u32) -> anyhow::Result<String> {
         let signer = self.signer.load();
-        let Some(signer) = signer.as_ref() else { anyhow::bail!("this process cannot sign tokens") };
+        let Some(signer) = signer.as_ref() else {
+            anyhow::bail!("this process cannot sign tokens")
+        };
         let now = clock::now().as_second();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -222,9 +227,9 @@ impl Tokens {
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
-            .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::ExpiredSignature => TokenError::Expired,
-                _ => TokenError::Invalid,
+            .map_err(|error| {
+                let expired = *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature;
+                if expired { TokenError::Expired } else { TokenError::Invalid }
             })?
             .claims;
         let expires_at = Timestamp::from_second(claims.exp).map_err(|_| TokenError::Invalid)?;

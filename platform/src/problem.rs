@@ -140,13 +140,15 @@ fn sentence(code: &str) -> String {
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed => {
-                tracing::warn!(%error, "database unavailable");
-                Self::unavailable("the database is not answering; try again")
-            }
-            other => Self::internal(&other),
+        let away = matches!(
+            error,
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed
+        );
+        if !away {
+            return Self::internal(&error);
         }
+        tracing::warn!(%error, "database unavailable");
+        Self::unavailable("the database is not answering; try again")
     }
 }
 

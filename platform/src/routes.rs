@@ -60,7 +60,12 @@ pub struct Route {
 
 impl Route {
     /// A route that answers 200 with JSON to whoever is signed in.
-    pub fn new(method: Method, path: &'static str, module: Module, operation: &'static str) -> Self {
+    pub fn new(
+        method: Method,
+        path: &'static str,
+        module: Module,
+        operation: &'static str,
+    ) -> Self {
         Self {
             method,
             path,
@@ -122,13 +127,13 @@ impl Route {
     /// Takes a body.
     #[must_use]
     pub fn takes<T: JsonSchema>(self) -> Self {
-        Self { request: Some(|generator| generator.subschema_for::<T>()), ..self }
+        Self { request: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
 
     /// Answers with a body.
     #[must_use]
     pub fn answers<T: JsonSchema>(self, status: u16) -> Self {
-        Self { status, response: Some(|generator| generator.subschema_for::<T>()), ..self }
+        Self { status, response: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
 
     /// Takes these parameters.

@@ -20,7 +20,9 @@ pub struct MasterKey([u8; 32]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The key's text is not 32 bytes in base64.
-    #[error("ANNALS_MASTER_KEY must be 32 bytes in base64; make one with `openssl rand -base64 32`")]
+    #[error(
+        "ANNALS_MASTER_KEY must be 32 bytes in base64; make one with `openssl rand -base64 32`"
+    )]
     Key,
     /// Wrong key, wrong place, or altered bytes.
     #[error("the sealed value does not open: wrong master key, or it was altered")]

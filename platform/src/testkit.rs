@@ -21,7 +21,9 @@ pub struct TestDatabase {
 #[expect(clippy::disallowed_methods, reason = "tests have no settings but these")]
 pub fn engine(variable: &str) -> anyhow::Result<String> {
     std::env::var(variable).with_context(|| {
-        format!("{variable} is not set; run tests with `cargo xtask test`, which starts the engines")
+        format!(
+            "{variable} is not set; run tests with `cargo xtask test`, which starts the engines"
+        )
     })
 }
 
@@ -34,11 +36,15 @@ async fn template(admin_url: &str, migrator: &sqlx::migrate::Migrator) -> anyhow
     }
     let name = format!("template_{}", hex::encode(&hash.finalize()[..8]));
     let mut admin = PgConnection::connect(admin_url).await?;
-    sqlx::query("select pg_advisory_lock($1)").bind(locks::TEST_TEMPLATE).execute(&mut admin).await?;
-    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-        .bind(&name)
-        .fetch_one(&mut admin)
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(locks::TEST_TEMPLATE)
+        .execute(&mut admin)
         .await?;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut admin)
+            .await?;
     if !exists {
         let building = format!("{name}_building");
         admin.execute(format!("drop database if exists {building}").as_str()).await?;
@@ -78,7 +84,9 @@ impl TestDatabase {
     /// Drops the database and whoever is connected to it.
     pub async fn drop_now(self) -> anyhow::Result<()> {
         let mut admin = PgConnection::connect(&self.admin_url).await?;
-        admin.execute(format!("drop database if exists {} with (force)", self.name).as_str()).await?;
+        admin
+            .execute(format!("drop database if exists {} with (force)", self.name).as_str())
+            .await?;
         Ok(())
     }
 

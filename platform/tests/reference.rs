@@ -35,7 +35,11 @@ fn the_reference_of_permissions_is_the_closed_list() {
          | permission | lets one |\n|---|---|\n",
     );
     for permission in Permission::ALL {
-        assert!(!permission.description().is_empty(), "{} says nothing about itself", permission.name());
+        assert!(
+            !permission.description().is_empty(),
+            "{} says nothing about itself",
+            permission.name()
+        );
         writeln!(text, "| `{}` | {} |", permission.name(), permission.description()).unwrap();
     }
     committed("docs/reference/permissions.md", &text).unwrap();

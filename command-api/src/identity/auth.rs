@@ -29,6 +29,7 @@ const REFRESH_PREFIX: &str = "rt1";
 /// Who wants in.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "`login` is what the API calls it")]
 struct Login {
     /// The organisation's short name.
     organization: String,

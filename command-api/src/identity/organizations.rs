@@ -249,7 +249,7 @@ async fn decide<D: Decider>(
     match draft.decide(command, facts, context).await {
         Ok(_) => Ok(()),
         Err(Undecided::Refused(rejection)) => Err(refused(&rejection)),
-        Err(Undecided::Failed(problem)) => Err(problem),
+        Err(Undecided::Failed(problem)) => Err(*problem),
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn routes(registry: &mut Registry) {
             .summary("register a user")
             .needs(Permission::IdentityUsersRegister)
             .answers::<()>(201),
-        register,
+        |call| Ok(register(call)),
     );
     registry.command::<ChangeUser, User>(
         Route::patch("/users/{user_id}", Module::Identity, "identity_user_change")
@@ -112,7 +112,7 @@ fn user<B>(call: &Call<B>) -> Result<UserId, Problem> {
     call.id("user_id")
 }
 
-fn register(call: &Call<RegisterUser>) -> Result<Target<User>, Problem> {
+fn register(call: &Call<RegisterUser>) -> Target<User> {
     let body = &call.body;
     let id = body.id.unwrap_or_else(clock::new_id);
     let command = Command::Register(Register {
@@ -122,7 +122,7 @@ fn register(call: &Call<RegisterUser>) -> Result<Target<User>, Problem> {
         locale: body.locale.clone(),
         time_zone: body.time_zone.clone(),
     });
-    Ok(Target::create(id, command).at(format!("/users/{id}")))
+    Target::create(id, command).at(format!("/users/{id}"))
 }
 
 fn change(call: &Call<ChangeUser>) -> Result<Target<User>, Problem> {

@@ -195,21 +195,26 @@ async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
 /// Takes the log's lock once: a backend that lost its client while it held the lock, or waited for it before us, is done
 /// when we get it, so what it stored can be seen.
 async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::LOG).execute(connection).await.map(|_| ())
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(locks::LOG)
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 fn is_outage(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed => true,
-        // class 57: operator intervention (shutdown, crash, termination); class 08: connection
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
-        }
-        _ => false,
+    // class 57: operator intervention (shutdown, crash, termination); class 08: connection
+    let away = |code: &str| code.starts_with("57P") || code.starts_with("08");
+    if let sqlx::Error::Database(error) = error {
+        return error.code().is_some_and(|code| away(&code));
     }
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed
+    )
 }
 
 fn count(number: usize) -> f64 {

@@ -92,24 +92,17 @@ pub(super) fn routes(registry: &mut Registry) {
         manage(Route::post("/rbac/roles", Module::Rbac, "rbac_policy_create_role"))
             .summary("create a role")
             .answers::<()>(201),
-        create,
+        |call| Ok(create(call)),
     );
     registry.command::<PutRole, Policy>(
         manage(Route::put(ROLE, Module::Rbac, "rbac_policy_replace_role"))
             .summary("name, describe and place a role anew"),
-        |call| {
-            let (name, level) = (Some(call.body.name.clone()), Some(call.body.level));
-            change(call, name, Some(call.body.description.clone()), level)
-        },
+        replace,
     );
     registry.command::<ChangeRole, Policy>(
         manage(Route::patch(ROLE, Module::Rbac, "rbac_policy_change_role"))
             .summary("rename, describe or place a role"),
-        |call| {
-            let body = &call.body;
-            let description = body.description.clone().map(Some);
-            change(call, body.name.clone(), description, body.level)
-        },
+        change,
     );
     registry.command::<Nothing, Policy>(
         manage(Route::delete(ROLE, Module::Rbac, "rbac_policy_delete_role"))
@@ -175,7 +168,7 @@ fn manage(route: Route) -> Route {
     route.needs(Permission::RbacRolesManage)
 }
 
-fn create(call: &Call<CreateRole>) -> Result<Target<Policy>, Problem> {
+fn create(call: &Call<CreateRole>) -> Target<Policy> {
     let body = &call.body;
     let role_id: RoleId = body.id.unwrap_or_else(clock::new_id);
     let command = Command::CreateRole(policy::CreateRole {
@@ -188,20 +181,29 @@ fn create(call: &Call<CreateRole>) -> Result<Target<Policy>, Problem> {
         protected: body.protected,
         permissions: body.permissions.clone(),
     });
-    Ok(Target::new(call.tenant(), command).at(format!("/rbac/roles/{role_id}")))
+    Target::new(call.tenant(), command).at(format!("/rbac/roles/{role_id}"))
 }
 
-fn change<B>(
-    call: &Call<B>,
-    name: Option<String>,
-    description: Option<Option<String>>,
-    level: Option<u16>,
-) -> Result<Target<Policy>, Problem> {
+fn change(call: &Call<ChangeRole>) -> Result<Target<Policy>, Problem> {
     let role_id: RoleId = call.id("role_id")?;
+    let body = &call.body;
     let commands = [
-        name.map(|name| Command::RenameRole { role_id, name }),
-        description.map(|description| Command::DescribeRole { role_id, description }),
-        level.map(|level| Command::ChangeRoleLevel { role_id, level }),
+        body.name.clone().map(|name| Command::RenameRole { role_id, name }),
+        body.description
+            .clone()
+            .map(|text| Command::DescribeRole { role_id, description: Some(text) }),
+        body.level.map(|level| Command::ChangeRoleLevel { role_id, level }),
     ];
     Ok(Target { commands: commands.into_iter().flatten().collect(), ..Target::of(call.tenant()) })
+}
+
+fn replace(call: &Call<PutRole>) -> Result<Target<Policy>, Problem> {
+    let role_id: RoleId = call.id("role_id")?;
+    let PutRole { name, description, level } = &call.body;
+    let commands = vec![
+        Command::RenameRole { role_id, name: name.clone() },
+        Command::DescribeRole { role_id, description: description.clone() },
+        Command::ChangeRoleLevel { role_id, level: *level },
+    ];
+    Ok(Target { commands, ..Target::of(call.tenant()) })
 }

@@ -12,17 +12,28 @@ async fn every_route_refuses_a_caller_without_a_token_and_one_without_the_permis
     let owner = api.found("acme").await;
     let (_, nobody) = api.newcomer("acme", &owner, "nobody").await;
     for route in command_api::routes() {
-        let path = route
-            .path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "0190a000-0000-7000-8000-000000000001" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
+        let path =
+            route
+                .path
+                .split('/')
+                .map(|part| {
+                    if part.starts_with('{') {
+                        "0190a000-0000-7000-8000-000000000001"
+                    } else {
+                        part
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("/");
         if route.access == Access::Public {
             continue;
         }
         let without = api.call(route.method.clone(), &path, "", json!({})).await;
-        assert_eq!(without.status, 401, "{} {} without a token: {}", route.method, route.path, without.body);
+        assert_eq!(
+            without.status, 401,
+            "{} {} without a token: {}",
+            route.method, route.path, without.body
+        );
         if let Access::Needs(permission) = route.access {
             let lacking = api.call(route.method.clone(), &path, &nobody, json!({})).await;
             assert_eq!(lacking.status, 403, "{} {}: {}", route.method, route.path, lacking.body);
@@ -33,7 +44,8 @@ async fn every_route_refuses_a_caller_without_a_token_and_one_without_the_permis
 }
 
 #[tokio::test]
-async fn a_role_gives_what_it_grants_and_its_removal_holds_from_the_next_command_on_every_process() {
+async fn a_role_gives_what_it_grants_and_its_removal_holds_from_the_next_command_on_every_process()
+{
     let api = Api::start().await;
     let second = api.beside().await;
     let owner = api.found("acme").await;
@@ -45,11 +57,20 @@ async fn a_role_gives_what_it_grants_and_its_removal_holds_from_the_next_command
     let role_id = location.rsplit('/').next().unwrap().to_owned();
     let assign = json!({"user_id": user, "role_id": role_id});
     assert_eq!(api.post("/rbac/assign", &owner, assign).await.status, 200);
-    let register = |handle: &str| request(Method::POST, "/users", &token, &json!({"handle": handle}), &[]);
-    assert_eq!(send(&second, register("one")).await.status, 201, "granted, and seen by the second process");
+    let register =
+        |handle: &str| request(Method::POST, "/users", &token, &json!({"handle": handle}), &[]);
+    assert_eq!(
+        send(&second, register("one")).await.status,
+        201,
+        "granted, and seen by the second process"
+    );
     let path = format!("/rbac/users/{user}/roles/{role_id}");
     assert_eq!(api.call(Method::DELETE, &path, &owner, json!({})).await.status, 200);
-    assert_eq!(send(&second, register("two")).await.status, 403, "revoked, although the second process knew otherwise");
+    assert_eq!(
+        send(&second, register("two")).await.status,
+        403,
+        "revoked, although the second process knew otherwise"
+    );
     assert_eq!(api.count("audit.security_log.access_denied").await, 1, "and the denial is kept");
     api.stop().await;
 }
@@ -60,8 +81,17 @@ async fn nobody_gives_what_they_do_not_have() {
     let owner = api.found("acme").await;
     let (user, token) = api.newcomer("acme", &owner, "anna").await;
     let role = json!({"name": "Role maker", "level": 50, "permissions": ["rbac.roles:manage", "rbac.assignments:assign"]});
-    let role_id = api.post("/rbac/roles", &owner, role).await.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
-    assert_eq!(api.post("/rbac/assign", &owner, json!({"user_id": user, "role_id": role_id})).await.status, 200);
+    let role_id = api.post("/rbac/roles", &owner, role).await.headers["location"]
+        .to_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        api.post("/rbac/assign", &owner, json!({"user_id": user, "role_id": role_id})).await.status,
+        200
+    );
     let grab = json!({"name": "Grab", "level": 1, "permissions": ["backups.archives:request"]});
     let refused = api.post("/rbac/roles", &token, grab).await;
     assert_eq!(refused.status, 403, "{}", refused.body);
@@ -90,8 +120,12 @@ async fn a_stale_version_is_refused_with_the_present_one() {
     let (user, _) = api.newcomer("acme", &owner, "anna").await;
     let path = format!("/users/{user}");
     let rename = json!({"display_name": "Anna"});
-    let stale = api.with(Method::PATCH, &path, &owner, rename.clone(), &[("if-match", "\"1\"")]).await;
-    assert_eq!((stale.status.as_u16(), stale.body["code"].as_str()), (412, Some("VERSION_CONFLICT")));
+    let stale =
+        api.with(Method::PATCH, &path, &owner, rename.clone(), &[("if-match", "\"1\"")]).await;
+    assert_eq!(
+        (stale.status.as_u16(), stale.body["code"].as_str()),
+        (412, Some("VERSION_CONFLICT"))
+    );
     let current = stale.body["params"]["current_version"].as_i64().unwrap();
     let tag = format!("\"{current}\"");
     let right = api.with(Method::PATCH, &path, &owner, rename, &[("if-match", &tag)]).await;

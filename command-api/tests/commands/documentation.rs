@@ -14,6 +14,10 @@ fn every_route_has_a_summary_and_an_operation_of_its_own() {
     for route in command_api::routes() {
         assert!(!route.summary.is_empty(), "{} {} has no summary", route.method, route.path);
         assert!(operations.insert(route.operation), "{} is used twice", route.operation);
-        assert!(route.operation.starts_with(route.module.name()), "{} names another module", route.operation);
+        assert!(
+            route.operation.starts_with(route.module.name()),
+            "{} names another module",
+            route.operation
+        );
     }
 }

@@ -16,14 +16,18 @@ async fn eight_at_once_with_one_key_have_one_effect_and_equal_answers() {
         let body = json!({"handle": format!("user-{round}")});
         let calls = (0..8).map(|caller| {
             let router = if caller % 2 == 0 { &api.router } else { &second };
-            send(router, request(Method::POST, "/users", &owner, &body, &[("idempotency-key", &key)]))
+            send(
+                router,
+                request(Method::POST, "/users", &owner, &body, &[("idempotency-key", &key)]),
+            )
         });
         let answers = join_all(calls).await;
         for answer in &answers {
             assert_eq!(answer.status, 201, "{}", answer.body);
             assert_eq!(answer.body, answers[0].body);
         }
-        let replayed = answers.iter().filter(|a| a.headers.contains_key("idempotent-replayed")).count();
+        let replayed =
+            answers.iter().filter(|a| a.headers.contains_key("idempotent-replayed")).count();
         assert_eq!(replayed, 7);
     }
     assert_eq!(api.count("identity.user.registered").await, 21);
@@ -40,7 +44,10 @@ async fn a_key_with_another_body_is_refused() {
     };
     assert_eq!(send(&api.router, with_key("anna")).await.status, 201);
     let other = send(&api.router, with_key("berta")).await;
-    assert_eq!((other.status.as_u16(), other.body["code"].as_str()), (422, Some("IDEMPOTENCY_KEY_REUSED")));
+    assert_eq!(
+        (other.status.as_u16(), other.body["code"].as_str()),
+        (422, Some("IDEMPOTENCY_KEY_REUSED"))
+    );
     api.stop().await;
 }
 
@@ -52,7 +59,10 @@ async fn a_refusal_is_repeated_for_its_key_even_when_the_command_would_pass_by_n
     let body = json!({"handle": "ANNA"});
     let again = || request(Method::POST, "/users", &owner, &body, &[("idempotency-key", "k")]);
     let refused = send(&api.router, again()).await;
-    assert_eq!((refused.status.as_u16(), refused.body["code"].as_str()), (409, Some("USER_HANDLE_TAKEN")));
+    assert_eq!(
+        (refused.status.as_u16(), refused.body["code"].as_str()),
+        (409, Some("USER_HANDLE_TAKEN"))
+    );
     let path = format!("/users/{anna}/deactivate");
     assert_eq!(api.post(&path, &owner, json!({"reason": "left"})).await.status, 200);
     let repeated = send(&api.router, again()).await;

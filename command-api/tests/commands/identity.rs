@@ -26,7 +26,10 @@ async fn a_slug_is_unique_in_the_installation() {
     let body = json!({"name": "Other", "slug": "ACME", "owner":
         {"handle": "o", "display_name": "O", "password": crate::kit::PASSWORD}});
     let again = api.post("/organizations", &api.settings.bootstrap_token, body).await;
-    assert_eq!((again.status.as_u16(), again.body["code"].as_str()), (409, Some("ORGANIZATION_SLUG_TAKEN")));
+    assert_eq!(
+        (again.status.as_u16(), again.body["code"].as_str()),
+        (409, Some("ORGANIZATION_SLUG_TAKEN"))
+    );
     api.stop().await;
 }
 
@@ -47,7 +50,8 @@ async fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
     api.found("acme").await;
     let mut bodies = Vec::new();
     for (organization, login) in [("acme", "owner"), ("acme", "nobody"), ("nowhere", "owner")] {
-        let body = json!({"organization": organization, "login": login, "password": "not the password"});
+        let body =
+            json!({"organization": organization, "login": login, "password": "not the password"});
         let answer = api.post("/auth/login", "", body).await;
         assert_eq!(answer.status, 401);
         bodies.push((answer.body["code"].clone(), answer.body["detail"].clone()));
@@ -63,7 +67,8 @@ async fn ten_wrong_passwords_lock_the_user_out_even_with_the_right_one() {
     let api = Api::start().await;
     api.found("acme").await;
     for _ in 0..10 {
-        let body = json!({"organization": "acme", "login": "owner", "password": "not the password"});
+        let body =
+            json!({"organization": "acme", "login": "owner", "password": "not the password"});
         assert_eq!(api.post("/auth/login", "", body).await.status, 401);
     }
     let answer = api.login("acme", "owner").await;
@@ -80,7 +85,10 @@ async fn a_refresh_token_is_good_once_and_presenting_it_twice_ends_the_session()
     let refreshed = api.post("/auth/refresh", "", first.clone()).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.body);
     let reused = api.post("/auth/refresh", "", first).await;
-    assert_eq!((reused.status.as_u16(), reused.body["code"].as_str()), (401, Some("REFRESH_TOKEN_REUSED")));
+    assert_eq!(
+        (reused.status.as_u16(), reused.body["code"].as_str()),
+        (401, Some("REFRESH_TOKEN_REUSED"))
+    );
     let next = json!({"refresh_token": refreshed.body["refresh_token"]});
     assert_eq!(api.post("/auth/refresh", "", next).await.status, 401, "the whole session is over");
     let token = refreshed.body["access_token"].as_str().unwrap();
@@ -116,7 +124,9 @@ async fn another_organisation_does_not_exist_for_the_caller() {
     let (id, _) = api.newcomer("acme", &acme, "anna").await;
     let foreign = api.post(&format!("/users/{id}/unlock"), &other, json!({})).await;
     assert_eq!(foreign.status, 404, "{}", foreign.body);
-    let rename = api.call(Method::PATCH, &format!("/organizations/{id}"), &other, json!({"name": "X"})).await;
+    let rename = api
+        .call(Method::PATCH, &format!("/organizations/{id}"), &other, json!({"name": "X"}))
+        .await;
     assert_eq!(rename.status, 404);
     api.stop().await;
 }

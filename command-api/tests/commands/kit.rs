@@ -57,7 +57,8 @@ impl Api {
     pub(crate) async fn found(&self, slug: &str) -> String {
         let body = json!({"name": slug, "slug": slug, "owner":
             {"handle": "owner", "display_name": "Owner", "email": "owner@example.org", "password": PASSWORD}});
-        let founded = self.call(Method::POST, "/organizations", &self.settings.bootstrap_token, body).await;
+        let founded =
+            self.call(Method::POST, "/organizations", &self.settings.bootstrap_token, body).await;
         assert_eq!(founded.status, 201, "{}", founded.body);
         self.login(slug, "owner").await.body["access_token"].as_str().expect("a token").to_owned()
     }
@@ -71,10 +72,17 @@ impl Api {
         self.call(Method::POST, path, token, body).await
     }
 
-    pub(crate) async fn call(&self, method: Method, path: &str, token: &str, body: Value) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Answer {
         self.with(method, path, token, body, &[]).await
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a request has these parts")]
     pub(crate) async fn with(
         &self,
         method: Method,

@@ -1,10 +1,11 @@
 //! The log itself: gap-free, in commit order, chained, append-only, and one for several processes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::Method;
-use events::envelope::Recorded;
 use events::TenantId;
+use events::envelope::Recorded;
 use futures::future::join_all;
 use platform::chain;
 use serde_json::json;
@@ -50,7 +51,11 @@ async fn two_processes_under_load_keep_positions_gap_free_streams_in_order_and_t
         let router = if number % 2 == 0 { &api.router } else { &*second };
         let (path, method, body) = if number % 5 == 0 {
             // Everybody wants the same stream now and then: conflicts are decided again.
-            (format!("/users/{anna}"), Method::PATCH, json!({"display_name": format!("Anna {number}")}))
+            (
+                format!("/users/{anna}"),
+                Method::PATCH,
+                json!({"display_name": format!("Anna {number}")}),
+            )
         } else {
             ("/users".to_owned(), Method::POST, json!({"handle": format!("user-{number}")}))
         };
@@ -60,8 +65,8 @@ async fn two_processes_under_load_keep_positions_gap_free_streams_in_order_and_t
         assert!(answer.status.is_success(), "{}", answer.body);
     }
     let events = recorded(&api).await;
-    let mut heads: std::collections::HashMap<TenantId, (i64, Vec<u8>)> = Default::default();
-    let mut versions: std::collections::HashMap<(String, String), i64> = Default::default();
+    let mut heads: HashMap<TenantId, (i64, Vec<u8>)> = HashMap::default();
+    let mut versions: HashMap<(String, String), i64> = HashMap::default();
     for (event, position) in events.iter().zip(1..) {
         assert_eq!(event.position, position, "positions have no gap");
         let (sequence, head) = heads.entry(event.tenant_id).or_default();
@@ -69,7 +74,8 @@ async fn two_processes_under_load_keep_positions_gap_free_streams_in_order_and_t
         assert_eq!(event.tenant_seq, *sequence);
         assert_eq!(chain::link(head, event).to_vec(), event.chain, "position {position}");
         head.clone_from(&event.chain);
-        let version = versions.entry((event.aggregate_type.clone(), event.aggregate_id.clone())).or_default();
+        let version =
+            versions.entry((event.aggregate_type.clone(), event.aggregate_id.clone())).or_default();
         *version += 1;
         assert_eq!(event.sequence, *version, "{}/{}", event.aggregate_type, event.aggregate_id);
     }
@@ -131,10 +137,15 @@ async fn a_long_stream_gets_a_snapshot_and_another_process_goes_on_from_it() {
         assert_eq!(renamed.status, 200, "{}", renamed.body);
     }
     let snapshot = "select last_sequence from log.snapshots where aggregate_type = 'identity.user' and aggregate_id = $1";
-    let kept = async || sqlx::query_scalar::<_, i64>(snapshot).bind(&anna).fetch_optional(&api.owner).await.unwrap();
+    let kept = async || {
+        sqlx::query_scalar::<_, i64>(snapshot).bind(&anna).fetch_optional(&api.owner).await.unwrap()
+    };
     let began = std::time::Instant::now();
     while kept().await.is_none() {
-        assert!(began.elapsed().as_secs() < 10, "the snapshot is kept beside the request, but soon");
+        assert!(
+            began.elapsed().as_secs() < 10,
+            "the snapshot is kept beside the request, but soon"
+        );
         tokio::task::yield_now().await;
     }
     let second = api.beside().await;
