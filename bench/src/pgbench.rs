@@ -1,4 +1,4 @@
-//! pgbench, the measure of what Postgres itself can do here.
+//! The measure of what Postgres itself can do here: pgbench.
 
 use std::fs;
 

@@ -22,7 +22,7 @@ async fn a_role_is_made_assigned_seen_exported_told_backed_up_and_proven() -> an
     // access: denied by default with a reason, granted by a role, revoked from the next command
     let check = json!({"user_id": anna.user_id, "permission": "identity.users:register"});
     let before = owner.ask("/rbac/check", &check).await?.ok()?;
-    assert_eq!(before.body["decision"], "deny", "{}", before.body);
+    assert_eq!(before.body["allowed"], false, "{}", before.body);
     let registrar = role(&owner, "Registrar", &["identity.users:register"]).await?;
     let assigned = owner
         .post("/rbac/assign", &json!({"user_id": anna.user_id, "role_id": registrar}))
@@ -32,7 +32,7 @@ async fn a_role_is_made_assigned_seen_exported_told_backed_up_and_proven() -> an
         owner.get_after(&format!("/rbac/users/{}/roles", anna.user_id), &assigned).await?.ok()?;
     assert_eq!(roles.body["items"][0]["role_id"], registrar.as_str(), "{}", roles.body);
     let after = owner.ask("/rbac/check", &check).await?.ok()?;
-    assert_eq!(after.body["decision"], "allow", "{}", after.body);
+    assert_eq!(after.body["allowed"], true, "{}", after.body);
     anna.post("/users", &json!({"handle": "berta"})).await?.ok()?;
 
     tells_of_the_role(&anna).await?;

@@ -123,12 +123,11 @@ async fn proof(house: &House, owner: &journeys::Client) -> anyhow::Result<Vec<(S
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     anyhow::ensure!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_str(&text)?;
-    let models =
-        report.as_array().or_else(|| report["projections"].as_array()).cloned().unwrap_or_default();
+    let models = report["proofs"].as_array().cloned().unwrap_or_default();
     anyhow::ensure!(!models.is_empty(), "nothing was proven: {text}");
     let part = |model: &Value, name: &str| model[name].as_str().unwrap_or_default().to_owned();
     let mut digests: Vec<_> =
-        models.iter().map(|model| (part(model, "projection"), part(model, "digest"))).collect();
+        models.iter().map(|model| (part(model, "name"), part(model, "digest"))).collect();
     digests.sort();
     Ok(digests)
 }

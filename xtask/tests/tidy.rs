@@ -18,7 +18,7 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         from: "query-api",
         to: &["events", "platform", "nats"],
-        in_tests: &["migrations", "projectors"],
+        in_tests: &["migrations", "projectors", "relay"],
     },
     Arrow { from: "workers", to: &["events", "nats", "platform"], in_tests: &["migrations"] },
     Arrow { from: "cli", to: ALL, in_tests: &[] },

