@@ -137,6 +137,19 @@ impl Client {
         self.send(Method::POST, &format!("{}/api/v1{path}", self.query_url), Some(body), &[]).await
     }
 
+    /// A question by POST that shows what `after` did.
+    pub async fn ask_after(
+        &self,
+        path: &str,
+        body: &Value,
+        after: &Reply,
+    ) -> anyhow::Result<Reply> {
+        let headers =
+            [("consistency-token", after.header("consistency-token")), ("prefer", "wait=20")];
+        let url = format!("{}/api/v1{path}", self.query_url);
+        self.send(Method::POST, &url, Some(body), &headers).await
+    }
+
     /// Any request to any address.
     pub async fn send(
         &self,

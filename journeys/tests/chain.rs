@@ -31,7 +31,7 @@ async fn a_role_is_made_assigned_seen_exported_told_backed_up_and_proven() -> an
     let roles =
         owner.get_after(&format!("/rbac/users/{}/roles", anna.user_id), &assigned).await?.ok()?;
     assert_eq!(roles.body["items"][0]["role_id"], registrar.as_str(), "{}", roles.body);
-    let after = owner.ask("/rbac/check", &check).await?.ok()?;
+    let after = owner.ask_after("/rbac/check", &check, &assigned).await?.ok()?;
     assert_eq!(after.body["allowed"], true, "{}", after.body);
     anna.post("/users", &json!({"handle": "berta"})).await?.ok()?;
 
@@ -93,7 +93,7 @@ async fn backs_up(owner: &Client) -> anyhow::Result<()> {
     let path = format!("/backups/{}", asked.made());
     owner.until(&path, SOON, |body| body["status"] == "completed").await?;
     owner.post(&format!("{path}/verify"), &json!({})).await?.ok()?;
-    owner.until(&path, SOON, |body| body["verification"] == "verified").await?;
+    owner.until(&path, SOON, |body| body["verification"] == "passed").await?;
     Ok(())
 }
 
