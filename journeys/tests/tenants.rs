@@ -38,8 +38,8 @@ async fn two_organisations_never_see_each_other() -> anyhow::Result<()> {
         let empty = reply.body["items"].as_array().is_some_and(Vec::is_empty);
         assert!(reply.status == 404 || empty, "{path}: {} {}", reply.status, reply.body);
     }
-    let replay = other.bytes(&format!("{}/api/v1/events/replay", house.query_url)).await?;
-    assert!(!String::from_utf8(replay)?.contains("secret-anna"));
+    let stream = other.bytes(&format!("{}/api/v1/events/replay", house.query_url)).await?;
+    assert!(!String::from_utf8(stream)?.contains("secret-anna"));
 
     // commands
     for path in [format!("/users/{anna}/unlock"), format!("/users/{anna}/deactivate")] {
