@@ -58,6 +58,11 @@ pub(crate) async fn rebuild(
             .bind(table.name)
             .execute(&mut *guard)
             .await?;
+        // The pool would give the lock up too, but after we have answered: the next rebuild could still meet it.
+        sqlx::query("select pg_advisory_unlock(hashtextextended('annals rebuild ' || $1, 0))")
+            .bind(table.name)
+            .execute(&mut *guard)
+            .await?;
     }
     result
 }
