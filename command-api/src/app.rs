@@ -15,6 +15,7 @@ use platform::principal::{KEY_REFRESH, Principal, Tokens};
 use platform::problem::Problem;
 use platform::secrets::MasterKey;
 use sqlx::PgPool;
+use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::log::Writer;
@@ -69,10 +70,28 @@ impl App {
         self.tokens.verify(token).map_err(|error| Problem::unauthenticated(error.to_string()))
     }
 
+    /// Lets in whoever holds the installation's bootstrap token; `refusal` says what it is for.
+    pub(crate) fn check_bootstrap(
+        &self,
+        headers: &HeaderMap,
+        refusal: &str,
+    ) -> Result<(), Problem> {
+        let token = platform::http::bearer(headers)?;
+        if is_secret(token, &self.settings.bootstrap_token) {
+            return Ok(());
+        }
+        Err(Problem::unauthenticated(refusal))
+    }
+
     /// The consistency token for a position.
     pub(crate) fn consistency_token(&self, epoch: i32, position: i64, tenant: TenantId) -> String {
         self.consistency.encode(&Token { epoch, position, tenant })
     }
+}
+
+/// Whether `given` is a secret of the settings, compared in constant time; a secret that is not set lets nobody in.
+pub(crate) fn is_secret(given: &str, secret: &str) -> bool {
+    !secret.is_empty() && bool::from(given.as_bytes().ct_eq(secret.as_bytes()))
 }
 
 fn start_keeping_keys(tasks: &Tasks, tokens: &Arc<Tokens>, pool: &PgPool, master: &MasterKey) {

@@ -50,7 +50,7 @@ pub fn routes() -> Vec<Route> {
 
 /// The OpenAPI document of this API.
 pub fn openapi() -> serde_json::Value {
-    platform::openapi::document("Annals commands", "Commands in, events out.", &routes())
+    registry().document()
 }
 
 fn registry() -> Registry {

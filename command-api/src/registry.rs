@@ -97,6 +97,11 @@ impl Registry {
         self.routes.push(route);
     }
 
+    /// The OpenAPI document of everything declared.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        platform::openapi::document("Annals commands", "Commands in, events out.", &self.routes)
+    }
+
     /// Everything declared.
     pub(crate) fn into_routes(self) -> Vec<Route> {
         self.routes
@@ -104,11 +109,7 @@ impl Registry {
 
     /// The router over the process's state, with what every API has besides its routes.
     pub(crate) fn router(self, app: &Arc<App>) -> Router {
-        let document = platform::openapi::document(
-            "Annals commands",
-            "Commands in, events out.",
-            &self.routes,
-        );
+        let document = self.document();
         self.router
             .merge(crate::identity::well_known())
             .with_state(Arc::clone(app))

@@ -12,7 +12,6 @@ use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use subtle::ConstantTimeEq;
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -183,13 +182,10 @@ fn target<B>(call: &Call<B>, command: Command) -> Result<Target<Backup>, Problem
 
 /// The whole installation belongs to no organisation, so its backups are kept under the nil tenant.
 async fn request_everything(app: &App, incoming: &Incoming) -> Result<Answer, Problem> {
-    let token = platform::http::bearer(&incoming.headers)?;
-    let expected = app.settings.bootstrap_token.as_bytes();
-    if expected.is_empty() || !bool::from(token.as_bytes().ct_eq(expected)) {
-        return Err(Problem::unauthenticated(
-            "the installation is backed up with the bootstrap token",
-        ));
-    }
+    app.check_bootstrap(
+        &incoming.headers,
+        "the installation is backed up with the bootstrap token",
+    )?;
     let body: NewBackup = incoming.json()?;
     let body = NewBackup { id: Some(body.id.unwrap_or_else(clock::new_id)), ..body };
     let actor = Actor {

@@ -12,6 +12,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::identity::{default_locale, default_time_zone};
 use crate::pipeline::{Owner, Target};
 use crate::registry::{Call, Nothing, Registry};
 
@@ -42,14 +43,6 @@ struct Ask {
     /// Time zone of moments.
     #[serde(default = "default_time_zone")]
     time_zone: String,
-}
-
-fn default_locale() -> String {
-    "en".into()
-}
-
-fn default_time_zone() -> String {
-    "UTC".into()
 }
 
 pub(crate) fn routes(registry: &mut Registry) {

@@ -17,10 +17,9 @@ use platform::routes::{Access, Route};
 use platform::secrets::{fingerprint, random_token};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
 
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, is_secret};
 use crate::pipeline::{Ask, Target};
 use crate::registry::{Incoming, Nothing, Registry};
 
@@ -217,8 +216,7 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
 
 fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     let body: ServiceLogin = request.json()?;
-    let expected = app.settings.service_secret.as_bytes();
-    let right = !expected.is_empty() && bool::from(body.secret.as_bytes().ct_eq(expected));
+    let right = is_secret(&body.secret, &app.settings.service_secret);
     if !right || body.service != WORKERS {
         return Err(Problem::unauthenticated("service or secret is not right"));
     }

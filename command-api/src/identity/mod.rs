@@ -15,6 +15,8 @@ use axum::{Json, Router};
 use crate::app::App;
 use crate::registry::Registry;
 
+pub(crate) use users::{default_locale, default_time_zone};
+
 pub(crate) fn routes(registry: &mut Registry) {
     auth::routes(registry);
     organizations::routes(registry);

@@ -17,7 +17,6 @@ use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
 
 use super::users::{default_locale, default_time_zone};
 use crate::app::App;
@@ -200,11 +199,7 @@ fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem>
 }
 
 async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
-    let token = platform::http::bearer(&request.headers)?;
-    let expected = app.settings.bootstrap_token.as_bytes();
-    if expected.is_empty() || !bool::from(token.as_bytes().ct_eq(expected)) {
-        return Err(Problem::unauthenticated("organisations are set up with the bootstrap token"));
-    }
+    app.check_bootstrap(&request.headers, "organisations are set up with the bootstrap token")?;
     let body: SetUp = request.json()?;
     let tenant_id = body.id.unwrap_or_else(clock::new_id);
     let user_id = body.owner.id.unwrap_or_else(clock::new_id);

@@ -34,11 +34,11 @@ struct RegisterUser {
     time_zone: String,
 }
 
-pub(super) fn default_locale() -> String {
+pub(crate) fn default_locale() -> String {
     "en".into()
 }
 
-pub(super) fn default_time_zone() -> String {
+pub(crate) fn default_time_zone() -> String {
     "UTC".into()
 }
 
