@@ -28,30 +28,53 @@ pub(crate) struct House {
 impl House {
     /// Starts commands, projections and queries, and sets an organisation up.
     pub(crate) async fn start() -> Self {
+        let house = Self::empty().await;
+        house.open().await;
+        house.found("acme").await;
+        house
+    }
+
+    /// A migrated database, and nobody at work.
+    async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = TestDatabase::create(&migrations::MIGRATOR).await.unwrap();
         let mut settings = (*database.settings(folder.path()).unwrap()).clone();
         settings.nats_url = String::new(); // the log is polled; the journeys have a bus
-        let settings = Arc::new(settings);
         let owner = PgPool::connect(&database.url).await.unwrap();
         let tasks = Tasks::new(Shutdown::new());
-        let house = Self { settings, owner, database, tasks, folder };
-        let of = |house: &Self| (Arc::clone(&house.settings), house.tasks.shutdown().clone());
-        let (settings, shutdown) = of(&house);
-        house.tasks.spawn("command-api", command_api::run(settings, shutdown));
-        let (settings, shutdown) = of(&house);
-        house.tasks.spawn("projectors", projectors::run(settings, shutdown));
-        let (settings, shutdown) = of(&house);
-        house.tasks.spawn("query-api", query_api::run(settings, shutdown));
-        for url in [&house.settings.command_url, &house.settings.query_url] {
+        std::fs::write(folder.path().join("password"), "correct horse battery\n").unwrap();
+        Self { settings: Arc::new(settings), owner, database, tasks, folder }
+    }
+
+    /// An empty house with the keys of this one, as an operator has it after a disaster.
+    pub(crate) async fn successor(&self) -> Self {
+        let mut house = Self::empty().await;
+        let keys = &self.settings;
+        house.settings = Arc::new(Settings {
+            master_key: keys.master_key.clone(),
+            bootstrap_token: keys.bootstrap_token.clone(),
+            service_secret: keys.service_secret.clone(),
+            ..(*house.settings).clone()
+        });
+        house
+    }
+
+    /// Starts commands, projections and queries.
+    pub(crate) async fn open(&self) {
+        let of = || (Arc::clone(&self.settings), self.tasks.shutdown().clone());
+        let (settings, shutdown) = of();
+        self.tasks.spawn("command-api", command_api::run(settings, shutdown));
+        let (settings, shutdown) = of();
+        self.tasks.spawn("projectors", projectors::run(settings, shutdown));
+        let (settings, shutdown) = of();
+        self.tasks.spawn("query-api", query_api::run(settings, shutdown));
+        for url in [&self.settings.command_url, &self.settings.query_url] {
             let ready = || async {
                 let asked = client().get(format!("{url}/readyz")).send().await;
                 asked.is_ok_and(|answer| answer.status().is_success())
             };
-            house.until("the doors are open", ready).await;
+            self.until("the doors are open", ready).await;
         }
-        house.found("acme").await;
-        house
     }
 
     /// Starts the workers too.
@@ -67,7 +90,7 @@ impl House {
         self.database.drop_now().await.unwrap();
     }
 
-    async fn found(&self, slug: &str) {
+    pub(crate) async fn found(&self, slug: &str) {
         let owner = json!({ "handle": "owner", "display_name": "Owner", "password": "correct horse battery" });
         let founded = client()
             .post(format!("{}/api/v1/organizations", self.settings.command_url))
@@ -77,7 +100,6 @@ impl House {
             .await
             .unwrap();
         assert_eq!(founded.status(), 201, "{}", founded.text().await.unwrap());
-        std::fs::write(self.folder.path().join("password"), "correct horse battery\n").unwrap();
     }
 
     /// A file in the house's folder.
@@ -128,7 +150,13 @@ impl House {
 
     /// An access token of the owner.
     pub(crate) async fn token(&self) -> String {
-        let login = json!({ "organization": "acme", "login": "owner", "password": "correct horse battery" });
+        self.token_of("acme").await
+    }
+
+    /// An access token of an organisation's owner.
+    pub(crate) async fn token_of(&self, slug: &str) -> String {
+        let login =
+            json!({ "organization": slug, "login": "owner", "password": "correct horse battery" });
         let url = format!("{}/api/v1/auth/login", self.settings.command_url);
         let answer: Value =
             client().post(url).json(&login).send().await.unwrap().json().await.unwrap();
@@ -184,6 +212,6 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

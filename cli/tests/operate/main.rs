@@ -5,3 +5,4 @@ mod history;
 mod house;
 mod imports;
 mod projections;
+mod restores;
