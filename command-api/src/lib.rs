@@ -37,6 +37,7 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     let router = platform::http::finish(registry().router(&app), settings.max_body_bytes);
     let served = platform::http::serve(settings.command_addr, router, shutdown.clone()).await;
     shutdown.begin();
+    drop(app); // the log's writer ends when the last who could use it is gone
     if !tasks.join(STOP_LIMIT).await {
         tracing::warn!("command-api ended before all its tasks did");
     }

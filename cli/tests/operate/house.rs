@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 const SOON: Duration = Duration::from_mins(1);
+/// Less than what the processes allow themselves before they give up on an orderly end.
+const ENDED: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(5);
 
 pub(crate) struct House {
@@ -86,7 +88,7 @@ impl House {
     pub(crate) async fn end(self) {
         self.tasks.shutdown().begin();
         self.owner.close().await;
-        assert!(self.tasks.join(SOON).await, "not everything ended");
+        assert!(self.tasks.join(ENDED).await, "not everything ended");
         self.database.drop_now().await.unwrap();
     }
 
