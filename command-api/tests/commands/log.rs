@@ -102,31 +102,6 @@ async fn nobody_changes_what_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_dropped_request_loses_nothing_and_leaves_no_session_in_a_transaction() {
-    let api = Api::start().await;
-    let owner = api.found("acme").await;
-    for number in 0..300 {
-        let body = json!({"handle": format!("dropped-{number}")});
-        let call = send(&api.router, request(Method::POST, "/users", &owner, &body, &[]));
-        // The client goes away somewhere between the first poll and the answer.
-        let patience = std::time::Duration::from_micros(number * 7);
-        let _maybe_answered = tokio::time::timeout(patience, call).await;
-    }
-    let kept = api.post("/users", &owner, json!({"handle": "after"})).await;
-    assert_eq!(kept.status, 201, "{}", kept.body);
-    assert_eq!(recorded(&api).await.len(), api.events().await.len());
-    let stuck: i64 = sqlx::query_scalar(
-        "select count(*) from pg_stat_activity where datname = current_database()
-            and state = 'idle in transaction' and now() - state_change > interval '1 second'",
-    )
-    .fetch_one(&api.owner)
-    .await
-    .unwrap();
-    assert_eq!(stuck, 0);
-    api.stop().await;
-}
-
-#[tokio::test]
 async fn a_long_stream_gets_a_snapshot_and_another_process_goes_on_from_it() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
