@@ -240,7 +240,7 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 /// The binary that cargo built beside this test.
-fn annals() -> anyhow::Result<PathBuf> {
+pub fn annals() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder =
         test.parent().and_then(std::path::Path::parent).context("the test has no folder")?;
