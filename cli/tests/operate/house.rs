@@ -30,16 +30,15 @@ pub(crate) struct House {
 impl House {
     /// Starts commands, projections and queries, and sets an organisation up.
     pub(crate) async fn start() -> Self {
-        let house = Self::empty().await;
+        let house = Self::over(TestDatabase::create(&migrations::MIGRATOR).await.unwrap()).await;
         house.open().await;
         house.found("acme").await;
         house
     }
 
-    /// A migrated database, and nobody at work.
-    async fn empty() -> Self {
+    /// A database, and nobody at work.
+    async fn over(database: TestDatabase) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = TestDatabase::create(&migrations::MIGRATOR).await.unwrap();
         let mut settings = (*database.settings(folder.path()).unwrap()).clone();
         settings.nats_url = String::new(); // the log is polled; the journeys have a bus
         let owner = PgPool::connect(&database.url).await.unwrap();
@@ -48,9 +47,9 @@ impl House {
         Self { settings: Arc::new(settings), owner, database, tasks, folder }
     }
 
-    /// An empty house with the keys of this one, as an operator has it after a disaster.
+    /// The keys of this house and an empty database, which is what an operator has after a disaster.
     pub(crate) async fn successor(&self) -> Self {
-        let mut house = Self::empty().await;
+        let mut house = Self::over(TestDatabase::create_empty().await.unwrap()).await;
         let keys = &self.settings;
         house.settings = Arc::new(Settings {
             master_key: keys.master_key.clone(),

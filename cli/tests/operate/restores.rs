@@ -146,13 +146,15 @@ async fn rows(house: &House) -> Vec<Row> {
     all
 }
 
-/// An empty house, the backup restored into it by the operator's own command, and its processes started.
+/// An empty database, the backup restored into it by the operator's own commands, and the processes started on it.
 async fn restored(house: &House, kept: &Kept) -> House {
     let successor = house.successor().await;
     let into = successor.settings.database_url.clone();
     let restore = ["backup", "restore", text(&kept.file), "--into", &into];
-    let done = successor.annals(&restore).await;
-    assert!(done.status.success(), "{}", both(&done));
+    for command in [&["migrate", "up"][..], &restore] {
+        let done = successor.annals(command).await;
+        assert!(done.status.success(), "{}", both(&done));
+    }
     successor.open().await;
     successor
 }
