@@ -79,7 +79,7 @@ impl Client {
             let patience = self.latency.mul_f64(self.random.random());
             return tokio::time::timeout(patience, answer).await.ok();
         }
-        for _ in 0..self.random.random_range(1..8) {
+        for _ in 0..self.random.random_range(1..5) {
             if let Some(answer) = poll_immediate(&mut answer).await {
                 return Some(answer);
             }
