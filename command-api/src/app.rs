@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use events::TenantId;
-use platform::access::Access;
+use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
 use platform::config::Settings;
 use platform::consistency::{Token, TokenKey};
@@ -52,7 +52,7 @@ impl App {
         start_waking(tasks, committed, pool.clone());
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
         Ok(Arc::new(Self {
-            access: Access::new(aggregates.clone()),
+            access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
             hashing: Semaphore::new(HASHES_AT_ONCE),
             settings,

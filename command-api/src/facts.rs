@@ -55,20 +55,31 @@ impl<'a> Sources<'a> {
         }
     }
 
-    fn actor_access(&self) -> Arc<UserAccess> {
-        self.standing.map(|standing| Arc::clone(&standing.access.state)).unwrap_or_default()
+    /// The roles of the caller; where they moved on since the standing was found, the append will say so.
+    async fn actor_access(&mut self) -> Result<Arc<UserAccess>, Problem> {
+        match self.standing {
+            Some(standing) => {
+                Ok(self.get::<UserAccess>(&standing.user_id.to_string()).await?.state)
+            }
+            None => Ok(Arc::default()),
+        }
     }
 
     /// The facts found, and the caller's standing itself: a revocation holds from the next command.
     pub(crate) fn into_facts(self) -> Vec<Fact> {
         let mut facts = self.found;
+        let mut add = |fact: Fact| {
+            if !facts.contains(&fact) {
+                facts.push(fact);
+            }
+        };
         if let Some(standing) = self.standing {
             let user = standing.user_id.to_string();
-            facts.push(Fact::of::<Policy>(self.tenant.to_string(), standing.policy.version));
-            facts.push(Fact::of::<UserAccess>(user.clone(), standing.access.version));
-            facts.push(Fact::of::<User>(user, standing.user.version));
+            add(Fact::of::<Policy>(self.tenant.to_string(), standing.versions.policy));
+            add(Fact::of::<UserAccess>(user.clone(), standing.versions.access));
+            add(Fact::of::<User>(user, standing.user.version));
             if let Some((id, session)) = &standing.session {
-                facts.push(Fact::of::<events::identity::session::Session>(id, session.version));
+                add(Fact::of::<events::identity::session::Session>(id, session.version));
             }
         }
         facts
@@ -104,7 +115,8 @@ impl LoadFacts<Policy> for policy::Facts {
     ) -> Result<Self, Problem> {
         let user_exists = sources.user_exists(grantee(command)).await?;
         let unit_path = sources.unit_path(state.unit_of(command)).await?;
-        Ok(Self { actor_access: sources.actor_access(), unit_path, user_exists })
+        let actor_access = sources.actor_access().await?;
+        Ok(Self { actor_access, unit_path, user_exists })
     }
 }
 
@@ -120,7 +132,7 @@ impl LoadFacts<UserAccess> for user_access::Facts {
         let unit_path = sources.unit_path(command.unit()).await?;
         let tenant = sources.tenant.to_string();
         let policy = sources.get::<Policy>(&tenant).await?.state;
-        let actor_access = sources.actor_access();
+        let actor_access = sources.actor_access().await?;
         Ok(Self { user_id, user_exists, policy, actor_access, unit_path })
     }
 }

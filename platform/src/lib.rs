@@ -15,6 +15,7 @@ pub mod lifecycle;
 pub mod openapi;
 pub mod principal;
 pub mod problem;
+pub mod redis;
 pub mod routes;
 pub mod secrets;
 pub mod telemetry;

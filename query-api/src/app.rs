@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use platform::access::Access;
+use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
 use platform::config::Settings;
 use platform::consistency::TokenKey;
@@ -64,7 +64,7 @@ impl App {
         let positions = Positions::read(&pool).await.context("the log cannot be read")?;
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
         let app = Arc::new(Self {
-            access: Access::new(aggregates.clone()),
+            access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
             keys: Keys {
                 cursor: master.derive("list-cursor/v1"),

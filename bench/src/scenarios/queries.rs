@@ -1,10 +1,11 @@
-//! Queries per second beside the same `select` through pgbench, and permission checks from memory and from Postgres.
+//! Queries per second beside the same `select` through pgbench, and permission checks from memory, Redis and Postgres.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use events::rbac::policy::Policy;
 use events::{Actor, ActorKind, Permission};
-use platform::access::{Access, authorize};
+use platform::access::{Access, Shared, authorize};
 use platform::aggregates::Aggregates;
 use platform::clock;
 use platform::config::Settings;
@@ -13,6 +14,8 @@ use platform::dataset::{self, Query};
 use platform::db::{self, Role};
 use platform::lifecycle::{Shutdown, Tasks};
 use platform::principal::Principal;
+use platform::secrets::MasterKey;
+use sqlx::PgPool;
 
 use crate::Effort;
 use crate::bed::fill::{fill, id_in_sql, users};
@@ -30,6 +33,11 @@ const PGBENCH: &str = "pgbench";
 const POINT: &str = "a user by id";
 const LIST: &str = "50 users";
 const CHECK: &str = "POST /rbac/check";
+const CHECKED: &str = "permission check";
+/// Versions, account and session come from Postgres, the effective set from Redis; the connections are there.
+const FROM_REDIS: &str = "from Redis";
+/// Versions, account, session, policy and roles, all folded anew.
+const FROM_POSTGRES: &str = "from Postgres";
 const PAGE_ROWS: u32 = 50;
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -174,21 +182,55 @@ async fn checks(
         expires_at: clock::now(),
     };
     let pool = db::connect(bed.url(), Role::QueryApi, 2).await?;
-    let kept = Access::new(Aggregates::new(pool.clone(), 1_000));
-    let from_memory = rate(seconds, async || may(&kept, &principal).await).await?;
-    report.add("permission check", "from memory", PER_SECOND, from_memory);
-    let from_log = rate(seconds, async || {
-        may(&Access::new(Aggregates::new(pool.clone(), 1_000)), &principal).await
+    let master = MasterKey::parse(&bed.settings.master_key)?;
+    let shared = Shared::open(&bed.settings.redis_url, &master)?.context("there is no Redis")?;
+    let kept = Process::new(&pool, None);
+    let from_memory = rate(seconds, async || kept.may(&principal).await).await?;
+    report.add(CHECKED, "from memory", PER_SECOND, from_memory);
+    let from_redis = async || -> anyhow::Result<bool> {
+        let process = Process::new(&pool, Some(shared.clone()));
+        process.may(&principal).await?;
+        Ok(!process.has_folded(&principal))
+    };
+    let filled = async {
+        while !from_redis().await? {}
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LIMIT, filled).await.context("redis keeps nothing")??;
+    let from_redis = rate(seconds, async || {
+        ensure!(from_redis().await?, "a check was not answered from Redis");
+        Ok(())
     });
-    report.add("permission check", "from Postgres", PER_SECOND, from_log.await?);
+    report.add(CHECKED, FROM_REDIS, PER_SECOND, from_redis.await?);
+    let from_log = rate(seconds, async || Process::new(&pool, None).may(&principal).await);
+    report.add(CHECKED, FROM_POSTGRES, PER_SECOND, from_log.await?);
     pool.close().await;
     Ok(())
 }
 
-async fn may(access: &Access, principal: &Principal) -> anyhow::Result<()> {
-    let standing = access.current(principal).await?;
-    authorize(principal, standing.as_ref(), Permission::RbacRolesManage)
-        .map_err(|problem| anyhow::anyhow!("the owner may not: {}", problem.detail))
+/// A process that has just started, as far as checks go.
+struct Process {
+    access: Access,
+    aggregates: Aggregates,
+}
+
+impl Process {
+    fn new(pool: &PgPool, shared: Option<Shared>) -> Self {
+        let aggregates = Aggregates::new(pool.clone(), 1_000);
+        Self { access: Access::new(aggregates.clone(), shared), aggregates }
+    }
+
+    async fn may(&self, principal: &Principal) -> anyhow::Result<()> {
+        let standing = self.access.current(principal).await?;
+        authorize(principal, standing.as_ref(), Permission::RbacRolesManage)
+            .map_err(|problem| anyhow::anyhow!("the owner may not: {}", problem.detail))
+    }
+
+    /// Whether an answer took the policy itself.
+    fn has_folded(&self, principal: &Principal) -> bool {
+        let tenant = principal.tenant;
+        self.aggregates.kept::<Policy>(tenant, &tenant.to_string()).is_some()
+    }
 }
 
 async fn rate(seconds: u64, check: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<f64> {

@@ -116,9 +116,16 @@ pub(crate) fn place(number: usize) -> (usize, u64) {
     (number / 64, 1 << (number % 64))
 }
 
+/// Another whenever the catalogue is another.
+pub(crate) fn catalogue_edition() -> Uuid {
+    let names: Vec<&str> = Permission::ALL.iter().map(|permission| permission.name()).collect();
+    Uuid::new_v5(&SPACE, names.join(" ").as_bytes())
+}
+
+const SPACE: Uuid = Uuid::from_u128(0x6b1d_0c52_90a7_5c1e_8f4b_2a9d_41e7_7c30);
+
 /// The id of a permission of the catalogue: the same in every organisation, made from its name.
 pub fn catalogue_id(permission: Permission) -> PermissionId {
-    const SPACE: Uuid = Uuid::from_u128(0x6b1d_0c52_90a7_5c1e_8f4b_2a9d_41e7_7c30);
     PermissionId(Uuid::new_v5(&SPACE, permission.name().as_bytes()))
 }
 

@@ -138,8 +138,8 @@ pub(crate) fn held(standing: &Standing) -> Permissions {
         everything: effective.is_everything(),
         max_level: effective.max_level(),
         valid_until: effective.valid_until(),
-        policy_version: standing.policy.version,
-        access_version: standing.access.version,
+        policy_version: standing.versions.policy,
+        access_version: standing.versions.access,
     }
 }
 

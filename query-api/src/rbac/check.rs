@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use events::identity::user::Status;
 use events::rbac::resolve::Verdict;
 use events::{Module, UnitId, UserId};
-use platform::access::Standing;
+use platform::access::{Rights, Standing};
 use platform::clock;
 use platform::http::json_body;
 use platform::problem::Problem;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::may_see;
 use crate::answer::plain;
-use crate::call::Call;
+use crate::call::{Call, unreadable};
 use crate::endpoint::Endpoint;
 
 const MAX_CHECKS: usize = 100;
@@ -109,20 +109,25 @@ async fn answers(call: &Call, checks: Vec<Check>) -> Result<Vec<Answer>, Problem
     }
     // Somebody who brings a token wants to see what the log says now.
     let now = call.token()?.is_some();
-    let mut standings: HashMap<UserId, Standing> = HashMap::new();
+    let mut known: HashMap<UserId, (Standing, Rights)> = HashMap::new();
     let mut answers = Vec::with_capacity(checks.len());
     for check in checks {
         let user = check.user_id.map_or_else(|| call.person(), Ok)?;
         may_see(call, user)?;
-        let standing = match standings.entry(user) {
+        let somebody = match known.entry(user) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(call.standing_of(user, now).await?),
+            Entry::Vacant(new) => {
+                let standing = call.standing_of(user, now).await?;
+                // The reasons lie in the policy and the roles themselves, not in the set that follows from them.
+                let rights = call.app.access.rights(call.tenant(), &standing).await;
+                new.insert((standing, rights.map_err(unreadable)?))
+            }
         };
         let path = match check.unit_id {
             Some(unit) => unit_path(call, unit).await?,
             None => Vec::new(),
         };
-        answers.push(answer(standing, check, &path));
+        answers.push(answer(somebody, check, &path));
     }
     Ok(answers)
 }
@@ -132,8 +137,10 @@ async fn unit_path(call: &Call, unit: UnitId) -> Result<Vec<UnitId>, Problem> {
     if path.is_empty() { Err(Problem::absent("unit")) } else { Ok(path) }
 }
 
-fn answer(standing: &Standing, check: Check, path: &[UnitId]) -> Answer {
-    let reason = standing.holder(path, clock::now()).explain(&check.permission);
+fn answer((standing, rights): &(Standing, Rights), check: Check, path: &[UnitId]) -> Answer {
+    let holder = rights.holder(standing.user_id, path, clock::now());
+    let reason = holder.explain(&check.permission);
+    let versions = rights.versions();
     let active = match standing.user.state.status {
         Status::Active => true,
         Status::Absent | Status::Deactivated => false,
@@ -145,7 +152,7 @@ fn answer(standing: &Standing, check: Check, path: &[UnitId]) -> Answer {
         unit_id: check.unit_id,
         active,
         reason,
-        policy_version: standing.policy.version,
-        access_version: standing.access.version,
+        policy_version: versions.policy,
+        access_version: versions.access,
     }
 }

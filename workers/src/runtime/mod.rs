@@ -18,7 +18,7 @@ use std::time::Duration;
 use events::Module;
 use events::envelope::Recorded;
 use futures::future::BoxFuture;
-use platform::access::Access;
+use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
 use platform::config::Settings;
 use platform::db::{self, Role};
@@ -166,6 +166,7 @@ impl Office {
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let pool = db::connect(&settings.database_url, Role::Workers, settings.pool_size).await?;
         let aggregates = Aggregates::new(pool.clone(), AGGREGATES_KEPT);
+        let master = MasterKey::parse(&settings.master_key)?;
         let start: [u8; 4] = platform::secrets::random();
         let worker = format!("workers-{}-{}", std::process::id(), u32::from_be_bytes(start));
         Ok(Self {
@@ -173,9 +174,9 @@ impl Office {
             files: Files::open(&settings.data_dir)?,
             archives: Files::open_archives(&settings.data_dir)?,
             commands: Commands::new(&settings.command_url, &settings.service_secret)?,
-            access: Access::new(aggregates.clone()),
+            access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
-            key: archive::Key::new(MasterKey::parse(&settings.master_key)?),
+            key: archive::Key::new(master),
             worker: worker.into(),
         })
     }

@@ -4,19 +4,47 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::permission::Permission;
 use crate::rbac::name::{self, CatalogueSet, EVERYTHING};
 use crate::rbac::policy::{CustomPermission, CustomPermissions, Grants, Key, Policy};
 
 /// All that a user may do at a unit, until [`Effective::valid_until`]; a clone shares it.
-#[derive(Debug, Clone, Default)]
+///
+/// Written out it stands without its policy, for as long as [`super::edition`] stays the same.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Effective {
     catalogue: CatalogueSet,
-    /// A bit for every permission of the organisation's own, by number.
-    custom: Arc<[u64]>,
+    custom: Custom,
     patterns: Arc<[Arc<str>]>,
-    known: CustomPermissions,
+    max_level: Option<u16>,
+    valid_until: Option<Timestamp>,
+}
+
+/// What it holds of the organisation's own permissions.
+#[derive(Debug, Clone)]
+enum Custom {
+    /// What the policy knows, and a bit for each by number; patterns count besides.
+    Numbered { known: CustomPermissions, bits: Arc<[u64]> },
+    /// All of it by name, in order.
+    Named(Arc<[Arc<str>]>),
+}
+
+impl Default for Custom {
+    fn default() -> Self {
+        Self::Named(Arc::default())
+    }
+}
+
+/// An effective set written out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    catalogue: Vec<Arc<str>>,
+    custom: Vec<Arc<str>>,
+    patterns: Vec<Arc<str>>,
     max_level: Option<u16>,
     valid_until: Option<Timestamp>,
 }
@@ -31,7 +59,12 @@ impl Effective {
     pub fn allows(&self, name: &str) -> bool {
         match name::catalogue(name) {
             Some((permission, _)) => self.permits(permission),
-            None => self.known.get(name).is_some_and(|made| self.holds(name, made)),
+            None => match &self.custom {
+                Custom::Numbered { known, bits } => {
+                    known.get(name).is_some_and(|made| self.holds(bits, name, made))
+                }
+                Custom::Named(names) => names.binary_search_by(|held| (**held).cmp(name)).is_ok(),
+            },
         }
     }
 
@@ -52,12 +85,24 @@ impl Effective {
 
     /// Every permission it holds by name, patterns written out, in order.
     pub fn names(&self) -> Vec<Arc<str>> {
-        let of_catalogue = name::catalogue_names()
-            .filter(|(permission, _)| self.permits(*permission))
-            .map(|(_, name)| name);
-        let custom = self.known.iter().filter(|(name, made)| self.holds(name, made));
-        let names = of_catalogue.chain(custom.map(|(name, _)| name));
-        names.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+        let names = self.catalogue_names().cloned().chain(self.custom_names());
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn catalogue_names(&self) -> impl Iterator<Item = &'static Arc<str>> {
+        let all = name::catalogue_names();
+        all.filter(|(permission, _)| self.permits(*permission)).map(|(_, name)| name)
+    }
+
+    /// What it holds of the organisation's own permissions, in order.
+    fn custom_names(&self) -> Vec<Arc<str>> {
+        match &self.custom {
+            Custom::Numbered { known, bits } => {
+                let held = known.iter().filter(|(name, made)| self.holds(bits, name, made));
+                held.map(|(name, _)| Arc::clone(name)).collect()
+            }
+            Custom::Named(names) => names.to_vec(),
+        }
     }
 
     /// The highest level among the roles it comes from.
@@ -70,14 +115,48 @@ impl Effective {
         self.valid_until
     }
 
-    fn holds(&self, name: &str, made: &CustomPermission) -> bool {
+    fn holds(&self, bits: &[u64], name: &str, made: &CustomPermission) -> bool {
         let (word, bit) = name::place(made.number as usize);
-        let named = self.custom.get(word).is_some_and(|bits| bits & bit != 0);
+        let named = bits.get(word).is_some_and(|bits| bits & bit != 0);
         named || (!made.retired && self.covers(name))
     }
 
     fn covers(&self, grant: &str) -> bool {
         self.patterns.iter().any(|pattern| name::covers(pattern, grant))
+    }
+}
+
+impl From<Effective> for Written {
+    fn from(effective: Effective) -> Self {
+        Self {
+            catalogue: effective.catalogue_names().cloned().collect(),
+            custom: effective.custom_names(),
+            patterns: effective.patterns.to_vec(),
+            max_level: effective.max_level,
+            valid_until: effective.valid_until,
+        }
+    }
+}
+
+impl TryFrom<Written> for Effective {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let mut catalogue = CatalogueSet::default();
+        for name in &written.catalogue {
+            let (permission, _) = name::catalogue(name)
+                .ok_or_else(|| format!("{name} is no permission of the catalogue"))?;
+            catalogue.insert(permission);
+        }
+        let mut custom = written.custom;
+        custom.sort_unstable();
+        Ok(Self {
+            catalogue,
+            custom: Custom::Named(custom.into()),
+            patterns: written.patterns.into(),
+            max_level: written.max_level,
+            valid_until: written.valid_until,
+        })
     }
 }
 
@@ -124,9 +203,11 @@ impl<'a> Draft<'a> {
         self.add_implied();
         Effective {
             catalogue: self.catalogue,
-            custom: self.custom.into(),
+            custom: Custom::Numbered {
+                known: self.policy.custom_permissions().clone(),
+                bits: self.custom.into(),
+            },
             patterns: self.patterns.into_iter().cloned().collect(),
-            known: self.policy.custom_permissions().clone(),
             max_level,
             valid_until,
         }

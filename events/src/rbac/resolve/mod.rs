@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::aggregate::Decider as _;
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::permission::Permission;
 use crate::rbac::assignment::{Assignment, counts_at};
+use crate::rbac::name;
 use crate::rbac::policy::{Key, Policy, Role};
 use crate::rbac::user_access::UserAccess;
 
@@ -22,6 +24,16 @@ pub use effective::Effective;
 
 /// The most roles named in the answer to what would have helped.
 pub const MAX_HINTS: usize = 20;
+
+/// Raised whenever the same policy and roles come to mean something else, or are written out differently.
+const RULES: u32 = 1;
+
+/// By what an effective set was worked out: the rules, the shapes of the states and the catalogue. One that another edition
+/// worked out may lack what this one would find.
+pub fn edition() -> String {
+    let (policy, access) = (Policy::SHAPE, UserAccess::SHAPE);
+    format!("{RULES}.{policy}.{access}.{}", name::catalogue_edition().simple())
+}
 
 /// The service name of our own workers.
 pub const WORKERS: &str = "workers";

@@ -6,7 +6,7 @@ mod naive;
 
 use jiff::Timestamp;
 
-use super::{Effective, Grounds, Holder, Lack, MAX_HINTS, Verdict, service_allows};
+use super::{Effective, Grounds, Holder, Lack, MAX_HINTS, Verdict, edition, service_allows};
 use crate::aggregate::Decider;
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::permission::Permission;

@@ -206,13 +206,22 @@ proptest! {
             let holder = Holder { unit_path: &unit_path, ..holder(&policy, &access) };
             let effective = holder.effective();
             let listed = names(&effective);
+            let written = serde_json::to_string(&effective).unwrap();
+            let read: Effective = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(names(&read), listed.clone());
+            prop_assert_eq!(read.valid_until(), effective.valid_until());
+            prop_assert_eq!(serde_json::to_string(&read).unwrap(), written);
             for asked in ASKED {
+                prop_assert_eq!(read.allows(asked), effective.allows(asked), "{}", asked);
                 let expected = world.may(asked, path);
                 prop_assert_eq!(effective.allows(asked), expected, "{} at {:?}", asked, path);
                 prop_assert_eq!(listed.iter().any(|name| name == asked), expected, "{}", asked);
                 let verdict = holder.explain(asked);
                 prop_assert_eq!(verdict.is_allowed(), expected, "{}: {:?}", asked, verdict);
                 check_reasons(&policy, &holder, asked, &verdict)?;
+            }
+            for grant in GRANTABLE {
+                prop_assert_eq!(read.contains(grant), effective.contains(grant), "{}", grant);
             }
         }
     }
