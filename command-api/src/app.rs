@@ -14,7 +14,7 @@ use platform::lifecycle::Tasks;
 use platform::principal::{KEY_REFRESH, Principal, Tokens};
 use platform::problem::Problem;
 use platform::secrets::MasterKey;
-use sqlx::PgPool;
+use sqlx::{Executor as _, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
@@ -49,7 +49,7 @@ impl App {
         let committed = Arc::new(Notify::new());
         let writer = Writer::start(settings.database_url.clone(), Arc::clone(&committed), tasks);
         start_keeping_keys(tasks, &tokens, &pool, &master);
-        start_waking(tasks, committed, pool.clone());
+        start_waking(tasks, committed, settings.database_url.clone());
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
         Ok(Arc::new(Self {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
@@ -108,20 +108,35 @@ fn start_keeping_keys(tasks: &Tasks, tokens: &Arc<Tokens>, pool: &PgPool, master
 }
 
 /// Tells the relay after commits, on a connection of its own: a NOTIFY inside the append would serialise commits.
-fn start_waking(tasks: &Tasks, committed: Arc<Notify>, pool: PgPool) {
+fn start_waking(tasks: &Tasks, committed: Arc<Notify>, url: String) {
     let shutdown = tasks.shutdown().clone();
     tasks.spawn("wake the relay", async move {
+        let mut connection = None;
         loop {
             tokio::select! {
                 () = shutdown.wait() => return Ok(()),
                 () = committed.notified() => {}
             }
-            if let Err(error) =
-                sqlx::query("select pg_notify('annals_log', '')").execute(&pool).await
-            {
+            if let Err(error) = wake(&mut connection, &url).await {
                 tracing::debug!(%error, "the relay was not woken; it will look by itself");
+                connection = None;
             }
             tokio::time::sleep(NOTIFY_PAUSE).await;
         }
     });
+}
+
+/// One NOTIFY. A lost one costs the relay a moment, so it does not wait for the disk as commits of the log do.
+async fn wake(kept: &mut Option<PgConnection>, url: &str) -> anyhow::Result<()> {
+    let connection = if let Some(connection) = kept {
+        connection
+    } else {
+        let mut connection = db::connect_alone(url, Role::CommandApi).await?;
+        connection
+            .execute("SET application_name = 'annals waker'; SET synchronous_commit = off")
+            .await?;
+        kept.insert(connection)
+    };
+    sqlx::query("select pg_notify('annals_log', '')").execute(connection).await?;
+    Ok(())
 }

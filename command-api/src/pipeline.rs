@@ -32,6 +32,8 @@ pub(crate) struct Ask {
     pub(crate) status: u16,
     pub(crate) facts: RequestFacts,
     pub(crate) manner: Manner,
+    /// The caller's standing as found on admission, which the first attempt leans on.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// The aggregate a command is for.
@@ -126,6 +128,7 @@ impl Ask {
             status: 201,
             facts: request.facts.clone(),
             manner: Manner::default(),
+            standing: None,
         }
     }
 
@@ -171,14 +174,18 @@ impl Ask {
 
 impl App {
     /// Lets a caller in who may, before the body is looked at.
-    pub(crate) async fn admit(&self, ask: &Ask) -> Result<(), Problem> {
-        if self.permitted(ask).await.is_ok() {
+    pub(crate) async fn admit(&self, ask: &mut Ask) -> Result<(), Problem> {
+        if let Ok(standing) = self.permitted(ask).await {
+            ask.standing = standing;
             return Ok(());
         }
         // What is kept here may be older than a grant that another process stored.
         self.access.refresh(&ask.principal).await.map_err(|error| Problem::internal(&error))?;
         match self.permitted(ask).await {
-            Ok(_) => Ok(()),
+            Ok(standing) => {
+                ask.standing = standing;
+                Ok(())
+            }
             Err(problem) => Err(self.record_denial(ask, problem).await),
         }
     }
@@ -215,7 +222,8 @@ impl App {
         for _ in 0..MAX_ATTEMPTS {
             let target = build()?;
             let id = target.id.clone();
-            match self.attempt(ask, target).await? {
+            let known = ask.standing.clone().filter(|_| !fresh);
+            match self.attempt(ask, known, target).await? {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Refused(problem) if fresh => {
                     return self.refuse(ask, D::TYPE, &id, problem).await;
@@ -242,14 +250,23 @@ impl App {
         Ok(())
     }
 
-    async fn attempt<D>(&self, ask: &Ask, target: Target<D>) -> Result<Attempt, Problem>
+    /// Decides and appends once; `known` is the caller's standing, if it has just been found to be enough.
+    async fn attempt<D>(
+        &self,
+        ask: &Ask,
+        known: Option<Standing>,
+        target: Target<D>,
+    ) -> Result<Attempt, Problem>
     where
         D: Decider,
         D::Facts: LoadFacts<D>,
     {
-        let standing = match self.permitted(ask).await {
-            Ok(standing) => standing,
-            Err(problem) => return Ok(Attempt::Refused(problem)),
+        let standing = match known {
+            Some(standing) => Some(standing),
+            None => match self.permitted(ask).await {
+                Ok(standing) => standing,
+                Err(problem) => return Ok(Attempt::Refused(problem)),
+            },
         };
         let tenant = ask.principal.tenant;
         let folded: Folded<D> = match self.aggregates.kept(tenant, &target.id) {

@@ -165,6 +165,7 @@ impl Incoming {
             status: route.status,
             facts: self.facts.clone(),
             manner,
+            standing: None,
         })
     }
 
@@ -198,8 +199,8 @@ where
     D::Command: Sync,
     D::Facts: LoadFacts<D>,
 {
-    let ask = request.ask(app, route)?;
-    app.admit(&ask).await?;
+    let mut ask = request.ask(app, route)?;
+    app.admit(&mut ask).await?;
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };
     app.execute(&ask, || build(&call)).await

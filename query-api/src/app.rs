@@ -61,7 +61,9 @@ impl App {
             "" => None, // the log is polled instead
             url => Some(nats::connect(url).await?),
         };
-        let positions = Positions::read(&pool).await.context("the log cannot be read")?;
+        let positions = Positions::read(&readers)
+            .await
+            .map_err(|problem| anyhow::anyhow!("the log cannot be read: {}", problem.detail))?;
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
         let app = Arc::new(Self {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
@@ -89,7 +91,7 @@ impl App {
     }
 
     async fn poll_positions(self: Arc<Self>) -> anyhow::Result<()> {
-        self.positions.run(&self.pool, self.tasks.shutdown()).await;
+        self.positions.run(&self.readers, self.tasks.shutdown()).await;
         Ok(())
     }
 
@@ -104,24 +106,26 @@ impl App {
 
     /// Whom a token speaks for. A token that is not accepted may be signed with a key younger than our last look.
     pub(crate) async fn verify(&self, token: &str) -> Result<Arc<Principal>, Problem> {
-        let refused = match self.tokens.verify(token) {
-            Ok(principal) => return Ok(principal),
-            Err(TokenError::Expired) => TokenError::Expired,
-            Err(TokenError::Invalid) => TokenError::Invalid,
+        let verified = match self.tokens.verify(token) {
+            Err(TokenError::Invalid) => self.verify_searching(token).await?,
+            verified => verified,
         };
-        if refused == TokenError::Invalid && self.may_search().await {
-            self.tokens.load(&self.pool, None).await?;
-            return self.tokens.verify(token).map_err(|e| Problem::unauthenticated(e.to_string()));
-        }
-        Err(Problem::unauthenticated(refused.to_string()))
+        verified.map_err(|error| Problem::unauthenticated(error.to_string()))
     }
 
-    async fn may_search(&self) -> bool {
+    /// Looks for new keys, unless that was done a moment ago. Requests that meet the same new key wait here for the one
+    /// that looks, instead of being turned away.
+    async fn verify_searching(
+        &self,
+        token: &str,
+    ) -> Result<Result<Arc<Principal>, TokenError>, Problem> {
         let mut searched = self.searched.lock().await;
-        let may = searched.is_none_or(|last| last.elapsed() >= KEY_SEARCH);
-        if may {
-            *searched = Some(Instant::now());
+        let verified = self.tokens.verify(token);
+        if verified.is_ok() || searched.is_some_and(|last| last.elapsed() < KEY_SEARCH) {
+            return Ok(verified);
         }
-        may
+        *searched = Some(Instant::now());
+        self.tokens.load(&self.pool, None).await?;
+        Ok(self.tokens.verify(token))
     }
 }

@@ -8,8 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use platform::clock;
 use platform::lifecycle::Shutdown;
-use sqlx::PgPool;
+use platform::problem::Problem;
+use sqlx::FromRow as _;
+use sqlx::postgres::PgArguments;
 use tokio::sync::{Notify, watch};
+
+use crate::readers::Readers;
 
 const POLL: Duration = Duration::from_millis(2);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -49,8 +53,8 @@ pub(crate) struct Positions {
 
 impl Positions {
     /// Reads the positions once.
-    pub(crate) async fn read(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        let snapshot = Arc::new(snapshot(pool).await?);
+    pub(crate) async fn read(readers: &Readers) -> Result<Self, Problem> {
+        let snapshot = Arc::new(snapshot(readers).await?);
         Ok(Self {
             latest: watch::channel(snapshot).0,
             waiting: AtomicUsize::new(0),
@@ -59,7 +63,7 @@ impl Positions {
     }
 
     /// Polls while somebody waits, until the shutdown signal.
-    pub(crate) async fn run(&self, pool: &PgPool, shutdown: &Shutdown) {
+    pub(crate) async fn run(&self, readers: &Readers, shutdown: &Shutdown) {
         while !shutdown.begun() {
             if self.waiting.load(Ordering::Acquire) == 0 {
                 tokio::select! {
@@ -67,13 +71,13 @@ impl Positions {
                     () = shutdown.wait() => return,
                 }
             }
-            match snapshot(pool).await {
+            match snapshot(readers).await {
                 Ok(snapshot) => {
                     self.latest.send_replace(Arc::new(snapshot));
                     shutdown.sleep(POLL).await;
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "the positions of projections cannot be read");
+                Err(problem) => {
+                    tracing::warn!(problem.detail, "the positions of projections cannot be read");
                     shutdown.sleep(AFTER_FAILURE).await;
                 }
             }
@@ -153,7 +157,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
+const SNAPSHOT: &str =
+    "select h.position, h.epoch, c.projection, c.position, c.epoch, c.state, c.last_event_at
+   from log.head h left join read.checkpoints c on true";
+
+async fn snapshot(readers: &Readers) -> Result<Snapshot, Problem> {
     type Row = (
         i64,
         i32,
@@ -163,14 +171,10 @@ async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
         Option<String>,
         Option<jiff_sqlx::Timestamp>,
     );
-    let rows: Vec<Row> = sqlx::query_as(
-        "select h.position, h.epoch, c.projection, c.position, c.epoch, c.state, c.last_event_at
-           from log.head h left join read.checkpoints c on true",
-    )
-    .fetch_all(pool)
-    .await?;
+    let rows = readers.fetch(SNAPSHOT, || Ok(PgArguments::default())).await?;
     let mut snapshot = Snapshot::default();
-    for (head, epoch, name, position, of_epoch, state, last_event_at) in rows {
+    for row in &rows {
+        let (head, epoch, name, position, of_epoch, state, last_event_at) = Row::from_row(row)?;
         (snapshot.head, snapshot.epoch) = (head, epoch);
         if let (Some(name), Some(position), Some(epoch), Some(state)) =
             (name, position, of_epoch, state)

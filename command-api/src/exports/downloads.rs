@@ -56,8 +56,8 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn download(app: &App, route: &Route, request: &Incoming) -> Result<Download, Problem> {
-    let ask = request.ask(app, route)?;
-    app.admit(&ask).await?;
+    let mut ask = request.ask(app, route)?;
+    app.admit(&mut ask).await?;
     let id: ExportId = request.id("export_id")?;
     let tenant = ask.principal.tenant;
     let by = ask.principal.user().ok_or_else(|| Problem::forbidden("only users fetch files"))?;

@@ -139,6 +139,7 @@ fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> A
         status: 200,
         facts: request.facts.clone(),
         manner: crate::keys::Manner::default(),
+        standing: None,
     }
 }
 

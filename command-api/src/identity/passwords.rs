@@ -63,8 +63,8 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = request.ask(app, route)?;
-    app.admit(&ask).await?;
+    let mut ask = request.ask(app, route)?;
+    app.admit(&mut ask).await?;
     let body: ChangeOwn = request.json()?;
     let tenant = ask.principal.tenant;
     let user_id =
@@ -82,8 +82,8 @@ async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answ
 }
 
 async fn set_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = request.ask(app, route)?;
-    app.admit(&ask).await?;
+    let mut ask = request.ask(app, route)?;
+    app.admit(&mut ask).await?;
     let body: SetFor = request.json()?;
     set(app, &ask, request.id("user_id")?, &body.password, "/password").await
 }

@@ -82,6 +82,8 @@ struct Arrays<'a> {
     claim_key: Vec<&'a str>,
     claim_take: Vec<bool>,
     events: Streams<'a, Uuid>,
+    /// The place of each event's stream in `streams`.
+    event_stream: Vec<i32>,
     event_type: Vec<&'a str>,
     event_version: Vec<&'a str>,
     payload: Vec<&'a str>,
@@ -118,6 +120,7 @@ impl<'a> Arrays<'a> {
     fn of(appends: &'a [&'a Append]) -> Self {
         let mut arrays = Self::default();
         let mut known = HashMap::new();
+        let mut written = HashMap::new();
         for (number, append) in (1..).zip(appends) {
             let tenant = append.tenant.0;
             arrays.tenant.push(tenant);
@@ -125,7 +128,7 @@ impl<'a> Arrays<'a> {
             arrays.fingerprint.push(append.key.as_ref().map(|(_, print)| print.as_slice()));
             for fact in &append.facts {
                 // Commands of one caller lean on the same facts; each is looked up once in a batch.
-                let next = i32::try_from(arrays.facts.more.len() + 1).unwrap_or(i32::MAX);
+                let next = place(arrays.facts.more.len());
                 let index = *known.entry((tenant, fact)).or_insert(next);
                 if index == next {
                     arrays.facts.push(number, tenant, (fact.kind, &fact.id), fact.version);
@@ -135,7 +138,12 @@ impl<'a> Arrays<'a> {
             }
             for stream in &append.streams {
                 let name = (stream.kind, stream.id.as_str());
-                arrays.streams.push(number, tenant, name, stream.expected);
+                // Appends to a stream at whatever version it has may meet in a batch; it is numbered as one.
+                let next = place(arrays.streams.more.len());
+                let place = *written.entry((tenant, name)).or_insert(next);
+                if place == next {
+                    arrays.streams.push(number, tenant, name, stream.expected);
+                }
                 for claim in &stream.claims {
                     arrays.claims.push(number, owner(claim, append.tenant), name, claim.namespace);
                     arrays.claim_key.push(&claim.key);
@@ -148,11 +156,17 @@ impl<'a> Arrays<'a> {
                     arrays.payload.push(&event.payload);
                     arrays.metadata.push(&append.metadata);
                     arrays.digest.push(digest(append, name, *id, event));
+                    arrays.event_stream.push(place);
                 }
             }
         }
         arrays
     }
+}
+
+/// The 1-based index of the next element of an array.
+fn place(len: usize) -> i32 {
+    i32::try_from(len + 1).unwrap_or(i32::MAX)
 }
 
 fn digest(append: &Append, (kind, id): (&str, &str), event_id: Uuid, event: &Encoded) -> [u8; 32] {
@@ -170,7 +184,7 @@ fn digest(append: &Append, (kind, id): (&str, &str), event_id: Uuid, event: &Enc
 }
 
 const APPEND: &str = "select append, reason, detail, first_position, last_position, recorded_at, epoch
-  from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31)";
+  from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32)";
 
 type Row = (i32, Option<String>, Option<String>, Option<i64>, Option<i64>, Timestamp, i32);
 
@@ -212,6 +226,7 @@ pub(super) async fn store(
         .bind(&arrays.metadata)
         .bind(&arrays.digest)
         .bind(&arrays.leaned_on)
+        .bind(&arrays.event_stream)
         .fetch_all(connection)
         .await?;
     let mut outcomes = vec![None; appends.len()];

@@ -13,6 +13,10 @@ use crate::model::{Fact, FoldError};
 
 /// Events of one batch: enough to make a transaction worth while, few enough to be seen soon.
 pub(crate) const BATCH_EVENTS: usize = 500;
+/// Rows can be built again from the log, so a lost commit costs a repetition only: nobody waits for the disk. Rows are always
+/// looked up by their keys; a plan made while a table was empty would go on to scan it when it is large.
+const SESSION: &str = "set synchronous_commit = off; set plan_cache_mode = force_generic_plan; \
+    set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 /// A projection further behind than this is built anew from the log, which is quicker than catching up.
 const REBUILD_BEHIND: i64 = 20_000;
 
@@ -51,8 +55,7 @@ impl Pack {
         projections: &[Arc<dyn Projection>],
         head: Head,
     ) -> anyhow::Result<(Self, Stale)> {
-        // Rows can be built again from the log, so a lost commit costs a repetition only: nobody waits for the disk.
-        connection.execute("set synchronous_commit = off").await?;
+        connection.execute(SESSION).await?;
         let mut pack = Self { connection, members: Vec::new(), epoch: head.epoch };
         let names: Vec<&str> = projections.iter().map(|p| p.table().name).collect();
         let known = checkpoints::read(&mut pack.connection, &names).await?;
@@ -323,10 +326,12 @@ pub(crate) async fn write(
             .await?;
     }
     if !changes.changed.is_empty() {
-        sqlx::query(&statements.upsert)
-            .bind(changes.changed.array())
-            .execute(&mut *connection)
-            .await?;
+        let columns = changes
+            .changed
+            .by_column(statements.columns)
+            .map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let upsert = sqlx::query(&statements.upsert);
+        columns.into_iter().fold(upsert, sqlx::query::Query::bind).execute(connection).await?;
     }
     Ok(())
 }

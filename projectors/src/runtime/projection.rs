@@ -181,8 +181,12 @@ impl<M: ReadModel> Fold for Groups<M> {
         }
         let (mut tenants, mut groups, mut places) = (Vec::<Uuid>::new(), Vec::new(), Vec::new());
         for Work { fact, group } in work {
-            if self.find(fact.tenant(), group).is_none() {
-                places.push(self.make(fact.tenant(), group));
+            if self.find(fact.tenant(), group).is_some() {
+                continue;
+            }
+            let place = self.make(fact.tenant(), group);
+            if !begins::<M>(fact, group) {
+                places.push(place);
                 tenants.push(fact.tenant().0);
                 groups.push(group.as_str());
             }
@@ -239,6 +243,13 @@ impl<M: ReadModel> Fold for Groups<M> {
         self.touched.clear();
         self.is_touched.clear();
     }
+}
+
+/// Whether a group begins with this event, so that none of its rows can be stored: it is the event's own stream, its first
+/// event, and no streams of another kind are read.
+fn begins<M: ReadModel>(fact: &Fact, group: &str) -> bool {
+    let reads_one_kind = matches!(M::TABLE.reads, [_]);
+    reads_one_kind && fact.version() == 1 && fact.recorded.aggregate_id == group
 }
 
 struct Followed<M: ReadModel>(HashMap<String, Rows<M::Row>>);

@@ -1,13 +1,15 @@
 //! The statements that a table's declaration leads to; at most three per table and batch, however many events it has.
 
-use crate::model::{Sql, Table};
+use crate::model::{Column, Sql, Table};
 
 /// The statements of one table.
 #[derive(Debug)]
 pub(crate) struct Statements {
+    /// The table's columns.
+    pub(crate) columns: &'static [Column],
     /// The rows of groups: `$1` organisations, `$2` groups; gives the place in `$1` and the row as JSON.
     pub(crate) load: String,
-    /// Writes rows given as a JSON array.
+    /// Writes rows given as one array of text per column: Postgres takes them in twice as fast as JSON.
     pub(crate) upsert: String,
     /// Deletes the rows given as a JSON array, by their keys.
     pub(crate) delete: String,
@@ -39,15 +41,18 @@ impl Statements {
             .collect();
         let same: Vec<String> = table.key.iter().map(|key| format!("t.{key} = r.{key}")).collect();
         let group = table.group;
-        let cast = table.sql_of(group).map_or("text", Sql::name);
+        let of_group = table.sql_of(group).map_or("text", Sql::name);
         Self {
+            columns: table.columns,
             load: format!(
                 "select g.ord, row_to_json(t)::text from unnest($1::uuid[], $2::text[]) with ordinality g (tenant, grp, ord) \
-                 join {name} t on t.tenant_id = g.tenant and t.{group} = g.grp::{cast}"
+                 join {name} t on t.tenant_id = g.tenant and t.{group} = g.grp::{of_group}"
             ),
             upsert: format!(
-                "insert into {name} ({columns}) select {columns} from json_to_recordset($1::text::json) r ({typed}) \
+                "insert into {name} ({columns}) select {} from unnest({}) r ({columns}) \
                  on conflict ({key}) do update set {}",
+                cast(table),
+                arrays(table),
                 set.join(", ")
             ),
             delete: format!(
@@ -55,7 +60,7 @@ impl Statements {
                 same.join(" and ")
             ),
             delete_group: format!(
-                "delete from {name} where tenant_id = $1 and {group} = $2::{cast}"
+                "delete from {name} where tenant_id = $1 and {group} = $2::{of_group}"
             ),
             copy: format!("copy {name} ({columns}) from stdin"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
@@ -110,6 +115,17 @@ fn order(table: &Table, alias: &str) -> String {
 
 fn columns(table: &Table) -> String {
     table.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+}
+
+/// Columns that come as text, each as what it is.
+fn cast(table: &Table) -> String {
+    let cast = table.columns.iter().map(|column| format!("{}::{}", column.name, column.sql.name()));
+    cast.collect::<Vec<_>>().join(", ")
+}
+
+/// One array of text per column, as parameters.
+fn arrays(table: &Table) -> String {
+    (1..=table.columns.len()).map(|n| format!("${n}::text[]")).collect::<Vec<_>>().join(", ")
 }
 
 fn typed(table: &Table) -> String {

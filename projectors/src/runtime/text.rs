@@ -46,13 +46,39 @@ impl Lines {
     /// All rows in the text format of COPY.
     pub(crate) fn copy(&self, columns: &[Column]) -> Result<String, FoldError> {
         let mut out = String::with_capacity(self.text.len());
-        let mut start = 0;
-        for end in &self.ends {
-            line(&self.text[start..*end], columns, &mut out)
-                .map_err(|error| FoldError(format!("a row does not fit its table: {error}")))?;
-            start = end + 1;
+        for object in self.objects() {
+            for (index, field) in fields(object, columns)?.into_iter().enumerate() {
+                if index > 0 {
+                    out.push('\t');
+                }
+                match field {
+                    Some(text) => escaped(&text, &mut out),
+                    None => out.push_str("\\N"),
+                }
+            }
+            out.push('\n');
         }
         Ok(out)
+    }
+
+    /// All rows column by column, each field as the text of its type, or absent.
+    pub(crate) fn by_column(
+        &self,
+        columns: &[Column],
+    ) -> Result<Vec<Vec<Option<Cow<'_, str>>>>, FoldError> {
+        let empty = || Vec::with_capacity(self.len());
+        let mut all: Vec<Vec<_>> = columns.iter().map(|_| empty()).collect();
+        for object in self.objects() {
+            for (column, field) in all.iter_mut().zip(fields(object, columns)?) {
+                column.push(field);
+            }
+        }
+        Ok(all)
+    }
+
+    fn objects(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1)); // after a comma
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
     }
 }
 
@@ -76,53 +102,48 @@ fn without_nul(json: String) -> String {
     clean
 }
 
-/// One JSON object whose members are the columns, in their order, as a line of COPY.
-fn line(object: &str, columns: &[Column], out: &mut String) -> Result<(), serde_json::Error> {
-    struct Line<'a> {
-        columns: &'a [Column],
-        out: &'a mut String,
-    }
-    impl<'de> Visitor<'de> for Line<'_> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object with the table's columns in their order")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-            let mut columns = self.columns.iter();
-            while let Some((name, value)) = members.next_entry::<&str, &RawValue>()? {
-                let Some(column) = columns.next().filter(|column| column.name == name) else {
-                    return Err(serde::de::Error::custom(format!("{name} is not the next column")));
-                };
-                field(value.get(), column.sql, self.out).map_err(serde::de::Error::custom)?;
-                self.out.push('\t');
-            }
-            match columns.next() {
-                None => self.out.pop(),
-                Some(column) => {
-                    return Err(serde::de::Error::custom(format!(
-                        "column {} is missing",
-                        column.name
-                    )));
-                }
-            };
-            self.out.push('\n');
-            Ok(())
-        }
-    }
-    serde_json::Deserializer::from_str(object).deserialize_map(Line { columns, out })
+/// The fields of one JSON object whose members are the columns, in their order.
+fn fields<'a>(object: &'a str, columns: &[Column]) -> Result<Vec<Option<Cow<'a, str>>>, FoldError> {
+    serde_json::Deserializer::from_str(object)
+        .deserialize_map(InOrder(columns))
+        .map_err(|error| FoldError(format!("a row does not fit its table: {error}")))
 }
 
-fn field(json: &str, sql: Sql, out: &mut String) -> Result<(), serde_json::Error> {
-    if json == "null" {
-        out.push_str("\\N");
-    } else if sql == Sql::Jsonb || !json.starts_with('"') {
-        escaped(json, out);
-    } else {
-        escaped(&serde_json::from_str::<Text<'_>>(json)?.0, out);
+struct InOrder<'c>(&'c [Column]);
+
+impl<'de> Visitor<'de> for InOrder<'_> {
+    type Value = Vec<Option<Cow<'de, str>>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the table's columns in their order")
     }
-    Ok(())
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut columns = self.0.iter();
+        let mut fields = Vec::with_capacity(self.0.len());
+        while let Some((name, value)) = members.next_entry::<&str, &RawValue>()? {
+            let Some(column) = columns.next().filter(|column| column.name == name) else {
+                return Err(serde::de::Error::custom(format!("{name} is not the next column")));
+            };
+            fields.push(field(value.get(), column.sql).map_err(serde::de::Error::custom)?);
+        }
+        match columns.next() {
+            None => Ok(fields),
+            Some(column) => {
+                Err(serde::de::Error::custom(format!("column {} is missing", column.name)))
+            }
+        }
+    }
+}
+
+fn field(json: &str, sql: Sql) -> Result<Option<Cow<'_, str>>, serde_json::Error> {
+    if json == "null" {
+        Ok(None)
+    } else if sql == Sql::Jsonb || !json.starts_with('"') {
+        Ok(Some(Cow::Borrowed(json)))
+    } else {
+        Ok(Some(serde_json::from_str::<Text<'_>>(json)?.0))
+    }
 }
 
 #[derive(serde::Deserialize)]

@@ -216,3 +216,17 @@ async fn one_can_see_who_one_is_and_what_one_may() {
     assert_eq!(column(&world.body(&path, &org.owner).await, "permission"), ["*:*"]);
     world.end().await;
 }
+
+#[tokio::test]
+async fn everybody_who_comes_with_a_new_signing_key_at_once_is_let_in() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    world.rotate_keys().await;
+    let token = world.token(org.tenant, org.owner.user, Some(org.owner.session), 600);
+    let owner = Person { token, ..org.owner.clone() };
+    let asked = (0..32).map(|_| world.ask(Method::GET, "/me", Some(&owner)).send());
+    for response in futures::future::join_all(asked).await {
+        assert_eq!(response.unwrap().status(), StatusCode::OK);
+    }
+    world.end().await;
+}

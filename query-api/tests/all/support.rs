@@ -22,7 +22,7 @@ use platform::secrets::MasterKey;
 use platform::testkit::TestDatabase;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -128,6 +128,14 @@ impl World {
     pub(crate) fn feed(&self) {
         let shutdown = self.projections.shutdown().clone();
         self.projections.spawn("projectors", projectors::run(Arc::clone(&self.settings), shutdown));
+    }
+
+    /// Ends the life of the signing key and makes the next one, which query-api has not seen yet.
+    pub(crate) async fn rotate_keys(&self) {
+        let mut owner = PgConnection::connect(&self.database.url).await.unwrap();
+        let ended = "update secrets.signing_keys set not_after = now()";
+        sqlx::query(ended).execute(&mut owner).await.unwrap();
+        self.tokens.load(&self.log, Some(&self.master)).await.unwrap();
     }
 
     /// Stops query-api, as an operator would.
