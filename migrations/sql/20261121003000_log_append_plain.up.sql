@@ -8,6 +8,8 @@ set role annals_owner;
 -- sent once; f_append and f_fact then pair the appends with the facts they lean on. Tenant, type and id are repeated in s_, c_ and
 -- e_, because looking them up by index costs more than sending them. The caller never puts two appends into one batch of which one
 -- could refuse the other. Without e_stream and e_digest the streams and hashes are found here, which takes longer.
+-- Answers with a row per append that was refused, and one of no append for all that were stored: their positions follow on each
+-- other in the order of their events.
 create function log.append(
   a_tenant uuid[], a_key text[], a_fingerprint bytea[],
   s_append integer[], s_tenant uuid[], s_type text[], s_id text[], s_expected bigint[],
@@ -201,12 +203,11 @@ begin
     on conflict on constraint claims_pkey do nothing;
   end if;
 
-  reason := null; detail := null;
-  for i in 1 .. cardinality(a_tenant) loop
-    continue when refused[i] or firsts[i] is null;
-    append := i; first_position := firsts[i]; last_position := lasts[i];
+  if any_new or any_old then
+    append := null; reason := null; detail := null;
+    first_position := head_position - cardinality(array_remove(positions, null)) + 1; last_position := head_position;
     return next;
-  end loop;
+  end if;
 end
 $$;
 comment on function log.append is 'the only way into the log';

@@ -186,7 +186,7 @@ fn digest(append: &Append, (kind, id): (&str, &str), event_id: Uuid, event: &Enc
 const APPEND: &str = "select append, reason, detail, first_position, last_position, recorded_at, epoch
   from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32)";
 
-type Row = (i32, Option<String>, Option<String>, Option<i64>, Option<i64>, Timestamp, i32);
+type Row = (Option<i32>, Option<String>, Option<String>, Option<i64>, Option<i64>, Timestamp, i32);
 
 /// Stores a batch in one round trip; the outcomes are in the order of the appends.
 pub(super) async fn store(
@@ -229,36 +229,50 @@ pub(super) async fn store(
         .bind(&arrays.event_stream)
         .fetch_all(connection)
         .await?;
-    let mut outcomes = vec![None; appends.len()];
-    for row in rows {
-        let index = usize::try_from(row.0 - 1).unwrap_or(usize::MAX);
-        if let Some(place) = outcomes.get_mut(index) {
-            *place = Some(outcome(row)?);
-        }
-    }
-    outcomes.into_iter().map(|outcome| outcome.ok_or(sqlx::Error::RowNotFound)).collect()
+    outcomes(appends, &rows)
 }
 
-fn outcome(
-    (_, reason, detail, first, last, recorded_at, epoch): Row,
-) -> Result<Outcome, sqlx::Error> {
-    let place = |position: Option<i64>| position.ok_or(sqlx::Error::RowNotFound);
+/// What became of each append: refused by name, or stored after the ones before it.
+fn outcomes(appends: &[&Append], rows: &[Row]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let refused: HashMap<i32, &Row> = rows.iter().filter_map(|row| Some((row.0?, row))).collect();
+    let stored = rows.iter().find(|row| row.0.is_none());
+    let missing = || sqlx::Error::Protocol("log.append says nothing of an append".into());
+    let mut next = stored.and_then(|row| row.3);
+    let outcomes = (1..).zip(appends).map(|(number, append)| {
+        if let Some(row) = refused.get(&number) {
+            return refusal(row);
+        }
+        let (_, _, _, _, _, recorded_at, epoch) = stored.ok_or_else(missing)?;
+        let last_position = next.ok_or_else(missing)? + events_of(append) - 1;
+        next = Some(last_position + 1);
+        let recorded_at = recorded_at.to_jiff();
+        Ok(Outcome::Stored(Stored { last_position, epoch: *epoch, recorded_at }))
+    });
+    let outcomes = outcomes.collect::<Result<Vec<Outcome>, sqlx::Error>>()?;
+    match (stored.and_then(|row| row.4), next) {
+        (Some(last), Some(next)) if last + 1 != next => Err(missing()),
+        (Some(_) | None, Some(_) | None) => Ok(outcomes),
+    }
+}
+
+fn events_of(append: &Append) -> i64 {
+    let count: usize = append.streams.iter().map(|stream| stream.events.len()).sum();
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn refusal((_, reason, detail, first, last, ..): &Row) -> Result<Outcome, sqlx::Error> {
+    let place = |position: &Option<i64>| position.ok_or(sqlx::Error::RowNotFound);
     Ok(match reason.as_deref() {
-        None => Outcome::Stored(Stored {
-            last_position: place(last)?,
-            epoch,
-            recorded_at: recorded_at.to_jiff(),
-        }),
         Some("replay") => Outcome::Replayed { first: place(first)?, last: place(last)? },
         Some("key_reused") => Outcome::KeyReused,
         Some("version") => Outcome::StaleVersion,
         Some("fact") => Outcome::StaleFact,
         Some("claim") => {
-            let detail = detail.unwrap_or_default();
-            let (namespace, key) = detail.split_once('/').unwrap_or((&detail, ""));
+            let detail = detail.as_deref().unwrap_or_default();
+            let (namespace, key) = detail.split_once('/').unwrap_or((detail, ""));
             Outcome::Claimed { namespace: namespace.to_owned(), key: key.to_owned() }
         }
-        Some(other) => return Err(sqlx::Error::Protocol(format!("log.append answered {other}"))),
+        other => return Err(sqlx::Error::Protocol(format!("log.append answered {other:?}"))),
     })
 }
 
@@ -279,9 +293,8 @@ pub(super) async fn find(
     query.push(")");
     let row: Option<(i64, Timestamp, i32)> =
         query.build_query_as().fetch_optional(connection).await?;
-    let count: usize = append.streams.iter().map(|stream| stream.events.len()).sum();
     Ok(row.map(|(first, recorded_at, epoch)| {
-        let last_position = first + i64::try_from(count).unwrap_or(1) - 1;
+        let last_position = first + events_of(append) - 1;
         Outcome::Stored(Stored { last_position, epoch, recorded_at: recorded_at.to_jiff() })
     }))
 }
