@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -154,6 +155,30 @@ async fn a_killed_one_takes_its_engines_along_and_comes_back() {
 }
 
 #[tokio::test]
+async fn works_as_an_ordinary_user() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: not root, so every other test here runs as an ordinary user");
+        return;
+    }
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let (user, group) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    let place = place();
+    std::os::unix::fs::chown(place.path(), Some(user), Some(group)).unwrap();
+    // The program may lie where only root may enter.
+    let program = place.path().join("annals");
+    std::fs::copy(env!("CARGO_BIN_EXE_annals"), &program).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &user.to_string(), "--regid", &group.to_string(), "--clear-groups"]);
+    command.arg(&program).arg("up").env_clear().env("PATH", "/usr/bin:/bin");
+    let up = Up::start_with(command.current_dir(place.path()));
+    let owned = |name: &str| place.path().join(".annals").join(name).metadata().unwrap().uid();
+    assert_eq!((owned("postgres"), owned("nats")), (user, user));
+    up.sign_in().await;
+    assert_eq!(up.stop(Signal::SIGINT), 0);
+    assert_eq!(living_in(place.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_second_one_in_the_same_folder_is_refused_by_the_first_ones_id() {
     let place = place();
     let first = Up::start(place.path());
@@ -244,6 +269,7 @@ async fn a_nats_without_jetstream_and_a_stranger_for_redis_are_refused() {
     let engines = Engines::start(&Options::private(place.path())).await.unwrap();
     let port = cli::engines::pick().unwrap();
     let mut nats = Command::new("nats-server")
+        .env("PATH", "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") // an ordinary user's lacks two
         .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
         .stderr(Stdio::null())
         .spawn()

@@ -12,6 +12,7 @@ pub mod files;
 pub mod fold;
 pub mod http;
 pub mod lifecycle;
+pub mod log;
 pub mod openapi;
 pub mod principal;
 pub mod problem;

@@ -4,7 +4,6 @@ mod audit;
 pub mod backups;
 pub mod exports;
 mod identity;
-mod log;
 mod notifications;
 mod rbac;
 mod runtime;

@@ -7,13 +7,14 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::{packages, root};
+use crate::{apart, packages, root};
 
 /// Starts everything, in place of this process, so that Ctrl-C goes straight to it.
 pub(crate) fn up(arguments: &[OsString]) -> anyhow::Result<()> {
     packages::install_for_up()?;
     let mut run = cargo();
-    run.args(["run", "--quiet", "--package", "cli", "--bin", "annals", "--", "up"]).args(arguments);
+    // Not quietly: the first build takes minutes.
+    run.args(["run", "--package", "cli", "--bin", "annals", "--", "up"]).args(arguments);
     // The data folder stands in the root wherever one calls from, unless one says where.
     if arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--data")) {
         run.current_dir(std::env::current_dir().context("cannot tell the current folder")?);
@@ -26,7 +27,7 @@ pub(crate) fn test(arguments: &[OsString]) -> anyhow::Result<()> {
     packages::install_for_tests()?;
     // Bins and tests together: the same features, so nothing is built twice.
     finish(cargo().args(["build", "--workspace", "--all-targets"]))?;
-    finish(&mut beside_engines(test_runner(), arguments)?)
+    finish(&mut beside_engines(&test_runner()?, arguments)?)
 }
 
 /// Format, lints, tests, and cargo-deny where it is installed.
@@ -45,7 +46,7 @@ pub(crate) fn generate() -> anyhow::Result<()> {
     packages::install_for_tests()?;
     finish(cargo().args(["build", "--workspace", "--all-targets"]))?;
     let filter = ["--", "committed", "generated"].map(OsString::from);
-    finish(beside_engines(test_runner(), &filter)?.env("ANNALS_GENERATE", "1"))
+    finish(beside_engines(&test_runner()?, &filter)?.env("ANNALS_GENERATE", "1"))
 }
 
 /// Builds as for users and measures beside fresh engines.
@@ -58,15 +59,18 @@ pub(crate) fn bench(arguments: &[OsString]) -> anyhow::Result<()> {
     finish(command.current_dir(root()))
 }
 
-fn test_runner() -> &'static [&'static str] {
+fn test_runner() -> anyhow::Result<Vec<OsString>> {
     if has_subcommand("nextest") {
-        &["nextest", "run", "--workspace"]
-    } else {
-        &["test", "--workspace", "--quiet"]
+        return Ok(["nextest", "run", "--workspace"].map(OsString::from).into());
     }
+    let mut words = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]
+        .map(OsString::from)
+        .to_vec();
+    words.extend(["--config".into(), apart::setting()?]);
+    Ok(words)
 }
 
-fn beside_engines(runner: &[&str], arguments: &[OsString]) -> anyhow::Result<Command> {
+fn beside_engines(runner: &[OsString], arguments: &[OsString]) -> anyhow::Result<Command> {
     let mut command = Command::new(target_dir()?.join("debug/annals"));
     command.args(["engines", "--"]).arg(cargo().get_program()).args(runner).args(arguments);
     command.current_dir(root());

@@ -1,11 +1,13 @@
 //! The developer's commands; light, because everybody waits for it before anything else.
 
+mod apart;
 mod cargo;
 pub mod new_module;
 mod packages;
 pub mod tidy;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +43,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run each test of a binary in a process of its own; for `test`, where nextest is not installed
+    #[command(hide = true)]
+    EachTestApart {
+        /// The tests' binary
+        binary: PathBuf,
+        /// Which of its tests
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Write the skeleton of a module in every process, and say what to add by hand
     NewModule {
         /// Its name: `snake_case`, the same everywhere
@@ -59,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Ci => cargo::ci(),
         Command::Generate => cargo::generate(),
         Command::Bench { arguments } => cargo::bench(&arguments),
+        Command::EachTestApart { binary, arguments } => apart::run(&binary, &arguments),
         Command::NewModule { name, aggregate } => new_module::run(&name, &aggregate),
     };
     match outcome {

@@ -1,9 +1,10 @@
 //! The engines' Debian packages: which are missing, and their installation.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
+use nix::unistd::geteuid;
 
 /// A program we need, and what brings it.
 struct Need {
@@ -22,49 +23,81 @@ const NEEDS: &[Need] = &[
 /// Installs what is missing for `annals up`: engines that are given in the environment are not.
 pub(crate) fn install_for_up() -> anyhow::Result<()> {
     let given = |need: &Need| std::env::var_os(need.variable).is_some_and(|url| !url.is_empty());
-    install(NEEDS.iter().filter(|need| !given(need)))
+    let missing = missing(|need| !given(need));
+    let variables: Vec<&str> = missing.iter().map(|need| need.variable).collect();
+    install(&missing, &format!(", or give {}", variables.join(", ")))
 }
 
 /// Installs what is missing for the tests, which always have engines of their own.
 pub(crate) fn install_for_tests() -> anyhow::Result<()> {
-    install(NEEDS.iter())
+    install(&missing(|_| true), "")
 }
 
-fn install<'a>(needs: impl Iterator<Item = &'a Need>) -> anyhow::Result<()> {
-    let missing: Vec<&str> =
-        needs.filter(|need| !is_there(need.program)).map(|need| need.package).collect();
+fn missing(wanted: impl Fn(&Need) -> bool) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| wanted(need) && !is_there(need.program)).collect()
+}
+
+/// `otherwise` ends the line that says what to do where we cannot install.
+fn install(missing: &[&Need], otherwise: &str) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let list = missing.join(" ");
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let list = packages.join(" ");
     anyhow::ensure!(
         is_there("apt-get"),
-        "not installed: {list}; this system has no apt-get, so install them by hand"
+        "not installed: {list}; this system has no apt-get, so install them by hand{otherwise}"
     );
-    eprintln!("Installing {list}");
-    let by_hand =
-        || format!("cannot install; run as root: apt-get update && apt-get install {list}");
-    apt(&["update", "-qq"]).with_context(by_hand)?;
-    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    arguments.extend(&missing);
-    apt(&arguments).with_context(by_hand)
+    let remedy = format!("run as root: apt-get update && apt-get install {list}{otherwise}");
+    anyhow::ensure!(
+        geteuid().is_root() || is_there("sudo"),
+        "not installed: {list}; this user may not install packages and there is no sudo; {remedy}"
+    );
+    eprintln!("Installing {list}; this takes a minute");
+    // A source of packages that cannot be read, such as a stranger's, need not be in our way.
+    let updated = apt(&["update", "-q"]);
+    let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
+    arguments.extend(&packages);
+    apt(&arguments).map_err(|error| {
+        let before = updated.unwrap_or_else(|error| Some(error.to_string()));
+        let before = before.map(|why| format!(" (apt-get update: {why})")).unwrap_or_default();
+        anyhow::anyhow!("cannot install {list}: {error:#}{before}; {remedy}")
+    })?;
+    if Path::new("/run/systemd/system").is_dir() {
+        eprintln!(
+            "Debian started services of them, which Annals does not use; to end those: \
+             systemctl disable --now {list}"
+        );
+    }
+    Ok(())
 }
 
-fn apt(arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command = if nix::unistd::geteuid().is_root() {
-        Command::new("apt-get")
-    } else {
-        anyhow::ensure!(
-            is_there("sudo"),
-            "this user may not install packages and there is no sudo"
-        );
-        let mut sudo = Command::new("sudo");
-        sudo.arg("apt-get");
-        sudo
-    };
-    let status = command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status()?;
-    anyhow::ensure!(status.success(), "apt-get {} failed", arguments.join(" "));
-    Ok(())
+/// Runs apt-get without a word; gives what it could not fetch, and fails with its reason.
+fn apt(arguments: &[&str]) -> anyhow::Result<Option<String>> {
+    let mut command = Command::new(if geteuid().is_root() { "env" } else { "sudo" });
+    if !geteuid().is_root() {
+        command.arg("env"); // sudo lets no variable of ours through
+    }
+    command.args(["DEBIAN_FRONTEND=noninteractive", "LANGUAGE=en", "apt-get"]);
+    // A fresh machine may be busy with its own upgrades.
+    command.args(["-o", "DPkg::Lock::Timeout=120"]).args(arguments).stdin(Stdio::null());
+    let output = command.output().context("cannot run apt-get")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{}", reason(&text));
+    Ok(said(&text, "W: Failed to fetch "))
+}
+
+/// The first error that apt-get named, or else its last words.
+fn reason(stderr: &str) -> String {
+    let last = || stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    said(stderr, "E: ")
+        .or_else(|| last().map(str::to_owned))
+        .unwrap_or_else(|| "apt-get gives no reason".into())
+}
+
+fn said(stderr: &str, start: &str) -> Option<String> {
+    let words = stderr.lines().find_map(|line| line.strip_prefix(start))?;
+    Some(words.trim().trim_end_matches('.').split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Whether a program is installed; Debian puts servers outside an ordinary user's PATH.
@@ -89,7 +122,17 @@ mod tests {
 
     #[test]
     fn nothing_missing_installs_nothing() {
-        install(std::iter::once(&Need { program: "sh", package: "never", variable: "NEVER" }))
-            .unwrap();
+        install(&[], "").unwrap();
+    }
+
+    #[test]
+    fn a_failed_installation_gives_its_first_error() {
+        let text = "W: a warning\nE: Unable to locate package nats-server\nE: another\n";
+        assert_eq!(reason(text), "Unable to locate package nats-server");
+        assert_eq!(reason("sudo: a password is required\n"), "sudo: a password is required");
+        assert_eq!(reason(""), "apt-get gives no reason");
+        let text = "W: Failed to fetch http://there/  Could not resolve 'there'\n";
+        let warned = said(text, "W: Failed to fetch ");
+        assert_eq!(warned.unwrap(), "http://there/ Could not resolve 'there'");
     }
 }

@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, ensure};
 use events::TenantId;
-use events::envelope::Recorded;
 use jiff_sqlx::Timestamp;
 use platform::lifecycle::{Shutdown, Tasks};
+use platform::log::{BARE, UNCHAINED, recorded};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -45,13 +45,6 @@ impl Wanted {
     }
 }
 
-/// The chain is left out: no row depends on it, and it is a tenth of what would be sent.
-const SELECT: &str = "select position, tenant_id, tenant_seq, aggregate_type, aggregate_id, sequence, event_id, \
-    event_type, event_version, payload::text, case when $5 then metadata::text else '{}' end, recorded_at \
-    from log.events where position > $1 and position <= $2 \
-    and (cardinality($3::text[]) = 0 or aggregate_type = any($3)) and ($4::uuid is null or tenant_id = $4) \
-    order by position";
-
 /// The events after one position up to another.
 pub(crate) async fn read(
     pool: &PgPool,
@@ -59,12 +52,17 @@ pub(crate) async fn read(
     to: i64,
     wanted: &Wanted,
 ) -> anyhow::Result<Vec<Fact>> {
-    let rows = sqlx::query(SELECT)
+    let columns = if wanted.metadata { UNCHAINED } else { BARE };
+    let select = format!(
+        "select {columns} from log.events e where e.position > $1 and e.position <= $2 \
+         and (cardinality($3::text[]) = 0 or e.aggregate_type = any($3)) \
+         and ($4::uuid is null or e.tenant_id = $4) order by e.position"
+    );
+    let rows = sqlx::query(&select)
         .bind(after)
         .bind(to)
         .bind(&wanted.types)
         .bind(wanted.tenant.map(|tenant| tenant.0))
-        .bind(wanted.metadata)
         .fetch_all(pool)
         .await?;
     let facts = rows.iter().map(fact).collect::<Result<Vec<Fact>, sqlx::Error>>()?;
@@ -90,38 +88,24 @@ pub(crate) async fn streams(
     let types: Vec<&str> = streams.iter().map(|stream| stream.1).collect();
     let ids: Vec<&str> = streams.iter().map(|stream| stream.2).collect();
     let before: Vec<i64> = streams.iter().map(|stream| stream.3).collect();
-    let rows = sqlx::query(
-        "select e.position, e.tenant_id, e.tenant_seq, e.aggregate_type, e.aggregate_id, e.sequence, e.event_id, \
-         e.event_type, e.event_version, e.payload::text, e.metadata::text, e.recorded_at \
+    let select = format!(
+        "select {UNCHAINED} \
          from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) s (tenant, type, id, before) \
          join log.events e on e.tenant_id = s.tenant and e.aggregate_type = s.type and e.aggregate_id = s.id \
-          and e.sequence < s.before order by e.position",
-    )
-    .bind(&tenants)
-    .bind(&types)
-    .bind(&ids)
-    .bind(&before)
-    .fetch_all(connection)
-    .await?;
+          and e.sequence < s.before order by e.position"
+    );
+    let rows = sqlx::query(&select)
+        .bind(&tenants)
+        .bind(&types)
+        .bind(&ids)
+        .bind(&before)
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(fact).collect()
 }
 
 fn fact(row: &PgRow) -> Result<Fact, sqlx::Error> {
-    Ok(Fact::new(Recorded {
-        position: row.try_get(0)?,
-        tenant_id: TenantId(row.try_get(1)?),
-        tenant_seq: row.try_get(2)?,
-        aggregate_type: row.try_get(3)?,
-        aggregate_id: row.try_get(4)?,
-        sequence: row.try_get(5)?,
-        event_id: row.try_get(6)?,
-        event_type: row.try_get(7)?,
-        event_version: row.try_get(8)?,
-        payload: row.try_get(9)?,
-        metadata: row.try_get(10)?,
-        recorded_at: row.try_get::<Timestamp, _>(11)?.to_jiff(),
-        chain: Vec::new(),
-    }))
+    recorded(row).map(Fact::new)
 }
 
 /// Chunks of the log, read ahead by a task of its own while the ones before are folded.

@@ -77,7 +77,7 @@ async fn a_group_stays_parked_over_a_restart() {
     tallies::create_table(&place).await;
     let projections = tallies::projection::<1>();
     let projector = place.projector(tallies::projection::<1>()).await;
-    let last = correspondence(&place, "poison").await;
+    let last = correspondence(&place, "deadly").await;
     place.reached(&projections, last).await;
     projector.kill().await;
     let projector = place.projector(tallies::projection::<1>()).await;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{Place, Projections};
 
-/// While set, a message titled `poison` cannot be folded.
+/// While set, a message titled `poison` cannot be folded; one titled `deadly` never can.
 pub(crate) static POISONOUS: AtomicBool = AtomicBool::new(true);
 
 /// The read model in its build `B`.
@@ -67,7 +67,7 @@ impl<const B: i32> ReadModel for Tallies<B> {
             tally.messages += 1;
             tally.titles.push(title.clone());
         }
-        if title == "poison" && POISONOUS.load(Ordering::SeqCst) {
+        if title == "deadly" || title == "poison" && POISONOUS.load(Ordering::SeqCst) {
             return Err(FoldError("it is poison".into()));
         }
         Ok(())

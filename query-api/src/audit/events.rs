@@ -4,17 +4,19 @@ use ::events::{Module, Permission};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement};
+use platform::log::{COLUMNS, Record};
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::FromRow as _;
 
 use crate::ask::{AsOf, Asked};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::push_json;
-use crate::record::{COLUMNS, Record};
+use crate::record;
 use crate::shape::query;
 
 const PAGE: &[Parameter] = &[
@@ -129,8 +131,8 @@ async fn answer(
         if last.is_some() {
             body.push(',');
         }
-        let record = Record::of(row)?;
-        record.write(&mut body);
+        let record = Record::from_row(row)?;
+        record::write(&record, &mut body);
         last = Some(if order.column == "sequence" { record.sequence } else { record.position });
     }
     body.push_str("],\"page\":");

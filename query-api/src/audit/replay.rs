@@ -8,6 +8,7 @@ use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use platform::db;
 use platform::lifecycle::detach;
+use platform::log::{COLUMNS, Record};
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use sqlx::PgPool;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::events::EventRecord;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::record::{COLUMNS, Record};
+use crate::record;
 use crate::shape::query;
 
 const RANGE: &[Parameter] = &[
@@ -119,14 +120,14 @@ fn written(copied: &[u8]) -> Option<Option<Chunk>> {
         if fields == -1 {
             return Some((chunk.last > 0).then_some(chunk));
         }
-        let record = record(&mut rest)?;
+        let record = next(&mut rest)?;
         chunk.last = record.position;
-        record.write(&mut chunk.lines);
+        record::write(&record, &mut chunk.lines);
         chunk.lines.push('\n');
     }
 }
 
-fn record<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
+fn next<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
     /// Postgres counts microseconds from the year 2000.
     const EPOCH_US: i64 = 946_684_800_000_000;
     Some(Record {

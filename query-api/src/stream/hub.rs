@@ -11,6 +11,7 @@ use nats::tail::Tail;
 use nats::{Bus, LogId};
 use platform::dataset::{Bind, Statement};
 use platform::lifecycle::Shutdown;
+use platform::log::COLUMNS;
 use platform::problem::Problem;
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -21,7 +22,6 @@ use super::lane::{Entry, Lane, Slice};
 use super::spec::Spec;
 use crate::ask::fetch;
 use crate::readers::Readers;
-use crate::record::COLUMNS;
 
 /// Events read at once.
 const PAGE_EVENTS: i64 = 1000;

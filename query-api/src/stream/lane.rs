@@ -10,13 +10,15 @@ use events::identity::user::User;
 use events::rbac::policy::Policy;
 use events::rbac::user_access::UserAccess;
 use events::{Decider as _, TenantId, UserId};
+use platform::log::Record;
 use platform::problem::Problem;
 use serde::Deserialize;
+use sqlx::FromRow as _;
 use sqlx::postgres::PgRow;
 use tokio::sync::{broadcast, watch};
 
 use super::cursor::{Cursors, Unusable};
-use crate::record::{Lifted, Record};
+use crate::record::{self, Lifted};
 
 /// Most events kept; who is further behind reads from Postgres.
 const KEPT_EVENTS: usize = 4096;
@@ -47,9 +49,9 @@ impl Entry {
 
     /// Makes a row of the log ready.
     pub(crate) fn of(row: &PgRow, cursors: &Cursors) -> Result<Self, sqlx::Error> {
-        let record = Record::of(row)?;
+        let record = Record::from_row(row)?;
         let mut json = String::with_capacity(record.payload.len() + record.metadata.len() + 512);
-        record.write_cloud_event(&mut json);
+        record::write_cloud_event(&record, &mut json);
         Ok(Self {
             position: record.position,
             aggregate_type: record.aggregate_type.to_owned(),

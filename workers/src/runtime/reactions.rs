@@ -10,11 +10,11 @@ use metrics::{counter, gauge};
 use nats::tail::Tail;
 use nats::{Bus, LogId};
 use platform::lifecycle::Shutdown;
+use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
 use super::queue::{self, NewJob};
 use super::{Effect, Reaction, id_caused_by};
-use crate::log::{recorded, select_events};
 
 /// Without a wake-up the log is looked at this often.
 const POLL: Duration = Duration::from_millis(500);
@@ -130,7 +130,11 @@ impl Reading {
         if until <= from {
             return Ok(Place { known: from, stored });
         }
-        let rows = sqlx::query(NEWS)
+        let select = format!(
+            "select {COLUMNS} from log.events e where e.position > $1 and e.position <= $2 \
+             and e.event_type = any($3) order by e.position limit $4"
+        );
+        let rows = sqlx::query(&select)
             .bind(from)
             .bind(until)
             .bind(reaction.events)
@@ -245,7 +249,3 @@ const CHECKPOINT: &str = "
     select coalesce((select position from work.reactions where name = $1 for update), 0)";
 
 const ADVANCE: &str = "update work.reactions set position = greatest(position, $2), changed_at = now() where name = $1";
-
-const NEWS: &str = select_events!(
-    "where position > $1 and position <= $2 and event_type = any($3) order by position limit $4"
-);

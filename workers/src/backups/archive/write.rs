@@ -10,13 +10,13 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use platform::clock;
 use platform::files::{FileError, Files};
+use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
 
 use super::frames::{Part, Writer};
 use super::lines::{Chains, EventLine, FilePiece};
 use super::{FORMAT, Key, Kind, Manifest, Scope};
-use crate::log::{recorded, select_events};
 
 /// A chunk is closed when it has this many bytes or lines.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -112,9 +112,11 @@ impl Packing {
         scope: Scope,
         to_position: i64,
     ) -> anyhow::Result<Span> {
+        let whose = if scope.tenant().is_some() { "where e.tenant_id = $1" } else { "" };
+        let select = format!("select {COLUMNS} from log.events e {whose} order by e.position");
         let query = match scope {
-            Scope::Installation => sqlx::query(ALL_EVENTS),
-            Scope::Tenant(tenant) => sqlx::query(TENANT_EVENTS).bind(tenant.0),
+            Scope::Installation => sqlx::query(&select),
+            Scope::Tenant(tenant) => sqlx::query(&select).bind(tenant.0),
         };
         let mut rows = query.fetch(database);
         let (mut span, mut lines) = (Span::default(), Lines::default());
@@ -249,8 +251,6 @@ impl Lines {
     }
 }
 
-const ALL_EVENTS: &str = select_events!("order by position");
-const TENANT_EVENTS: &str = select_events!("where tenant_id = $1 order by position");
 const ALL_KEYS: &str = "select row_to_json(i)::text from log.idempotency i order by first_position";
 /// Positions become sequence numbers of the organisation, because that is what its positions are once it stands alone.
 const TENANT_KEYS: &str = "
