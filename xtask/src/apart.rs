@@ -11,9 +11,9 @@ use anyhow::Context as _;
 /// Engines share the machine: a wait that was stretched is tried again, as with nextest.
 const TRIES: usize = 3;
 
-/// What cargo is told, so that it hands every test binary to [`run`].
-pub(crate) fn setting() -> anyhow::Result<OsString> {
-    let us = std::env::current_exe().context("cannot tell where xtask is")?;
+/// What cargo is told, so that it hands every test binary to [`run`] of the program `us`. That is not always the one that
+/// speaks here: building everything may have replaced it.
+pub(crate) fn setting(us: &Path) -> anyhow::Result<OsString> {
     let us = us.to_str().context("the path of xtask is not text")?;
     Ok(format!("target.'cfg(unix)'.runner=[{us:?}, 'each-test-apart']").into())
 }

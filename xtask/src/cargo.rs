@@ -66,7 +66,7 @@ fn test_runner() -> anyhow::Result<Vec<OsString>> {
     let mut words = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]
         .map(OsString::from)
         .to_vec();
-    words.extend(["--config".into(), apart::setting()?]);
+    words.extend(["--config".into(), apart::setting(&target_dir()?.join("debug/xtask"))?]);
     Ok(words)
 }
 

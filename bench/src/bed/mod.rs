@@ -118,7 +118,13 @@ impl Bed {
         Ok(session["access_token"].as_str().unwrap_or_default().to_owned())
     }
 
-    async fn command(&self, path: &str, token: &str, body: &Value) -> anyhow::Result<Value> {
+    /// Posts a command and gives its answer.
+    pub(crate) async fn command(
+        &self,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
         let path = format!("/api/v1{path}");
         let address = self.settings.command_addr;
         let answer: Answer =

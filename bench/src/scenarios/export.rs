@@ -1,23 +1,33 @@
-//! A spreadsheet of a million rows: how long, how large, and how much memory, in a process that does nothing else.
+//! A spreadsheet of a million rows: how long, how large, and how much memory, of the whole export and of the renderer alone.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
+use platform::clock;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgPool;
 use tokio::process::Command;
+use uuid::Uuid;
 use workers::exports::render::{Cell, Column, Header, Kind, Row, xlsx};
 
+use super::project;
 use crate::Effort;
 use crate::bed::Bed;
+use crate::bed::fill::fill;
 use crate::bed::machine::peak_kib;
 use crate::report::{Aim, Report};
 use crate::samples::float;
 
 const LIMIT: Duration = Duration::from_mins(10);
+const POLL: Duration = Duration::from_millis(20);
 const MOST_MIB: f64 = 64.0;
+const RESIDENT: &str = "MiB resident at most";
+const RENDERER: &str = "renderer";
+const WORKER: &str = "worker";
 const MAX_ROWS: i64 = 1_048_575;
 
 /// What to render.
@@ -37,18 +47,66 @@ struct Rendered {
 pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     let bed = Bed::make().await?;
     let mut report = Report::new("export", effort, bed.machine().await?);
-    bed.drop_now().await?;
     let rows: u32 = if effort.quick { 20_000 } else { 1_000_000 };
+    whole(&mut report, &bed, effort, rows).await?;
+    bed.drop_now().await?;
     let what = format!("XLSX of {rows} rows, 6 columns");
     for _ in 0..effort.rounds {
         let rendered = apart(rows).await?;
-        report.add(&what, "renderer", "s", rendered.seconds);
-        report.add(&what, "renderer", "rows/s", f64::from(rows) / rendered.seconds);
-        report.add(&what, "renderer", "MB", float(rendered.bytes) / 1e6);
-        report.add(&what, "renderer", "MiB resident at most", float(rendered.peak_kib) / 1024.0);
+        let peak = float(rendered.peak_kib) / 1024.0;
+        add(&mut report, &what, RENDERER, (rows, rendered.seconds, peak));
+        report.add(&what, RENDERER, "MB", float(rendered.bytes) / 1e6);
     }
-    report.aim(&what, "renderer", "MiB resident at most", Aim::AtMost(MOST_MIB));
+    report.aim(&what, RENDERER, RESIDENT, Aim::AtMost(MOST_MIB));
     Ok(report)
+}
+
+fn add(report: &mut Report, what: &str, who: &str, (rows, seconds, peak): (u32, f64, f64)) {
+    report.add(what, who, "s", seconds);
+    report.add(what, who, "rows/s", f64::from(rows) / seconds);
+    report.add(what, who, RESIDENT, peak);
+}
+
+/// The audit trail of a history of `rows` events, asked for by a command and made by a worker of its own.
+async fn whole(report: &mut Report, bed: &Bed, effort: &Effort, rows: u32) -> anyhow::Result<()> {
+    let commands = bed.command_api().await?;
+    let founded = bed.found().await?;
+    fill(&bed.owner, &founded.tenant, i64::from(rows)).await?;
+    project(bed, LIMIT).await?;
+    let what = format!("audit trail of {rows} events as XLSX");
+    for _ in 0..effort.rounds {
+        let worker = bed.serve("workers")?;
+        let id = clock::new_id::<Uuid>().to_string();
+        let request = json!({"id": id, "dataset": "audit.trail"});
+        bed.command("/exports/excel", &bed.sign_in().await?, &request).await?;
+        let seconds = made(&bed.owner, &id).await?;
+        add(report, &what, WORKER, (rows, seconds, worker.resident().peak_mib()));
+        worker.stop().await?;
+    }
+    report.aim(&what, WORKER, RESIDENT, Aim::AtMost(MOST_MIB));
+    commands.stop().await
+}
+
+/// Waits for the end of an export; the seconds from its start.
+async fn made(owner: &PgPool, id: &str) -> anyhow::Result<f64> {
+    let end = Instant::now() + LIMIT;
+    loop {
+        let (last, seconds): (Option<String>, Option<f64>) = sqlx::query_as(
+            "select max(event_type) filter (where event_type = any (array['exports.export.completed', 'exports.export.failed'])),
+                    extract(epoch from max(recorded_at) - min(recorded_at) filter (where event_type = 'exports.export.started'))::float8
+               from log.events where aggregate_type = 'exports.export' and aggregate_id = $1",
+        )
+        .bind(id)
+        .fetch_one(owner)
+        .await?;
+        match (last.as_deref(), seconds) {
+            (Some("exports.export.completed"), Some(seconds)) => return Ok(seconds),
+            (Some(other), _) => bail!("the export ended with {other}"),
+            (None, _) => {}
+        }
+        ensure!(Instant::now() < end, "the export does not end");
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 async fn apart(rows: u32) -> anyhow::Result<Rendered> {

@@ -12,6 +12,8 @@ pub(crate) mod visible;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use platform::config::Settings;
+use platform::lifecycle::{Shutdown, Tasks};
 use sqlx::PgPool;
 
 use crate::bed::Bed;
@@ -38,6 +40,20 @@ async fn caught_up(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
         ensure!(Instant::now() < end, "projections are still {behind} events behind");
         tokio::time::sleep(CATCH_UP_POLL).await;
     }
+}
+
+/// Brings every read model up to the log, without the bus.
+async fn project(bed: &Bed, limit: Duration) -> anyhow::Result<()> {
+    let settings = Settings { nats_url: String::new(), ..(*bed.settings).clone() };
+    let runner = projectors::Runner::new(&settings, projectors::all()).await?;
+    let shutdown = Shutdown::new();
+    let tasks = Tasks::new(shutdown.clone());
+    tasks.spawn("projector", runner.run(shutdown.clone()));
+    let caught_up = caught_up(&bed.owner, limit).await;
+    shutdown.begin();
+    ensure!(tasks.join(limit).await, "the projector does not end");
+    sqlx::query("vacuum analyze").execute(&bed.owner).await?;
+    caught_up
 }
 
 /// pgbench inserting one row a transaction, with what the last event of the log holds.

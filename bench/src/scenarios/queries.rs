@@ -8,15 +8,14 @@ use events::{Actor, ActorKind, Permission};
 use platform::access::{Access, Shared, authorize};
 use platform::aggregates::Aggregates;
 use platform::clock;
-use platform::config::Settings;
 use platform::dataset::filter::{At, Comparison, Filter, Operator, Value};
 use platform::dataset::{self, Query};
 use platform::db::{self, Role};
-use platform::lifecycle::{Shutdown, Tasks};
 use platform::principal::Principal;
 use platform::secrets::MasterKey;
 use sqlx::PgPool;
 
+use super::project;
 use crate::Effort;
 use crate::bed::fill::{fill, id_in_sql, users};
 use crate::bed::{Bed, Founded};
@@ -55,7 +54,7 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     let founded = bed.found().await?;
     let events = if effort.quick { 5_000 } else { 100_000 };
     fill(&bed.owner, &founded.tenant, events).await?;
-    project(&bed).await?;
+    project(&bed, LIMIT).await?;
     let ids = users(&bed.owner, 5_000).await?;
     ensure!(!ids.is_empty(), "no users were projected");
     let mut queries = bed.serve("query-api")?;
@@ -77,20 +76,6 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     commands.stop().await?;
     bed.drop_now().await?;
     Ok(report)
-}
-
-/// Brings every read model up to the log, without the bus.
-async fn project(bed: &Bed) -> anyhow::Result<()> {
-    let settings = Settings { nats_url: String::new(), ..(*bed.settings).clone() };
-    let runner = projectors::Runner::new(&settings, projectors::all()).await?;
-    let shutdown = Shutdown::new();
-    let tasks = Tasks::new(shutdown.clone());
-    tasks.spawn("projector", runner.run(shutdown.clone()));
-    let caught_up = super::caught_up(&bed.owner, LIMIT).await;
-    shutdown.begin();
-    ensure!(tasks.join(LIMIT).await, "the projector does not end");
-    sqlx::query("vacuum analyze").execute(&bed.owner).await?;
-    caught_up
 }
 
 fn contests(
