@@ -73,6 +73,7 @@ async fn whole(report: &mut Report, bed: &Bed, effort: &Effort, rows: u32) -> an
     let founded = bed.found().await?;
     fill(&bed.owner, &founded.tenant, i64::from(rows)).await?;
     project(bed, LIMIT).await?;
+    let projectors = bed.serve("projectors")?; // a file is made of rows that have caught up with its request
     let what = format!("audit trail of {rows} events as XLSX");
     for _ in 0..effort.rounds {
         let worker = bed.serve("workers")?;
@@ -84,6 +85,7 @@ async fn whole(report: &mut Report, bed: &Bed, effort: &Effort, rows: u32) -> an
         worker.stop().await?;
     }
     report.aim(&what, WORKER, RESIDENT, Aim::AtMost(MOST_MIB));
+    projectors.stop().await?;
     commands.stop().await
 }
 
