@@ -23,7 +23,6 @@ const ARROWS: &[Arrow] = &[
     Arrow { from: "workers", to: &["events", "nats", "platform"], in_tests: &["migrations"] },
     Arrow { from: "cli", to: ALL, in_tests: &[] },
     Arrow { from: "journeys", to: ALL, in_tests: &[] },
-    Arrow { from: "bench", to: ALL, in_tests: &[] },
     // Measures the door and the baselines beside it; nobody depends on it.
     Arrow { from: "bench", to: ALL, in_tests: &[] },
     Arrow { from: "xtask", to: &[], in_tests: &[] },

@@ -2,11 +2,11 @@
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use jiff_sqlx::Timestamp;
 use nats::{LogId, Message};
 use platform::db::{self, Role};
+use platform::log::{COLUMNS, Record};
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection as _, Executor as _, Row as _};
+use sqlx::{Connection as _, Executor as _, FromRow as _, Row as _};
 
 /// Whoever holds it leads. Any constant that nobody else uses.
 const LEADER_LOCK: i64 = platform::db::locks::RELAY;
@@ -18,13 +18,6 @@ const SESSION: &str = "set idle_session_timeout = '5s'; set synchronous_commit =
 /// Rows of one page; fewer where payloads are large, so that a page always fits into memory.
 const PAGE_ROWS: i64 = 1000;
 const PAGE_BYTES: i64 = 8 * 1024 * 1024;
-const PAGE: &str = "select position, tenant_id, tenant_seq, aggregate_type, aggregate_id, sequence, event_id, \
-      event_type, event_version, payload::text, metadata::text, recorded_at, chain, through \
-    from (select e.*, pg_column_size(payload) as size, \
-        sum(pg_column_size(payload)) over (order by position rows unbounded preceding) as through \
-      from log.events e where position > $1 order by position limit $2) e \
-    where through - size < $3";
-
 const SAVE: &str = "insert into log.relay as old \
       (epoch, stream_created_ns, stream_sequence, published_position) values ($1, $2, $3, $4) \
     on conflict (only_row) do update set epoch = excluded.epoch, stream_created_ns = excluded.stream_created_ns, \
@@ -86,7 +79,14 @@ impl Log {
 
     /// The next events after a position, in order and without a gap.
     pub(crate) async fn page(&mut self, log: LogId, after: i64) -> anyhow::Result<Page> {
-        let rows = sqlx::query(PAGE)
+        let select = format!(
+            "select {COLUMNS}, through \
+             from (select e.*, pg_column_size(payload) as size, \
+                 sum(pg_column_size(payload)) over (order by position rows unbounded preceding) as through \
+               from log.events e where position > $1 order by position limit $2) e \
+             where through - size < $3"
+        );
+        let rows = sqlx::query(&select)
             .bind(after)
             .bind(PAGE_ROWS)
             .bind(PAGE_BYTES)
@@ -103,7 +103,7 @@ impl Log {
             );
             messages.push(message);
         }
-        let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get(13))?;
+        let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("through"))?;
         let more = i64::try_from(rows.len()) == Ok(PAGE_ROWS) || bytes >= PAGE_BYTES;
         Ok(Page { messages, more })
     }
@@ -161,21 +161,21 @@ impl Log {
 }
 
 fn message(log: LogId, row: &PgRow) -> Result<Message, sqlx::Error> {
-    let recorded_at = row.try_get::<Timestamp, _>(11)?.to_jiff();
+    let record = Record::from_row(row)?;
     Ok(Message {
         log,
-        position: row.try_get(0)?,
-        tenant_id: row.try_get(1)?,
-        tenant_seq: row.try_get(2)?,
-        aggregate_type: row.try_get(3)?,
-        aggregate_id: row.try_get(4)?,
-        sequence: row.try_get(5)?,
-        event_id: row.try_get(6)?,
-        event_type: row.try_get(7)?,
-        event_version: row.try_get(8)?,
-        payload: Bytes::from(row.try_get::<String, _>(9)?),
-        metadata: row.try_get(10)?,
-        recorded_at: format!("{recorded_at:.6}"),
-        chain: row.try_get(12)?,
+        position: record.position,
+        tenant_id: record.tenant_id,
+        tenant_seq: record.tenant_seq,
+        aggregate_type: record.aggregate_type.to_owned(),
+        aggregate_id: record.aggregate_id.to_owned(),
+        sequence: record.sequence,
+        event_id: record.event_id,
+        event_type: record.event_type.to_owned(),
+        event_version: record.event_version.to_owned(),
+        payload: Bytes::copy_from_slice(record.payload.as_bytes()),
+        metadata: record.metadata.to_owned(),
+        recorded_at: format!("{:.6}", record.recorded_at),
+        chain: record.chain.to_vec(),
     })
 }

@@ -9,7 +9,7 @@ pub(crate) struct Statements {
     pub(crate) columns: &'static [Column],
     /// The rows of groups: `$1` organisations, `$2` groups; gives the place in `$1` and the row as JSON.
     pub(crate) load: String,
-    /// Writes rows given as one array of text per column: Postgres takes them in twice as fast as JSON.
+    /// Writes rows given as one array of text per column: Postgres takes them in faster than JSON.
     pub(crate) upsert: String,
     /// Deletes the rows given as a JSON array, by their keys.
     pub(crate) delete: String,
