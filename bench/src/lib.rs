@@ -82,8 +82,10 @@ enum Scenario {
     Store,
     /// From a command's acceptance to a query that shows it
     Visible,
-    /// Events into read models, rebuilding, replay
+    /// Events into read models, from the log and from the bus
     Projections,
+    /// A long history into read models built anew, and out as NDJSON
+    Rebuild,
     /// Queries beside pgbench, and permission checks
     Queries,
     /// Events to a thousand subscribers
@@ -137,6 +139,7 @@ async fn measure(chosen: &[Scenario], effort: &Effort) -> anyhow::Result<()> {
             Scenario::Store => scenarios::store::run(effort).await?,
             Scenario::Visible => scenarios::visible::run(effort).await?,
             Scenario::Projections => scenarios::projections::run(effort).await?,
+            Scenario::Rebuild => scenarios::rebuild::run(effort).await?,
             Scenario::Queries => scenarios::queries::run(effort).await?,
             Scenario::Fanout => scenarios::fanout::run(effort).await?,
             Scenario::Export => scenarios::export::run(effort).await?,

@@ -19,7 +19,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::http::Connection;
 use crate::load::{places, refresh};
@@ -31,6 +32,8 @@ const ARMED: &str = "\"type\":\"subd\"";
 const BETWEEN_EVENTS: Duration = Duration::from_millis(200);
 const LIMIT: Duration = Duration::from_mins(1);
 const BURST_CONNECTIONS: usize = 16;
+/// Small, or clearing the buffers of all subscribers is most of what is measured.
+const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// Whom to connect, and what to send.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,7 +125,9 @@ async fn subscribe(
     headers.insert("sec-websocket-protocol", PROTOCOL.parse()?);
     let stream = TcpStream::connect(plan.queries).await?;
     stream.set_nodelay(true)?;
-    let (socket, _) = client_async(request, stream).await.context("no WebSocket was opened")?;
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
+    let opening = client_async_with_config(request, stream, Some(config)).await;
+    let (socket, _) = opening.context("no WebSocket was opened")?;
     let (mut sink, mut stream) = socket.split();
     let subscription = json!({"type": "sub", "id": "s", "stream": "category/notifications",
         "from": "end", "credit": plan.events + plan.burst + 1});

@@ -226,8 +226,8 @@ struct Slot<R> {
 #[derive(Debug)]
 enum Undo<R> {
     Inserted(u32),
-    Changed(usize, Slot<R>),
-    Removed(usize, Slot<R>),
+    Changed(usize, Box<Slot<R>>),
+    Removed(usize, Box<Slot<R>>),
 }
 
 impl<R> Default for Rows<R> {
@@ -257,7 +257,7 @@ impl<R: Clone> Rows<R> {
     pub fn change(&mut self, fits: impl Fn(&R) -> bool) -> Option<&mut R> {
         let place = self.slots.iter().position(|slot| fits(&slot.row))?;
         let slot = &mut self.slots[place];
-        self.undo.push(Undo::Changed(place, slot.clone()));
+        self.undo.push(Undo::Changed(place, Box::new(slot.clone())));
         slot.changed = true;
         Some(&mut slot.row)
     }
@@ -272,7 +272,7 @@ impl<R: Clone> Rows<R> {
                 if slot.stored {
                     self.gone.push(slot.row.clone());
                 }
-                self.undo.push(Undo::Removed(place, slot));
+                self.undo.push(Undo::Removed(place, Box::new(slot)));
             } else {
                 place += 1;
             }
@@ -286,13 +286,16 @@ impl<R: Clone> Rows<R> {
     }
 
     fn add(&mut self, row: R, stored: bool) {
+        if self.slots.is_empty() {
+            self.slots.reserve_exact(1); // most groups have one row, and a rebuild has them all in memory
+        }
         self.slots.push(Slot { id: self.made, row, stored, changed: !stored });
         self.made += 1;
     }
 
     /// What was folded so far stays.
     pub(crate) fn keep(&mut self) {
-        self.undo.clear();
+        self.undo = Vec::new();
     }
 
     /// Takes back everything since the last [`Self::keep`].
@@ -300,12 +303,12 @@ impl<R: Clone> Rows<R> {
         while let Some(step) = self.undo.pop() {
             match step {
                 Undo::Inserted(id) => self.slots.retain(|slot| slot.id != id),
-                Undo::Changed(place, slot) => self.slots[place] = slot,
+                Undo::Changed(place, slot) => self.slots[place] = *slot,
                 Undo::Removed(place, slot) => {
                     if slot.stored {
                         self.gone.pop();
                     }
-                    self.slots.insert(place, slot);
+                    self.slots.insert(place, *slot);
                 }
             }
         }
@@ -334,7 +337,7 @@ impl<R: Clone> Rows<R> {
         mut changed: impl FnMut(&R) -> Result<(), FoldError>,
         mut gone: impl FnMut(&R) -> Result<(), FoldError>,
     ) -> Result<usize, FoldError> {
-        self.undo.clear();
+        self.keep();
         let mut written = self.gone.len();
         for row in self.gone.drain(..) {
             gone(&row)?;

@@ -6,6 +6,7 @@ pub(crate) mod fanout;
 pub(crate) mod memory;
 pub(crate) mod projections;
 pub(crate) mod queries;
+pub(crate) mod rebuild;
 pub(crate) mod store;
 pub(crate) mod visible;
 

@@ -1,12 +1,11 @@
-//! Events per second into read models, from the log and from the bus; rebuilding; and the history as NDJSON.
+//! Events per second into read models, from the log and from the bus.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use nats::{Bus, LogId};
 use platform::config::Settings;
-use platform::db::{self, Role};
 use platform::lifecycle::{Shutdown, Tasks};
 use projectors::Runner;
 use projectors::runtime::projection::Projection;
@@ -15,7 +14,6 @@ use sqlx::PgPool;
 use crate::Effort;
 use crate::bed::fill::fill;
 use crate::bed::{Bed, Founded};
-use crate::http::{self, Connection};
 use crate::report::{Aim, Report};
 use crate::samples::float;
 
@@ -24,22 +22,13 @@ const LOG: &str = "from the log";
 const BUS: &str = "from the bus";
 const ALL: &str = "all projections";
 const ONE: &str = "notifications_notifications";
-const REBUILT: &[&str] = &[ONE, "identity_users", "audit_trail"];
 const POLL: Duration = Duration::from_millis(5);
 const LIMIT: Duration = Duration::from_mins(2);
-const POOL: u32 = 10;
-
-/// How much history.
-struct Sizes {
-    /// Events of one feeding.
-    fed: i64,
-    /// Events when rebuilding and replaying.
-    whole: i64,
-}
 
 struct Feeding<'a> {
     bed: &'a Bed,
     founded: Founded,
+    /// Events of one feeding.
     fed: i64,
 }
 
@@ -48,12 +37,8 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     let mut report = Report::new("projections", effort, bed.machine().await?);
     let commands = bed.command_api().await?;
     let founded = bed.found().await?;
-    let sizes = if effort.quick {
-        Sizes { fed: 5_000, whole: 30_000 }
-    } else {
-        Sizes { fed: 50_000, whole: 1_000_000 }
-    };
-    let feeding = Feeding { bed: &bed, founded: founded.clone(), fed: sizes.fed };
+    let fed = if effort.quick { 5_000 } else { 50_000 };
+    let feeding = Feeding { bed: &bed, founded, fed };
     let everything = projectors::all();
     feeding.feed(&everything, "").await?; // gives every projection its checkpoint
     for _ in 0..effort.rounds {
@@ -62,11 +47,6 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     for (what, who) in [(LOG, ALL), (BUS, ALL), (LOG, ONE), (BUS, ONE)] {
         report.aim(what, who, PER_SECOND, Aim::AtLeast(50_000.0));
     }
-    let head: i64 =
-        sqlx::query_scalar("select position from log.head").fetch_one(&bed.owner).await?;
-    let head = fill(&bed.owner, &founded.tenant, (sizes.whole - head).max(0)).await?.max(head);
-    rebuild(&mut report, &bed, effort, head).await?;
-    replay(&mut report, &bed, effort, head).await?;
     commands.stop().await?;
     bed.drop_now().await?;
     Ok(report)
@@ -194,43 +174,4 @@ async fn published(bus: &Bus, log: LogId, head: i64) -> anyhow::Result<f64> {
         ensure!(Instant::now() < end, "the relay stands at {position} of {head}");
         tokio::time::sleep(POLL).await;
     }
-}
-
-async fn rebuild(report: &mut Report, bed: &Bed, effort: &Effort, head: i64) -> anyhow::Result<()> {
-    let pool = db::connect(bed.url(), Role::Projectors, POOL).await?;
-    let projections = projectors::all();
-    let what = format!("rebuild, log of {head} events");
-    for _ in 0..effort.rounds {
-        for name in REBUILT.iter().copied() {
-            let (rebuilt, _) = projectors::admin::rebuild(&pool, &projections, name).await?;
-            ensure!(rebuilt.parked == 0, "{name} parked {} groups", rebuilt.parked);
-            report.add(&what, name, "s", rebuilt.seconds);
-            report.add(&what, name, PER_SECOND, float(rebuilt.events) / rebuilt.seconds);
-        }
-    }
-    for name in REBUILT {
-        report.aim(&what, name, PER_SECOND, Aim::AtLeast(200_000.0));
-    }
-    pool.close().await;
-    Ok(())
-}
-
-async fn replay(report: &mut Report, bed: &Bed, effort: &Effort, head: i64) -> anyhow::Result<()> {
-    let mut queries = bed.serve("query-api")?;
-    queries.ready(bed.settings.query_addr).await?;
-    for _ in 0..effort.rounds {
-        let token = bed.sign_in().await?;
-        let request = http::request("GET", "/api/v1/events/replay", &token, "", None);
-        let started = Instant::now();
-        let mut connection = Connection::open(bed.settings.query_addr).await?;
-        let read = tokio::time::timeout(LIMIT, connection.stream(request.as_bytes()));
-        let read = read.await.context("the replay does not end")??;
-        let seconds = started.elapsed().as_secs_f64();
-        let expected = u64::try_from(head).unwrap_or_default();
-        ensure!(read.lines >= expected, "the replay had {} of {expected} events", read.lines);
-        report.add("replay as NDJSON", "query-api", PER_SECOND, float(read.lines) / seconds);
-        report.add("replay as NDJSON", "query-api", "MB/s", float(read.bytes) / 1e6 / seconds);
-    }
-    report.aim("replay as NDJSON", "query-api", PER_SECOND, Aim::AtLeast(200_000.0));
-    queries.stop().await
 }

@@ -16,7 +16,7 @@ use super::changes::{Change, Effect, Members, detail, differences};
 use crate::model::{Column, Fact, FoldError, Sql, Table, column};
 use crate::runtime::log;
 use crate::runtime::projection::{Changes, Fold, Projection, Trace, Traced, Work};
-use crate::runtime::text::Lines;
+use crate::runtime::tuples::Tuples;
 
 const TABLE: Table = Table {
     name: "audit_trail",
@@ -155,7 +155,7 @@ impl Projection for Trail {
             others: Arc::clone(&self.others),
             recent: HashMap::new(),
             older: HashMap::new(),
-            pending: Lines::default(),
+            pending: Tuples::default(),
         })
     }
 
@@ -193,7 +193,7 @@ struct Entries {
     others: Arc<[Box<dyn Projection>]>,
     recent: HashMap<StreamKey, Stream>,
     older: HashMap<StreamKey, Stream>,
-    pending: Lines,
+    pending: Tuples,
 }
 
 #[async_trait]
@@ -246,17 +246,17 @@ impl Fold for Entries {
             self.recent.entry(key).or_insert_with(|| begin(others, &fact.recorded.aggregate_type));
         let traced = stream.follow(fact);
         let changes = differences(&traced);
-        self.pending.push(&entry(fact, &traced, &changes))
+        self.pending.push(COLUMNS, &entry(fact, &traced, &changes))
     }
 
     fn take(&mut self, _rows: usize) -> Result<Changes, FoldError> {
-        Ok(Changes { changed: std::mem::take(&mut self.pending), gone: Lines::default() })
+        Ok(Changes { changed: std::mem::take(&mut self.pending), gone: Tuples::default() })
     }
 
     fn forget(&mut self) {
         self.recent.clear();
         self.older.clear();
-        self.pending = Lines::default();
+        self.pending = Tuples::default();
     }
 }
 

@@ -12,7 +12,7 @@ mod runner;
 mod shadow;
 mod source;
 mod statements;
-pub(crate) mod text;
+pub(crate) mod tuples;
 
 pub use prove::{Proof, TableDigest, WrongRow};
 pub use rebuild::Rebuilt;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use sqlx::query::Query;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::checkpoints::{self, Believed, Checkpoint, Held, Parked, State, stream_key};
@@ -319,19 +320,18 @@ pub(crate) async fn write(
     statements: &Statements,
     changes: &Changes,
 ) -> Result<(), sqlx::Error> {
-    if !changes.gone.is_empty() {
-        sqlx::query(&statements.delete)
-            .bind(changes.gone.array())
-            .execute(&mut *connection)
-            .await?;
-    }
-    if !changes.changed.is_empty() {
-        let columns = changes
-            .changed
-            .by_column(statements.columns)
-            .map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let upsert = sqlx::query(&statements.upsert);
-        columns.into_iter().fold(upsert, sqlx::query::Query::bind).execute(connection).await?;
+    for (sql, tuples, columns) in [
+        (&statements.delete, &changes.gone, &*statements.key),
+        (&statements.upsert, &changes.changed, statements.columns),
+    ] {
+        if !tuples.is_empty() {
+            let arrays = tuples.arrays(statements.columns, columns);
+            arrays
+                .into_iter()
+                .fold(sqlx::query(sql), Query::bind)
+                .execute(&mut *connection)
+                .await?;
+        }
     }
     Ok(())
 }

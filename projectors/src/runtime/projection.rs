@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::statements::Statements;
-use super::text::Lines;
+use super::tuples::Tuples;
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table};
 
 /// A projection, whatever its rows are.
@@ -60,8 +60,8 @@ pub struct Work<'a> {
 /// Rows to write.
 #[derive(Debug, Default)]
 pub struct Changes {
-    pub(crate) changed: Lines,
-    pub(crate) gone: Lines,
+    pub(crate) changed: Tuples,
+    pub(crate) gone: Tuples,
 }
 
 impl Changes {
@@ -214,11 +214,11 @@ impl<M: ReadModel> Fold for Groups<M> {
             None => self.make(fact.tenant(), group),
         };
         let rows = &mut self.rows[place];
-        rows.keep();
         if let Err(error) = M::fold(rows, fact) {
             rows.take_back();
             return Err(error);
         }
+        rows.keep();
         if !self.is_touched[place] {
             self.is_touched[place] = true;
             self.touched.push(place);
@@ -231,8 +231,10 @@ impl<M: ReadModel> Fold for Groups<M> {
         while changes.changed.len() + changes.gone.len() < rows {
             let Some(place) = self.touched.pop() else { break };
             self.is_touched[place] = false;
-            self.rows[place]
-                .write(|row| changes.changed.push(row), |row| changes.gone.push(row))?;
+            self.rows[place].write(
+                |row| changes.changed.push(M::TABLE.columns, row),
+                |row| changes.gone.push(M::TABLE.columns, row),
+            )?;
         }
         Ok(changes)
     }
@@ -261,7 +263,6 @@ impl<M: ReadModel> Trace for Followed<M> {
             Some(rows) => rows,
             None => self.0.entry(group.clone()).or_default(),
         };
-        rows.keep();
         if let Err(error) = M::fold(rows, fact) {
             rows.take_back();
             return Err(error);
@@ -270,7 +271,9 @@ impl<M: ReadModel> Trace for Followed<M> {
             .touched()
             .into_iter()
             .map(|(before, after)| Ok((object(before)?, object(after)?)))
-            .collect::<Result<_, FoldError>>()?;
+            .collect::<Result<_, FoldError>>();
+        rows.keep();
+        let touched = touched?;
         Ok(Some(Traced { resource: M::TABLE.resource, rows: touched }))
     }
 }

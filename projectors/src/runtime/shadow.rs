@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoints::{Held, Parked, stream_key};
 use super::log::{Scan, Wanted};
 use super::projection::{Changes, Fold, Projection, Work};
+use super::tuples::{COPY_HEADER, COPY_TRAILER};
 use crate::model::{Fact, Table};
 
 /// Positions read at a time.
@@ -88,7 +89,7 @@ impl Shadow {
             if changes.is_empty() {
                 return Ok(());
             }
-            copier.send(changes.changed.copy(self.table().columns)?).await?;
+            copier.send(changes.changed.into_copy()).await?;
         }
     }
 }
@@ -176,21 +177,23 @@ pub(crate) async fn copy_rest(
 
 /// A task that feeds a COPY while others go on folding.
 pub(crate) struct Copier {
-    sender: mpsc::Sender<String>,
+    sender: mpsc::Sender<Vec<u8>>,
     done: oneshot::Receiver<anyhow::Result<PoolConnection<Postgres>>>,
 }
 
 impl Copier {
     /// Starts `statement` on a connection of its own.
     pub(crate) fn start(mut connection: PoolConnection<Postgres>, statement: String) -> Self {
-        let (sender, mut lines) = mpsc::channel::<String>(COPIES_AHEAD);
+        let (sender, mut tuples) = mpsc::channel::<Vec<u8>>(COPIES_AHEAD);
         let (finished, done) = oneshot::channel();
         Tasks::new(Shutdown::new()).spawn("copy rows", async move {
             let copied = async {
                 let mut copy = connection.copy_in_raw(&statement).await?;
-                while let Some(lines) = lines.recv().await {
-                    copy.send(lines.into_bytes()).await?;
+                copy.send(COPY_HEADER).await?;
+                while let Some(tuples) = tuples.recv().await {
+                    copy.send(tuples).await?;
                 }
+                copy.send(COPY_TRAILER).await?;
                 copy.finish().await
             };
             let result = copied.await.map(|_| connection).context("rows could not be copied");
@@ -200,9 +203,9 @@ impl Copier {
         Self { sender, done }
     }
 
-    async fn send(&self, lines: String) -> anyhow::Result<()> {
+    async fn send(&self, tuples: Vec<u8>) -> anyhow::Result<()> {
         // A closed channel means that the task has failed; its reason comes with `finish`.
-        self.sender.send(lines).await.context("rows could not be copied")
+        self.sender.send(tuples).await.context("rows could not be copied")
     }
 
     async fn finish(self) -> anyhow::Result<PoolConnection<Postgres>> {

@@ -7,15 +7,17 @@ use crate::model::{Column, Sql, Table};
 pub(crate) struct Statements {
     /// The table's columns.
     pub(crate) columns: &'static [Column],
+    /// Those of its key, in the table's order.
+    pub(crate) key: Vec<Column>,
     /// The rows of groups: `$1` organisations, `$2` groups; gives the place in `$1` and the row as JSON.
     pub(crate) load: String,
-    /// Writes rows given as one array of text per column: Postgres takes them in faster than JSON.
+    /// Writes rows given as one array per column.
     pub(crate) upsert: String,
-    /// Deletes the rows given as a JSON array, by their keys.
+    /// Deletes the rows whose keys are given as one array per column.
     pub(crate) delete: String,
     /// Deletes the rows of one group of one organisation.
     pub(crate) delete_group: String,
-    /// Takes rows in COPY's text format.
+    /// Takes rows in COPY's binary format.
     pub(crate) copy: String,
     /// All rows as JSON text, in the order of their keys.
     pub(crate) ordered: String,
@@ -29,14 +31,15 @@ impl Statements {
 
     /// The statements for a table of the same shape under another name.
     pub(crate) fn on(table: &Table, name: &str) -> Self {
-        let columns = columns(table);
-        let typed = typed(table);
-        let key = table.key.join(", ");
+        let columns = names(table.columns);
+        let is_key = |column: &&Column| table.key.contains(&column.name);
+        let key: Vec<Column> = table.columns.iter().filter(is_key).copied().collect();
+        let keys = names(&key);
         let order = order(table, "t");
         let set: Vec<String> = table
             .columns
             .iter()
-            .filter(|column| !table.key.contains(&column.name))
+            .filter(|column| !is_key(column))
             .map(|column| format!("{0} = excluded.{0}", column.name))
             .collect();
         let same: Vec<String> = table.key.iter().map(|key| format!("t.{key} = r.{key}")).collect();
@@ -49,21 +52,22 @@ impl Statements {
                  join {name} t on t.tenant_id = g.tenant and t.{group} = g.grp::{of_group}"
             ),
             upsert: format!(
-                "insert into {name} ({columns}) select {} from unnest({}) r ({columns}) \
-                 on conflict ({key}) do update set {}",
-                cast(table),
-                arrays(table),
+                "insert into {name} ({columns}) select {columns} from unnest({}) r ({columns}) \
+                 on conflict ({keys}) do update set {}",
+                arrays(table.columns),
                 set.join(", ")
             ),
             delete: format!(
-                "delete from {name} t using json_to_recordset($1::text::json) r ({typed}) where {}",
+                "delete from {name} t using unnest({}) r ({keys}) where {}",
+                arrays(&key),
                 same.join(" and ")
             ),
             delete_group: format!(
                 "delete from {name} where tenant_id = $1 and {group} = $2::{of_group}"
             ),
-            copy: format!("copy {name} ({columns}) from stdin"),
+            copy: format!("copy {name} ({columns}) from stdin (format binary)"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
+            key,
         }
     }
 }
@@ -113,26 +117,13 @@ fn order(table: &Table, alias: &str) -> String {
     columns.join(", ")
 }
 
-fn columns(table: &Table) -> String {
-    table.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+fn names(columns: &[Column]) -> String {
+    columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
-/// Columns that come as text, each as what it is.
-fn cast(table: &Table) -> String {
-    let cast = table.columns.iter().map(|column| format!("{}::{}", column.name, column.sql.name()));
-    cast.collect::<Vec<_>>().join(", ")
-}
-
-/// One array of text per column, as parameters.
-fn arrays(table: &Table) -> String {
-    (1..=table.columns.len()).map(|n| format!("${n}::text[]")).collect::<Vec<_>>().join(", ")
-}
-
-fn typed(table: &Table) -> String {
-    let columns: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| format!("{} {}", column.name, column.sql.name()))
-        .collect();
-    columns.join(", ")
+/// One array per column, as parameters.
+fn arrays(columns: &[Column]) -> String {
+    let arrays = columns.iter().enumerate();
+    let arrays = arrays.map(|(at, column)| format!("${}::{}[]", at + 1, column.sql.name()));
+    arrays.collect::<Vec<_>>().join(", ")
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::render::{self, Cell, Row};
 
-/// Rows of one fetch.
-const FETCH: &str = "fetch 1000 from rows";
+/// Rows of one fetch: few, as several fetches of rows with many columns are in memory at once.
+const FETCH: &str = "fetch 250 from rows";
 
 /// One snapshot of a dataset.
 pub(super) struct Rows {
