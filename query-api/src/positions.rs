@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use platform::clock;
@@ -15,7 +15,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::readers::Readers;
 
-const POLL: Duration = Duration::from_millis(2);
+/// The pause between two looks; longer when Postgres is so busy that a look takes longer.
+const POLL: Duration = Duration::from_millis(1);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// One projection, as it stood a moment ago.
@@ -71,10 +72,11 @@ impl Positions {
                     () = shutdown.wait() => return,
                 }
             }
+            let asked = Instant::now();
             match snapshot(readers).await {
                 Ok(snapshot) => {
                     self.latest.send_replace(Arc::new(snapshot));
-                    shutdown.sleep(POLL).await;
+                    shutdown.sleep(POLL.max(asked.elapsed())).await;
                 }
                 Err(problem) => {
                     tracing::warn!(problem.detail, "the positions of projections cannot be read");
