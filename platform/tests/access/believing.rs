@@ -1,13 +1,14 @@
 //! What is kept in Redis is found, and believed only while it is true.
 
-use crate::support::{PERMISSION, POLL, SOON, World, principal, process};
+use crate::support::{PERMISSION, POLL, SOON, World, principal};
+use ::redis::AsyncCommands as _;
 use events::rbac::user_access::{self, UserAccess};
 use events::{RoleId, UserId};
 use jiff::SignedDuration;
 use platform::access::Shared;
 use platform::clock;
 use platform::secrets::{self, MasterKey};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 #[tokio::test]
 async fn a_process_that_has_folded_nothing_answers_from_redis() {

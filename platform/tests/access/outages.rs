@@ -1,6 +1,6 @@
 //! Without Redis every answer stays the same.
 
-use crate::support::{POLL, SOON, World, principal, process};
+use crate::support::{POLL, SOON, World};
 use platform::access::Shared;
 use std::process::{Child, Command, Stdio};
 

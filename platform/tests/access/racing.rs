@@ -1,6 +1,7 @@
 //! Many questions while the right to ask comes and goes: no answer is later than it may be.
 
-use crate::support::{POLL, SOON, World, principal, process};
+use crate::support::{POLL, SOON, World, process};
+use ::redis::AsyncCommands as _;
 use platform::access::{Shared, TRUSTED};
 use platform::lifecycle::{Shutdown, Tasks};
 use platform::principal::Principal;

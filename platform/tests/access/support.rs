@@ -1,5 +1,6 @@
 //! An organisation with one role, and processes that answer whether a user holds it.
 
+use ::redis::AsyncCommands as _;
 use ::redis::aio::MultiplexedConnection;
 use events::envelope::encode;
 use events::rbac::policy::{self, Policy, RoleCreated};

@@ -259,6 +259,7 @@ mod tests {
     use super::*;
     use crate::model::column;
     use platform::testkit::TestDatabase;
+    use sqlx::query::Query;
     use sqlx::{Connection as _, Executor as _, PgConnection};
 
     #[derive(Serialize)]
@@ -332,7 +333,7 @@ mod tests {
         let insert = "insert into t select * from unnest($1::text[], $2::bigint[], $3::integer[], $4::uuid[], $5::boolean[], \
                       $6::timestamptz[], $7::jsonb[])";
         let insert =
-            rows().arrays(COLUMNS, COLUMNS).into_iter().fold(sqlx::query(insert), |q, a| q.bind(a));
+            rows().arrays(COLUMNS, COLUMNS).into_iter().fold(sqlx::query(insert), Query::bind);
         assert_eq!(insert.execute(&mut connection).await.unwrap().rows_affected(), 2);
         assert_eq!(stored(&mut connection).await, EXPECTED);
     }
@@ -345,7 +346,7 @@ mod tests {
         let select = "select $1::text[], $2::bigint[], $3::integer[], $4::uuid[], $5::boolean[], $6::timestamptz[], \
                       $7::jsonb[]";
         let select =
-            tuples.arrays(COLUMNS, COLUMNS).into_iter().fold(sqlx::query(select), |q, a| q.bind(a));
+            tuples.arrays(COLUMNS, COLUMNS).into_iter().fold(sqlx::query(select), Query::bind);
         let found = select.fetch_one(&mut connection).await.unwrap();
         let name: Vec<String> = sqlx::Row::get(&found, 0);
         let tags: Vec<serde_json::Value> = sqlx::Row::get(&found, 6);
