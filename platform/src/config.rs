@@ -1,10 +1,11 @@
 //! Settings: defaults, then the file named by `ANNALS_CONFIG`, then the environment; unknown keys are refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use events::settings::Flag;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Longest wait of a query for its projections in milliseconds.
     pub max_wait_ms: u64,
+    /// Feature flags of every organisation, `true` or `false`, whatever it says itself; in the file a table of this name.
+    pub feature_flags: BTreeMap<Flag, bool>,
 }
 
 impl Default for Settings {
@@ -74,6 +77,7 @@ impl Default for Settings {
             pool_size: 16,
             max_body_bytes: 1024 * 1024,
             max_wait_ms: 30_000,
+            feature_flags: BTreeMap::new(),
         }
     }
 }
@@ -89,6 +93,8 @@ impl std::fmt::Debug for Settings {
 
 /// Engine addresses are known by their usual names, without our prefix.
 const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL"];
+/// With the name of a feature flag behind it in upper case, the variable that has the last word on that flag.
+const FEATURE_FLAG: &str = "FEATURE_FLAG_";
 /// Variables of ours that are no settings.
 const NOT_SETTINGS: &[&str] =
     &["ANNALS_CONFIG", "ANNALS_GENERATE", "ANNALS_TOKEN", "ANNALS_SHARED_DATA"];
@@ -102,6 +108,7 @@ impl Settings {
     /// Reads settings from a given environment.
     pub fn from_sources(environment: HashMap<String, String>) -> anyhow::Result<Self> {
         let file = environment.get("ANNALS_CONFIG").cloned();
+        let flags = feature_flags(&environment)?;
         let ours = environment
             .into_iter()
             .filter(|(key, _)| !NOT_SETTINGS.contains(&key.as_str()))
@@ -115,11 +122,12 @@ impl Settings {
         if let Some(path) = file {
             builder = builder.add_source(config::File::new(&path, config::FileFormat::Toml));
         }
-        let settings: Self = builder
+        let mut settings: Self = builder
             .add_source(config::Environment::default().source(Some(ours)).try_parsing(true))
             .build()
             .and_then(config::Config::try_deserialize)
             .context("settings are not valid; see docs/reference/config.md")?;
+        settings.feature_flags.extend(flags);
         settings.check()?;
         Ok(settings)
     }
@@ -131,6 +139,19 @@ impl Settings {
         );
         Ok(())
     }
+}
+
+fn feature_flags(environment: &HashMap<String, String>) -> anyhow::Result<Vec<(Flag, bool)>> {
+    let mut flags = Vec::new();
+    for (variable, value) in environment {
+        let Some(name) = variable.strip_prefix(FEATURE_FLAG) else { continue };
+        let Ok(flag) = name.to_ascii_lowercase().parse() else {
+            bail!("{variable} names no feature flag; see docs/reference/settings.md");
+        };
+        let Ok(on) = value.parse() else { bail!("{variable} must be true or false") };
+        flags.push((flag, on));
+    }
+    Ok(flags)
 }
 
 #[cfg(test)]
@@ -164,6 +185,20 @@ mod tests {
     #[test]
     fn an_access_token_cannot_live_longer_than_ten_minutes() {
         assert!(load(&[("ANNALS_ACCESS_TOKEN_SECONDS", "601")]).is_err());
+    }
+
+    #[test]
+    fn a_feature_flag_of_the_environment_is_known_and_true_or_false() {
+        let settings =
+            load(&[("FEATURE_FLAG_WEB_CONSOLE", "true"), ("FEATURE_FLAG_WEBHOOKS", "false")]);
+        let flags = settings.unwrap().feature_flags;
+        assert_eq!(flags, BTreeMap::from([(Flag::WebConsole, true), (Flag::Webhooks, false)]));
+        for (variable, value) in
+            [("FEATURE_FLAG_WEB_CONSOL", "true"), ("FEATURE_FLAG_WEBHOOKS", "on")]
+        {
+            let error = load(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable), "{error}");
+        }
     }
 
     #[test]

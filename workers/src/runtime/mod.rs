@@ -191,6 +191,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Exports => crate::exports::jobs(),
         Module::Notifications => crate::notifications::jobs(),
         Module::Backups => crate::backups::jobs(),
+        Module::Settings => crate::settings::jobs(),
     }
 }
 
