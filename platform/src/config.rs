@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use events::settings::Flag;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Every setting, the same key in a file (`database_url`) and in the environment (`DATABASE_URL` or `ANNALS_DATABASE_URL`).
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +53,7 @@ pub struct Settings {
     /// Longest wait of a query for its projections in milliseconds.
     pub max_wait_ms: u64,
     /// Feature flags of every organisation, `true` or `false`, whatever it says itself; in the file a table of this name.
+    #[serde(default, deserialize_with = "by_name")]
     pub feature_flags: BTreeMap<Flag, bool>,
 }
 
@@ -141,6 +143,15 @@ impl Settings {
     }
 }
 
+/// Flags as the file has them: the crate that reads it knows text alone as a name.
+fn by_name<'de, D: Deserializer<'de>>(file: D) -> Result<BTreeMap<Flag, bool>, D::Error> {
+    let flag = |(name, on): (String, bool)| match name.parse() {
+        Ok(flag) => Ok((flag, on)),
+        Err(_) => Err(D::Error::custom(format!("{name} is no feature flag"))),
+    };
+    BTreeMap::deserialize(file)?.into_iter().map(flag).collect()
+}
+
 fn feature_flags(environment: &HashMap<String, String>) -> anyhow::Result<Vec<(Flag, bool)>> {
     let mut flags = Vec::new();
     for (variable, value) in environment {
@@ -199,6 +210,19 @@ mod tests {
             let error = load(&[(variable, value)]).unwrap_err().to_string();
             assert!(error.contains(variable), "{error}");
         }
+    }
+
+    #[test]
+    fn a_feature_flag_of_the_environment_wins_over_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let written = "[feature_flags]\nwebhooks = true\ncalendar_sync = true\n";
+        std::fs::write(path, written).unwrap();
+        let settings = load(&[("ANNALS_CONFIG", path), ("FEATURE_FLAG_WEBHOOKS", "false")]);
+        let flags = settings.unwrap().feature_flags;
+        assert_eq!(flags, BTreeMap::from([(Flag::Webhooks, false), (Flag::CalendarSync, true)]));
+        std::fs::write(path, "[feature_flags]\nwebhook = true\n").unwrap();
+        assert!(load(&[("ANNALS_CONFIG", path)]).is_err());
     }
 
     #[test]

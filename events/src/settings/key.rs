@@ -53,9 +53,9 @@ pub enum Key {
     /// Days for which a backup is kept.
     #[serde(rename = "backups.kept_days")] #[strum(serialize = "backups.kept_days")]
     BackupsKeptDays,
-    /// Whether every command must come with an Idempotency-Key.
-    #[serde(rename = "commands.idempotency_key_required")] #[strum(serialize = "commands.idempotency_key_required")]
-    CommandsIdempotencyKeyRequired,
+    /// Whether users are told of the roles they are given.
+    #[serde(rename = "notifications.tell_of_roles")] #[strum(serialize = "notifications.tell_of_roles")]
+    NotificationsTellOfRoles,
 }
 
 /// What a setting can hold, and what it holds by default.
@@ -173,7 +173,7 @@ impl Key {
             Self::NotificationsKeptDays => integer(1, 3_650, 365),
             Self::NotificationsMailSender => Form::Text { max_chars: 100, default: "Annals" },
             Self::BackupsKeptDays => integer(7, 3_650, 90),
-            Self::CommandsIdempotencyKeyRequired => Form::Boolean { default: false },
+            Self::NotificationsTellOfRoles => Form::Boolean { default: true },
         }
     }
 
@@ -188,7 +188,7 @@ impl Key {
             | Self::NotificationsKeptDays
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
-            | Self::CommandsIdempotencyKeyRequired => false,
+            | Self::NotificationsTellOfRoles => false,
         }
     }
 
@@ -261,6 +261,14 @@ impl Form {
 }
 
 impl Value {
+    /// Yes or no, of a setting that is one.
+    pub fn boolean(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(truth) => Some(*truth),
+            Self::Integer(_) | Self::Text(_) => None,
+        }
+    }
+
     /// The number, of a setting that is one.
     pub fn integer(&self) -> Option<i64> {
         match self {
@@ -302,7 +310,7 @@ mod tests {
         );
         assert_eq!(Key::ExportsPaper.schema()["enum"], json!(["a4", "letter"]));
         assert_eq!(Key::NotificationsMailSender.schema()["maxLength"], 100);
-        assert_eq!(Key::CommandsIdempotencyKeyRequired.schema()["type"], "boolean");
+        assert_eq!(Key::NotificationsTellOfRoles.schema()["type"], "boolean");
     }
 
     #[test]
@@ -331,8 +339,8 @@ mod tests {
         assert_eq!(sender.read(&json!("a\nb")), Err(Misfit::Text(Fault::Control)));
         assert_eq!(sender.read(&json!("x".repeat(101))), Err(Misfit::Text(Fault::TooLong(100))));
         assert_eq!(sender.read(&json!(7)), Err(Misfit::NotText(100)));
-        let required = Key::CommandsIdempotencyKeyRequired.form();
-        assert_eq!(required.read(&json!(true)), Ok(Value::Boolean(true)));
-        assert_eq!(required.read(&json!("true")), Err(Misfit::NotBoolean));
+        let told = Key::NotificationsTellOfRoles.form();
+        assert_eq!(told.read(&json!(true)), Ok(Value::Boolean(true)));
+        assert_eq!(told.read(&json!("true")), Err(Misfit::NotBoolean));
     }
 }

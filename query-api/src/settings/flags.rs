@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use events::Module::Settings;
+use events::UnitId;
 use events::settings::{Caller, Flag, Source, Verdict, Why, verdict};
-use events::{UnitId, UserId};
+use platform::access::Standing;
 use platform::clock;
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -45,8 +46,8 @@ pub(super) fn flags() -> Endpoint {
         call.only_parameters(&[])?;
         let asked = call.head().await?;
         let organization = of_organization(&call).await?;
-        let units = match call.me() {
-            Some(user) => units(&call, user).await?,
+        let units = match &call.standing {
+            Some(standing) => units(&call, standing).await?,
             None => Vec::new(),
         };
         let caller = Caller { id: &call.principal.actor.id, units: &units };
@@ -62,11 +63,10 @@ pub(super) fn flags() -> Endpoint {
 }
 
 /// The units in which the caller has a role now, and all units above them.
-async fn units(call: &Call, user: UserId) -> Result<Vec<UnitId>, Problem> {
-    let standing = call.standing_of(user, false).await?;
-    let rights = call.app.access.rights(call.tenant(), &standing).await.map_err(unreadable)?;
+async fn units(call: &Call, standing: &Standing) -> Result<Vec<UnitId>, Problem> {
+    let rights = call.app.access.rights(call.tenant(), standing).await.map_err(unreadable)?;
     let (policy, access, now) = (&rights.policy.state, &rights.access.state, clock::now());
-    let held = access.assignments().iter().chain(policy.protected_grants(user));
+    let held = access.assignments().iter().chain(policy.protected_grants(standing.user_id));
     let own: BTreeSet<UnitId> =
         held.filter(|held| held.is_live(now)).filter_map(|held| held.unit_id).collect();
     if own.is_empty() {

@@ -7,8 +7,7 @@ use anyhow::{Context as _, anyhow};
 use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
 use events::identity::user::User;
-use events::settings::configuration::Configuration;
-use events::settings::{Key, effective};
+use events::settings::Key;
 use events::{Actor, ActorKind, FileId, Permission, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -409,7 +408,9 @@ impl Making<'_> {
         let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
         let id = self.file_id(self.attempt);
         let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
-        let expires_at = clock::now() + kept_hours(office, tenant).await?.hours();
+        let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
+        let kept_hours = kept.integer().context("exports.kept_hours is no number")?;
+        let expires_at = clock::now() + kept_hours.hours();
         let body = json!({
             "attempt": self.attempt,
             "file_id": id,
@@ -432,14 +433,6 @@ impl Making<'_> {
             Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
         }
     }
-}
-
-/// A finished file can be fetched so long, as the organisation has set it.
-async fn kept_hours(office: &Office, tenant: TenantId) -> anyhow::Result<i64> {
-    let configuration =
-        office.aggregates.refresh::<Configuration>(tenant, &tenant.to_string()).await?;
-    let kept = effective(Key::ExportsKeptHours, &configuration.state, &[]).value;
-    kept.integer().context("exports.kept_hours is no number")
 }
 
 /// Waits, not for long, until the rows reflect the moment of the request.

@@ -15,8 +15,10 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::Module;
 use events::envelope::Recorded;
+use events::settings::configuration::Configuration;
+use events::settings::{Key, effective};
+use events::{Module, TenantId, settings};
 use futures::future::BoxFuture;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
@@ -179,6 +181,17 @@ impl Office {
             key: archive::Key::new(master),
             worker: worker.into(),
         })
+    }
+
+    /// What a setting holds in the organisation as a whole, as the log has it now.
+    pub(crate) async fn setting(
+        &self,
+        tenant: TenantId,
+        key: Key,
+    ) -> anyhow::Result<settings::Value> {
+        let organization = tenant.to_string();
+        let configuration = self.aggregates.refresh::<Configuration>(tenant, &organization).await?;
+        Ok(effective(key, &configuration.state, &[]).value)
     }
 }
 
