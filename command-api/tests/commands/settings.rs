@@ -14,8 +14,8 @@ async fn put(api: &Api, path: &str, token: &str, body: Value) -> Answer {
     api.call(Method::PUT, path, token, body).await
 }
 
-/// Adds the unit to the only organisation.
-async fn add_unit(api: &Api, owner: &str) {
+/// Adds the unit to the only organisation; where the unit is.
+async fn add_unit(api: &Api, owner: &str) -> String {
     let id: String = sqlx::query_scalar(
         "select aggregate_id from log.events where aggregate_type = 'identity.organization' limit 1",
     )
@@ -23,8 +23,10 @@ async fn add_unit(api: &Api, owner: &str) {
     .await
     .expect("the organisation");
     let body = json!({"id": UNIT, "kind": "branch", "code": "N", "name": "North"});
-    let added = api.post(&format!("/organizations/{id}/units"), owner, body).await;
+    let units = format!("/organizations/{id}/units");
+    let added = api.post(&units, owner, body).await;
     assert_eq!(added.status, 201, "{}", added.body);
+    format!("{units}/{UNIT}")
 }
 
 #[tokio::test]
@@ -83,12 +85,17 @@ async fn a_unit_chooses_for_itself_what_is_per_unit_until_it_is_closed() {
     let friday = json!({"value": "friday", "unit_id": UNIT});
     let early = put(&api, WEEK, &owner, friday.clone()).await;
     assert_eq!(early.body["code"], "SETTINGS_UNIT_UNKNOWN", "{}", early.body);
-    add_unit(&api, &owner).await;
+    let unit = add_unit(&api, &owner).await;
     let set = put(&api, WEEK, &owner, friday.clone()).await;
     assert_eq!((set.status.as_u16(), &set.body["aggregate"]["id"]), (200, &json!(UNIT)));
     let whole = put(&api, KEPT, &owner, json!({"value": 48, "unit_id": UNIT})).await;
     assert_eq!(whole.body["code"], "SETTINGS_NOT_PER_UNIT", "{}", whole.body);
     assert_eq!(whole.body["errors"][0]["pointer"], "/unit_id");
+    assert_eq!(api.call(Method::DELETE, &unit, &owner, json!({})).await.status, 200);
+    let late = put(&api, WEEK, &owner, json!({"value": "sunday", "unit_id": UNIT})).await;
+    assert_eq!((late.status.as_u16(), &late.body["code"]), (409, &json!("SETTINGS_UNIT_CLOSED")));
+    let back = api.call(Method::DELETE, WEEK, &owner, json!({"unit_id": UNIT})).await;
+    assert_eq!(back.status, 200, "a closed unit gives back: {}", back.body);
     api.stop().await;
 }
 
