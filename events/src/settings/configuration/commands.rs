@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::ids::UnitId;
 
-/// An intent. Keys and flags come as they were written, so that an unknown one is refused by a rule.
+/// An intent. Keys and flags come as they were written, so that a rule refuses an unknown one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Sets a setting.
