@@ -1,6 +1,6 @@
 //! What an organisation sets is what its house does: shown at once, kept to by the workers, traced, and proven.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use journeys::{Client, House};
 use reqwest::Method;
@@ -19,6 +19,43 @@ async fn hours_of_an_export(owner: &Client) -> anyhow::Result<i64> {
         (time("ended_at")?, time("expires_at")?);
     // The moment of expiry is settled just before the file is reported.
     Ok(expires.duration_since(ended).as_mins().saturating_add(30).div_euclid(60))
+}
+
+/// Gives the user a new role and waits until the workers have dealt with it; of how many roles the user was told by then.
+async fn told_of_a_role(house: &House, owner: &Client, user: &Client) -> anyhow::Result<i64> {
+    let pool = house.database().await?;
+    let count = async |sql: &'static str| -> sqlx::Result<i64> {
+        sqlx::query_scalar(sql).bind(&user.user_id).fetch_one(&pool).await
+    };
+    let dealt = "select count(*) from work.jobs where kind = 'notifications.send' and state = 'succeeded' \
+                 and body ->> 'stream' = 'rbac.user_access' and body ->> 'stream_id' = $1";
+    let before = count(dealt).await?;
+    let role = json!({"name": format!("Role {before}"), "permissions": []});
+    let role = owner.post("/rbac/roles", &role).await?.ok()?;
+    let assign = json!({"user_id": user.user_id, "role_id": role.made()});
+    owner.post("/rbac/assign", &assign).await?.ok()?;
+    let began = Instant::now();
+    while count(dealt).await? == before {
+        anyhow::ensure!(began.elapsed() < SOON, "the workers do not deal with the role");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = "select count(*) from log.events where event_type = 'notifications.notification.created' \
+                and payload::jsonb ->> 'user_id' = $1";
+    Ok(count(told).await?)
+}
+
+#[tokio::test]
+async fn users_are_told_of_roles_only_where_the_organisation_wants_it() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    let path = "/settings/notifications.tell_of_roles";
+    owner.command(Method::PUT, path, &json!({"value": false}), &[]).await?.ok()?;
+    assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 0);
+    owner.command(Method::DELETE, path, &json!({}), &[]).await?.ok()?;
+    assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 1, "by default they are");
+    house.stop().await;
+    Ok(())
 }
 
 #[tokio::test]
