@@ -4,6 +4,7 @@ use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
+use events::settings::configuration::{self, Configuration};
 use events::{Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::fold::Folded;
@@ -134,6 +135,27 @@ impl LoadFacts<UserAccess> for user_access::Facts {
         let policy = sources.get::<Policy>(&tenant).await?.state;
         let actor_access = sources.actor_access().await?;
         Ok(Self { user_id, user_exists, policy, actor_access, unit_path })
+    }
+}
+
+impl LoadFacts<Configuration> for configuration::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        id: &str,
+        _: &Configuration,
+        command: &configuration::Command,
+    ) -> Result<Self, Problem> {
+        let tenant = sources.tenant.to_string();
+        let unit_id = match id.parse() {
+            Ok(unit) if id != tenant => Some(unit),
+            Ok(_) | Err(_) => None,
+        };
+        let organization = if unit_id.is_some() || command.names_units() {
+            sources.get::<Organization>(&tenant).await?.state
+        } else {
+            Arc::default()
+        };
+        Ok(Self { unit_id, organization })
     }
 }
 

@@ -15,6 +15,7 @@ mod pipeline;
 mod rbac;
 mod refusal;
 mod registry;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,7 @@ fn registry() -> Registry {
             Module::Exports => exports::routes(&mut registry),
             Module::Notifications => notifications::routes(&mut registry),
             Module::Backups => backups::routes(&mut registry),
+            Module::Settings => settings::routes(&mut registry),
         }
     }
     registry

@@ -208,11 +208,12 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 6] = {
+        let codes: [(&str, &[&str], Claims); 7] = {
             use crate::backups::backup;
             use crate::exports::export;
             use crate::identity::{organization, session, user};
             use crate::notifications::notification;
+            use crate::settings::configuration;
             [
                 ("ORGANIZATION_", organization::Rejection::VARIANTS, organization::CLAIMS),
                 ("USER_", user::Rejection::VARIANTS, user::CLAIMS),
@@ -220,6 +221,7 @@ mod tests {
                 ("EXPORT_", export::Rejection::VARIANTS, export::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
+                ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),
             ]
         };
         let mut seen = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! The one closed list of modules; every process matches it without a wildcard.
 
 use crate::aggregate::Decider;
-use crate::{audit, backups, exports, identity, notifications, rbac};
+use crate::{audit, backups, exports, identity, notifications, rbac, settings};
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
 #[derive(
@@ -31,6 +31,8 @@ pub enum Module {
     Notifications,
     /// Backups and restores.
     Backups,
+    /// Settings and feature flags.
+    Settings,
 }
 
 impl Module {
@@ -65,5 +67,6 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
         Module::Exports => visitor.visit::<exports::export::Export>(),
         Module::Notifications => visitor.visit::<notifications::notification::Notification>(),
         Module::Backups => visitor.visit::<backups::backup::Backup>(),
+        Module::Settings => visitor.visit::<settings::configuration::Configuration>(),
     }
 }

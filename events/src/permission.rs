@@ -73,6 +73,12 @@ pub enum Permission {
     /// Report on the making of a backup; for our own workers.
     #[serde(rename = "backups.archives:make")] #[strum(serialize = "backups.archives:make")]
     BackupsArchivesMake,
+    /// See settings and how feature flags are switched.
+    #[serde(rename = "settings.settings:read")] #[strum(serialize = "settings.settings:read")]
+    SettingsSettingsRead,
+    /// Set and unset settings; switch feature flags.
+    #[serde(rename = "settings.settings:manage")] #[strum(serialize = "settings.settings:manage")]
+    SettingsSettingsManage,
 }
 
 impl Permission {

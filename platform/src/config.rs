@@ -1,12 +1,14 @@
 //! Settings: defaults, then the file named by `ANNALS_CONFIG`, then the environment; unknown keys are refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use events::settings::Flag;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Every setting, the same key in a file (`database_url`) and in the environment (`DATABASE_URL` or `ANNALS_DATABASE_URL`).
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +52,9 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Longest wait of a query for its projections in milliseconds.
     pub max_wait_ms: u64,
+    /// Feature flags of every organisation, `true` or `false`, whatever it says itself; in the file a table of this name.
+    #[serde(default, deserialize_with = "by_name")]
+    pub feature_flags: BTreeMap<Flag, bool>,
 }
 
 impl Default for Settings {
@@ -74,6 +79,7 @@ impl Default for Settings {
             pool_size: 16,
             max_body_bytes: 1024 * 1024,
             max_wait_ms: 30_000,
+            feature_flags: BTreeMap::new(),
         }
     }
 }
@@ -89,6 +95,8 @@ impl std::fmt::Debug for Settings {
 
 /// Engine addresses are known by their usual names, without our prefix.
 const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL"];
+/// With the name of a feature flag behind it in upper case, the variable that has the last word on that flag.
+const FEATURE_FLAG: &str = "FEATURE_FLAG_";
 /// Variables of ours that are no settings.
 const NOT_SETTINGS: &[&str] =
     &["ANNALS_CONFIG", "ANNALS_GENERATE", "ANNALS_TOKEN", "ANNALS_SHARED_DATA"];
@@ -102,6 +110,7 @@ impl Settings {
     /// Reads settings from a given environment.
     pub fn from_sources(environment: HashMap<String, String>) -> anyhow::Result<Self> {
         let file = environment.get("ANNALS_CONFIG").cloned();
+        let flags = feature_flags(&environment)?;
         let ours = environment
             .into_iter()
             .filter(|(key, _)| !NOT_SETTINGS.contains(&key.as_str()))
@@ -115,11 +124,12 @@ impl Settings {
         if let Some(path) = file {
             builder = builder.add_source(config::File::new(&path, config::FileFormat::Toml));
         }
-        let settings: Self = builder
+        let mut settings: Self = builder
             .add_source(config::Environment::default().source(Some(ours)).try_parsing(true))
             .build()
             .and_then(config::Config::try_deserialize)
             .context("settings are not valid; see docs/reference/config.md")?;
+        settings.feature_flags.extend(flags);
         settings.check()?;
         Ok(settings)
     }
@@ -131,6 +141,28 @@ impl Settings {
         );
         Ok(())
     }
+}
+
+/// Flags as the file has them: the crate that reads it knows text alone as a name.
+fn by_name<'de, D: Deserializer<'de>>(file: D) -> Result<BTreeMap<Flag, bool>, D::Error> {
+    let flag = |(name, on): (String, bool)| match name.parse() {
+        Ok(flag) => Ok((flag, on)),
+        Err(_) => Err(D::Error::custom(format!("{name} is no feature flag"))),
+    };
+    BTreeMap::deserialize(file)?.into_iter().map(flag).collect()
+}
+
+fn feature_flags(environment: &HashMap<String, String>) -> anyhow::Result<Vec<(Flag, bool)>> {
+    let mut flags = Vec::new();
+    for (variable, value) in environment {
+        let Some(name) = variable.strip_prefix(FEATURE_FLAG) else { continue };
+        let Ok(flag) = name.to_ascii_lowercase().parse() else {
+            bail!("{variable} names no feature flag; see docs/reference/settings.md");
+        };
+        let Ok(on) = value.parse() else { bail!("{variable} must be true or false") };
+        flags.push((flag, on));
+    }
+    Ok(flags)
 }
 
 #[cfg(test)]
@@ -164,6 +196,33 @@ mod tests {
     #[test]
     fn an_access_token_cannot_live_longer_than_ten_minutes() {
         assert!(load(&[("ANNALS_ACCESS_TOKEN_SECONDS", "601")]).is_err());
+    }
+
+    #[test]
+    fn a_feature_flag_of_the_environment_is_known_and_true_or_false() {
+        let settings =
+            load(&[("FEATURE_FLAG_WEB_CONSOLE", "true"), ("FEATURE_FLAG_WEBHOOKS", "false")]);
+        let flags = settings.unwrap().feature_flags;
+        assert_eq!(flags, BTreeMap::from([(Flag::WebConsole, true), (Flag::Webhooks, false)]));
+        for (variable, value) in
+            [("FEATURE_FLAG_WEB_CONSOL", "true"), ("FEATURE_FLAG_WEBHOOKS", "on")]
+        {
+            let error = load(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_feature_flag_of_the_environment_wins_over_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let written = "[feature_flags]\nwebhooks = true\ncalendar_sync = true\n";
+        std::fs::write(path, written).unwrap();
+        let settings = load(&[("ANNALS_CONFIG", path), ("FEATURE_FLAG_WEBHOOKS", "false")]);
+        let flags = settings.unwrap().feature_flags;
+        assert_eq!(flags, BTreeMap::from([(Flag::Webhooks, false), (Flag::CalendarSync, true)]));
+        std::fs::write(path, "[feature_flags]\nwebhook = true\n").unwrap();
+        assert!(load(&[("ANNALS_CONFIG", path)]).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use events::Permission;
+use events::settings::{Flag, Key};
 use platform::config::Settings;
 use platform::testkit::committed;
 
@@ -17,6 +18,7 @@ fn the_reference_of_settings_is_what_the_code_reads() {
     for (key, default) in defaults.as_object().unwrap() {
         let variable = match key.as_str() {
             "database_url" | "nats_url" | "redis_url" => key.to_uppercase(),
+            "feature_flags" => "FEATURE_FLAG_<NAME>".to_owned(),
             _ => format!("ANNALS_{}", key.to_uppercase()),
         };
         let meaning = schema["properties"][key]["description"].as_str().unwrap_or_default();
@@ -43,4 +45,29 @@ fn the_reference_of_permissions_is_the_closed_list() {
         writeln!(text, "| `{}` | {} |", permission.name(), permission.description()).unwrap();
     }
     committed("docs/reference/permissions.md", &text).unwrap();
+}
+
+#[test]
+fn the_committed_reference_of_what_organisations_set_is_the_closed_lists() {
+    let mut text = String::from(
+        "# Settings and feature flags of organisations\n\nGenerated; `cargo xtask generate` writes it anew. What an organisation sets; what the installation is\n\
+         configured with is in [config.md](config.md).\n\n| setting | per unit | default | can hold | meaning |\n|---|---|---|---|---|\n",
+    );
+    for key in Key::ALL {
+        let (name, form) = (key.name(), key.form());
+        let per_unit = if key.is_per_unit() { "yes" } else { "no" };
+        let default = serde_json::to_string(&form.default_value()).unwrap();
+        writeln!(text, "| `{name}` | {per_unit} | `{default}` | {form} | {} |", key.title())
+            .unwrap();
+    }
+    text.push_str(
+        "\n`FEATURE_FLAG_<NAME>` in the environment of the processes wins over what an organisation switches.\n\n\
+         | feature flag | variable | default | meaning |\n|---|---|---|---|\n",
+    );
+    for flag in Flag::ALL {
+        let (name, variable) = (flag.name(), flag.name().to_uppercase());
+        let (default, title) = (flag.is_on_by_default(), flag.title());
+        writeln!(text, "| `{name}` | `FEATURE_FLAG_{variable}` | {default} | {title} |").unwrap();
+    }
+    committed("docs/reference/settings.md", &text).unwrap();
 }

@@ -9,6 +9,7 @@ mod exports;
 mod identity;
 mod notifications;
 mod rbac;
+mod settings;
 #[cfg(test)]
 mod testing;
 
@@ -37,6 +38,7 @@ fn of(module: Module) -> Vec<Box<dyn Projection>> {
         Module::Exports => exports::projections(),
         Module::Notifications => notifications::projections(),
         Module::Backups => backups::projections(),
+        Module::Settings => settings::projections(),
     }
 }
 

@@ -17,6 +17,7 @@ mod positions;
 mod rbac;
 mod readers;
 mod record;
+mod settings;
 mod shape;
 pub mod stream;
 
@@ -69,6 +70,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Exports => exports::endpoints(),
         Module::Notifications => notifications::endpoints(),
         Module::Backups => backups::endpoints(),
+        Module::Settings => settings::endpoints(),
     }
 }
 

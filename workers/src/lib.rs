@@ -7,6 +7,7 @@ mod identity;
 mod notifications;
 mod rbac;
 mod runtime;
+mod settings;
 #[cfg(test)]
 mod testing;
 

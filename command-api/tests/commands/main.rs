@@ -7,3 +7,4 @@ mod idempotency;
 mod identity;
 mod kit;
 mod log;
+mod settings;

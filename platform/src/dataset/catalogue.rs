@@ -14,6 +14,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Exports => EXPORTS,
         Module::Notifications => NOTIFICATIONS,
         Module::Backups => BACKUPS,
+        Module::Settings => SETTINGS,
     }
 }
 
@@ -368,3 +369,45 @@ const BACKUPS: &[Dataset] = &[Dataset {
     key: &["backup_id"],
     default_sort: "-created_at",
 }];
+
+const SETTINGS: &[Dataset] = &[CHOSEN, SWITCHED];
+
+const CHOSEN: Dataset = Dataset {
+    name: "settings.settings",
+    label: "Settings",
+    table: "read.settings_settings",
+    projections: &["settings_settings"],
+    permission: Some(Permission::SettingsSettingsRead),
+    owner: None,
+    columns: &[
+        Column::new("scope", "Scope", Text),
+        Column::new("key", "Setting", Text),
+        Column::new("unit_id", "Unit", Id).nullable(),
+        Column::new("value", "Value", Json),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["scope", "key"],
+    default_sort: "key,scope",
+};
+
+const SWITCHED: Dataset = Dataset {
+    name: "settings.flags",
+    label: "Feature flags",
+    table: "read.settings_flags",
+    projections: &["settings_flags"],
+    permission: Some(Permission::SettingsSettingsRead),
+    owner: None,
+    columns: &[
+        Column::new("flag", "Flag", Text),
+        Column::new("enabled", "On", Boolean),
+        Column::new("rollout_pct", "Share of users in per cent", Integer),
+        Column::new("units", "Units", List),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["flag"],
+    default_sort: "flag",
+};

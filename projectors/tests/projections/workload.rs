@@ -11,8 +11,10 @@ use events::notifications::notification::{
 };
 use events::rbac::policy::{Event as PolicyEvent, Policy, RoleCreated};
 use events::rbac::user_access::{Event as AccessEvent, UserAccess};
+use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
+use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
-use events::{BackupId, ExportId, NotificationId, SessionId, TenantId, UserId};
+use events::{BackupId, ExportId, NotificationId, SessionId, TenantId, UnitId, UserId};
 
 use crate::support::Place;
 
@@ -116,6 +118,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     });
     place.append::<SecurityLog>(tenant, "2026-01-01", [refused, denied]).await;
     work(place, tenant, user, round).await;
+    configure(place, tenant, round).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -179,4 +182,19 @@ async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     let failed = BackupEvent::Failed { code: "DISK_FULL".into(), message: "no room".into() };
     let backup: BackupId = id(50_000 + round);
     place.append::<Backup>(tenant, backup, [requested, failed]).await;
+}
+
+async fn configure(place: &Place, tenant: TenantId, round: u128) {
+    let key = Key::CalendarFirstDayOfWeek;
+    let chosen = ConfigurationEvent::SettingChosen { key, value: Value::Text("friday".into()) };
+    let switched = ConfigurationEvent::FlagSwitched {
+        flag: Flag::Webhooks,
+        enabled: true,
+        rollout_pct: u8::try_from(round % 100).unwrap(),
+        units: vec![id(702)],
+    };
+    place.append::<Configuration>(tenant, tenant, [chosen.clone(), switched]).await;
+    let unset = ConfigurationEvent::SettingUnset { key };
+    let events = if round.is_multiple_of(2) { vec![chosen] } else { vec![chosen, unset] };
+    place.append::<Configuration>(tenant, id::<UnitId>(702), events).await;
 }

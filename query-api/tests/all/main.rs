@@ -5,6 +5,7 @@ mod events;
 mod lists;
 mod places;
 mod rights;
+mod settings;
 mod sse;
 mod streams;
 mod support;

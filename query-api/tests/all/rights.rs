@@ -19,6 +19,7 @@ fn path(route: &Route, org: &Org, export: &str) -> String {
         ("{*stream}", "all".to_owned()),
         ("{type}", "rbac.policy".to_owned()),
         ("{backup_id}", org.tenant.to_string()),
+        ("{key}", "exports.kept_hours".to_owned()),
     ] {
         path = path.replace(name, &value);
     }
@@ -94,7 +95,9 @@ async fn nothing_of_another_organisation_is_found() {
             assert!(!text.contains(&secret), "{path} tells {secret}");
         }
         assert!(!text.contains("theirs"), "{path} tells their name");
-        if route.path.contains('{') && !route.path.contains("stream") && status == StatusCode::OK {
+        // A stream of ours, and a setting that every organisation has.
+        let everybodys = route.path.contains("stream") || route.path.contains("{key}");
+        if route.path.contains('{') && !everybodys && status == StatusCode::OK {
             let body: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(body["items"], json!([]), "{path}");
         }

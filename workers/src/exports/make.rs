@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
 use events::identity::user::User;
+use events::settings::Key;
 use events::{Actor, ActorKind, FileId, Permission, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -25,8 +26,6 @@ use super::rows::{self, Rows};
 use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
-/// A finished file can be fetched so long.
-const KEPT_HOURS: i64 = 14 * 24;
 /// How long the projection may need to come up to the request.
 const CATCH_UP: Duration = Duration::from_secs(15);
 const CATCH_UP_POLL: Duration = Duration::from_millis(50);
@@ -409,7 +408,9 @@ impl Making<'_> {
         let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
         let id = self.file_id(self.attempt);
         let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
-        let expires_at = clock::now() + KEPT_HOURS.hours();
+        let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
+        let kept_hours = kept.integer().context("exports.kept_hours is no number")?;
+        let expires_at = clock::now() + kept_hours.hours();
         let body = json!({
             "attempt": self.attempt,
             "file_id": id,

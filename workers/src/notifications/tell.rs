@@ -7,6 +7,7 @@ use events::exports::export::{self, Export};
 use events::notifications::notification::Kind;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
+use events::settings::Key;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -120,7 +121,7 @@ async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
     match serde_json::from_str(&cause.payload)? {
         user_access::Event::RoleAssigned { role_id, .. } => {
             let user_id = cause.stream_id.parse().context("the stream is no user's")?;
-            of_role(office, job, user_id, role_id).await.map(Some)
+            of_role(office, job, user_id, role_id).await
         }
         user_access::Event::RoleRemoved { .. }
         | user_access::Event::RoleAssignmentExpired { .. }
@@ -134,7 +135,7 @@ async fn of_policy(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
     if let policy::Event::ProtectedRoleGranted { user_id, role_id, .. } =
         serde_json::from_str(&cause.payload)?
     {
-        return of_role(office, job, user_id, role_id).await.map(Some);
+        return of_role(office, job, user_id, role_id).await;
     }
     Ok(None)
 }
@@ -144,17 +145,21 @@ async fn of_role(
     job: &Job,
     user_id: UserId,
     role_id: RoleId,
-) -> anyhow::Result<Message> {
+) -> anyhow::Result<Option<Message>> {
     let tenant = job.tenant_id;
+    let told = office.setting(tenant, Key::NotificationsTellOfRoles).await?;
+    if !told.boolean().context("notifications.tell_of_roles is neither true nor false")? {
+        return Ok(None);
+    }
     let policy = office.aggregates.refresh::<Policy>(tenant, &tenant.to_string()).await?;
     let name = policy.state.role(role_id).map(|role| role.facts.name.clone());
     let name = name.unwrap_or_else(|| "a role that was deleted since".into());
-    Ok(Message {
+    Ok(Some(Message {
         user_id,
         kind: Kind::RoleAssigned,
         title: format!("You have the role “{name}”"),
         text: format!("The role “{name}” was assigned to you."),
-    })
+    }))
 }
 
 async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {

@@ -15,8 +15,10 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::Module;
 use events::envelope::Recorded;
+use events::settings::configuration::Configuration;
+use events::settings::{Key, effective};
+use events::{Module, TenantId, settings};
 use futures::future::BoxFuture;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
@@ -180,6 +182,17 @@ impl Office {
             worker: worker.into(),
         })
     }
+
+    /// What a setting holds in the organisation as a whole, as the log has it now.
+    pub(crate) async fn setting(
+        &self,
+        tenant: TenantId,
+        key: Key,
+    ) -> anyhow::Result<settings::Value> {
+        let organization = tenant.to_string();
+        let configuration = self.aggregates.refresh::<Configuration>(tenant, &organization).await?;
+        Ok(effective(key, &configuration.state, &[]).value)
+    }
 }
 
 /// The work of every module; whoever adds a module says here what it has workers do.
@@ -191,6 +204,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Exports => crate::exports::jobs(),
         Module::Notifications => crate::notifications::jobs(),
         Module::Backups => crate::backups::jobs(),
+        Module::Settings => crate::settings::jobs(),
     }
 }
 

@@ -1,0 +1,2 @@
+drop table read.settings_flags;
+drop table read.settings_settings;

@@ -1,0 +1,51 @@
+//! Questions about settings and feature flags: what holds, and where it comes from.
+
+mod chosen;
+mod flags;
+
+use events::Module::Settings;
+use events::settings::configuration::Configuration;
+use events::{Permission, UnitId};
+use platform::fold::Folded;
+use platform::problem::Problem;
+use platform::routes::Route;
+
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+use crate::list::list;
+use crate::shape::{dataset, listing, page_of};
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let set = Route::get("/settings/chosen", Settings, "settings_chosen")
+        .summary("What the organisation and its units have set; the rest holds by default");
+    let switched = Route::get("/feature-flags/switched", Settings, "settings_flags_switched")
+        .summary("How the organisation has switched features");
+    vec![
+        chosen::settings(),
+        chosen::setting(),
+        flags::flags(),
+        Endpoint::new(
+            listing(set, "settings.settings", |g| page_of(g, "settings.settings")),
+            |call| async move { list(&call, dataset("settings.settings"), None).await },
+        ),
+        Endpoint::new(
+            listing(switched, "settings.flags", |g| page_of(g, "settings.flags")),
+            |call| async move { list(&call, dataset("settings.flags"), None).await },
+        ),
+    ]
+}
+
+/// A question that needs the right to see settings.
+fn reading(route: Route) -> Route {
+    route.needs(Permission::SettingsSettingsRead)
+}
+
+/// What the organisation has set, as the log has it now.
+async fn of_organization(call: &Call) -> Result<Folded<Configuration>, Problem> {
+    call.aggregate::<Configuration>(&call.tenant().to_string()).await
+}
+
+/// What a unit has set, as the log has it now.
+async fn of_unit(call: &Call, unit: UnitId) -> Result<Folded<Configuration>, Problem> {
+    call.aggregate::<Configuration>(&unit.to_string()).await
+}

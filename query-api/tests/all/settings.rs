@@ -1,0 +1,140 @@
+//! Settings as they hold somewhere, and feature flags as they hold for somebody, each with where that comes from.
+
+use events::identity::organization::{self, Organization, UnitKind};
+use events::rbac::user_access::{self, UserAccess};
+use events::settings::configuration::{Configuration, Event};
+use events::settings::{Flag, Key, Value, bucket};
+use events::{Permission, UnitId};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Org, Person, World, column, new};
+
+fn week(day: &str) -> Event {
+    Event::SettingChosen { key: Key::CalendarFirstDayOfWeek, value: Value::Text(day.into()) }
+}
+
+fn switched(flag: Flag, rollout_pct: u8, units: Vec<UnitId>) -> Event {
+    Event::FlagSwitched { flag, enabled: true, rollout_pct, units }
+}
+
+/// A unit below another one; both are new.
+async fn units(world: &World, org: &Org) -> (UnitId, UnitId) {
+    let (above, below): (UnitId, UnitId) = (new(), new());
+    let added = |unit_id, code: &str, parent_id| organization::Event::UnitAdded {
+        unit_id,
+        kind: UnitKind::Branch,
+        code: code.into(),
+        name: code.into(),
+        parent_id,
+        time_zone: None,
+    };
+    let events = [added(above, "N", None), added(below, "N1", Some(above))];
+    world.append::<Organization>((org.tenant, "system"), org.tenant, events).await;
+    (above, below)
+}
+
+async fn set(world: &World, org: &Org, scope: impl ToString, events: Vec<Event>) {
+    let owner = org.owner.user.to_string();
+    world.append::<Configuration>((org.tenant, &owner), scope, events).await;
+}
+
+async fn flag(world: &World, person: &Person, name: &str) -> serde_json::Value {
+    let flags = world.body("/feature-flags", person).await;
+    let items = flags["items"].as_array().unwrap();
+    items.iter().find(|item| item["flag"] == name).unwrap().clone()
+}
+
+#[tokio::test]
+async fn every_setting_is_shown_with_schema_value_and_source() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let all = world.body("/settings", &org.owner).await;
+    assert_eq!(column(&all, "key"), Key::ALL.iter().map(|key| key.name()).collect::<Vec<_>>());
+    for item in all["items"].as_array().unwrap() {
+        assert_eq!((&item["source"], &item["version"]), (&json!("default"), &json!(0)), "{item}");
+        assert_eq!(item["value"], item["schema"]["default"], "{item}");
+        assert!(item["schema"]["type"].is_string(), "{item}");
+    }
+    let hours = Event::SettingChosen { key: Key::ExportsKeptHours, value: Value::Integer(48) };
+    set(&world, &org, org.tenant, vec![week("sunday"), hours]).await;
+    let answer = world.get("/settings/exports.kept_hours", &org.owner).send().await.unwrap();
+    assert_eq!(answer.headers()["aggregate-version"], "2");
+    let one: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!((&one["value"], &one["source"]), (&json!(48), &json!("organization")));
+    assert_eq!((&one["version"], &one["schema"]["maximum"]), (&json!(2), &json!(8760)));
+
+    let (status, _) = world.problem("/settings/exports.kept", &org.owner).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, refused) = world.problem("/settings?unit=x", &org.owner).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("PARAMETER_UNKNOWN")));
+
+    world.settled().await;
+    let chosen = world.body("/settings/chosen", &org.owner).await;
+    assert_eq!(column(&chosen, "key"), ["calendar.first_day_of_week", "exports.kept_hours"]);
+    assert_eq!(chosen["items"][1]["value"], 48);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_unit_takes_what_the_nearest_above_it_has_set() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let (above, below) = units(&world, &org).await;
+    set(&world, &org, org.tenant, vec![week("sunday")]).await;
+    let there = format!("/settings/calendar.first_day_of_week?unit_id={below}");
+    let found = world.body(&there, &org.owner).await;
+    assert_eq!((&found["value"], &found["source"]), (&json!("sunday"), &json!("organization")));
+    set(&world, &org, above, vec![week("friday")]).await;
+    let found = world.body(&there, &org.owner).await;
+    assert_eq!((&found["value"], &found["source"]), (&json!("friday"), &json!("unit")));
+    assert_eq!((&found["unit_id"], &found["version"]), (&json!(above), &json!(0)));
+    set(&world, &org, above, vec![Event::SettingUnset { key: Key::CalendarFirstDayOfWeek }]).await;
+    assert_eq!(world.body(&there, &org.owner).await["source"], "organization");
+    let nowhere = format!("/settings?unit_id={}", new::<UnitId>());
+    assert_eq!(world.problem(&nowhere, &org.owner).await.0, StatusCode::NOT_FOUND);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_flag_says_whether_it_is_on_for_the_caller_and_why() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let ann = world.entitled(&org, "ann", &[Permission::SettingsSettingsRead]).await;
+    let found = flag(&world, &ann, "webhooks").await;
+    assert_eq!((&found["on"], &found["why"]), (&json!(false), &json!("default")));
+    let own = bucket(Flag::Webhooks, &ann.user.to_string());
+    assert_eq!(found["bucket"], own);
+
+    set(&world, &org, org.tenant, vec![switched(Flag::Webhooks, own, vec![])]).await;
+    let found = flag(&world, &ann, "webhooks").await;
+    assert_eq!((&found["on"], &found["why"]), (&json!(false), &json!("rollout")));
+    set(&world, &org, org.tenant, vec![switched(Flag::Webhooks, own + 1, vec![])]).await;
+    let found = flag(&world, &ann, "webhooks").await;
+    assert_eq!((&found["on"], &found["why"]), (&json!(true), &json!("rollout")));
+
+    let (above, below) = units(&world, &org).await;
+    set(&world, &org, org.tenant, vec![switched(Flag::GlobalSearch, 0, vec![above])]).await;
+    assert_eq!(flag(&world, &ann, "global_search").await["on"], false);
+    let role_id = world.role(&org, "clerk", &[]).await;
+    let assigned =
+        user_access::Event::RoleAssigned { role_id, unit_id: Some(below), expires_at: None };
+    let owner = org.owner.user.to_string();
+    world.append::<UserAccess>((org.tenant, &owner), ann.user, [assigned]).await;
+    world
+        .until("the role in the unit counts", || async {
+            let found = flag(&world, &ann, "global_search").await;
+            found["on"] == true && found["why"] == "unit" && found["unit_id"] == json!(above)
+        })
+        .await;
+
+    set(&world, &org, org.tenant, vec![switched(Flag::CalendarSync, 0, vec![])]).await;
+    let found = flag(&world, &ann, "calendar_sync").await;
+    assert_eq!((&found["on"], &found["why"]), (&json!(true), &json!("environment")));
+
+    world.settled().await;
+    let stored = world.body("/feature-flags/switched", &ann).await;
+    assert_eq!(column(&stored, "flag"), ["calendar_sync", "global_search", "webhooks"]);
+    assert_eq!(stored["items"][1]["units"], json!([above]));
+    world.end().await;
+}
