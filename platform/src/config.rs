@@ -50,6 +50,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Longest wait of a query for its projections in milliseconds.
     pub max_wait_ms: u64,
+    /// A checkpoint of an organisation's log is signed so many seconds after the last one, if there are new events.
+    pub checkpoint_seconds: u32,
 }
 
 impl Default for Settings {
@@ -74,6 +76,7 @@ impl Default for Settings {
             pool_size: 16,
             max_body_bytes: 1024 * 1024,
             max_wait_ms: 30_000,
+            checkpoint_seconds: 60,
         }
     }
 }
