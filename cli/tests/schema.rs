@@ -104,7 +104,6 @@ async fn every_process_may_look_at_the_schemas_history() {
         Role::Projectors,
         Role::QueryApi,
         Role::Workers,
-        Role::Notary,
         Role::Auditor,
     ] {
         let pool = db::connect(&database.url, role, 1).await.unwrap();

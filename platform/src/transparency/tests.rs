@@ -210,7 +210,7 @@ fn another_implementation_believes_exactly_the_same_proofs() {
         assert_eq!(ours, found, "round {round}: {earlier} to {size}");
         believed += u32::from(ours);
     }
-    assert!((5_000..15_000).contains(&believed), "{believed} were right and the others wrong");
+    assert!((4_000..16_000).contains(&believed), "{believed} were right and the others wrong");
 }
 
 fn pair() -> Ed25519KeyPair {
