@@ -112,7 +112,7 @@ impl Arguments {
         println!("{covered} events are those of the checkpoint");
         if events > covered {
             let later = events - covered;
-            println!("{later} later ones are covered by the chain alone: take a newer checkpoint");
+            println!("{later} came later: the chain alone holds them until a newer checkpoint");
         }
         if self.key.is_empty() {
             println!("without --key nobody asked who signed the checkpoint");

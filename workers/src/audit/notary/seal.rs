@@ -1,5 +1,6 @@
 //! The notary's key: made at the first start, kept sealed, and named after each log that it signs.
 
+use anyhow::Context as _;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use platform::secrets::{MasterKey, NewKey, key_pair, new_key};
 use platform::transparency::checkpoint::{Checkpoint, Origin};
@@ -21,35 +22,18 @@ impl Seal {
         connection: &mut PgConnection,
         master: &MasterKey,
     ) -> anyhow::Result<Self> {
-        let rows = sqlx::query(
-            "select kid, public_key, private_key from secrets.notary_keys order by created_at desc, kid",
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        let (pair, public) = match rows.first() {
-            Some(newest) => {
-                let (kid, sealed): (&str, &[u8]) = (newest.try_get(0)?, newest.try_get(2)?);
-                let private = master.open(&format!("{PLACE}|{kid}"), sealed)?;
-                (key_pair(&private)?, None)
-            }
-            None => {
-                let NewKey { kid, private, public } = new_key()?;
-                sqlx::query(
-                    "insert into secrets.notary_keys (kid, public_key, private_key) values ($1, $2, $3)",
-                )
-                .bind(&kid)
-                .bind(&public)
-                .bind(master.seal(&format!("{PLACE}|{kid}"), &private))
-                .execute(&mut *connection)
-                .await?;
-                (key_pair(&private)?, Some(public))
-            }
-        };
+        let mut rows = sqlx::query(KEYS).fetch_all(&mut *connection).await?;
+        if rows.is_empty() {
+            make(&mut *connection, master).await?;
+            rows = sqlx::query(KEYS).fetch_all(&mut *connection).await?;
+        }
+        let newest = rows.first().context("the notary has no key")?;
+        let (kid, sealed): (&str, &[u8]) = (newest.try_get(0)?, newest.try_get(2)?);
+        let pair = key_pair(&master.open(&format!("{PLACE}|{kid}"), sealed)?)?;
         let mut known = Vec::new();
         for row in &rows {
-            known.extend(<[u8; 32]>::try_from(row.try_get::<&[u8], _>(1)?).ok());
+            known.push(row.try_get::<&[u8], _>(1)?.try_into()?);
         }
-        known.extend(public.and_then(|public| <[u8; 32]>::try_from(public).ok()));
         Ok(Self { pair, known })
     }
 
@@ -65,3 +49,19 @@ impl Seal {
         note::open(signed, &keys.collect::<Result<Vec<_>, _>>()?)
     }
 }
+
+async fn make(connection: &mut PgConnection, master: &MasterKey) -> anyhow::Result<()> {
+    let NewKey { kid, private, public } = new_key()?;
+    sqlx::query(
+        "insert into secrets.notary_keys (kid, public_key, private_key) values ($1, $2, $3)",
+    )
+    .bind(&kid)
+    .bind(&public)
+    .bind(master.seal(&format!("{PLACE}|{kid}"), &private))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+const KEYS: &str = "
+    select kid, public_key, private_key from secrets.notary_keys order by created_at desc, kid";

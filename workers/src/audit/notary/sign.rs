@@ -40,6 +40,11 @@ pub(super) enum Trouble {
     Failed(#[from] sqlx::Error),
 }
 
+/// Somewhere in what was signed, but not at a place that can be told from here.
+fn refused_somewhere<T: Into<String>>(reason: T) -> Trouble {
+    Trouble::Refused(Refusal { tenant_seq: None, event_id: None, reason: reason.into() })
+}
+
 fn refused(tenant_seq: i64, reason: impl Into<String>) -> Trouble {
     let refusal = Refusal { tenant_seq: Some(tenant_seq), event_id: None, reason: reason.into() };
     Trouble::Refused(refusal)
@@ -99,8 +104,7 @@ pub(super) async fn sign(
     let until = head.tenant_seq.min(signed.size + EVENTS_MOST);
     signed.extend(&mut transaction, origin, until).await?;
     if signed.size == head.tenant_seq && signed.chain != head.chain {
-        let what = "the head of the chain is not that of the last event";
-        return Err(refused(signed.size, what));
+        return Err(refused_somewhere("the head of the chain is not that of the last event"));
     }
     keep(&mut transaction, seal, origin, &signed).await?;
     transaction.commit().await?;
@@ -122,8 +126,7 @@ async fn signed(
         let (chain, edge) = (Vec::new(), Edge::default());
         return Ok(Signed { size: 0, position: 0, chain, edge, full: Vec::new() });
     };
-    let wrong =
-        |reason: String| Trouble::Refused(Refusal { tenant_seq: None, event_id: None, reason });
+    let wrong = refused_somewhere::<String>;
     let text = seal.open(&last.note, origin).map_err(|error| wrong(error.to_string()))?;
     let checkpoint: Checkpoint =
         text.parse().map_err(|error| wrong(format!("the last checkpoint: {error}")))?;
@@ -147,10 +150,15 @@ async fn signed(
         .bind(last.position)
         .fetch_optional(&mut *connection)
         .await?;
-    let event = recorded(&row.ok_or_else(|| refused(last.size, "the last event signed is gone"))?)?;
+    let event = recorded(&row.ok_or_else(|| refused_somewhere("the last event signed is gone"))?)?;
     let leaf = transparency::leaf(event.position, &chain::covered(&event), &event.chain);
     if !includes(&leaf, size.saturating_sub(1), size, &proof, &checkpoint.root) {
-        return Err(refused_event(&event, last.size, "it was altered after it was signed"));
+        let what = format!(
+            "event {}, the last one signed, is another, or the history up to it was rewritten after it was \
+             signed; `annals verify` with an auditor's leaves names the first",
+            last.size
+        );
+        return Err(refused_somewhere(what));
     }
     let Last { size, position, .. } = last;
     Ok(Signed { size, position, chain: event.chain, edge, full: Vec::new() })
