@@ -115,7 +115,8 @@ async fn keys(client: &Client) -> anyhow::Result<String> {
         vkey: String,
     }
     let keys: Keys = read(client.ask("/audit/keys", &[], None).await?).await?;
-    Ok(keys.items.iter().map(|key| format!("{}\n", key.vkey)).collect())
+    let lines: Vec<String> = keys.items.into_iter().map(|key| key.vkey).collect();
+    Ok(lines.join("\n") + "\n")
 }
 
 async fn leaves(client: &Client, size: u64, path: &Path) -> anyhow::Result<()> {
