@@ -66,14 +66,26 @@ pub fn digest(event: &Recorded) -> [u8; 32] {
     .digest()
 }
 
-/// The head of the chain after `event`, where `before` is the head before it (empty before the first).
-pub fn link(before: &[u8], event: &Recorded) -> [u8; 32] {
+/// What the chain takes in of an event: its number, its version, when it was recorded, and what it says.
+pub fn covered(event: &Recorded) -> [u8; 56] {
+    let mut covered = [0; 56];
+    covered[..8].copy_from_slice(&event.tenant_seq.to_be_bytes());
+    covered[8..16].copy_from_slice(&event.sequence.to_be_bytes());
+    covered[16..24].copy_from_slice(&event.recorded_at.as_microsecond().to_be_bytes());
+    covered[24..].copy_from_slice(&digest(event));
+    covered
+}
+
+/// The head of the chain after an event that [`covered`] stands for, where `before` is the head before it.
+pub fn extend(before: &[u8], covered: &[u8; 56]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(LINK);
     hash.update(before);
-    hash.update(event.tenant_seq.to_be_bytes());
-    hash.update(event.sequence.to_be_bytes());
-    hash.update(event.recorded_at.as_microsecond().to_be_bytes());
-    hash.update(digest(event));
+    hash.update(covered);
     hash.finalize().into()
+}
+
+/// The head of the chain after `event`, where `before` is the head before it (empty before the first).
+pub fn link(before: &[u8], event: &Recorded) -> [u8; 32] {
+    extend(before, &covered(event))
 }

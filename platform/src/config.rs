@@ -55,6 +55,8 @@ pub struct Settings {
     /// Feature flags of every organisation, `true` or `false`, whatever it says itself; in the file a table of this name.
     #[serde(default, deserialize_with = "by_name")]
     pub feature_flags: BTreeMap<Flag, bool>,
+    /// A checkpoint of an organisation's log is signed so many seconds after the last one, if there are new events.
+    pub checkpoint_seconds: u32,
 }
 
 impl Default for Settings {
@@ -80,6 +82,7 @@ impl Default for Settings {
             max_body_bytes: 1024 * 1024,
             max_wait_ms: 30_000,
             feature_flags: BTreeMap::new(),
+            checkpoint_seconds: 60,
         }
     }
 }

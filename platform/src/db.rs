@@ -22,6 +22,8 @@ pub enum Role {
     QueryApi,
     /// Reads, and writes `work`.
     Workers,
+    /// Reads the log and writes what it signs of it; runs within the workers.
+    Notary,
     /// Reads everything but secrets.
     Auditor,
 }
@@ -116,6 +118,8 @@ pub mod locks {
     pub const TEST_TEMPLATE: i64 = 4_702_111_234_474_983_747;
     /// Held while a signing key is looked for or made.
     pub const SIGNING_KEYS: i64 = 4_702_111_234_474_983_748;
+    /// Held by the notary that leads.
+    pub const NOTARY: i64 = 4_702_111_234_474_983_751;
     /// Held by the projectors that lead.
     pub const PROJECTORS: i64 = 4_702_111_234_474_983_750;
 }

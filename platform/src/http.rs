@@ -158,6 +158,16 @@ fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
     Problem { errors: vec![fault], ..Problem::bad_request("BODY_SYNTAX", detail) }
 }
 
+const REFUSED_BY_NOTARY: &str = "select log.organizations_refused_by_notary()";
+
+/// A tampered log is told loudly; the door stays open nevertheless, or tampering would be a way to close it.
+fn readiness(refused: i64) -> String {
+    format!(
+        "ready; the notary refuses to sign the log of {refused} organisation(s): \
+         see GET /api/v1/audit/checkpoints\n"
+    )
+}
+
 /// What every process answers besides its API: liveness, readiness, metrics and its documentation.
 pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
     use axum::Json;
@@ -165,8 +175,9 @@ pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
     let ready = move || {
         let pool = pool.clone();
         async move {
-            match sqlx::query("select 1").execute(&pool).await {
-                Ok(_) => "ready".into_response(),
+            match sqlx::query_scalar(REFUSED_BY_NOTARY).fetch_one(&pool).await {
+                Ok(0_i64) => "ready".into_response(),
+                Ok(refused) => readiness(refused).into_response(),
                 Err(error) => Problem::from(error).into_response(),
             }
         }

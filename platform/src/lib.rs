@@ -21,3 +21,4 @@ pub mod routes;
 pub mod secrets;
 pub mod telemetry;
 pub mod testkit;
+pub mod transparency;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use events::{Actor, ActorKind, SessionId, TenantId, UserId};
@@ -19,7 +18,7 @@ use sqlx::PgPool;
 
 use crate::clock;
 use crate::db::locks;
-use crate::secrets::MasterKey;
+use crate::secrets::{self, MasterKey, NewKey};
 
 const MAX_TOKEN_BYTES: usize = 4096;
 const LEEWAY_SECONDS: u64 = 30;
@@ -152,14 +151,8 @@ impl Tokens {
         connection: &mut sqlx::PgConnection,
         master: &MasterKey,
     ) -> anyhow::Result<(String, Vec<u8>)> {
-        let random = aws_lc_rs::rand::SystemRandom::new();
-        let document = Ed25519KeyPair::generate_pkcs8v1(&random)
-            .map_err(|_| anyhow::anyhow!("no Ed25519 key could be made"))?;
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(document.as_ref())
-            .map_err(|_| anyhow::anyhow!("the Ed25519 key made is not readable"))?;
-        let public = pair.public_key().as_ref().to_vec();
-        let kid = hex::encode(&Sha256::digest(&public)[..8]);
-        let sealed = master.seal(&format!("{PLACE}|{kid}"), document.as_ref());
+        let NewKey { kid, private, public } = secrets::new_key()?;
+        let sealed = master.seal(&format!("{PLACE}|{kid}"), &private);
         sqlx::query(
             "insert into secrets.signing_keys (kid, public_key, private_key, not_after) values ($1, $2, $3, now() + interval '10 years')",
         )
@@ -168,7 +161,7 @@ impl Tokens {
         .bind(&sealed)
         .execute(connection)
         .await?;
-        Ok((kid, document.as_ref().to_vec()))
+        Ok((kid, private))
     }
 
     /// Signs an access token for `actor`, living `seconds`.

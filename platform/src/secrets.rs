@@ -2,6 +2,7 @@
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
@@ -82,6 +83,33 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// A bearer token of 256 random bits, as text safe in URLs.
 pub fn random_token() -> String {
     URL_SAFE_NO_PAD.encode(random::<32>())
+}
+
+/// An Ed25519 key pair just made.
+pub struct NewKey {
+    /// Follows from the public half.
+    pub kid: String,
+    /// As PKCS #8; to be sealed.
+    pub private: Vec<u8>,
+    /// 32 bytes.
+    pub public: Vec<u8>,
+}
+
+/// Makes an Ed25519 key pair.
+pub fn new_key() -> anyhow::Result<NewKey> {
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let document = Ed25519KeyPair::generate_pkcs8v1(&random)
+        .map_err(|_| anyhow::anyhow!("no Ed25519 key could be made"))?;
+    let pair = key_pair(document.as_ref())?;
+    let public = pair.public_key().as_ref().to_vec();
+    let kid = hex::encode(&Sha256::digest(&public)[..8]);
+    Ok(NewKey { kid, private: document.as_ref().to_vec(), public })
+}
+
+/// Reads an Ed25519 key pair as it is kept.
+pub fn key_pair(private: &[u8]) -> anyhow::Result<Ed25519KeyPair> {
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(private)
+        .map_err(|_| anyhow::anyhow!("the Ed25519 key is not readable"))
 }
 
 /// SHA-256 of a token, in hex: what is stored of it.

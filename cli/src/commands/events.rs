@@ -1,6 +1,6 @@
 //! `annals events`: the organisation's history as it stands in the log, for whoever wants to verify or keep it.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
@@ -26,9 +26,16 @@ enum Action {
 }
 
 #[derive(Debug, clap::Args)]
-struct Replay {
+pub(super) struct Replay {
     #[command(flatten)]
     client: Options,
+    #[command(flatten)]
+    range: Range,
+}
+
+/// Which events.
+#[derive(Debug, clap::Args)]
+struct Range {
     /// The first position
     #[arg(long, value_name = "N", default_value_t = 1)]
     from: i64,
@@ -41,7 +48,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::Replay(replay) => {
             let client = Client::start(&replay.client).await?;
-            let outcome = replay.run(&client).await;
+            let outcome = replay.range.run(&client, std::io::stdout().lock()).await;
             client.sign_out().await;
             outcome.map(|()| ExitCode::SUCCESS)
         }
@@ -49,8 +56,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What has been written of a replay.
-struct Written {
-    out: std::io::BufWriter<std::io::StdoutLock<'static>>,
+struct Written<W: Write> {
+    out: std::io::BufWriter<W>,
     /// The position to go on from when the connection breaks.
     next: i64,
     /// The beginning of a line whose end has yet to come.
@@ -58,9 +65,16 @@ struct Written {
 }
 
 impl Replay {
-    async fn run(&self, client: &Client) -> anyhow::Result<()> {
+    /// Writes every event up to the head of the log.
+    pub(super) async fn everything(client: &Client, out: impl Write) -> anyhow::Result<()> {
+        Range { from: 1, to: None }.run(client, out).await
+    }
+}
+
+impl Range {
+    async fn run(&self, client: &Client, out: impl Write) -> anyhow::Result<()> {
         ensure!(self.from > 0, "--from counts from 1");
-        let out = std::io::BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
+        let out = std::io::BufWriter::with_capacity(1 << 20, out);
         let mut written = Written { out, next: self.from, partial: Vec::new() };
         let mut breaks = 0;
         loop {
@@ -84,7 +98,7 @@ impl Replay {
     }
 
     /// One connection's worth, up to the end or to where it breaks.
-    async fn part(&self, client: &Client, written: &mut Written) -> anyhow::Result<()> {
+    async fn part(&self, client: &Client, written: &mut Written<impl Write>) -> anyhow::Result<()> {
         let from = written.next.to_string();
         let mut asked = vec![("from", from.as_str())];
         let to = self.to.map(|to| to.to_string());
@@ -99,7 +113,7 @@ impl Replay {
     }
 }
 
-impl Written {
+impl<W: Write> Written<W> {
     /// Writes the whole lines, and keeps the rest.
     fn take(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {

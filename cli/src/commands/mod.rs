@@ -1,5 +1,6 @@
 //! The command line: what `annals` can be told, and how it answers when it cannot.
 
+mod audit;
 mod backup;
 mod client;
 mod dlq;
@@ -44,6 +45,8 @@ enum Command {
     Import(import::Arguments),
     /// The organisation's history as it stands in the log
     Events(events::Arguments),
+    /// Signed checkpoints of the history, and what an auditor takes home
+    Audit(audit::Arguments),
     /// Recompute the chain of a replay, offline, and name the first altered event
     Verify(verify::Arguments),
     /// How read models stand, and what is held back
@@ -83,6 +86,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Engines(arguments) => engines::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Audit(arguments) => audit::run(arguments).await,
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Projections(arguments) => projections::run(arguments).await,
             Command::Rebuild(arguments) => projections::rebuild(arguments).await,

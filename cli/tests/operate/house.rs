@@ -41,6 +41,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = (*database.settings(folder.path()).unwrap()).clone();
         settings.nats_url = String::new(); // the log is polled; the journeys have a bus
+        settings.checkpoint_seconds = 1;
         let owner = PgPool::connect(&database.url).await.unwrap();
         let tasks = Tasks::new(Shutdown::new());
         std::fs::write(folder.path().join("password"), "correct horse battery\n").unwrap();

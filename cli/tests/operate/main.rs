@@ -1,4 +1,4 @@
-//! The commands of operators, by the real program against running processes: import, replay, verify, prove, dead letters, backups.
+//! The commands of operators, by the real program against running processes: import, replay, verify, audit, prove, dead letters, backups.
 
 mod backups;
 mod history;
@@ -6,3 +6,4 @@ mod house;
 mod imports;
 mod projections;
 mod restores;
+mod tampering;

@@ -1,6 +1,8 @@
-//! Questions about what happened: the trail, the events themselves, and their live streams.
+//! Questions about what happened: the trail, the events themselves, their live streams, and what proves them.
 
+mod checkpoints;
 mod events;
+mod proofs;
 mod replay;
 
 use ::events::Module::Audit;
@@ -25,6 +27,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         events::page(),
         events::of_stream(),
         replay::replay(),
+        checkpoints::list(),
+        checkpoints::one(),
+        checkpoints::keys(),
+        proofs::inclusion(),
+        proofs::consistency(),
+        proofs::leaves(),
         stream::http::endpoint(),
     ]
 }

@@ -1,4 +1,6 @@
-//! Audit asks nothing of workers.
+//! Audit asks no jobs of workers; the notary that signs its log runs beside them.
+
+pub(crate) mod notary;
 
 use crate::runtime::Jobs;
 

@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 pub(crate) use queue::Job;
 
+use crate::audit::notary::Notary;
 use crate::backups::archive;
 use commands::Commands;
 
@@ -216,7 +217,13 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
         url => Some(nats::connect(url).await?),
     };
     let all: Vec<Jobs> = Module::ALL.iter().map(|module| jobs(*module)).collect();
-    run_with(office, bus, all, shutdown).await
+    let beside = Tasks::new(shutdown.child());
+    let notary = Notary::new(&settings)?;
+    beside.spawn("notary", notary.run(beside.shutdown().clone()));
+    let outcome = run_with(office, bus, all, shutdown).await;
+    beside.shutdown().begin();
+    anyhow::ensure!(beside.join(END_LIMIT).await, "the notary did not end in time");
+    outcome
 }
 
 /// Runs workers for given jobs.

@@ -8,9 +8,11 @@ use std::str::FromStr;
 use anyhow::{Context as _, ensure};
 use events::TenantId;
 use platform::chain;
+use platform::transparency::{self, Hash};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::anchor::Anchor;
 use super::record::Reader;
 
 /// A line longer than this is no event.
@@ -60,7 +62,29 @@ pub(super) struct Fault {
     pub(super) tenant_seq: Option<i64>,
     pub(super) position: Option<i64>,
     pub(super) event_id: Option<Uuid>,
+    /// Which of the organisation's events is the first that is not as it was recorded.
+    pub(super) first_bad: Option<Span>,
     pub(super) what: String,
+}
+
+/// Numbers of events, both included; more than one where it cannot be told more exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Span {
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
+impl Span {
+    /// Exactly this one.
+    pub(super) fn one(number: u64) -> Self {
+        Self { from: number, to: number }
+    }
+}
+
+/// What is wrong with the event in hand.
+pub(super) struct Wrong {
+    pub(super) what: String,
+    pub(super) first_bad: Option<Span>,
 }
 
 impl fmt::Display for Fault {
@@ -81,7 +105,14 @@ impl fmt::Display for Fault {
                 separator = ", ";
             }
         }
-        if separator == ", " { f.write_str(")") } else { Ok(()) }
+        if separator == ", " {
+            f.write_str(")")?;
+        }
+        match self.first_bad {
+            Some(Span { from, to }) if from == to => write!(f, "; the first bad event is {from}"),
+            Some(Span { from, to }) => write!(f, "; the first bad event is one of {from} to {to}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -120,6 +151,7 @@ impl Versions {
 pub(super) struct Check {
     after: Vec<Head>,
     heads: Vec<Head>,
+    anchor: Option<Anchor>,
     reader: Reader,
     line: u64,
     position: i64,
@@ -129,7 +161,7 @@ pub(super) struct Check {
 /// Reads `source` to its end or to the first fault; only a medium that cannot be read is an error.
 pub(super) fn verify(
     mut source: impl BufRead,
-    mut check: Check,
+    check: &mut Check,
 ) -> std::io::Result<(Vec<Report>, Option<Fault>)> {
     let mut line = Vec::new();
     loop {
@@ -150,6 +182,7 @@ impl Check {
         Self {
             after: after.to_vec(),
             heads: heads.to_vec(),
+            anchor: None,
             reader: Reader::default(),
             line: 0,
             position: 0,
@@ -157,22 +190,54 @@ impl Check {
         }
     }
 
+    /// Compares with checkpoints too; then the replay is that of their organisation alone.
+    pub(super) fn against(self, anchor: Anchor) -> Self {
+        Self { anchor: Some(anchor), ..self }
+    }
+
+    /// How many events were compared with checkpoints.
+    pub(super) fn compared(&self) -> u64 {
+        self.anchor.as_ref().map_or(0, Anchor::compared)
+    }
+
     /// Checks one line.
     fn take(&mut self, line: &[u8]) -> Result<(), Fault> {
         self.line += 1;
+        let only = self.anchor.as_ref().map(Anchor::tenant);
         if let Err(reason) = self.reader.read(line) {
             let what = format!("this is not an event as we write them: {reason}");
-            return Err(Fault { line: Some(self.line), what, ..Fault::default() });
+            let first_bad = only.map(|tenant| self.next_of(tenant));
+            let line = Some(self.line);
+            return Err(Fault { line, tenant_id: only, first_bad, what, ..Fault::default() });
+        }
+        if let Some(tenant) = only.filter(|tenant| *tenant != self.reader.event.tenant_id) {
+            let what = format!("it is not of the organisation of the checkpoint, {tenant}");
+            return Err(self.fault(Wrong { what, first_bad: Some(self.next_of(tenant)) }));
         }
         self.tenants.entry(self.reader.event.tenant_id).or_insert_with_key(|id| {
             let of = |head: &&Head| head.tenant.is_none_or(|tenant| tenant == *id);
             Tenant::after(self.after.iter().find(of))
         });
-        self.numbers().and_then(|()| self.link()).map_err(|what| self.fault(what))
+        let next = self.next_of(self.reader.event.tenant_id);
+        let itself = |what| Wrong { what, first_bad: Some(next) };
+        let checked = match self.numbers().map_err(itself) {
+            Ok(()) => self.link().and_then(|leaf| match &mut self.anchor {
+                Some(anchor) => anchor.take(leaf),
+                None => Ok(()),
+            }),
+            Err(wrong) => Err(wrong),
+        };
+        checked.map_err(|wrong| self.fault(wrong))
+    }
+
+    /// The event that an organisation's next line should be: all before it were found to be right.
+    fn next_of(&self, tenant: TenantId) -> Span {
+        let last = self.tenants.get(&tenant).map_or(0, |tenant| tenant.seq);
+        Span::one(last.cast_unsigned().saturating_add(1))
     }
 
     /// Names the event in hand.
-    fn fault(&self, what: String) -> Fault {
+    fn fault(&self, Wrong { what, first_bad }: Wrong) -> Fault {
         let event = &self.reader.event;
         Fault {
             line: Some(self.line),
@@ -180,6 +245,7 @@ impl Check {
             tenant_seq: Some(event.tenant_seq),
             position: Some(event.position),
             event_id: Some(event.event_id),
+            first_bad,
             what,
         }
     }
@@ -217,14 +283,18 @@ impl Check {
         Err(format!("version {} of its stream follows version {before}", event.sequence))
     }
 
-    /// The chain after the event is the one that was recorded with it.
-    fn link(&mut self) -> Result<(), String> {
+    /// The chain after the event is the one that was recorded with it; the event's leaf of the tree.
+    fn link(&mut self) -> Result<Hash, Wrong> {
         let event = &self.reader.event;
-        let Some(tenant) = self.tenants.get_mut(&event.tenant_id) else { return Ok(()) };
+        let covered = chain::covered(event);
+        let leaf = transparency::leaf(event.position, &covered, &event.chain);
+        let Some(tenant) = self.tenants.get_mut(&event.tenant_id) else { return Ok(leaf) };
         let before: &[u8] = if tenant.seq == 0 { &[] } else { &tenant.chain };
-        let chain = chain::link(before, event);
+        let chain = chain::extend(before, &covered);
+        let number = event.tenant_seq.cast_unsigned();
         if event.chain != chain {
-            return Err("it was altered: it does not fit the chain".into());
+            let what = "it was altered: it does not fit the chain".into();
+            return Err(Wrong { what, first_bad: Some(Span::one(number)) });
         }
         tenant.chain = chain;
         tenant.seq = event.tenant_seq;
@@ -232,13 +302,29 @@ impl Check {
         let of_tenant = |head: &&Head| head.tenant.is_none_or(|id| id == event.tenant_id);
         let here = |head: &&Head| head.seq == event.tenant_seq;
         match self.heads.iter().filter(of_tenant).filter(here).find(|head| head.chain != chain) {
-            Some(_) => Err("it or an event before it is not the one that --head stands for".into()),
-            None => Ok(()),
+            Some(_) => {
+                let what = "it or an event before it is not the one that --head stands for".into();
+                let from = tenant.first_seq.cast_unsigned();
+                Err(Wrong { what, first_bad: Some(Span { from, to: number }) })
+            }
+            None => Ok(leaf),
         }
     }
 
-    /// What only the whole can show: that the expected heads were reached.
+    /// What only the whole can show: that the expected heads and checkpoints were reached.
     fn end(&self) -> Option<Fault> {
+        if let Some(anchor) = &self.anchor
+            && anchor.compared() < anchor.size()
+        {
+            let first_bad = Span::one(anchor.compared() + 1);
+            return Some(Fault {
+                tenant_id: Some(anchor.tenant()),
+                tenant_seq: Some(first_bad.from.cast_signed()),
+                first_bad: Some(first_bad),
+                what: format!("events {} to {} are missing", first_bad.from, anchor.size()),
+                ..Fault::default()
+            });
+        }
         for head in &self.heads {
             let tenant_id = match head.tenant {
                 Some(tenant) => tenant,
@@ -251,9 +337,9 @@ impl Check {
             let last = self.tenants.get(&tenant_id).map_or(0, |tenant| tenant.seq);
             if last < head.seq {
                 let what = format!("events {} to {} are missing", last + 1, head.seq);
-                let tenant_seq = Some(last + 1);
-                let tenant_id = Some(tenant_id);
-                return Some(Fault { tenant_id, tenant_seq, what, ..Fault::default() });
+                let (tenant_id, tenant_seq) = (Some(tenant_id), Some(last + 1));
+                let first_bad = Some(Span::one((last + 1).cast_unsigned()));
+                return Some(Fault { tenant_id, tenant_seq, first_bad, what, ..Fault::default() });
             }
         }
         None

@@ -1,23 +1,30 @@
-//! `annals verify`: recomputes every organisation's chain from a replay, without network or database, and names the first event that was altered or is missing.
+//! `annals verify`: recomputes chains and trees from a replay, without network or database, and names the first event that was altered or is missing.
 
+mod anchor;
 mod check;
 mod record;
+#[cfg(test)]
+mod tampering;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::io::{BufReader, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use platform::transparency::note::VerifierKey;
 use serde_json::json;
 
 use super::table::Table;
+use anchor::Anchor;
 use check::{Check, Fault, Head, Report};
 
 /// Read at once; large reads leave more of the time to hashing.
 const READ_BYTES: usize = 1 << 20;
+/// A signed note is shorter.
+const NOTE_MOST_BYTES: u64 = 1 << 16;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,34 +38,86 @@ pub(super) struct Arguments {
     /// Where an earlier file ended that this one goes on from; may be repeated
     #[arg(long, value_name = "[TENANT:]SEQ:CHAIN")]
     after: Vec<Head>,
+    /// A signed checkpoint that was kept elsewhere: finds whatever was done to the events that it
+    /// covers, also a chain computed anew; the file is then one organisation's; may be repeated
+    #[arg(long, value_name = "NOTE", conflicts_with = "after")]
+    checkpoint: Vec<PathBuf>,
+    /// The public key that must have signed the checkpoints; without it whoever kept them vouches
+    #[arg(long, value_name = "VKEY", requires = "checkpoint")]
+    key: Vec<VerifierKey>,
+    /// The leaves that the last checkpoint covers, kept with it: names the first altered event also
+    /// where the chain was computed anew
+    #[arg(long, value_name = "FILE", requires = "checkpoint")]
+    leaves: Option<PathBuf>,
     /// Answer with JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut check = Check::new(&arguments.after, &arguments.head);
+    if let Some(anchor) = arguments.anchor()? {
+        check = check.against(anchor);
+    }
     let outcome = if arguments.file.as_os_str() == "-" {
-        verify(std::io::stdin().lock(), arguments)
+        check::verify(std::io::stdin().lock(), &mut check)
     } else {
-        let name = arguments.file.display();
-        let file = File::open(&arguments.file).with_context(|| format!("cannot read {name}"))?;
-        verify(BufReader::with_capacity(READ_BYTES, file), arguments)
+        check::verify(open(&arguments.file)?, &mut check)
     };
     let (report, fault) = outcome.context("the replay cannot be read to its end")?;
     if arguments.json {
-        let ok = fault.is_none();
-        println!("{}", json!({ "ok": ok, "fault": fault, "tenants": report }));
+        let (ok, compared) = (fault.is_none(), check.compared());
+        let covered = (!arguments.checkpoint.is_empty()).then_some(compared);
+        println!("{}", json!({ "ok": ok, "fault": fault, "tenants": report, "covered": covered }));
     } else {
         print(&report, fault.as_ref());
+        if fault.is_none() && !arguments.checkpoint.is_empty() {
+            arguments.print_covered(&report, check.compared());
+        }
     }
     Ok(ExitCode::from(u8::from(fault.is_some())))
 }
 
-fn verify(
-    source: impl BufRead,
-    arguments: &Arguments,
-) -> std::io::Result<(Vec<Report>, Option<Fault>)> {
-    check::verify(source, Check::new(&arguments.after, &arguments.head))
+fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(BufReader::with_capacity(READ_BYTES, file))
+}
+
+impl Arguments {
+    /// What the replay must lead to.
+    fn anchor(&self) -> anyhow::Result<Option<Anchor>> {
+        if self.checkpoint.is_empty() {
+            return Ok(None);
+        }
+        let read = |path: &PathBuf| {
+            let name = path.display();
+            let mut signed = String::new();
+            open(path)?
+                .take(NOTE_MOST_BYTES)
+                .read_to_string(&mut signed)
+                .with_context(|| format!("cannot read {name}"))?;
+            anchor::checkpoint(&signed, &self.key)
+                .with_context(|| format!("{name} is not believed"))
+        };
+        let checkpoints = self.checkpoint.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        let anchor = Anchor::new(checkpoints)?;
+        let Some(leaves) = &self.leaves else { return Ok(Some(anchor)) };
+        ensure!(leaves.as_os_str() != "-", "--leaves must be a file: it is read twice");
+        anchor.proves(open(leaves)?).with_context(|| leaves.display().to_string())?;
+        Ok(Some(anchor.with_leaves(Box::new(open(leaves)?))))
+    }
+
+    fn print_covered(&self, report: &[Report], covered: u64) {
+        let events: u64 = report.iter().map(|tenant| tenant.events).sum();
+        println!("{covered} events are those of the checkpoint");
+        if events > covered {
+            let later = events - covered;
+            println!("{later} came later: the chain alone holds them until a newer checkpoint");
+        }
+        if self.key.is_empty() {
+            println!("without --key nobody asked who signed the checkpoint");
+        }
+    }
 }
 
 fn print(report: &[Report], fault: Option<&Fault>) {

@@ -11,10 +11,10 @@ use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::check::{self, Check, Fault, Head};
+use super::check::{self, Check, Fault, Head, Span};
 
 /// A log of several organisations with positions that have gaps, as replays of one have.
-fn log(events: usize, tenants: usize, random: &mut StdRng) -> Vec<Recorded> {
+pub(super) fn log(events: usize, tenants: usize, random: &mut StdRng) -> Vec<Recorded> {
     let ids: Vec<TenantId> = (1..=tenants).map(|n| Uuid::from_u128(n as u128).into()).collect();
     let mut log: Vec<Recorded> = Vec::new();
     let mut position = 0;
@@ -53,7 +53,7 @@ fn log(events: usize, tenants: usize, random: &mut StdRng) -> Vec<Recorded> {
     log
 }
 
-fn line(event: &Recorded) -> String {
+pub(super) fn line(event: &Recorded) -> String {
     format!(
         "{{\"position\":{},\"tenant_id\":\"{}\",\"tenant_seq\":{},\"aggregate_type\":\"{}\",\
          \"aggregate_id\":\"{}\",\"sequence\":{},\"event_id\":\"{}\",\"event_type\":\"{}\",\
@@ -80,7 +80,7 @@ fn lines(log: &[Recorded]) -> Vec<String> {
 
 fn fault(lines: &[String], after: &[Head], heads: &[Head]) -> Option<Fault> {
     let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-    check::verify(text.as_bytes(), Check::new(after, heads)).unwrap().1
+    check::verify(text.as_bytes(), &mut Check::new(after, heads)).unwrap().1
 }
 
 fn head(event: &Recorded) -> Head {
@@ -102,7 +102,7 @@ fn a_whole_replay_is_believed_and_its_heads_are_told() {
     let log = log(300, 3, &mut StdRng::seed_from_u64(1));
     assert_eq!(fault(&lines(&log), &[], &heads(&log)), None);
     let text = lines(&log).join("\n"); // without a line feed at the end
-    let (report, fault) = check::verify(text.as_bytes(), Check::new(&[], &[])).unwrap();
+    let (report, fault) = check::verify(text.as_bytes(), &mut Check::new(&[], &[])).unwrap();
     assert_eq!(fault, None);
     assert_eq!(report.iter().map(|tenant| tenant.events).sum::<u64>(), 300);
     let last = log.iter().rev().find(|event| event.tenant_id == report[0].tenant_id).unwrap();
@@ -134,12 +134,14 @@ fn an_altered_payload_is_named_by_tenant_number_position_and_id() {
             tenant_seq: Some(7),
             position: Some(log[6].position),
             event_id: Some(log[6].event_id),
+            first_bad: Some(Span::one(7)),
             what: "it was altered: it does not fit the chain".into(),
         }
     );
     let text = found.to_string();
     assert!(text.starts_with("line 7: it was altered"), "{text}");
-    assert!(text.contains("event 7, position") && text.ends_with(')'), "{text}");
+    assert!(text.contains("event 7, position"), "{text}");
+    assert!(text.ends_with("; the first bad event is 7"), "{text}");
 }
 
 #[test]
@@ -309,7 +311,7 @@ fn heads_are_read_as_they_are_printed() {
 proptest! {
     #[test]
     fn arbitrary_bytes_are_never_more_than_a_fault(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let (_, fault) = check::verify(bytes.as_slice(), Check::new(&[], &[])).unwrap();
+        let (_, fault) = check::verify(bytes.as_slice(), &mut Check::new(&[], &[])).unwrap();
         prop_assert_eq!(fault.is_none(), bytes.is_empty());
     }
 
@@ -320,7 +322,7 @@ proptest! {
         let place = place.index(bytes.len());
         let original = number_lines(&bytes);
         bytes[place] ^= 1_u8 << bit;
-        let (_, fault) = check::verify(bytes.as_slice(), Check::new(&[], &heads(&log))).unwrap();
+        let (_, fault) = check::verify(bytes.as_slice(), &mut Check::new(&[], &heads(&log))).unwrap();
         let only_positions = number_lines(&bytes).is_some_and(|altered| Some(altered) != original);
         let white = bytes[place].is_ascii_whitespace();
         prop_assert!(fault.is_some() || only_positions || white);

@@ -1,0 +1,134 @@
+//! `annals audit`: what an auditor takes home, so that nobody can alter the history unnoticed afterwards.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use clap::Subcommand;
+use platform::transparency::checkpoint::Checkpoint;
+use platform::transparency::note;
+use serde::Deserialize;
+
+use super::client::{Client, Options, read};
+use super::events::Replay;
+
+const EVENTS: &str = "events.ndjson";
+const CHECKPOINT: &str = "checkpoint";
+const LEAVES: &str = "leaves";
+const KEYS: &str = "keys";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write a signed checkpoint of the organisation's log to standard output; keep it elsewhere
+    Checkpoint(One),
+    /// Write checkpoint, leaves, keys and events into a folder; `annals verify` reads them
+    Package(Package),
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    #[command(flatten)]
+    client: Options,
+    /// Of so many events; the latest when absent
+    #[arg(long, value_name = "N")]
+    size: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Package {
+    #[command(flatten)]
+    client: Options,
+    /// A folder that is not there yet
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let options = match &arguments.action {
+        Action::Checkpoint(one) => &one.client,
+        Action::Package(package) => &package.client,
+    };
+    let client = Client::start(options).await?;
+    let outcome = match &arguments.action {
+        Action::Checkpoint(one) => one.run(&client).await,
+        Action::Package(package) => package.run(&client).await,
+    };
+    client.sign_out().await;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+impl One {
+    async fn run(&self, client: &Client) -> anyhow::Result<()> {
+        let size = self.size.map_or_else(|| "latest".to_owned(), |size| size.to_string());
+        print!("{}", signed(client, &size).await?);
+        Ok(())
+    }
+}
+
+async fn signed(client: &Client, size: &str) -> anyhow::Result<String> {
+    let answer = client.ask(&format!("/audit/checkpoints/{size}"), &[], None).await;
+    let answer = answer.context("there is no such checkpoint; the notary signs within a minute")?;
+    Ok(answer.text().await?)
+}
+
+impl Package {
+    async fn run(&self, client: &Client) -> anyhow::Result<()> {
+        let folder = &self.folder;
+        std::fs::create_dir(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let signed = signed(client, "latest").await?;
+        let checkpoint: Checkpoint = note::unverified(&signed)?.parse()?;
+        std::fs::write(folder.join(CHECKPOINT), &signed)?;
+        std::fs::write(folder.join(KEYS), keys(client).await?)?;
+        leaves(client, checkpoint.size, &folder.join(LEAVES)).await?;
+        let events = File::create(folder.join(EVENTS))?;
+        Replay::everything(client, events).await?;
+        println!(
+            "{} events under the checkpoint of {}; keep {CHECKPOINT} and {LEAVES} where nobody \
+             who administers the database can write; verify with",
+            checkpoint.size, checkpoint.origin
+        );
+        println!(
+            "annals verify {0}/{EVENTS} --checkpoint {0}/{CHECKPOINT} --leaves {0}/{LEAVES} --key \"$(head -n 1 {0}/{KEYS})\"",
+            folder.display()
+        );
+        Ok(())
+    }
+}
+
+/// The public keys, one per line, the newest first.
+async fn keys(client: &Client) -> anyhow::Result<String> {
+    #[derive(Deserialize)]
+    struct Keys {
+        items: Vec<Key>,
+    }
+    #[derive(Deserialize)]
+    struct Key {
+        vkey: String,
+    }
+    let keys: Keys = read(client.ask("/audit/keys", &[], None).await?).await?;
+    let lines: Vec<String> = keys.items.into_iter().map(|key| key.vkey).collect();
+    Ok(lines.join("\n") + "\n")
+}
+
+async fn leaves(client: &Client, size: u64, path: &Path) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    let (mut written, to) = (0, size.to_string());
+    while written < size {
+        let from = written.to_string();
+        let answer = client.ask("/audit/leaves", &[("from", &from), ("to", &to)], None).await?;
+        let part = answer.bytes().await.context("the connection broke")?;
+        ensure!(!part.is_empty() && part.len() % 32 == 0, "the leaves break off; try again");
+        out.write_all(&part)?;
+        written += part.len() as u64 / 32;
+    }
+    Ok(out.flush()?)
+}
