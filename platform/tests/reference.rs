@@ -8,7 +8,7 @@ use platform::config::Settings;
 use platform::testkit::committed;
 
 #[test]
-fn the_reference_of_settings_is_what_the_code_reads() {
+fn the_committed_reference_of_settings_is_what_the_code_reads() {
     let defaults = serde_json::to_value(Settings::default()).unwrap();
     let schema = schemars::schema_for!(Settings).to_value();
     let mut text = String::from(
@@ -31,7 +31,7 @@ fn the_reference_of_settings_is_what_the_code_reads() {
 }
 
 #[test]
-fn the_reference_of_permissions_is_the_closed_list() {
+fn the_committed_reference_of_permissions_is_the_closed_list() {
     let mut text = String::from(
         "# Permissions\n\nGenerated; `cargo xtask generate` writes it anew. Organisations have permissions of their own beside these.\n\n\
          | permission | lets one |\n|---|---|\n",
