@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::house::{House, both, client, text};
 
-/// Something of every kind: users, permissions, roles, units, a message, a file, a refusal.
+/// Something of every kind: users, permissions, roles, units, settings, a message, a file, a refusal.
 async fn lived_in(house: &House) {
     let matrix = house.file("matrix", "anna 1\nanna 2\nberta 2\ncarla shop.orders:read\n");
     house.json(&["import", "access", text(&matrix)]).await;
@@ -23,6 +23,12 @@ async fn lived_in(house: &House) {
     let unit = json!({ "kind": "department", "code": "W7", "name": "Ward 7" });
     let path = format!("/organizations/{organization}/units");
     house.send(Method::POST, &path, unit).await;
+    for (path, body) in [
+        ("/settings/exports.kept_hours", json!({ "value": 48 })),
+        ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),
+    ] {
+        house.send(Method::PUT, path, body).await;
+    }
     let owner = house.token().await;
     let export = json!({ "dataset": "rbac.effective_permissions" });
     let asked = post(house, &owner, "/exports/csv", &export).await;
