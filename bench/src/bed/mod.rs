@@ -87,6 +87,7 @@ impl Bed {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Ok(settings
             .into_iter()
+            .filter(|(_, value)| !value.is_object()) // feature flags, which have variables of their own
             .map(|(key, value)| (format!("ANNALS_{}", key.to_uppercase()), text(value)))
             .collect())
     }
