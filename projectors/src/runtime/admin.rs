@@ -90,7 +90,7 @@ impl Found {
             build: Some(self.build),
             wanted_build,
             position: self.position,
-            lag_positions: head - self.position,
+            lag_positions: (head - self.position).max(0), // the end of the log was read a moment before
             lag_seconds: self.age.unwrap_or_default().max(0.0),
             state: self.state.clone(),
             error: self.error.clone(),
