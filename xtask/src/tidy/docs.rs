@@ -10,11 +10,10 @@ pub fn check(root: &Path, folder: &Path, text: &str) -> Vec<String> {
         if looks_like_a_path(root, literal) && !exists(root, literal) {
             complaints.push(format!("`{mention}` does not exist"));
         }
-        if let Some((file, function)) = mention.split_once("::")
-            && file.ends_with(".rs")
-            && !defines(root, file, function)
+        if let Some((file, function)) = mention.split_once(".rs::")
+            && !defines(root, &format!("{file}.rs"), function)
         {
-            complaints.push(format!("`{mention}`: {file} has no such function"));
+            complaints.push(format!("`{mention}`: the file has no such function"));
         }
     }
     for link in links(text) {
