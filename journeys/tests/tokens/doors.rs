@@ -78,8 +78,8 @@ impl Doors {
                 after(&mut socket).await
             }
             Err(Error::Http(response)) => {
-                let kind = response.headers().get("content-type").map(|kind| kind.as_bytes());
-                let problem = kind == Some(b"application/problem+json");
+                let kind = response.headers().get("content-type");
+                let problem = kind.is_some_and(|kind| kind == "application/problem+json");
                 Ok(match response.status().as_u16() {
                     401 if problem => Answer::Refused,
                     status => Answer::Other(format!("{status} {kind:?}")),
@@ -142,7 +142,11 @@ async fn after(socket: &mut Socket) -> anyhow::Result<Answer> {
                 return Ok(Answer::Refused);
             }
             Message::Close(frame) => return Ok(Answer::Other(format!("{frame:?}"))),
-            _ => {}
+            Message::Text(_)
+            | Message::Binary(_)
+            | Message::Ping(_)
+            | Message::Pong(_)
+            | Message::Frame(_) => {}
         }
     }
 }
