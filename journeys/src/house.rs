@@ -199,6 +199,12 @@ impl House {
         self.folder.path().join(name)
     }
 
+    /// What a variable of the processes' environment is set to.
+    pub fn setting(&self, name: &str) -> &str {
+        let found = self.environment.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| value)
+    }
+
     /// The environment that processes get, for commands run beside them.
     pub fn annals(&self, arguments: &[&str]) -> anyhow::Result<std::process::Output> {
         let mut command = Command::new(annals()?);

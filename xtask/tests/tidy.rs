@@ -184,6 +184,11 @@ fn every_path_named_in_the_docs_exists() {
 }
 
 #[test]
+fn every_verdict_on_security_has_its_evidence() {
+    assert_none(&docs::check_verdicts(&read("docs/security/asvs.md")));
+}
+
+#[test]
 fn every_module_has_its_folder_everywhere() {
     let mut complaints = Vec::new();
     for module in modules() {

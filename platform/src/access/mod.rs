@@ -355,8 +355,11 @@ impl Standing {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
         }
+        let theirs = |session: &Session| session.user_id == self.user_id;
         match &self.session {
-            Some((_, session)) if session.state.alive(now).is_ok() => Ok(()),
+            Some((_, session)) if theirs(&session.state) && session.state.alive(now).is_ok() => {
+                Ok(())
+            }
             Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
             None => Err(Problem::unauthenticated("the token names no session; sign in again")),
         }

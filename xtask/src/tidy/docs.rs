@@ -10,6 +10,11 @@ pub fn check(root: &Path, folder: &Path, text: &str) -> Vec<String> {
         if looks_like_a_path(root, literal) && !exists(root, literal) {
             complaints.push(format!("`{mention}` does not exist"));
         }
+        if let Some((file, function)) = mention.split_once(".rs::")
+            && !defines(root, &format!("{file}.rs"), function)
+        {
+            complaints.push(format!("`{mention}`: the file has no such function"));
+        }
     }
     for link in links(text) {
         let target = link.split('#').next().unwrap_or_default();
@@ -22,6 +27,36 @@ pub fn check(root: &Path, folder: &Path, text: &str) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// Checks a table of requirements: each has a number of its own, in order, one of our verdicts, and a file or test behind it
+/// unless it is not met yet.
+pub fn check_verdicts(text: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut last: Vec<u32> = Vec::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
+        let number: Option<Vec<u32>> = cells[0].split('.').map(|part| part.parse().ok()).collect();
+        let Some(number) = number.filter(|number| number.len() == 3) else { continue };
+        let named = cells.get(3).is_some_and(|evidence| evidence.contains('`'));
+        match cells.get(2) {
+            Some(&("met" | "partly")) if named => {}
+            Some(&("met" | "partly")) => complaints.push(format!("{}: no evidence", cells[0])),
+            Some(&"not yet") => {}
+            _ => complaints.push(format!("{}: met, partly or not yet?", cells[0])),
+        }
+        if number <= last {
+            complaints.push(format!("{}: twice or out of order", cells[0]));
+        }
+        last = number;
+    }
+    complaints
+}
+
+/// Whether a file of the tree has a function of that name.
+fn defines(root: &Path, file: &str, function: &str) -> bool {
+    let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+    text.contains(&format!("fn {function}("))
 }
 
 /// What stands in single backticks, outside code blocks.
@@ -111,7 +146,7 @@ mod tests {
     fn what_exists_passes() {
         let page = "See `xtask/src/tidy/docs.rs`, `xtask/src/`, `Cargo.toml`, `xtask/src/*/docs.rs`, \
                     `cargo xtask up`, `a/b`, `events.<tenant>`, `xtask/src/tidy/{docs,mod}.rs`, [x](Cargo.toml#a), \
-                    [y](https://example.org/a)\n```\n`xtask/none.rs`\n```\n";
+                    `xtask/src/tidy/docs.rs::check`, [y](https://example.org/a)\n```\n`xtask/none.rs`\n```\n";
         assert_eq!(complaints(page), Vec::<String>::new());
     }
 
@@ -123,5 +158,23 @@ mod tests {
             assert_eq!(complaints(&format!("See `{mention}`.")).len(), 1, "{mention}");
         }
         assert_eq!(complaints("See [it](docs/none.md).").len(), 1);
+        for mention in ["xtask/none.rs::check", "xtask/src/tidy/docs.rs::chec"] {
+            assert_eq!(complaints(&format!("See `{mention}`.")).len(), 1, "{mention}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_without_evidence_or_out_of_order_is_named() {
+        let good = "| id | asks | verdict | evidence |\n|---|---|---|---|\n| 1.2.9 | a | met | `a.rs` |\n\
+                    | 1.2.10 | b | not yet | |\n| 2.1.1 | c | partly | `b.rs`, but not c |\n";
+        assert_eq!(check_verdicts(good), Vec::<String>::new());
+        for bad in [
+            "| 1.1.1 | a | met | by design |",
+            "| 1.1.1 | a | partly | |",
+            "| 1.1.1 | a | fine | `a.rs` |",
+            "| 1.1.1 | a | not yet | |\n| 1.1.1 | a | not yet | |",
+        ] {
+            assert_eq!(check_verdicts(bad).len(), 1, "{bad}");
+        }
     }
 }
