@@ -8,6 +8,8 @@ use events::TenantId;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, Executor, PgPool, Postgres, Transaction};
 
+use crate::lifecycle::Shutdown;
+
 /// The Postgres role that a process works as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -82,6 +84,25 @@ pub async fn connect_alone(url: &str, role: Role) -> anyhow::Result<PgConnection
         .with_context(|| unreachable_hint(url))?;
     assume(&mut connection, role).await?;
     Ok(connection)
+}
+
+/// Waits until this session holds `lock`, one of [`locks`], and with it leads until it ends; false when the process shall end
+/// before that. Whoever stands by looks again after each `pause`.
+pub async fn lead(
+    connection: &mut PgConnection,
+    lock: i64,
+    pause: Duration,
+    shutdown: &Shutdown,
+) -> Result<bool, sqlx::Error> {
+    loop {
+        let asked = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(lock);
+        if asked.fetch_one(&mut *connection).await? {
+            return Ok(true);
+        }
+        if !shutdown.sleep(pause).await {
+            return Ok(false);
+        }
+    }
 }
 
 fn unreachable_hint(url: &str) -> String {

@@ -20,7 +20,6 @@ use crate::follow::Follower;
 use crate::log::Log;
 use crate::wake::Wake;
 
-const ELECTION_EVERY: Duration = Duration::from_millis(250);
 const END_LIMIT: Duration = Duration::from_secs(3);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -66,10 +65,8 @@ async fn term(
     if !std::mem::replace(reachable, true) {
         tracing::info!("the relay reads the log again");
     }
-    while !log.try_lead().await? {
-        if !shutdown.sleep(ELECTION_EVERY).await {
-            return Ok(());
-        }
+    if !log.lead(shutdown).await? {
+        return Ok(());
     }
     tracing::info!("this relay leads");
     gauge!("relay_leader").set(1.0);

@@ -1,15 +1,17 @@
 //! The relay's one session with Postgres: it holds the lock of the leader, and reads the log.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use bytes::Bytes;
 use nats::{LogId, Message};
-use platform::db::{self, Role};
+use platform::db::{self, Role, locks};
+use platform::lifecycle::Shutdown;
 use platform::log::{COLUMNS, Record};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Executor as _, FromRow as _, Row as _};
 
-/// Whoever holds it leads. Any constant that nobody else uses.
-const LEADER_LOCK: i64 = platform::db::locks::RELAY;
+const ELECTION_EVERY: Duration = Duration::from_millis(250);
 
 /// Ends a session that its relay forgot (a stopped process keeps its connection open): the lock goes to another.
 /// Saved state is a hint, so it does not wait for the disk.
@@ -60,11 +62,9 @@ impl Log {
         Ok(Self(connection))
     }
 
-    /// Whether this session leads, from now until it ends.
-    pub(crate) async fn try_lead(&mut self) -> anyhow::Result<bool> {
-        sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(LEADER_LOCK)
-            .fetch_one(&mut self.0)
+    /// Waits until this session leads, until it ends; false when the process shall end before.
+    pub(crate) async fn lead(&mut self, shutdown: &Shutdown) -> anyhow::Result<bool> {
+        db::lead(&mut self.0, locks::RELAY, ELECTION_EVERY, shutdown)
             .await
             .context("cannot ask for the leader's lock")
     }

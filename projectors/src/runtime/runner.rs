@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use nats::Bus;
 use platform::config::Settings;
-use platform::db::{self, Role};
+use platform::db::{self, Role, locks};
 use platform::lifecycle::{Shutdown, Tasks};
-use sqlx::{Executor, PgConnection, PgPool};
+use sqlx::{Executor, PgPool};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -17,8 +17,6 @@ use super::projection::Projection;
 use super::rebuild;
 use super::source::Source;
 
-/// Whoever holds this session lock leads.
-const LEADER_LOCK: i64 = platform::db::locks::PROJECTORS;
 /// A leader that stands still for this long is taken for dead, and Postgres ends its session and with it the lead.
 const LET_GO: &str =
     "set idle_session_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
@@ -88,10 +86,8 @@ impl Runner {
     async fn lead(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         let mut connection = db::connect_alone(&self.url, Role::Projectors).await?;
         connection.execute(LET_GO).await?;
-        while !try_lock(&mut connection).await? {
-            if !shutdown.sleep(STANDBY_POLL).await {
-                return Ok(());
-            }
+        if !db::lead(&mut connection, locks::PROJECTORS, STANDBY_POLL, shutdown).await? {
+            return Ok(());
         }
         tracing::info!("leads the projections");
         while !shutdown.begun() {
@@ -183,11 +179,4 @@ impl Runner {
         metrics::gauge!("projector_lag_positions").set((head.position - position) as f64);
         Ok(())
     }
-}
-
-async fn try_lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select pg_try_advisory_lock($1)")
-        .bind(LEADER_LOCK)
-        .fetch_one(connection)
-        .await
 }

@@ -32,7 +32,6 @@ const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 pub(crate) struct Tuples {
     bytes: Vec<u8>,
     rows: usize,
-    scratch: Vec<u8>,
 }
 
 impl Tuples {
@@ -44,10 +43,9 @@ impl Tuples {
     ) -> Result<(), FoldError> {
         let before = self.bytes.len();
         self.bytes.put_i16(i16::try_from(columns.len()).unwrap_or(i16::MAX));
-        self.scratch.clear();
-        let written = serde_json::to_writer(&mut self.scratch, row).and_then(|()| {
+        let written = serde_json::to_string(row).and_then(|json| {
             let tuple = Tuple { columns, bytes: &mut self.bytes };
-            serde_json::Deserializer::from_slice(&self.scratch).deserialize_map(tuple)
+            serde_json::Deserializer::from_str(&without_nul(&json)).deserialize_map(tuple)
         });
         if let Err(error) = written {
             self.bytes.truncate(before);
@@ -131,7 +129,7 @@ fn field(json: &str, sql: Sql, out: &mut Vec<u8>) -> Result<(), BoxDynError> {
     out.put_i32(0); // the length, known in a moment
     match sql {
         Sql::Uuid => out.put_slice(Uuid::parse_str(&text(json)?)?.as_bytes()),
-        Sql::Text => out.put_slice(without(&text(json)?, "\0", "\u{fffd}").as_bytes()),
+        Sql::Text => out.put_slice(text(json)?.as_bytes()),
         Sql::Bigint => out.put_i64(json.parse()?),
         Sql::Integer => out.put_i32(json.parse()?),
         Sql::Boolean => out.put_u8(u8::from(json.parse::<bool>()?)),
@@ -142,7 +140,7 @@ fn field(json: &str, sql: Sql, out: &mut Vec<u8>) -> Result<(), BoxDynError> {
         }
         Sql::Jsonb => {
             out.put_u8(JSONB_VERSION);
-            out.put_slice(without_nul(json).as_bytes());
+            out.put_slice(json.as_bytes());
         }
     }
     let length = i32::try_from(out.len() - at - size_of::<i32>())?;
@@ -156,14 +154,6 @@ fn text(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
         Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner)),
         Some(_) => serde_json::from_str(json).map(Cow::Owned),
         None => Ok(Cow::Borrowed(json)),
-    }
-}
-
-fn without<'a>(text: &'a str, unwanted: &str, instead: &str) -> Cow<'a, str> {
-    if text.contains(unwanted) {
-        Cow::Owned(text.replace(unwanted, instead))
-    } else {
-        Cow::Borrowed(text)
     }
 }
 

@@ -81,10 +81,8 @@ impl Notary {
     async fn lead(&self, shutdown: &Shutdown) -> anyhow::Result<()> {
         let mut connection = db::connect_alone(&self.url, Role::Notary).await?;
         connection.execute(LET_GO).await?;
-        while !try_lock(&mut connection).await? {
-            if !shutdown.sleep(STANDBY_POLL).await {
-                return Ok(());
-            }
+        if !db::lead(&mut connection, locks::NOTARY, STANDBY_POLL, shutdown).await? {
+            return Ok(());
         }
         let seal = Seal::load(&mut connection, &self.master).await?;
         while !shutdown.begun() {
@@ -151,13 +149,6 @@ async fn refuse(
         .await
         .context("the refusal could not be kept")?;
     Ok(())
-}
-
-async fn try_lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select pg_try_advisory_lock($1)")
-        .bind(locks::NOTARY)
-        .fetch_one(connection)
-        .await
 }
 
 /// An organisation that has vanished from the log is due too: the refusal is what has to be done. A log that was refused is
