@@ -75,10 +75,33 @@ impl Answer {
     }
 }
 
+/// A command that was taken and made a token, which is shown to whoever asked for it and kept nowhere.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WithToken {
+    #[serde(flatten)]
+    pub(crate) answer: Answer,
+    /// The token; none in a dry run. A repeated request with the same Idempotency-Key is answered with it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.header.status).unwrap_or(StatusCode::OK);
         let body = serde_json::to_vec(&self).unwrap_or_default();
+        self.respond(body)
+    }
+}
+
+impl IntoResponse for WithToken {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        self.answer.respond(body)
+    }
+}
+
+impl Answer {
+    fn respond(self, body: Vec<u8>) -> Response {
+        let status = StatusCode::from_u16(self.header.status).unwrap_or(StatusCode::OK);
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         let mut set = |name: HeaderName, value: &str| {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::answer::Happened;
 use crate::log::StreamWrite;
+use crate::pipeline::refused;
 
 /// One aggregate on its way from a version to the next.
 pub(crate) struct Draft<D: Decider> {
@@ -59,6 +60,20 @@ impl<D: Decider> Draft<D> {
             self.events.push((clock::new_id(), encoded));
         }
         Ok(events)
+    }
+
+    /// Decides one command, or says why not as whoever asked is to hear it.
+    pub(crate) async fn settle(
+        &mut self,
+        command: D::Command,
+        facts: D::Facts,
+        context: &Context,
+    ) -> Result<(), Problem> {
+        match self.decide(command, facts, context).await {
+            Ok(_) => Ok(()),
+            Err(Undecided::Refused(rejection)) => Err(refused(&rejection)),
+            Err(Undecided::Failed(problem)) => Err(*problem),
+        }
     }
 
     /// Whether nothing would change.

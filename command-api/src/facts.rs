@@ -1,7 +1,8 @@
 //! What decisions need to know of other streams, read with the versions that the append will check.
 
+use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
-use events::identity::user::User;
+use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
@@ -12,6 +13,7 @@ use platform::problem::Problem;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::identity::next_digest;
 use crate::log::Fact;
 
 /// Where facts are read from, and the versions they were found at.
@@ -54,6 +56,10 @@ impl<'a> Sources<'a> {
             }
             None => Ok(Vec::new()),
         }
+    }
+
+    fn caller(&self) -> Option<UserId> {
+        self.standing.map(|standing| standing.user_id)
     }
 
     /// The roles of the caller; where they moved on since the standing was found, the append will say so.
@@ -135,6 +141,39 @@ impl LoadFacts<UserAccess> for user_access::Facts {
         let policy = sources.get::<Policy>(&tenant).await?.state;
         let actor_access = sources.actor_access().await?;
         Ok(Self { user_id, user_exists, policy, actor_access, unit_path })
+    }
+}
+
+impl LoadFacts<Invitation> for invitation::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        id: &str,
+        state: &Invitation,
+        command: &invitation::Command,
+    ) -> Result<Self, Problem> {
+        let tenant = sources.tenant.to_string();
+        let (sender, roles) = match command {
+            invitation::Command::Issue(issue) => (sources.caller(), &issue.roles),
+            invitation::Command::Resend => (sources.caller(), &state.roles),
+            invitation::Command::Accept(_) => (Some(state.invited_by), &state.roles),
+            invitation::Command::Revoke => return Ok(Self::default()),
+        };
+        let organization = if roles.iter().any(|role| role.unit_id.is_some()) {
+            sources.get::<Organization>(&tenant).await?.state
+        } else {
+            Arc::default()
+        };
+        let (sender_is_active, sender_access) = match sender.map(|sender| sender.to_string()) {
+            Some(sender) => {
+                let user = sources.get::<User>(&sender).await?.state;
+                let active = user.status == user::Status::Active;
+                (active, sources.get::<UserAccess>(&sender).await?.state)
+            }
+            None => (false, Arc::default()),
+        };
+        let policy = sources.get::<Policy>(&tenant).await?.state;
+        let next_sha256 = next_digest(&sources.app.master, sources.tenant, id, state.sendings + 1)?;
+        Ok(Self { policy, organization, sender_access, sender_is_active, next_sha256 })
     }
 }
 

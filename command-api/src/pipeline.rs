@@ -22,7 +22,7 @@ use crate::log::{Append, AppendError, Outcome, Stored};
 use crate::registry::Incoming;
 
 /// How often a decision is made again because what it leaned on moved on.
-const MAX_ATTEMPTS: u32 = 32;
+pub(crate) const MAX_ATTEMPTS: u32 = 32;
 
 /// Who asks for what, and how it is to be taken.
 pub(crate) struct Ask {
@@ -110,8 +110,8 @@ enum Attempt {
 }
 
 impl Ask {
-    /// The installation itself asks, by its bootstrap token.
-    pub(crate) fn bootstrap(
+    /// The installation itself asks: by its bootstrap token, or for somebody who is nobody here yet.
+    pub(crate) fn installation(
         context: &Context,
         request: &Incoming,
         operation: &'static str,
@@ -235,8 +235,7 @@ impl App {
                 }
             }
         }
-        Err(Problem::conflict("BUSY", "others keep changing the same record; try again")
-            .retryable())
+        Err(busy())
     }
 
     async fn refresh<D: Decider>(&self, ask: &Ask, id: &str) -> Result<(), Problem> {
@@ -376,6 +375,11 @@ pub(crate) fn lost(error: &AppendError) -> Problem {
         ),
         AppendError::Broken(cause) => Problem::internal(cause),
     }
+}
+
+/// A decision that could not be made in peace.
+pub(crate) fn busy() -> Problem {
+    Problem::conflict("BUSY", "others keep changing the same record; try again").retryable()
 }
 
 pub(crate) fn key_reused() -> Problem {

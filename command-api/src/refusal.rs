@@ -167,6 +167,7 @@ pub(crate) fn claimed(namespace: &str) -> Problem {
     let known = [
         identity::organization::CLAIMS,
         identity::user::CLAIMS,
+        identity::invitation::CLAIMS,
         exports::export::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,

@@ -208,16 +208,17 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 7] = {
+        let codes: [(&str, &[&str], Claims); 8] = {
             use crate::backups::backup;
             use crate::exports::export;
-            use crate::identity::{organization, session, user};
+            use crate::identity::{invitation, organization, session, user};
             use crate::notifications::notification;
             use crate::settings::configuration;
             [
                 ("ORGANIZATION_", organization::Rejection::VARIANTS, organization::CLAIMS),
                 ("USER_", user::Rejection::VARIANTS, user::CLAIMS),
                 ("SESSION_", session::Rejection::VARIANTS, session::CLAIMS),
+                ("INVITATION_", invitation::Rejection::VARIANTS, invitation::CLAIMS),
                 ("EXPORT_", export::Rejection::VARIANTS, export::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),

@@ -41,6 +41,8 @@ ids! {
     UserId,
     /// A signed-in session.
     SessionId,
+    /// An invitation into an organisation.
+    InvitationId,
     /// A role of an organisation's policy.
     RoleId,
     /// A permission of an organisation's policy, catalogue or custom.

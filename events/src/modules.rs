@@ -19,7 +19,7 @@ use crate::{audit, backups, exports, identity, notifications, rbac, settings};
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum Module {
-    /// Organisations, users, sessions.
+    /// Organisations, users, sessions, invitations.
     Identity,
     /// Roles, permissions, assignments.
     Rbac,
@@ -58,6 +58,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<identity::organization::Organization>();
             visitor.visit::<identity::user::User>();
             visitor.visit::<identity::session::Session>();
+            visitor.visit::<identity::invitation::Invitation>();
         }
         Module::Rbac => {
             visitor.visit::<rbac::policy::Policy>();

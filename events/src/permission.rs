@@ -28,6 +28,12 @@ pub enum Permission {
     /// See and end other people's sessions.
     #[serde(rename = "identity.sessions:manage")] #[strum(serialize = "identity.sessions:manage")]
     IdentitySessionsManage,
+    /// See invitations.
+    #[serde(rename = "identity.invitations:read")] #[strum(serialize = "identity.invitations:read")]
+    IdentityInvitationsRead,
+    /// Invite people; resend and revoke invitations.
+    #[serde(rename = "identity.invitations:manage")] #[strum(serialize = "identity.invitations:manage")]
+    IdentityInvitationsManage,
     /// See roles and who may do what.
     #[serde(rename = "rbac.roles:read")] #[strum(serialize = "rbac.roles:read")]
     RbacRolesRead,

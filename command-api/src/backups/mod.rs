@@ -195,6 +195,6 @@ async fn request_everything(app: &App, incoming: &Incoming) -> Result<Answer, Pr
         on_behalf_of: None,
     };
     let context = Context { tenant: TenantId::default(), actor, now: clock::now() };
-    let ask = Ask::bootstrap(&context, incoming, "backups_backup_request_everything");
+    let ask = Ask::installation(&context, incoming, "backups_backup_request_everything");
     app.execute(&ask, || Ok(request(&body, Scope::Everything))).await
 }

@@ -8,16 +8,16 @@ use axum::http::StatusCode;
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
 use events::rbac::resolve::WORKERS;
-use events::{Actor, ActorKind, Module, SessionId, TenantId, UserId};
+use events::{Actor, ActorKind, Context, Module, SessionId, TenantId, UserId};
 use jiff::SignedDuration;
 use platform::clock;
-use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets::{fingerprint, random_token};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bearer;
 use crate::answer::Answer;
 use crate::app::{App, is_secret};
 use crate::pipeline::{Ask, Target};
@@ -131,16 +131,8 @@ fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> A
         session_id: None,
         on_behalf_of: None,
     };
-    let principal = Arc::new(Principal { tenant, actor, expires_at: clock::now() });
-    Ask {
-        principal,
-        operation,
-        access: Access::Public,
-        status: 200,
-        facts: request.facts.clone(),
-        manner: crate::keys::Manner::default(),
-        standing: None,
-    }
+    let context = Context { tenant, actor, now: clock::now() };
+    Ask { status: 200, ..Ask::installation(&context, request, operation) }
 }
 
 async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
@@ -185,7 +177,8 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
 async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     let body: Refresh = request.json()?;
     let unknown = || Problem::unauthenticated("the refresh token is not valid; sign in again");
-    let (tenant, session_id) = parse_refresh_token(&body.refresh_token).ok_or_else(unknown)?;
+    let (tenant, session_id) =
+        bearer::named(REFRESH_PREFIX, &body.refresh_token).ok_or_else(unknown)?;
     let ask = as_system(tenant, "identity_session_refresh", request);
     let next = new_refresh_token(tenant, session_id);
     let command = session::Refresh {
@@ -235,18 +228,8 @@ fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     })
 }
 
-/// A refresh token names its session, so that it is found without an index over tokens.
 fn new_refresh_token(tenant: TenantId, session: SessionId) -> String {
-    format!("{REFRESH_PREFIX}.{}.{}.{}", tenant.0.simple(), session.0.simple(), random_token())
-}
-
-fn parse_refresh_token(token: &str) -> Option<(TenantId, SessionId)> {
-    let mut parts = token.split('.');
-    let (prefix, tenant, session) = (parts.next()?, parts.next()?, parts.next()?);
-    if prefix != REFRESH_PREFIX {
-        return None;
-    }
-    Some((tenant.parse().ok()?, session.parse().ok()?))
+    bearer::name(REFRESH_PREFIX, tenant, session.0, &random_token())
 }
 
 impl App {

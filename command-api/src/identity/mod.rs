@@ -1,6 +1,8 @@
-//! Routes of identity: organisations, users, and signing in.
+//! Routes of identity: organisations, users, invitations, and signing in.
 
 mod auth;
+mod bearer;
+mod invitations;
 mod organizations;
 mod passwords;
 mod sessions;
@@ -15,6 +17,7 @@ use axum::{Json, Router};
 use crate::app::App;
 use crate::registry::Registry;
 
+pub(crate) use invitations::next_digest;
 pub(crate) use users::{default_locale, default_time_zone};
 
 pub(crate) fn routes(registry: &mut Registry) {
@@ -23,6 +26,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     users::routes(registry);
     sessions::routes(registry);
     passwords::routes(registry);
+    invitations::routes(registry);
 }
 
 /// The public keys, where RFC 8615 has clients look for them.

@@ -6,11 +6,9 @@ use axum::extract::State;
 use events::identity::organization::{
     AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, UnitKind,
 };
-use events::identity::user::{self, Register, SetPassword, User};
+use events::identity::user::Register;
 use events::rbac::policy::{self, Policy};
-use events::{
-    Actor, ActorKind, Context, Decider, Module, Permission, RoleId, TenantId, UnitId, UserId,
-};
+use events::{Actor, ActorKind, Context, Module, Permission, RoleId, TenantId, UnitId, UserId};
 use platform::clock;
 use platform::fold::Folded;
 use platform::problem::Problem;
@@ -18,11 +16,11 @@ use platform::routes::{Access, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::users::{default_locale, default_time_zone};
+use super::users::{self, default_locale, default_time_zone};
 use crate::app::App;
-use crate::draft::{Draft, Undecided};
+use crate::draft::Draft;
 use crate::log::{Append, Outcome, StreamWrite};
-use crate::pipeline::{Ask, Target, lost, refused};
+use crate::pipeline::{Ask, Target, lost};
 use crate::registry::{Call, Incoming, Nothing, Registry};
 
 /// An organisation to set up.
@@ -212,12 +210,19 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
         on_behalf_of: None,
     };
     let context = Context { tenant: tenant_id, actor, now: clock::now() };
+    let owner = Register {
+        handle: body.owner.handle.clone(),
+        display_name: body.owner.display_name.clone(),
+        email: body.owner.email.clone(),
+        locale: body.locale.clone(),
+        time_zone: body.time_zone.clone(),
+    };
     let streams = vec![
         organization(&body, tenant_id, &context).await?,
-        user(&body, user_id, secret_id, &context).await?,
+        users::newcomer(user_id, owner, secret_id, &context).await?,
         policy(tenant_id, user_id, owner_role_id, &context).await?,
     ];
-    let ask = Ask::bootstrap(&context, request, "identity_organization_create");
+    let ask = Ask::installation(&context, request, "identity_organization_create");
     let metadata = ask.metadata(&[]);
     let append = Append { tenant: tenant_id, key: None, streams, facts: Vec::new(), metadata };
     match app.writer.append(append).await.map_err(|error| lost(&error))? {
@@ -235,19 +240,6 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     }
 }
 
-async fn decide<D: Decider>(
-    draft: &mut Draft<D>,
-    command: D::Command,
-    facts: D::Facts,
-    context: &Context,
-) -> Result<(), Problem> {
-    match draft.decide(command, facts, context).await {
-        Ok(_) => Ok(()),
-        Err(Undecided::Refused(rejection)) => Err(refused(&rejection)),
-        Err(Undecided::Failed(problem)) => Err(*problem),
-    }
-}
-
 async fn organization(
     body: &SetUp,
     id: TenantId,
@@ -261,26 +253,7 @@ async fn organization(
         locale: body.locale.clone(),
         currency: body.currency.clone(),
     });
-    decide(&mut draft, command, (), context).await?;
-    Ok(draft.write())
-}
-
-async fn user(
-    body: &SetUp,
-    id: UserId,
-    secret_id: events::SecretId,
-    context: &Context,
-) -> Result<StreamWrite, Problem> {
-    let mut draft = Draft::<User>::new(id.to_string(), &Folded::default());
-    let register = user::Command::Register(Register {
-        handle: body.owner.handle.clone(),
-        display_name: body.owner.display_name.clone(),
-        email: body.owner.email.clone(),
-        locale: body.locale.clone(),
-        time_zone: body.time_zone.clone(),
-    });
-    decide(&mut draft, register, (), context).await?;
-    decide(&mut draft, user::Command::SetPassword(SetPassword { secret_id }), (), context).await?;
+    draft.settle(command, (), context).await?;
     Ok(draft.write())
 }
 
@@ -292,14 +265,13 @@ async fn policy(
 ) -> Result<StreamWrite, Problem> {
     let mut draft = Draft::<Policy>::new(tenant.to_string(), &Folded::default());
     let facts = policy::Facts { user_exists: true, ..policy::Facts::default() };
-    decide(&mut draft, policy::Command::Initialize { owner_role_id }, facts.clone(), context)
-        .await?;
+    draft.settle(policy::Command::Initialize { owner_role_id }, facts.clone(), context).await?;
     let grant = policy::Command::GrantProtectedRole {
         user_id,
         role_id: owner_role_id,
         unit_id: None,
         expires_at: None,
     };
-    decide(&mut draft, grant, facts, context).await?;
+    draft.settle(grant, facts, context).await?;
     Ok(draft.write())
 }

@@ -1,13 +1,18 @@
 //! Routes for users.
 
-use events::identity::user::{ChangeEmail, Command, Deactivate, Register, Relocate, Rename, User};
-use events::{Module, Permission, UserId};
+use events::identity::user::{
+    ChangeEmail, Command, Deactivate, Register, Relocate, Rename, SetPassword, User,
+};
+use events::{Context, Module, Permission, SecretId, UserId};
 use platform::clock;
+use platform::fold::Folded;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::draft::Draft;
+use crate::log::StreamWrite;
 use crate::pipeline::Target;
 use crate::registry::{Call, Nothing, Registry};
 
@@ -145,4 +150,17 @@ fn change(call: &Call<ChangeUser>) -> Result<Target<User>, Problem> {
         }
     }
     Ok(Target { commands, ..Target::of(user(call)?) })
+}
+
+/// A new user with their password, to be stored with what makes them one.
+pub(super) async fn newcomer(
+    id: UserId,
+    register: Register,
+    secret_id: SecretId,
+    context: &Context,
+) -> Result<StreamWrite, Problem> {
+    let mut draft = Draft::<User>::new(id.to_string(), &Folded::default());
+    draft.settle(Command::Register(register), (), context).await?;
+    draft.settle(Command::SetPassword(SetPassword { secret_id }), (), context).await?;
+    Ok(draft.write())
 }

@@ -5,6 +5,7 @@ mod cancelled;
 mod documentation;
 mod idempotency;
 mod identity;
+mod invitations;
 mod kit;
 mod log;
 mod settings;

@@ -1,10 +1,12 @@
-//! Who there is: organisations with their units, the users in them, and their sessions.
+//! Who there is: organisations with their units, the users in them, their sessions, and who is invited.
 //!
 //! An organisation is a tenant: the id of its stream is the tenant's id, and every record of every
 //! module belongs to exactly one. Users belong to one organisation and are known in it by their
-//! handle and, where they have one, their e-mail address. A session is what a sign-in opens.
+//! handle and, where they have one, their e-mail address. A session is what a sign-in opens. An
+//! invitation lets somebody become a user, with the roles that it promises.
 
 pub mod currencies;
+pub mod invitation;
 pub mod organization;
 pub mod session;
 pub mod user;
@@ -13,6 +15,15 @@ use crate::aggregate::{Actor, ActorKind};
 use crate::ids::UserId;
 
 impl Actor {
+    /// The user who acts, directly or through a service.
+    pub fn user(&self) -> Option<UserId> {
+        match self.kind {
+            ActorKind::User => self.id.parse().ok(),
+            ActorKind::Service => self.on_behalf_of,
+            ActorKind::System => None,
+        }
+    }
+
     /// Whether the caller is this user, or a service that acts for them.
     pub fn acts_as(&self, user: UserId) -> bool {
         match self.kind {

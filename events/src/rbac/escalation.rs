@@ -4,8 +4,8 @@ use super::name;
 use super::policy::{Policy, Role};
 use super::resolve::{Effective, Holder};
 use super::user_access::UserAccess;
-use crate::aggregate::{Actor, ActorKind, Context};
-use crate::ids::{RoleId, UnitId, UserId};
+use crate::aggregate::{ActorKind, Context};
+use crate::ids::{RoleId, UnitId};
 
 /// How far the caller of a command may go.
 pub(super) enum Caller {
@@ -32,7 +32,7 @@ impl Caller {
         unit_path: &[UnitId],
     ) -> Self {
         let now = context.now;
-        let effective = match (context.actor.kind, user(&context.actor)) {
+        let effective = match (context.actor.kind, context.actor.user()) {
             (ActorKind::System, _) => return Self::Unbound,
             (ActorKind::User | ActorKind::Service, Some(user_id)) => {
                 Holder { policy, user_id, access, unit_path, now }.effective()
@@ -72,14 +72,5 @@ impl Caller {
     pub(super) fn may_give(&self, policy: &Policy, id: RoleId, role: &Role) -> Result<(), Excess> {
         self.is_above(role.facts.level)?;
         self.has_all_of(policy, id)
-    }
-}
-
-/// The user who acts, directly or through a service.
-pub(super) fn user(actor: &Actor) -> Option<UserId> {
-    match actor.kind {
-        ActorKind::User => actor.id.parse().ok(),
-        ActorKind::Service => actor.on_behalf_of,
-        ActorKind::System => None,
     }
 }

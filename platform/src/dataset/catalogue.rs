@@ -27,7 +27,7 @@ const VERSION: Column = Column::new("version", "Version", Integer);
 const CREATED_AT: Column = Column::new("created_at", "Created", Time);
 const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
 
-const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS];
+const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, INVITATIONS];
 
 const ORGANIZATIONS: Dataset = Dataset {
     name: "identity.organizations",
@@ -125,6 +125,33 @@ const SESSIONS: Dataset = Dataset {
         CHANGED_AT,
     ],
     key: &["session_id"],
+    default_sort: "-created_at",
+};
+
+const INVITATIONS: Dataset = Dataset {
+    name: "identity.invitations",
+    label: "Invitations",
+    table: "read.identity_invitations",
+    projections: &["identity_invitations"],
+    permission: Some(Permission::IdentityInvitationsRead),
+    owner: None,
+    columns: &[
+        Column::new("invitation_id", "Invitation", Id),
+        Column::new("email", "E-mail", Text),
+        Column::new("roles", "Roles", Json),
+        Column::new("message", "Message", Text).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("invited_by", "Invited by", Id),
+        Column::new("sendings", "Sent", Integer),
+        Column::new("expires_at", "Expires", Time),
+        Column::new("accepted_at", "Accepted", Time).nullable(),
+        Column::new("user_id", "User", Id).nullable(),
+        Column::new("revoked_at", "Revoked", Time).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["invitation_id"],
     default_sort: "-created_at",
 };
 

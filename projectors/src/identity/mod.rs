@@ -1,5 +1,6 @@
-//! Who there is: organisations and their units, users, sessions.
+//! Who there is: organisations and their units, users, sessions, invitations.
 
+mod invitations;
 mod organizations;
 mod sessions;
 mod units;
@@ -13,5 +14,6 @@ pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
         Keyed::<units::Units>::boxed(),
         Keyed::<users::Users>::boxed(),
         Keyed::<sessions::Sessions>::boxed(),
+        Keyed::<invitations::Invitations>::boxed(),
     ]
 }

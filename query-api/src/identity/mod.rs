@@ -1,4 +1,4 @@
-//! Questions about organisations, users and sessions.
+//! Questions about organisations, users, sessions and invitations.
 
 pub(crate) mod me;
 
@@ -22,6 +22,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .summary("The parts of the organisation");
     let sessions = Route::get("/sessions", Identity, "identity_sessions")
         .summary("Where the caller is signed in");
+    let invitations = Route::get("/invitations", Identity, "identity_invitations")
+        .summary("Who is invited, and who was");
+    let invitation =
+        Route::get("/invitations/{id}", Identity, "identity_invitation").summary("One invitation");
     vec![
         me::me(),
         me::permissions(),
@@ -52,6 +56,17 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(
             listing(sessions, "identity.sessions", |g| page_of(g, "identity.sessions")),
             |call| async move { list_own(&call, dataset("identity.sessions")).await },
+        ),
+        Endpoint::new(
+            listing(invitations, "identity.invitations", |g| page_of(g, "identity.invitations")),
+            |call| async move { list(&call, dataset("identity.invitations"), None).await },
+        ),
+        Endpoint::new(
+            single(invitation, "identity.invitations", |g| row_of(g, "identity.invitations")),
+            |call| async move {
+                let data = dataset("identity.invitations");
+                item(&call, data, call.segment("id"), "invitation").await
+            },
         ),
     ]
 }

@@ -4,6 +4,8 @@ use anyhow::Context as _;
 use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, meta};
 use events::exports::export::{self, Export};
+use events::identity::invitation::{self, Invitation};
+use events::identity::user::User;
 use events::notifications::notification::Kind;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
@@ -26,6 +28,7 @@ pub(super) const EVENTS: &[&str] = &[
     "backups.backup.completed",
     "backups.backup.failed",
     "backups.backup.verification_failed",
+    "identity.invitation.accepted",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -83,6 +86,7 @@ async fn message(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Op
         UserAccess::TYPE => of_access(office, job, cause).await,
         Policy::TYPE => of_policy(office, job, cause).await,
         Backup::TYPE => of_backup(office, job, cause).await,
+        Invitation::TYPE => of_invitation(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     }
 }
@@ -192,6 +196,31 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         | backup::Event::VerificationRequested
         | backup::Event::Verified { .. } => None,
     })
+}
+
+/// Whoever sent the invitation last hears of it.
+async fn of_invitation(
+    office: &Office,
+    job: &Job,
+    cause: &Cause,
+) -> anyhow::Result<Option<Message>> {
+    match serde_json::from_str(&cause.payload)? {
+        invitation::Event::Accepted { user_id, email } => {
+            let (tenant, id) = (job.tenant_id, &cause.stream_id);
+            let invitation = office.aggregates.refresh::<Invitation>(tenant, id).await?;
+            let user = office.aggregates.refresh::<User>(tenant, &user_id.to_string()).await?;
+            let name = &user.state.display_name;
+            Ok(Some(Message {
+                user_id: invitation.state.invited_by,
+                kind: Kind::InvitationAccepted,
+                title: format!("{name} accepted your invitation"),
+                text: format!("{email} is now the user {}.", user.state.handle),
+            }))
+        }
+        invitation::Event::Issued { .. }
+        | invitation::Event::Resent { .. }
+        | invitation::Event::Revoked { .. } => Ok(None),
+    }
 }
 
 /// Payload and metadata of the event that a stream begins with.

@@ -263,7 +263,7 @@ fn time_zone(name: &str) -> Result<String, Rejection> {
 
 /// A dot-atom, an `@` and a host name: what RFC 5321 allows, without quoted strings and address
 /// literals.
-fn email(text: &str) -> Result<String, Rejection> {
+pub(in crate::identity) fn email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     let is_atom = |part: &str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);

@@ -71,6 +71,8 @@ pub enum Kind {
     BackupReady,
     /// A backup failed, or its verification did.
     BackupFailed,
+    /// Somebody whom the recipient invited is a user now.
+    InvitationAccepted,
     /// Something about the safety of the recipient's account.
     Security,
     /// A message from a person.

@@ -51,6 +51,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "role_removed",
             "backup_ready",
             "backup_failed",
+            "invitation_accepted",
             "security",
             "message",
         ])

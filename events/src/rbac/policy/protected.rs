@@ -6,7 +6,6 @@ use super::events::Event;
 use super::rejections::Rejection;
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::rbac::assignment::Assignment;
-use crate::rbac::escalation;
 use crate::text;
 
 impl Case<'_> {
@@ -53,7 +52,7 @@ impl Case<'_> {
         }
         let reason = reason.map(|text| text::lines(&text, MAX_DESCRIPTION_CHARS)).transpose();
         let reason = reason.map_err(Rejection::ProtectedReasonInvalid)?;
-        if escalation::user(&self.context.actor) != Some(user_id) {
+        if self.context.actor.user() != Some(user_id) {
             self.caller.is_above(self.role(role_id)?.facts.level)?;
         }
         Ok(vec![Event::ProtectedRoleRevoked { user_id, role_id, unit_id, reason }])

@@ -11,8 +11,9 @@ use crate::aggregate::{Context, Decider};
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::modules::Module;
 use crate::rbac::assignment::Assignment;
-use crate::rbac::escalation::{self, Caller, Excess};
-use crate::rbac::policy::{Policy, Role};
+use crate::rbac::escalation::{Caller, Excess};
+use crate::rbac::giving::Giver;
+use crate::rbac::policy::Policy;
 use crate::text;
 
 /// What a decision on a user's roles needs to know of other streams.
@@ -78,11 +79,7 @@ impl Case<'_> {
         if !self.facts.user_exists {
             return Err(Rejection::AssignmentUserUnknown);
         }
-        let role = self.role(role_id)?;
-        if let Some(unit_id) = unit_id.filter(|unit| self.facts.unit_path.first() != Some(unit)) {
-            return Err(Rejection::AssignmentUnitUnknown { unit_id });
-        }
-        self.is_ahead(expires_at)?;
+        self.giver().may_give(&wanted, &self.facts.unit_path)?;
         let held = self.access.find(role_id, unit_id);
         if held.is_some_and(|held| held.is_live(self.context.now)) {
             return Err(Rejection::RoleAlreadyAssigned { role_id });
@@ -90,7 +87,6 @@ impl Case<'_> {
         if held.is_none() && self.access.assignments().len() >= MAX_ASSIGNMENTS {
             return Err(Rejection::TooManyAssignments);
         }
-        self.caller().may_give(&self.facts.policy, role_id, role)?;
         // The timer has not come yet: what has ended is recorded before it begins again.
         let ended = held.map(|_| Event::RoleAssignmentExpired { role_id, unit_id });
         let assigned = Event::RoleAssigned { role_id, unit_id, expires_at };
@@ -113,11 +109,11 @@ impl Case<'_> {
     fn end_at(&self, wanted: Assignment) -> Result<Vec<Event>, Rejection> {
         let Assignment { role_id, unit_id, expires_at } = wanted;
         let held = self.held(role_id, unit_id)?;
-        let role = self.role(role_id)?;
+        let role = self.giver().role(role_id)?;
         if !held.is_live(self.context.now) {
             return Err(Rejection::AssignmentExpired { role_id });
         }
-        self.is_ahead(expires_at)?;
+        self.giver().is_ahead(expires_at)?;
         let later = |end: Timestamp| held.expires_at.is_some_and(|present| end > present);
         match expires_at {
             same if same == held.expires_at => Ok(Vec::new()),
@@ -143,36 +139,23 @@ impl Case<'_> {
         }
     }
 
-    fn role(&self, role_id: RoleId) -> Result<&Role, Rejection> {
-        match self.facts.policy.role(role_id) {
-            None => Err(Rejection::AssignmentRoleUnknown { role_id }),
-            Some(role) if role.facts.protected => {
-                Err(Rejection::AssignmentRoleProtected { role_id })
-            }
-            Some(role) => Ok(role),
-        }
-    }
-
     fn held(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Result<&Assignment, Rejection> {
         self.access.find(role_id, unit_id).ok_or(Rejection::RoleNotAssigned { role_id })
     }
 
-    fn is_ahead(&self, expires_at: Option<Timestamp>) -> Result<(), Rejection> {
-        match expires_at.filter(|end| *end <= self.context.now) {
-            Some(expires_at) => Err(Rejection::AssignmentExpiryPast { expires_at }),
-            None => Ok(()),
-        }
+    fn giver(&self) -> Giver<'_> {
+        let Facts { policy, actor_access, .. } = self.facts;
+        Giver { context: self.context, policy, access: actor_access }
     }
 
     fn caller(&self) -> Caller {
-        let Facts { policy, actor_access, unit_path, .. } = self.facts;
-        Caller::of(self.context, policy, actor_access, unit_path)
+        self.giver().at(&self.facts.unit_path)
     }
 
     /// Who stands above the role may take it from others, everybody may lay down their own, and a
     /// role that is gone may be taken by anybody: it gives nothing.
     fn may_take(&self, role_id: RoleId) -> Result<(), Rejection> {
-        let own = escalation::user(&self.context.actor) == Some(self.facts.user_id);
+        let own = self.context.actor.user() == Some(self.facts.user_id);
         match self.facts.policy.role(role_id) {
             Some(role) if !own => Ok(self.caller().is_above(role.facts.level)?),
             Some(_) | None => Ok(()),

@@ -1,0 +1,72 @@
+//! What can have happened to an invitation.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::Claim;
+use crate::ids::UserId;
+use crate::rbac::Assignment;
+use crate::text::fold;
+
+/// The namespace of addresses with an open invitation, unique in the organisation.
+pub const EMAIL: &str = "identity.invitation.email";
+
+/// A fact about an invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// Somebody was invited.
+    #[serde(rename = "identity.invitation.issued")]
+    Issued {
+        /// Where the invitation goes.
+        email: String,
+        /// The roles that the invitee will have.
+        roles: Vec<Assignment>,
+        /// What the sender adds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// Whoever answers for the roles.
+        invited_by: UserId,
+        /// SHA-256 of the token, in hexadecimal digits.
+        token_sha256: String,
+        /// From when on it can no longer be accepted.
+        expires_at: Timestamp,
+    },
+    /// The invitation was sent again, and the token before is dead.
+    #[serde(rename = "identity.invitation.resent")]
+    Resent {
+        /// Whoever answers for the roles from now on.
+        invited_by: UserId,
+        /// SHA-256 of the new token, in hexadecimal digits.
+        token_sha256: String,
+        /// From when on it can no longer be accepted.
+        expires_at: Timestamp,
+    },
+    /// The invitee became a user.
+    #[serde(rename = "identity.invitation.accepted")]
+    Accepted {
+        /// The user.
+        user_id: UserId,
+        /// The address, which can be invited again.
+        email: String,
+    },
+    /// The invitation was taken back.
+    #[serde(rename = "identity.invitation.revoked")]
+    Revoked {
+        /// The address, which can be invited again.
+        email: String,
+    },
+}
+
+impl crate::aggregate::Event for Event {
+    fn claims(&self, _: &str) -> Vec<Claim> {
+        match self {
+            Self::Issued { email, .. } => vec![Claim::take(EMAIL, fold(email))],
+            Self::Resent { .. } => Vec::new(),
+            Self::Accepted { email, .. } | Self::Revoked { email } => {
+                vec![Claim::release(EMAIL, fold(email))]
+            }
+        }
+    }
+}
