@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::house::{House, both, client, text};
 
-/// Something of every kind: users, permissions, roles, units, settings, a message, a file, a refusal.
+/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, a refusal.
 async fn lived_in(house: &House) {
     let matrix = house.file("matrix", "anna 1\nanna 2\nberta 2\ncarla shop.orders:read\n");
     house.json(&["import", "access", text(&matrix)]).await;
@@ -23,6 +23,8 @@ async fn lived_in(house: &House) {
     let unit = json!({ "kind": "department", "code": "W7", "name": "Ward 7" });
     let path = format!("/organizations/{organization}/units");
     house.send(Method::POST, &path, unit).await;
+    let guest = json!({ "email": "dora@example.org", "roles": [] });
+    house.send(Method::POST, "/invitations", guest).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),

@@ -3,18 +3,22 @@
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
 use events::exports::export::{Event as ExportEvent, Export, Format};
+use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::organization::{Event as OrganizationEvent, Organization, UnitKind};
 use events::identity::session::{Event as SessionEvent, RevocationReason, Session};
 use events::identity::user::{Event as UserEvent, User};
 use events::notifications::notification::{
     Event as NotificationEvent, Kind, Notification, Priority,
 };
+use events::rbac::Assignment;
 use events::rbac::policy::{Event as PolicyEvent, Policy, RoleCreated};
 use events::rbac::user_access::{Event as AccessEvent, UserAccess};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
-use events::{BackupId, ExportId, NotificationId, SessionId, TenantId, UnitId, UserId};
+use events::{
+    BackupId, ExportId, InvitationId, NotificationId, SessionId, TenantId, UnitId, UserId,
+};
 
 use crate::support::Place;
 
@@ -96,6 +100,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     let renamed = UserEvent::Renamed { display_name: format!("Renamed {round}") };
     place.append::<User>(tenant, user, [registered, renamed]).await;
     session(place, tenant, user, round).await;
+    invite(place, tenant, user, round).await;
     let (role_id, unit_id) = (id(802 + round % 2), round.is_multiple_of(3).then(|| id(702)));
     let assigned = AccessEvent::RoleAssigned { role_id, unit_id, expires_at: None };
     let removed = AccessEvent::RoleRemoved { role_id, unit_id, reason: Some("left".into()) };
@@ -142,6 +147,29 @@ async fn session(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     let revoked = SessionEvent::Revoked { reason: RevocationReason::Logout };
     let session: SessionId = id(20_000 + round);
     place.append::<Session>(tenant, session, [started, refreshed, revoked]).await;
+}
+
+async fn invite(place: &Place, tenant: TenantId, user: UserId, round: u128) {
+    let email = format!("guest{round}@example.org");
+    let expires_at = at("2026-02-01T00:00:00Z");
+    let roles = vec![Assignment { role_id: id(803), unit_id: None, expires_at: None }];
+    let issued = InvitationEvent::Issued {
+        email: email.clone(),
+        roles,
+        message: Some("Welcome".into()),
+        invited_by: user,
+        token_sha256: "c3".into(),
+        expires_at,
+    };
+    let resent =
+        InvitationEvent::Resent { invited_by: user, token_sha256: "d4".into(), expires_at };
+    let ended = match round % 3 {
+        0 => vec![InvitationEvent::Accepted { user_id: id(60_000 + round), email }],
+        1 => vec![InvitationEvent::Revoked { email }],
+        _ => vec![],
+    };
+    let invitation: InvitationId = id(70_000 + round);
+    place.append::<Invitation>(tenant, invitation, [vec![issued, resent], ended].concat()).await;
 }
 
 async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
