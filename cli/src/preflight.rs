@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use platform::config::Settings;
+use platform::db::Role;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
@@ -58,6 +59,22 @@ pub async fn check_schema(pool: &PgPool) -> anyhow::Result<()> {
         | migrations::Status::Newer(_)
         | migrations::Status::Foreign => bail!("{status}"),
     }
+}
+
+/// Refuses a login that may not work as each of `roles`.
+pub async fn check_roles(pool: &PgPool, roles: &[Role]) -> anyhow::Result<()> {
+    let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    let query = "select session_user::text, role from unnest($1::text[]) role
+                  where not pg_has_role(session_user, role, 'member') limit 1";
+    let denied: Option<(String, String)> =
+        sqlx::query_as(query).bind(&roles).fetch_optional(pool).await?;
+    if let Some((login, role)) = denied {
+        bail!(
+            "{login}, the login of DATABASE_URL, may not work as {role}; use the login of the process, \
+             which `annals migrate up` makes when it is given a password"
+        );
+    }
+    Ok(())
 }
 
 /// Opens a small pool for schema work, with the login of the URL.

@@ -65,11 +65,43 @@ fn our_services_are_given_settings_that_exist() {
     for name in OURS {
         let environment: HashMap<String, String> =
             serde_yaml_ng::from_value(compose["services"][name]["environment"].clone()).unwrap();
-        let environment = environment.into_iter().map(|(key, value)| (key, filled(&value)));
+        let environment = environment
+            .into_iter()
+            .filter(|(key, _)| !key.ends_with("_PASSWORD")) // `annals migrate` takes these itself
+            .map(|(key, value)| (key, filled(&value)));
         let settings = Settings::from_sources(environment.collect()).unwrap();
-        assert_eq!(settings.database_url, "postgres://annals:x@postgres:5432/annals");
-        assert_eq!(settings.command_addr.port(), 7401);
+        let login = match name {
+            "migrate" => "annals".to_owned(),
+            process => format!("annals_{}", process.replace('-', "_")),
+        };
+        let url = format!("postgres://{login}:x@postgres:5432/annals");
+        assert_eq!(settings.database_url, url, "{name}");
     }
+}
+
+#[test]
+fn every_login_that_a_process_uses_is_made_with_the_password_that_it_has() {
+    let compose = compose();
+    let made = &compose["services"]["migrate"]["environment"];
+    for name in OURS.iter().filter(|name| **name != "migrate") {
+        let url = &compose["services"][name]["environment"]["DATABASE_URL"];
+        let login = name.replace('-', "_");
+        let password = made[format!("{}_PASSWORD", login.to_uppercase())].as_str().unwrap();
+        let with = format!("postgres://annals_{login}:{password}@postgres:5432/annals");
+        assert_eq!(url.as_str().unwrap(), with);
+    }
+}
+
+#[test]
+fn secrets_are_given_to_those_who_need_them() {
+    let compose = compose();
+    let have = |secret: &str| -> Vec<&str> {
+        let has = |name: &&str| !compose["services"][name]["environment"][secret].is_null();
+        OURS.into_iter().filter(has).collect()
+    };
+    assert_eq!(have("ANNALS_MASTER_KEY"), ["command-api", "query-api", "workers"]);
+    assert_eq!(have("ANNALS_SERVICE_SECRET"), ["command-api", "workers"]);
+    assert_eq!(have("ANNALS_BOOTSTRAP_TOKEN"), ["command-api"]);
 }
 
 #[test]

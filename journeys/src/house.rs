@@ -49,6 +49,10 @@ impl Resident {
             Self::Workers => "workers",
         }
     }
+
+    fn login(self) -> String {
+        self.process().replace('-', "_")
+    }
 }
 
 /// Engines and processes; dropping it ends them all.
@@ -64,6 +68,8 @@ pub struct House {
     /// Founds organisations.
     pub bootstrap_token: String,
     environment: Vec<(String, String)>,
+    /// The journeys' processes share one; their logins are their own.
+    database_password: String,
     children: Vec<(Resident, Child)>,
     folder: TempDir,
 }
@@ -83,9 +89,6 @@ impl House {
     pub async fn empty() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("annals-journey-").tempdir()?;
         let engines = Engines::start(&Options::private(folder.path().join("engines"))).await?;
-        let pool = sqlx::PgPool::connect(engines.database_url()).await?;
-        migrations::up(&pool).await?;
-        pool.close().await;
         let ports = [free_port()?, free_port()?, free_port()?];
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         let key = base64::engine::general_purpose::STANDARD.encode(secrets::random::<32>());
@@ -105,16 +108,39 @@ impl House {
             ("ANNALS_LOG", "warn".to_owned()),
         ];
         let environment = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        Ok(Self {
+        let house = Self {
             engines,
             command_url: url(ports[0]),
             second_command_url: url(ports[1]),
             query_url: url(ports[2]),
             bootstrap_token,
             environment,
+            database_password: secrets::random_token(),
             children: Vec::new(),
             folder,
-        })
+        };
+        house.migrate()?;
+        Ok(house)
+    }
+
+    /// Makes the schema, and a login for each process.
+    fn migrate(&self) -> anyhow::Result<()> {
+        let passwords = Resident::FIVE.map(|resident| {
+            (format!("{}_PASSWORD", resident.login().to_uppercase()), &self.database_password)
+        });
+        let passwords = passwords.each_ref().map(|(key, value)| (&**key, value.as_str()));
+        let output = self.annals_with(&["migrate", "up"], &passwords)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "cannot migrate: {said}");
+        Ok(())
+    }
+
+    /// The database as a process signs in.
+    pub fn database_url(&self, resident: Resident) -> anyhow::Result<String> {
+        let url = self.engines.database_url();
+        let (_, place) = url.split_once('@').context("the engine's URL names no login")?;
+        let (login, password) = (resident.login(), &self.database_password);
+        Ok(format!("postgres://annals_{login}:{password}@{place}"))
     }
 
     /// Starts a process; what it says goes to a file that failures can be read in.
@@ -125,6 +151,7 @@ impl House {
             .open(self.folder.path().join(format!("{resident:?}.log")))?;
         let mut command = Command::new(annals()?);
         command.args(["serve", resident.process()]).envs(self.environment.iter().cloned());
+        command.env("DATABASE_URL", self.database_url(resident)?);
         if resident == Resident::SecondCommandApi {
             let address = self.second_command_url.trim_start_matches("http://");
             command.env("ANNALS_COMMAND_ADDR", address);
@@ -205,10 +232,20 @@ impl House {
         found.map_or("", |(_, value)| value)
     }
 
-    /// The environment that processes get, for commands run beside them.
+    /// Runs a command beside the processes, as the owner of the database.
     pub fn annals(&self, arguments: &[&str]) -> anyhow::Result<std::process::Output> {
+        self.annals_with(arguments, &[])
+    }
+
+    /// Runs a command with more variables, or others, than [`Self::annals`] gives it.
+    pub fn annals_with(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<std::process::Output> {
         let mut command = Command::new(annals()?);
         command.args(arguments).envs(self.environment.iter().cloned());
+        command.envs(variables.iter().copied());
         Ok(command.stdin(Stdio::null()).output()?)
     }
 

@@ -143,4 +143,6 @@ pub mod locks {
     pub const NOTARY: i64 = 4_702_111_234_474_983_751;
     /// Held by the projectors that lead.
     pub const PROJECTORS: i64 = 4_702_111_234_474_983_750;
+    /// Held while the logins of processes are made.
+    pub const LOGINS: i64 = 4_702_111_234_474_983_752;
 }

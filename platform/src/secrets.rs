@@ -1,7 +1,10 @@
 //! Sealing what an event must never carry: AES-256-GCM under keys derived from the master key, and random tokens.
 
+use std::num::NonZeroU32;
+
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use aws_lc_rs::pbkdf2;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -12,6 +15,8 @@ use sha2::{Digest, Sha256};
 /// First byte of every ciphertext, so that the algorithm can be changed later.
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
+/// What Postgres and RFC 7677 take.
+const SCRAM_ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).unwrap();
 
 /// The installation's master key; everything else is derived from it by label.
 #[derive(Clone)]
@@ -76,6 +81,27 @@ pub fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key) else { return [0; 32] };
     mac.update(message);
     mac.finalize().into_bytes().into()
+}
+
+/// What Postgres keeps of a password to sign in with: SCRAM-SHA-256 (RFC 5802, RFC 7677) as its own `password` takes it, so that
+/// the password itself reaches neither the server nor its log. ASCII only: nothing is prepared (RFC 4013).
+pub fn scram_verifier(password: &str) -> String {
+    scram_verifier_with(password, random())
+}
+
+fn scram_verifier_with(password: &str, salt: [u8; 16]) -> String {
+    let mut salted = [0; 32];
+    pbkdf2::derive(
+        pbkdf2::PBKDF2_HMAC_SHA256,
+        SCRAM_ITERATIONS,
+        &salt,
+        password.as_bytes(),
+        &mut salted,
+    );
+    let stored = Sha256::digest(hmac(&salted, b"Client Key"));
+    let server = hmac(&salted, b"Server Key");
+    let [salt, stored, server] = [&salt[..], &stored, &server].map(|bytes| STANDARD.encode(bytes));
+    format!("SCRAM-SHA-256${SCRAM_ITERATIONS}:{salt}${stored}:{server}")
 }
 
 /// Random bytes from the operating system.
@@ -157,6 +183,20 @@ mod tests {
         {
             assert_ne!(token, another);
         }
+    }
+
+    /// The exchange of RFC 7677, section 3: what is kept must lead to the server's signature there.
+    #[test]
+    fn a_verifier_proves_the_server_as_in_the_standard() {
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
+        let verifier = scram_verifier_with("pencil", salt);
+        assert!(verifier.starts_with("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"), "{verifier}");
+        let server = STANDARD.decode(verifier.rsplit(':').next().unwrap()).unwrap();
+        let exchange = "n=user,r=rOprNGfwEbeRWgbNEkqO,\
+             r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
+             c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        let signature = STANDARD.encode(hmac(&server, exchange.as_bytes()));
+        assert_eq!(signature, "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
 use platform::config::Settings;
+use platform::db::Role;
 use platform::lifecycle::Shutdown;
 use tokio::task::JoinSet;
 
@@ -48,6 +49,17 @@ impl Process {
         match self {
             Self::CommandApi | Self::Projectors | Self::QueryApi => &[Engine::Postgres],
             Self::Relay | Self::Workers => &[Engine::Postgres, Engine::Nats],
+        }
+    }
+
+    /// What it works as in Postgres; its own role first.
+    pub(super) fn roles(self) -> &'static [Role] {
+        match self {
+            Self::CommandApi => &[Role::CommandApi],
+            Self::Relay => &[Role::Relay],
+            Self::Projectors => &[Role::Projectors],
+            Self::QueryApi => &[Role::QueryApi],
+            Self::Workers => &[Role::Workers, Role::Notary],
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = Arc::new(Settings::load()?);
     let (processes, engines) = chosen(arguments.which);
     tokio::select! {
-        checked = check(&settings, engines) => checked?,
+        checked = check(&settings, &processes, engines) => checked?,
         () = signals.end() => return Ok(ExitCode::SUCCESS),
     }
     platform::telemetry::init(&settings);
@@ -57,10 +57,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check(settings: &Settings, engines: &'static [Engine]) -> anyhow::Result<()> {
+async fn check(
+    settings: &Settings,
+    processes: &[Process],
+    engines: &'static [Engine],
+) -> anyhow::Result<()> {
     preflight::check(settings, Needs { engines, patience: PATIENCE }).await?;
     let pool = preflight::schema_pool(&settings.database_url).await?;
-    let outcome = preflight::check_schema(&pool).await;
+    let roles: Vec<_> = processes.iter().flat_map(|process| process.roles()).copied().collect();
+    let outcome = async {
+        preflight::check_schema(&pool).await?;
+        preflight::check_roles(&pool, &roles).await
+    };
+    let outcome = outcome.await;
     pool.close().await;
     outcome
 }
