@@ -88,6 +88,8 @@ enum Scenario {
     Rebuild,
     /// Queries beside pgbench, and permission checks
     Queries,
+    /// Checks and assignments under a policy of 10,000 roles, beside one of 20
+    Access,
     /// Events to a thousand subscribers
     Fanout,
     /// A spreadsheet of a million rows
@@ -141,6 +143,7 @@ async fn measure(chosen: &[Scenario], effort: &Effort) -> anyhow::Result<()> {
             Scenario::Projections => scenarios::projections::run(effort).await?,
             Scenario::Rebuild => scenarios::rebuild::run(effort).await?,
             Scenario::Queries => scenarios::queries::run(effort).await?,
+            Scenario::Access => scenarios::access::run(effort).await?,
             Scenario::Fanout => scenarios::fanout::run(effort).await?,
             Scenario::Export => scenarios::export::run(effort).await?,
             Scenario::Memory => scenarios::memory::run(effort).await?,

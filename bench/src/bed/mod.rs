@@ -94,11 +94,16 @@ impl Bed {
 
     /// Sets an organisation up and signs its owner in.
     pub(crate) async fn found(&self) -> anyhow::Result<Founded> {
-        let body = json!({"name": "Bench", "slug": SLUG, "owner":
+        self.found_as(SLUG).await
+    }
+
+    /// Sets an organisation of that short name up and signs its owner in.
+    pub(crate) async fn found_as(&self, slug: &str) -> anyhow::Result<Founded> {
+        let body = json!({"name": "Bench", "slug": slug, "owner":
             {"handle": "owner", "display_name": "Owner", "password": PASSWORD}});
         let bootstrap = self.settings.bootstrap_token.clone();
         let founded = self.command("/organizations", &bootstrap, &body).await?;
-        let session = self.session().await?;
+        let session = self.session(slug).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(Founded {
             tenant: text(&founded["tenant_id"]),
@@ -108,14 +113,19 @@ impl Bed {
         })
     }
 
-    async fn session(&self) -> anyhow::Result<Value> {
-        let body = json!({"organization": SLUG, "login": "owner", "password": PASSWORD});
+    async fn session(&self, slug: &str) -> anyhow::Result<Value> {
+        let body = json!({"organization": slug, "login": "owner", "password": PASSWORD});
         self.command("/auth/login", "", &body).await
     }
 
     /// A fresh access token of the owner: one lives ten minutes at most.
     pub(crate) async fn sign_in(&self) -> anyhow::Result<String> {
-        let session = self.session().await?;
+        self.sign_in_to(SLUG).await
+    }
+
+    /// A fresh access token of the owner of the organisation of that short name.
+    pub(crate) async fn sign_in_to(&self, slug: &str) -> anyhow::Result<String> {
+        let session = self.session(slug).await?;
         Ok(session["access_token"].as_str().unwrap_or_default().to_owned())
     }
 

@@ -1,5 +1,6 @@
 //! One file per question, each answered by a report.
 
+pub(crate) mod access;
 pub(crate) mod commands;
 pub(crate) mod export;
 pub(crate) mod fanout;
