@@ -90,6 +90,8 @@ enum Scenario {
     Queries,
     /// Checks and assignments under a policy of 10,000 roles, beside one of 20
     Access,
+    /// An access matrix of 10,000 users and 6,000 sets of permissions, brought in and compared
+    Import,
     /// Events to a thousand subscribers
     Fanout,
     /// A spreadsheet of a million rows
@@ -144,6 +146,7 @@ async fn measure(chosen: &[Scenario], effort: &Effort) -> anyhow::Result<()> {
             Scenario::Rebuild => scenarios::rebuild::run(effort).await?,
             Scenario::Queries => scenarios::queries::run(effort).await?,
             Scenario::Access => scenarios::access::run(effort).await?,
+            Scenario::Import => scenarios::import::run(effort).await?,
             Scenario::Fanout => scenarios::fanout::run(effort).await?,
             Scenario::Export => scenarios::export::run(effort).await?,
             Scenario::Memory => scenarios::memory::run(effort).await?,

@@ -7,6 +7,7 @@ mod process;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,34 @@ impl Bed {
         let mut command = Command::new(beside_us("annals")?);
         command.args(["serve", name]).env_clear().envs(self.environment()?);
         Process::start(name, &mut command)
+    }
+
+    /// Starts all five processes and waits for those that serve HTTP.
+    pub(crate) async fn serve_all(&self) -> anyhow::Result<Vec<(&'static str, Process)>> {
+        let mut processes = Vec::new();
+        for name in ["command-api", "relay", "projectors", "query-api", "workers"] {
+            let mut process = self.serve(name)?;
+            match name {
+                "command-api" => process.ready(self.settings.command_addr).await?,
+                "query-api" => process.ready(self.settings.query_addr).await?,
+                _ => {}
+            }
+            processes.push((name, process));
+        }
+        Ok(processes)
+    }
+
+    /// Runs a command of `annals` as the owner of the organisation; what it printed.
+    pub(crate) async fn annals(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(beside_us("annals")?);
+        command.args(arguments).args(["--organization", SLUG, "--login", "owner"]);
+        let password = self.settings.data_dir.join("password");
+        std::fs::write(&password, PASSWORD).context("cannot write the password")?;
+        command.arg("--password-file").arg(&password).env_clear().envs(self.environment()?);
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "annals {}: {complaint}", arguments.join(" "));
+        String::from_utf8(output.stdout).context("annals printed something else than text")
     }
 
     /// Starts command-api and waits for it.

@@ -14,22 +14,11 @@ const CATCH_UP: Duration = Duration::from_mins(2);
 const CONNECTIONS: usize = 32;
 /// What processes do after their start is over by then.
 const SETTLED: Duration = Duration::from_secs(3);
-const NAMES: &[&str] = &["command-api", "relay", "projectors", "query-api", "workers"];
 
 pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     let bed = Bed::make().await?;
     let mut report = Report::new("memory", effort, bed.machine().await?);
-    let mut processes = Vec::new();
-    for name in NAMES.iter().copied() {
-        processes.push((name, bed.serve(name)?));
-    }
-    for (name, process) in &mut processes {
-        match *name {
-            "command-api" => process.ready(bed.settings.command_addr).await?,
-            "query-api" => process.ready(bed.settings.query_addr).await?,
-            _ => {}
-        }
-    }
+    let processes = bed.serve_all().await?;
     let founded = bed.found().await?;
     caught_up(&bed.owner, CATCH_UP).await?;
     tokio::time::sleep(SETTLED).await;

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod commands;
 pub(crate) mod export;
 pub(crate) mod fanout;
+pub(crate) mod import;
 pub(crate) mod memory;
 pub(crate) mod projections;
 pub(crate) mod queries;
