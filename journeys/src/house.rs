@@ -282,16 +282,11 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// The binary that cargo built beside this test.
+/// The binary that cargo built beside us.
 pub fn annals() -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder =
-        test.parent().and_then(std::path::Path::parent).context("the test has no folder")?;
-    let binary = folder.join("annals");
-    anyhow::ensure!(
-        binary.exists(),
-        "{} is missing; build it with `cargo build -p cli`",
-        binary.display()
-    );
-    Ok(binary)
+    let us = std::env::current_exe()?;
+    // Tests lie one folder deeper than programs.
+    let beside = us.ancestors().skip(1).take(2).map(|folder| folder.join("annals"));
+    let built = beside.into_iter().find(|binary| binary.is_file());
+    built.context("the program annals is not built; run `cargo build -p cli`")
 }

@@ -1,5 +1,6 @@
 //! What both HTTP APIs share: request facts, bodies read strictly, health, and a server that ends politely.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt as _;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::clock;
@@ -144,7 +146,37 @@ pub fn json_body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Res
     let value =
         serde_path_to_error::deserialize(&mut *reader).map_err(|error| body_problem(&error))?;
     reader.end().map_err(|error| Problem::bad_request("BODY_SYNTAX", error.to_string()))?;
-    Ok(value)
+    match nul(bytes) {
+        Some(pointer) => {
+            let detail = "text holds the character NUL, which no record can keep; leave it out";
+            Err(Problem::invalid(&pointer, "TEXT_NUL", detail))
+        }
+        None => Ok(value),
+    }
+}
+
+/// Where the first text with NUL stands: Postgres has no such text, so nothing that holds it could be kept or looked for.
+fn nul(json: &[u8]) -> Option<String> {
+    const ESCAPED: &[u8] = b"\\u0000";
+    if !json.windows(ESCAPED.len()).any(|part| part == ESCAPED) {
+        return None; // almost always, and at the speed of memory
+    }
+    within(&serde_json::from_slice(json).ok()?)
+}
+
+/// The pointer to the first text with NUL; to its object where a name has it.
+fn within(value: &Value) -> Option<String> {
+    let below = |name: &dyn Display, value| Some(format!("/{name}{}", within(value)?));
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(place, item)| below(&place, item))
+        }
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            if name.contains('\0') { Some(String::new()) } else { below(name, value) }
+        }),
+    }
 }
 
 fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -231,5 +263,29 @@ pub async fn serve(address: SocketAddr, router: Router, shutdown: Shutdown) -> a
     tokio::select! {
         result = async { server.await } => result.context("the HTTP server failed"),
         () = limit => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_with_nul_is_refused_at_its_place_and_text_that_only_looks_so_is_not() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let read =
+            |body: &'static str| json_body::<Value>(&headers, &Bytes::from_static(body.as_bytes()));
+        for (body, pointer) in [
+            (r#"{"a":"x\u0000"}"#, "/a"),
+            (r#"{"a":[1,{"b":"\u0000"}]}"#, "/a/1/b"),
+            (r#"{"a":{"x\u0000":1}}"#, "/a"),
+            (r#"{"a":"\\\u0000"}"#, "/a"),
+        ] {
+            let problem = read(body).unwrap_err();
+            assert_eq!((&*problem.code, problem.status), ("TEXT_NUL", 422), "{body}");
+            assert_eq!(problem.errors[0].pointer, pointer, "{body}");
+        }
+        assert_eq!(read(r#"{"a":"\\u0000"}"#).unwrap()["a"], "\\u0000");
     }
 }

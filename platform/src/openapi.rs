@@ -96,11 +96,22 @@ fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
         let schema = response(generator).to_value();
         success["content"] = json!({ route.media_type: { "schema": schema } });
     }
-    json!({
+    let mut responses = json!({
+        "200": success,
         route.status.to_string(): success,
         "default": {
             "description": "a problem (RFC 9457)",
             "content": {"application/problem+json": {"schema": problem}},
         },
-    })
+    });
+    if route.status != 200 {
+        responses["200"]["description"] = "it was so already, or the key was used before".into();
+    }
+    let asks = |name: &str| {
+        route.parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    };
+    if asks("if-none-match") {
+        responses["304"] = json!({ "description": "the client has the present version" });
+    }
+    responses
 }

@@ -59,6 +59,16 @@ pub(crate) fn bench(arguments: &[OsString]) -> anyhow::Result<()> {
     finish(command.current_dir(root()))
 }
 
+/// Sends requests made by schemathesis, in an environment of its own, to a house that ends with it.
+pub(crate) fn fuzz(arguments: &[OsString]) -> anyhow::Result<()> {
+    packages::install_for_tests()?;
+    let schemathesis = packages::schemathesis(&target_dir()?.join("schemathesis"))?;
+    finish(cargo().args(["build", "--package", "cli", "--package", "journeys", "--bins"]))?;
+    let mut run = cargo();
+    run.args(["run", "--quiet", "--package", "journeys", "--bin", "fuzz", "--", "--schemathesis"]);
+    finish(run.arg(schemathesis).args(arguments))
+}
+
 fn test_runner() -> anyhow::Result<Vec<OsString>> {
     if has_subcommand("nextest") {
         return Ok(["nextest", "run", "--workspace"].map(OsString::from).into());

@@ -43,6 +43,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Send thousands of requests made from the OpenAPI documents, good and bad, to a house of its own; needs Python 3
+    Fuzz {
+        /// Such as `--cases 20000`, `--seed 1`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run each test of a binary in a process of its own; for `test`, where nextest is not installed
     #[command(hide = true)]
     EachTestApart {
@@ -70,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Ci => cargo::ci(),
         Command::Generate => cargo::generate(),
         Command::Bench { arguments } => cargo::bench(&arguments),
+        Command::Fuzz { arguments } => cargo::fuzz(&arguments),
         Command::EachTestApart { binary, arguments } => apart::run(&binary, &arguments),
         Command::NewModule { name, aggregate } => new_module::run(&name, &aggregate),
     };

@@ -1,6 +1,6 @@
 //! The engines' Debian packages: which are missing, and their installation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
@@ -69,6 +69,33 @@ fn install(missing: &[&Need], otherwise: &str) -> anyhow::Result<()> {
              systemctl disable --now {list}"
         );
     }
+    Ok(())
+}
+
+/// What makes requests from an OpenAPI document; pinned, so that the same seed makes the same cases.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Installs schemathesis from the Python package index into `folder`, unless it is there; its program.
+pub(crate) fn schemathesis(folder: &Path) -> anyhow::Result<PathBuf> {
+    let program = folder.join("bin/st");
+    let mark = folder.join("installed");
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == SCHEMATHESIS) {
+        return Ok(program);
+    }
+    eprintln!("Installing {SCHEMATHESIS}; this takes a minute");
+    quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))
+        .context("cannot make a Python environment; install python3 and python3-venv")?;
+    let pip = folder.join("bin/pip");
+    quietly(Command::new(pip).args(["install", "--quiet", SCHEMATHESIS]))
+        .with_context(|| format!("cannot install {SCHEMATHESIS}"))?;
+    std::fs::write(mark, SCHEMATHESIS)?;
+    Ok(program)
+}
+
+fn quietly(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{}", said.trim());
     Ok(())
 }
 
