@@ -11,9 +11,10 @@ use platform::config::Settings;
 use platform::consistency::{Token, TokenKey};
 use platform::db::{self, Role};
 use platform::lifecycle::Tasks;
-use platform::principal::{KEY_REFRESH, Principal, Tokens};
+use platform::principal::{Principal, Tokens};
 use platform::problem::Problem;
 use platform::secrets::MasterKey;
+use platform::signing_keys;
 use sqlx::{Executor as _, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
@@ -98,7 +99,7 @@ fn start_keeping_keys(tasks: &Tasks, tokens: &Arc<Tokens>, pool: &PgPool, master
     let (tokens, pool, master) = (Arc::clone(tokens), pool.clone(), master.clone());
     let shutdown = tasks.shutdown().clone();
     tasks.spawn("signing keys", async move {
-        while shutdown.sleep(KEY_REFRESH).await {
+        while shutdown.sleep(signing_keys::REFRESH).await {
             if let Err(error) = tokens.load(&pool, Some(&master)).await {
                 tracing::warn!(%error, "signing keys could not be read again; the known ones stay");
             }

@@ -178,7 +178,8 @@ impl House {
         Ok(())
     }
 
-    async fn answers(&self, url: &str) -> anyhow::Result<()> {
+    /// Returns when an address answers with success.
+    pub async fn answers(&self, url: &str) -> anyhow::Result<()> {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
         let began = Instant::now();
         while began.elapsed() < READY_LIMIT {
@@ -213,7 +214,12 @@ impl House {
         let founded =
             anybody.with_token(&self.bootstrap_token).post("/organizations", &body).await?;
         anyhow::ensure!(founded.status == 201, "founding failed: {}", founded.body);
-        anybody.login(slug, "owner").await
+        self.owner(slug).await
+    }
+
+    /// The owner of an organisation, signed in anew.
+    pub async fn owner(&self, slug: &str) -> anyhow::Result<Client> {
+        Client::new(&self.command_url, &self.query_url, "")?.login(slug, "owner").await
     }
 
     /// The database as its owner, past every guard.

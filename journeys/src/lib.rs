@@ -3,6 +3,8 @@
 pub mod client;
 pub mod history;
 pub mod house;
+pub mod socket;
 
 pub use client::{Client, Reply};
 pub use house::{House, Resident};
+pub use socket::Socket;

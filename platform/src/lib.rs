@@ -19,6 +19,7 @@ pub mod problem;
 pub mod redis;
 pub mod routes;
 pub mod secrets;
+pub mod signing_keys;
 pub mod telemetry;
 pub mod testkit;
 pub mod transparency;

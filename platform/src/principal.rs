@@ -1,8 +1,7 @@
-//! Who calls: access tokens (JWT, RFC 7519; EdDSA only, RFC 8725), the keys that sign them, and the cache of verified ones.
+//! Who calls: access tokens (JWT, RFC 7519; EdDSA only, RFC 8725), and the cache of verified ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -18,8 +17,8 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
 use crate::clock;
-use crate::db::locks;
-use crate::secrets::{self, MasterKey, NewKey};
+use crate::secrets::MasterKey;
+use crate::signing_keys::{self, Signing};
 
 const MAX_TOKEN_BYTES: usize = 4096;
 /// How far the clock of the process that signed may be ahead of ours; the end of a token is kept to the second.
@@ -27,9 +26,6 @@ const LEEWAY_SECONDS: u64 = 30;
 const LONGEST_LIFE_SECONDS: i64 = 600;
 const TOKEN_TYPE: &str = "at+jwt";
 const CACHED_TOKENS: u64 = 100_000;
-/// Keys are read again this often, so that every process knows a new key long before it signs.
-pub const KEY_REFRESH: Duration = Duration::from_secs(30);
-const PLACE: &str = "secrets.signing_keys";
 
 /// The authenticated caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -122,63 +118,26 @@ impl Tokens {
         }
     }
 
-    /// Reads the public keys; with the master key also the newest private one, made if there is none (command-api only).
+    /// Reads the public keys; with the master key also the private one to sign with, made if there is none (command-api only).
+    /// To be called every [`signing_keys::REFRESH`].
     pub async fn load(&self, pool: &PgPool, master: Option<&MasterKey>) -> anyhow::Result<()> {
         if let Some(master) = master {
-            self.load_signer(pool, master).await?;
+            let Signing { kid, private } = signing_keys::signing(pool, master).await?;
+            let key = EncodingKey::from_ed_der(&private);
+            self.signer.store(Arc::new(Some(Signer { kid, key })));
         }
-        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
-            "select kid, public_key from secrets.signing_keys where not_after > now()",
-        )
-        .fetch_all(pool)
-        .await?;
-        let keys = rows.into_iter().map(|(kid, public)| {
-            (kid, VerifyingKey { decoding: DecodingKey::from_ed_der(&public), public })
-        });
-        self.keys.store(Arc::new(keys.collect()));
+        let rows = signing_keys::public(pool).await?;
+        let keys: HashMap<_, _> = rows
+            .into_iter()
+            .map(|(kid, public)| {
+                (kid, VerifyingKey { decoding: DecodingKey::from_ed_der(&public), public })
+            })
+            .collect();
+        let before = self.keys.swap(Arc::new(keys));
+        if before.keys().any(|kid| !self.keys.load().contains_key(kid)) {
+            self.verified.invalidate_all(); // what a key signed ends with it
+        }
         Ok(())
-    }
-
-    async fn load_signer(&self, pool: &PgPool, master: &MasterKey) -> anyhow::Result<()> {
-        let mut transaction = pool.begin().await?;
-        // One process makes the first key, the others wait here and find it.
-        sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(locks::SIGNING_KEYS)
-            .execute(&mut *transaction)
-            .await?;
-        let newest: Option<(String, Vec<u8>)> = sqlx::query_as(
-            "select kid, private_key from secrets.signing_keys where not_after > now() order by created_at desc limit 1",
-        )
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let (kid, private) = match newest {
-            Some((kid, sealed)) => {
-                let private = master.open(&format!("{PLACE}|{kid}"), &sealed)?;
-                (kid, private)
-            }
-            None => Self::make_key(&mut transaction, master).await?,
-        };
-        transaction.commit().await?;
-        let key = EncodingKey::from_ed_der(&private);
-        self.signer.store(Arc::new(Some(Signer { kid, key })));
-        Ok(())
-    }
-
-    async fn make_key(
-        connection: &mut sqlx::PgConnection,
-        master: &MasterKey,
-    ) -> anyhow::Result<(String, Vec<u8>)> {
-        let NewKey { kid, private, public } = secrets::new_key()?;
-        let sealed = master.seal(&format!("{PLACE}|{kid}"), &private);
-        sqlx::query(
-            "insert into secrets.signing_keys (kid, public_key, private_key, not_after) values ($1, $2, $3, now() + interval '10 years')",
-        )
-        .bind(&kid)
-        .bind(&public)
-        .bind(&sealed)
-        .execute(connection)
-        .await?;
-        Ok((kid, private))
     }
 
     /// Signs an access token for `actor`, living `seconds`.

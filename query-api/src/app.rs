@@ -11,9 +11,10 @@ use platform::consistency::TokenKey;
 use platform::db::{self, Role};
 use platform::files::Files;
 use platform::lifecycle::Tasks;
-use platform::principal::{KEY_REFRESH, Principal, TokenError, Tokens};
+use platform::principal::{Principal, TokenError, Tokens};
 use platform::problem::Problem;
 use platform::secrets::MasterKey;
+use platform::signing_keys;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
@@ -96,7 +97,7 @@ impl App {
     }
 
     async fn refresh_keys(self: Arc<Self>) -> anyhow::Result<()> {
-        while self.tasks.shutdown().sleep(KEY_REFRESH).await {
+        while self.tasks.shutdown().sleep(signing_keys::REFRESH).await {
             if let Err(error) = self.tokens.load(&self.pool, None).await {
                 tracing::warn!(error = format!("{error:#}"), "the keys of tokens cannot be read");
             }

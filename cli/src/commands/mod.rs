@@ -7,6 +7,7 @@ mod dlq;
 mod engines;
 mod events;
 mod import;
+mod keys;
 mod migrate;
 mod processes;
 mod projections;
@@ -57,6 +58,8 @@ enum Command {
     Prove(projections::Prove),
     /// Jobs that were given up
     Dlq(dlq::Arguments),
+    /// The keys that sign access tokens
+    Keys(keys::Arguments),
     /// Make, list, verify and restore backups
     Backup(backup::Arguments),
 }
@@ -92,6 +95,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Rebuild(arguments) => projections::rebuild(arguments).await,
             Command::Prove(arguments) => projections::prove(arguments).await,
             Command::Dlq(arguments) => dlq::run(arguments).await,
+            Command::Keys(arguments) => keys::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
         }
     });

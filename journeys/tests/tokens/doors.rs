@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use futures::{SinkExt as _, StreamExt as _};
-use journeys::{Client, Reply};
+use journeys::socket::Heard;
+use journeys::{Client, Reply, Socket};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::tungstenite::Error;
 
 const SOON: Duration = Duration::from_secs(20);
 const REFUSED: u16 = 4401;
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// What a door answers.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,9 +66,9 @@ impl Doors {
     }
 
     async fn upgrade(&self, token: &str) -> anyhow::Result<Answer> {
-        match self.connect(Some(token)).await {
+        match Socket::connect(&self.owner.query_url, Some(token)).await {
             Ok(mut socket) => {
-                say(&mut socket, &json!({"type": "init"})).await?;
+                socket.say(&json!({"type": "init"})).await?;
                 after(&mut socket).await
             }
             Err(Error::Http(response)) => {
@@ -90,28 +84,17 @@ impl Doors {
     }
 
     async fn first_frame(&self, token: &str) -> anyhow::Result<Answer> {
-        let mut socket = self.connect(None).await?;
-        say(&mut socket, &json!({"type": "init", "auth": token})).await?;
+        let mut socket = Socket::connect(&self.owner.query_url, None).await?;
+        socket.say(&json!({"type": "init", "auth": token})).await?;
         after(&mut socket).await
     }
 
     async fn later_frame(&self, token: &str) -> anyhow::Result<Answer> {
-        let mut socket = self.connect(None).await?;
-        say(&mut socket, &json!({"type": "init", "auth": self.owner.token})).await?;
+        let mut socket = Socket::connect(&self.owner.query_url, None).await?;
+        socket.say(&json!({"type": "init", "auth": self.owner.token})).await?;
         anyhow::ensure!(after(&mut socket).await? == Answer::Passed, "the owner is not let in");
-        say(&mut socket, &json!({"type": "auth", "auth": token})).await?;
+        socket.say(&json!({"type": "auth", "auth": token})).await?;
         after(&mut socket).await
-    }
-
-    async fn connect(&self, token: Option<&str>) -> Result<Socket, Error> {
-        let url = self.owner.query_url.replacen("http", "ws", 1) + "/api/v1/stream";
-        let mut request = url.into_client_request()?;
-        let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", "annals.events.v1".parse()?);
-        if let Some(token) = token {
-            headers.insert("authorization", format!("Bearer {token}").try_into()?);
-        }
-        Ok(tokio_tungstenite::connect_async(request).await?.0)
     }
 }
 
@@ -128,25 +111,14 @@ fn of(reply: &Reply) -> Answer {
     }
 }
 
-async fn say(socket: &mut Socket, frame: &Value) -> anyhow::Result<()> {
-    Ok(socket.send(Message::Text(frame.to_string().into())).await?)
-}
-
 /// What a socket answers to a token: `ready`, or the end.
 async fn after(socket: &mut Socket) -> anyhow::Result<Answer> {
     loop {
-        let message = tokio::time::timeout(SOON, socket.next()).await.context("no answer")?;
-        match message.context("the socket ended without a word")?? {
-            Message::Text(text) if text.contains("\"ready\"") => return Ok(Answer::Passed),
-            Message::Close(Some(frame)) if u16::from(frame.code) == REFUSED => {
-                return Ok(Answer::Refused);
-            }
-            Message::Close(frame) => return Ok(Answer::Other(format!("{frame:?}"))),
-            Message::Text(_)
-            | Message::Binary(_)
-            | Message::Ping(_)
-            | Message::Pong(_)
-            | Message::Frame(_) => {}
+        match socket.hear().await? {
+            Heard::Frame(frame) if frame["type"] == "ready" => return Ok(Answer::Passed),
+            Heard::Frame(_) => {}
+            Heard::End(Some(REFUSED)) => return Ok(Answer::Refused),
+            Heard::End(code) => return Ok(Answer::Other(format!("{code:?}"))),
         }
     }
 }

@@ -1,0 +1,1 @@
+revoke update (not_after) on secrets.signing_keys from command_api;
