@@ -7,6 +7,7 @@
 
 pub mod assignment;
 mod escalation;
+pub mod exclusion;
 pub mod giving;
 pub mod name;
 pub mod policy;

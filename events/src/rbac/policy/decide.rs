@@ -7,7 +7,7 @@ use super::events::{Event, RoleCreated};
 use super::rejections::Rejection;
 use super::state::{Policy, Role};
 use crate::aggregate::{ActorKind, Context, Decider};
-use crate::ids::{RoleId, UnitId};
+use crate::ids::{RoleId, UnitId, UserId};
 use crate::modules::Module;
 use crate::rbac::assignment::Assignment;
 use crate::rbac::escalation::{Caller, Excess};
@@ -24,11 +24,25 @@ pub struct Facts {
     pub unit_path: Vec<UnitId>,
     /// Whether the organisation has the user that the command names.
     pub user_exists: bool,
+    /// The roles of those whom [`Policy::touched_by`] names for the command.
+    pub holders: Vec<(UserId, Arc<UserAccess>)>,
+}
+
+/// Whom a command could bring roles that exclude each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touched {
+    /// Nobody.
+    Nobody,
+    /// One user.
+    User(UserId),
+    /// Whoever holds a role.
+    Everybody,
 }
 
 impl Decider for Policy {
     const TYPE: &'static str = "rbac.policy";
     const MODULE: Module = Module::Rbac;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -49,6 +63,7 @@ impl Decider for Policy {
         let caller = Caller::of(context, self, &facts.actor_access, &facts.unit_path);
         let events = Case { policy: self, facts, context, caller }.decide(command)?;
         self.keeps_an_administrator(&events)?;
+        self.keeps_roles_apart(&events, facts, context)?;
         Ok(events)
     }
 
@@ -65,7 +80,12 @@ impl Policy {
             Command::Initialize { .. }
             | Command::CreatePermission(_)
             | Command::DescribePermission { .. }
-            | Command::RetirePermission { .. } => None,
+            | Command::RetirePermission { .. }
+            | Command::DefineExclusiveRoles(_)
+            | Command::AddExclusiveRole { .. }
+            | Command::RemoveExclusiveRole { .. }
+            | Command::SetExclusiveCardinality { .. }
+            | Command::RemoveExclusiveRoles { .. } => None,
             Command::CreateRole(role) => role.unit_id,
             Command::RenameRole { role_id, .. }
             | Command::DescribeRole { role_id, .. }
@@ -144,6 +164,12 @@ fn can_cost_an_administrator(event: &Event) -> bool {
         | Event::RoleLowered { .. }
         | Event::PermissionGranted { .. }
         | Event::InheritanceAdded { .. }
+        | Event::ExclusiveRolesDefined { .. }
+        | Event::ExclusiveRoleAdded { .. }
+        | Event::ExclusiveRoleRemoved { .. }
+        | Event::ExclusiveRolesTightened { .. }
+        | Event::ExclusiveRolesRelaxed { .. }
+        | Event::ExclusiveRolesRemoved { .. }
         | Event::ProtectedRoleGranted { .. }
         // It had an end, so its holder never counted.
         | Event::ProtectedRoleExpired { .. } => false,
@@ -185,6 +211,15 @@ impl<'a> Case<'a> {
             Command::RemoveInheritance { senior_id, junior_id } => {
                 self.remove_inheritance(senior_id, junior_id)
             }
+            Command::DefineExclusiveRoles(wanted) => self.define_exclusive(wanted),
+            Command::AddExclusiveRole { set_id, role_id } => self.add_exclusive(set_id, role_id),
+            Command::RemoveExclusiveRole { set_id, role_id } => {
+                self.remove_exclusive(set_id, role_id)
+            }
+            Command::SetExclusiveCardinality { set_id, cardinality } => {
+                self.set_cardinality(set_id, cardinality)
+            }
+            Command::RemoveExclusiveRoles { set_id } => self.remove_exclusive_set(set_id),
             Command::GrantProtectedRole { user_id, role_id, unit_id, expires_at } => {
                 self.grant_protected(user_id, Assignment { role_id, unit_id, expires_at })
             }

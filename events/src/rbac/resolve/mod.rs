@@ -190,7 +190,7 @@ impl<'a> Holder<'a> {
     }
 
     /// Every assignment, and whether the policy itself made it.
-    fn held(&self) -> impl Iterator<Item = (Assignment, bool)> {
+    pub(crate) fn held(&self) -> impl Iterator<Item = (Assignment, bool)> {
         let protected = self.policy.protected_grants(self.user_id).iter();
         let assigned = self.access.assignments().iter();
         protected.map(|held| (*held, true)).chain(assigned.map(|held| (*held, false)))

@@ -123,6 +123,16 @@ pub enum Rejection {
     /// The user holds as many roles as a user can.
     #[error("the user holds {MAX_ASSIGNMENTS} roles, the most there can be; remove some first")]
     TooManyAssignments,
+    /// The user would have roles that exclude each other.
+    #[error(
+        "role_id would give the user {cardinality} roles of the exclusive set {set:?}; remove another of them first"
+    )]
+    AssignmentExclusive {
+        /// The name of the set.
+        set: String,
+        /// Nobody may have as many of its roles.
+        cardinality: u16,
+    },
     /// The reason is no proper text.
     #[error("reason {0}")]
     RemovalReasonInvalid(text::Fault),
@@ -155,6 +165,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleAlreadyAssigned { .. }
             | Self::AssignmentExpired { .. }
             | Self::AssignmentNotDue { .. }
+            | Self::AssignmentExclusive { .. }
             | Self::TooManyAssignments => Class::Conflict,
             Self::AssignmentExpiryPast { .. } | Self::RemovalReasonInvalid(_) => Class::Invalid,
             Self::AssignmentExceedsPermissions { .. } | Self::AssignmentExceedsLevel { .. } => {
@@ -172,6 +183,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleNotAssigned { .. }
             | Self::AssignmentExpired { .. }
             | Self::AssignmentNotDue { .. }
+            | Self::AssignmentExclusive { .. }
             | Self::AssignmentExceedsPermissions { .. }
             | Self::AssignmentExceedsLevel { .. } => Some("/role_id"),
             Self::AssignmentUnitUnknown { .. } => Some("/unit_id"),

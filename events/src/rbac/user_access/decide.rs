@@ -12,6 +12,7 @@ use crate::ids::{RoleId, UnitId, UserId};
 use crate::modules::Module;
 use crate::rbac::assignment::Assignment;
 use crate::rbac::escalation::{Caller, Excess};
+use crate::rbac::exclusion;
 use crate::rbac::giving::Giver;
 use crate::rbac::policy::Policy;
 use crate::text;
@@ -87,10 +88,25 @@ impl Case<'_> {
         if held.is_none() && self.access.assignments().len() >= MAX_ASSIGNMENTS {
             return Err(Rejection::TooManyAssignments);
         }
+        self.stays_apart(role_id)?;
         // The timer has not come yet: what has ended is recorded before it begins again.
         let ended = held.map(|_| Event::RoleAssignmentExpired { role_id, unit_id });
         let assigned = Event::RoleAssigned { role_id, unit_id, expires_at };
         Ok(ended.into_iter().chain([assigned]).collect())
+    }
+
+    /// Whether the user, with one role more, still has no roles that exclude each other.
+    fn stays_apart(&self, role_id: RoleId) -> Result<(), Rejection> {
+        let Facts { policy, user_id, .. } = self.facts;
+        let mut held = exclusion::held(policy, *user_id, self.access, self.context.now);
+        held.insert(role_id);
+        match exclusion::breached(policy, held) {
+            None => Ok(()),
+            Some(set) => Err(Rejection::AssignmentExclusive {
+                set: set.name.clone(),
+                cardinality: set.cardinality,
+            }),
+        }
     }
 
     fn remove(

@@ -485,3 +485,35 @@ fn stored_events_keep_their_shape() {
         Event::RoleShortened { role_id, unit_id, expires_at: at(TOMORROW) },
     ]);
 }
+
+#[test]
+fn nobody_gets_roles_that_exclude_each_other() {
+    let mut policy = ladder();
+    policy.evolve(&policy::Event::ExclusiveRolesDefined {
+        set_id: id(500),
+        name: "Books and exports".into(),
+        roles: vec![role(READER), role(WIDE)],
+        cardinality: 2,
+    });
+    let facts =
+        || Facts { policy: Arc::new(policy.clone()), actor_access: access(&[]), ..by_manager() };
+    let owner = Context {
+        actor: Actor { id: id::<UserId>(9).to_string(), ..context().actor },
+        ..context()
+    };
+    let refused =
+        Rejection::AssignmentExclusive { set: "Books and exports".into(), cardinality: 2 };
+    for held in [READER, CLERK] {
+        given::<UserAccess>([assigned(held, Some(north()), None)])
+            .facts(facts())
+            .context(owner.clone())
+            .when(assign(WIDE))
+            .refused(refused.clone());
+    }
+    let yesterday = Some(at("2025-12-31T12:00:00Z"));
+    given::<UserAccess>([assigned(READER, None, yesterday)])
+        .facts(facts())
+        .context(owner)
+        .when(assign(WIDE))
+        .then([assigned(WIDE, None, None)]);
+}
