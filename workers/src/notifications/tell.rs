@@ -219,6 +219,7 @@ async fn of_invitation(
         }
         invitation::Event::Issued { .. }
         | invitation::Event::Resent { .. }
+        | invitation::Event::Expired { .. }
         | invitation::Event::Revoked { .. } => Ok(None),
     }
 }

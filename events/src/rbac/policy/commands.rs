@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
+use crate::rbac::template::Template;
 
 /// The level of the role that owns everything; all other roles stand lower.
 pub const OWNER_LEVEL: u16 = 1_000;
@@ -113,6 +114,8 @@ pub enum Command {
         /// The role that it inherits from.
         junior_id: RoleId,
     },
+    /// Make the roles of a template that are not there yet, and the permissions they need.
+    InstantiateTemplate(Template),
     /// Let roles exclude each other.
     DefineExclusiveRoles(DefineExclusiveRoles),
     /// Let one more role exclude the others of a set.

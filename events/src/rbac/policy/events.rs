@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
+use crate::rbac::template::Template;
 
 /// A fact about an access policy. Permissions are named, not numbered: the names are the meaning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +129,14 @@ pub enum Event {
         senior_id: RoleId,
         /// The role that it inherited from.
         junior_id: RoleId,
+    },
+    /// The roles of a template that were not there were made.
+    #[serde(rename = "rbac.policy.template_instantiated")]
+    TemplateInstantiated {
+        /// The template.
+        template: Template,
+        /// The roles that were made, in the order of the template.
+        role_ids: Vec<RoleId>,
     },
     /// Roles were made to exclude each other (static separation of duty).
     #[serde(rename = "rbac.policy.exclusive_roles_defined")]

@@ -124,9 +124,14 @@ impl Policy {
             Command::DefineExclusiveRoles(_)
             | Command::AddExclusiveRole { .. }
             | Command::SetExclusiveCardinality { .. } => Touched::Everybody,
-            Command::AddInheritance { .. } if self.exclusive.is_empty() => Touched::Nobody,
-            Command::AddInheritance { .. } => Touched::Everybody,
-            Command::GrantProtectedRole { .. } if self.exclusive.is_empty() => Touched::Nobody,
+            Command::AddInheritance { .. }
+            | Command::InstantiateTemplate(_)
+            | Command::GrantProtectedRole { .. }
+                if self.exclusive.is_empty() =>
+            {
+                Touched::Nobody
+            }
+            Command::AddInheritance { .. } | Command::InstantiateTemplate(_) => Touched::Everybody,
             Command::GrantProtectedRole { user_id, .. } => Touched::User(*user_id),
             Command::Initialize { .. }
             | Command::CreatePermission(_)
@@ -220,6 +225,7 @@ impl Policy {
             | Event::PermissionRevoked { .. }
             | Event::InheritanceAdded { .. }
             | Event::InheritanceRemoved { .. }
+            | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
             | Event::ProtectedRoleExpired { .. } => {}
@@ -269,6 +275,7 @@ fn can_bring_together(event: &Event) -> bool {
         | Event::PermissionGranted { .. }
         | Event::PermissionRevoked { .. }
         | Event::InheritanceRemoved { .. }
+        | Event::TemplateInstantiated { .. }
         | Event::ExclusiveRoleRemoved { .. }
         | Event::ExclusiveRolesRelaxed { .. }
         | Event::ExclusiveRolesRemoved { .. }

@@ -14,6 +14,7 @@ mod rejections;
 mod roles;
 mod snapshot;
 mod state;
+mod templates;
 #[cfg(test)]
 mod tests;
 

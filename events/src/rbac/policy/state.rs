@@ -265,6 +265,7 @@ impl Policy {
             Event::InheritanceRemoved { senior_id, junior_id } => {
                 self.unlink(*senior_id, *junior_id);
             }
+            Event::TemplateInstantiated { .. } => {} // the roles say themselves
             Event::ExclusiveRolesDefined { .. }
             | Event::ExclusiveRoleAdded { .. }
             | Event::ExclusiveRoleRemoved { .. }

@@ -6,6 +6,7 @@ mod permissions;
 mod protected;
 mod roles;
 mod stored;
+mod templates;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rbac::assignment::Assignment;
+use crate::rbac::template::Template;
 use crate::testing::{at, frozen};
 
 #[test]
@@ -41,6 +42,7 @@ fn stored_events_keep_their_shape() {
         Event::PermissionRevoked { role_id, permission },
         Event::InheritanceAdded { senior_id, junior_id },
         Event::InheritanceRemoved { senior_id, junior_id },
+        Event::TemplateInstantiated { template: Template::School, role_ids: vec![role_id] },
         Event::ExclusiveRolesDefined {
             set_id,
             name: text("Books and audit"),
