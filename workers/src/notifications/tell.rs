@@ -129,6 +129,9 @@ async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         }
         user_access::Event::RoleRemoved { .. }
         | user_access::Event::RoleAssignmentExpired { .. }
+        | user_access::Event::UnitAccessGranted { .. }
+        | user_access::Event::UnitAccessRevoked { .. }
+        | user_access::Event::UnitAccessExpired { .. }
         | user_access::Event::RoleExtended { .. }
         | user_access::Event::RoleShortened { .. } => Ok(None),
     }

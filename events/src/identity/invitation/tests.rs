@@ -279,11 +279,9 @@ fn is_not_accepted_once_it_has_expired_until_it_is_sent_again() {
     accepts(IN_A_WEEK).refused(Rejection::Expired);
     let later = Context { now: at("2026-03-01T12:00:00Z"), ..context() };
     let expires_at = at("2026-03-08T12:00:00Z");
-    given::<Invitation>(past)
-        .facts(by(MANAGER))
-        .context(later)
-        .when(Command::Resend)
-        .then([Event::Resent { invited_by: id(1), token_sha256: token(2), expires_at, email: None }]);
+    given::<Invitation>(past).facts(by(MANAGER)).context(later).when(Command::Resend).then([
+        Event::Resent { invited_by: id(1), token_sha256: token(2), expires_at, email: None },
+    ]);
 }
 
 #[test]

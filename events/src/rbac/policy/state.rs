@@ -119,6 +119,13 @@ impl Policy {
         self.permissions.get(name).map(|permission| &**permission)
     }
 
+    /// The names of all permissions, of the catalogue and of the organisation's own, in order.
+    pub fn permission_names(&self) -> impl Iterator<Item = Arc<str>> + use<> {
+        let catalogue = name::catalogue_names().map(|(_, name)| Arc::clone(name));
+        let names: BTreeSet<Arc<str>> = catalogue.chain(self.permissions.keys().cloned()).collect();
+        names.into_iter()
+    }
+
     /// Whether a name is one that can authorise: of the catalogue, or made and not retired.
     pub fn knows(&self, name: &str) -> bool {
         name::catalogue(name).is_some()
