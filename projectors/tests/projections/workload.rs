@@ -161,11 +161,13 @@ async fn invite(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         token_sha256: "c3".into(),
         expires_at,
     };
+    let token_sha256 = "d4".into();
     let resent =
-        InvitationEvent::Resent { invited_by: user, token_sha256: "d4".into(), expires_at };
-    let ended = match round % 3 {
+        InvitationEvent::Resent { invited_by: user, token_sha256, expires_at, email: None };
+    let ended = match round % 4 {
         0 => vec![InvitationEvent::Accepted { user_id: id(60_000 + round), email }],
         1 => vec![InvitationEvent::Revoked { email }],
+        2 => vec![InvitationEvent::Expired { email }],
         _ => vec![],
     };
     let invitation: InvitationId = id(70_000 + round);
