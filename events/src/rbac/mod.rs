@@ -16,6 +16,8 @@ pub mod resolve;
 pub mod review;
 pub mod template;
 pub mod unit_access;
+#[cfg(test)]
+mod incits359;
 pub mod user_access;
 
 pub use assignment::Assignment;

@@ -4,7 +4,7 @@ mod check;
 mod policy;
 
 use events::Module::Rbac;
-use events::{Permission, UserId};
+use events::{Permission, RoleId, UserId};
 use platform::routes::{Access, Route};
 
 use crate::answer::{Stamped, stamped};
@@ -37,6 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             },
         ),
         policy::role_permissions(),
+        users_of(),
         Endpoint::new(
             listing(
                 Route::get("/rbac/permissions", Rbac, "rbac_permissions")
@@ -126,6 +127,17 @@ fn may_see(call: &Call, user: UserId) -> Result<(), platform::problem::Problem> 
 fn roles_of(route: Route) -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, "rbac.assignments")), ..route };
     of_user(route, "rbac.assignments")
+}
+
+fn users_of() -> Endpoint {
+    let route = Route::get("/rbac/roles/{role_id}/users", Rbac, "rbac_role_users")
+        .summary("Who holds a role, where and until when");
+    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments"));
+    Endpoint::new(route, |call: Call| async move {
+        let role: RoleId = call.id("role_id", "role")?;
+        let narrow = equals("role_id", role.to_string());
+        list(&call, dataset("rbac.assignments"), Some(narrow)).await
+    })
 }
 
 fn plants_of() -> Endpoint {
