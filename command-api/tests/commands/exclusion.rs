@@ -53,7 +53,8 @@ async fn held(api: &Api) -> BTreeMap<String, BTreeSet<String>> {
 async fn a_set_is_refused_with_the_names_of_those_who_have_its_roles_and_holds_from_then_on() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
-    let (senior, books) = (role(&api, &owner, "Senior", 20).await, role(&api, &owner, "Books", 10).await);
+    let (senior, books) =
+        (role(&api, &owner, "Senior", 20).await, role(&api, &owner, "Books", 10).await);
     let audit = role(&api, &owner, "Audit", 10).await;
     let path = format!("/rbac/roles/{senior}/parents/{books}");
     assert_eq!(api.post(&path, &owner, json!({})).await.status, 200);
@@ -64,13 +65,19 @@ async fn a_set_is_refused_with_the_names_of_those_who_have_its_roles_and_holds_f
     }
     let define = json!({"name": "Books and audit", "roles": [books, audit]});
     let refused = api.post("/rbac/exclusive-sets", &owner, define.clone()).await;
-    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (409, &json!("EXCLUSIVE_ROLES_HELD")));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["code"]),
+        (409, &json!("EXCLUSIVE_ROLES_HELD"))
+    );
     assert!(refused.body["detail"].as_str().is_some_and(|text| text.contains(&anna)));
     let path = format!("/rbac/users/{anna}/roles/{senior}");
     assert_eq!(api.call(Method::DELETE, &path, &owner, json!({})).await.status, 200);
     let set = made(&api.post("/rbac/exclusive-sets", &owner, define).await);
     let refused = api.post("/rbac/assign", &owner, assign(&senior)).await;
-    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (409, &json!("ASSIGNMENT_EXCLUSIVE")));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["code"]),
+        (409, &json!("ASSIGNMENT_EXCLUSIVE"))
+    );
     let path = format!("/rbac/exclusive-sets/{set}/roles/{senior}");
     assert_eq!(api.post(&path, &owner, json!({})).await.status, 200);
     let cardinality = format!("/rbac/exclusive-sets/{set}/cardinality");
@@ -135,9 +142,13 @@ async fn a_fact_about_all_streams_of_a_type_is_stale_as_soon_as_one_of_them_begi
     .await
     .expect("a user");
     let leaning = |version: i64| {
-        sqlx::query_as::<_, (Option<String>,)>(APPEND).bind(tenant).bind(version).fetch_all(&api.owner)
+        sqlx::query_as::<_, (Option<String>,)>(APPEND)
+            .bind(tenant)
+            .bind(version)
+            .fetch_all(&api.owner)
     };
-    let reasons = |rows: Vec<(Option<String>,)>| rows.into_iter().filter_map(|row| row.0).collect::<Vec<_>>();
+    let reasons =
+        |rows: Vec<(Option<String>,)>| rows.into_iter().filter_map(|row| row.0).collect::<Vec<_>>();
     assert!(reasons(leaning(before).await.expect("stored")).is_empty());
     user(&api, &owner, "anna").await;
     assert_eq!(reasons(leaning(before).await.expect("refused")), ["fact"]);

@@ -54,7 +54,7 @@ async fn an_owner_who_may_not_sign_in_does_not_remain_as_the_last() {
     let of_user = |user: &str| format!("/rbac/users/{user}/protected-roles/{role}");
     assert_eq!(api.post(&of_user(&bert), &owner, json!({})).await.status, 200);
     let deactivate = format!("/users/{bert}/deactivate");
-    let gone = api.post(&deactivate, &owner, json!({})).await;
+    let gone = api.post(&deactivate, &owner, json!({"reason": "left"})).await;
     assert_eq!(gone.status, 200, "{}", gone.body);
     let own = of_user(first.as_str().unwrap());
     let last = api.call(Method::DELETE, &own, &owner, json!({})).await;
@@ -73,7 +73,8 @@ async fn a_role_in_full_is_named_described_placed_and_granted_at_once() {
         "permissions": ["exports.files:request"]});
     let put = api.call(Method::PUT, &path, &owner, full).await;
     assert_eq!(put.status, 200, "{}", put.body);
-    let kinds: Vec<&Value> = put.body["events"].as_array().unwrap().iter().map(|e| &e["type"]).collect();
+    let kinds: Vec<&Value> =
+        put.body["events"].as_array().unwrap().iter().map(|e| &e["type"]).collect();
     assert_eq!(kinds.len(), 4, "{kinds:?}");
     api.stop().await;
 }

@@ -190,7 +190,7 @@ fn add_user() {
 #[test]
 fn delete_user() {
     let registered = given::<User>([]).when(register()).result().unwrap();
-    let deactivate = serde_json::from_value(json!({})).unwrap();
+    let deactivate = serde_json::from_value(json!({"reason": "left"})).unwrap();
     let after = given::<User>(registered).when(user::Command::Deactivate(deactivate)).result();
     assert_eq!(after.unwrap().len(), 1);
 }

@@ -10,14 +10,14 @@ pub mod chain;
 mod escalation;
 pub mod exclusion;
 pub mod giving;
+#[cfg(test)]
+mod incits359;
 pub mod name;
 pub mod policy;
 pub mod resolve;
 pub mod review;
 pub mod template;
 pub mod unit_access;
-#[cfg(test)]
-mod incits359;
 pub mod user_access;
 
 pub use assignment::Assignment;
