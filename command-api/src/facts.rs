@@ -3,18 +3,20 @@
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
 use events::identity::user::{self, User};
-use events::rbac::policy::{self, Policy};
+use events::rbac::policy::{self, Policy, Touched};
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
 use events::{Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::fold::Folded;
+use platform::fold::every;
 use platform::problem::Problem;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::app::App;
 use crate::identity::next_digest;
-use crate::log::Fact;
+use crate::log::{EVERY, Fact};
 
 /// Where facts are read from, and the versions they were found at.
 pub(crate) struct Sources<'a> {
@@ -39,6 +41,37 @@ impl<'a> Sources<'a> {
             .map_err(|e| Problem::internal(&e))?;
         self.found.push(Fact::of::<D>(id, folded.version));
         Ok(folded)
+    }
+
+    /// Another stream's aggregate as the log has it now, for streams that no retry would look at again.
+    async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
+        let folded = self.app.aggregates.refresh::<D>(self.tenant, id).await;
+        let folded = folded.map_err(|error| Problem::internal(&error))?;
+        self.found.push(Fact::of::<D>(id, folded.version));
+        Ok(folded)
+    }
+
+    /// Everybody's roles; that nobody's change becomes a fact of the append.
+    async fn everybodys_access(&mut self) -> Result<Vec<(UserId, Arc<UserAccess>)>, Problem> {
+        let everybody = every::<UserAccess>(&self.app.pool, self.tenant).await;
+        let (everybody, version) = everybody.map_err(|error| Problem::internal(&error))?;
+        self.found.push(Fact::of::<UserAccess>(EVERY, version));
+        let parsed = |(id, access): (String, UserAccess)| Some((id.parse().ok()?, access.into()));
+        Ok(everybody.into_iter().filter_map(parsed).collect())
+    }
+
+    /// Those of these users who may not sign in.
+    async fn inactive(
+        &mut self,
+        users: impl IntoIterator<Item = UserId>,
+    ) -> Result<BTreeSet<UserId>, Problem> {
+        let mut inactive = BTreeSet::new();
+        for user in users {
+            if self.now::<User>(&user.to_string()).await?.state.status != user::Status::Active {
+                inactive.insert(user);
+            }
+        }
+        Ok(inactive)
     }
 
     async fn user_exists(&mut self, user: Option<UserId>) -> Result<bool, Problem> {
@@ -120,10 +153,26 @@ impl LoadFacts<Policy> for policy::Facts {
         state: &Policy,
         command: &policy::Command,
     ) -> Result<Self, Problem> {
-        let user_exists = sources.user_exists(grantee(command)).await?;
+        let user_exists = match grantee(command) {
+            Some(user) => sources.now::<User>(&user.to_string()).await?.version > 0,
+            None => false,
+        };
         let unit_path = sources.unit_path(state.unit_of(command)).await?;
         let actor_access = sources.actor_access().await?;
-        Ok(Self { actor_access, unit_path, user_exists })
+        let holders = match state.touched_by(command) {
+            Touched::Nobody => Vec::new(),
+            Touched::User(user) => {
+                let access = sources.now::<UserAccess>(&user.to_string()).await?;
+                vec![(user, access.state)]
+            }
+            Touched::Everybody => sources.everybodys_access().await?,
+        };
+        let inactive = if state.may_cost_an_administrator(command) {
+            sources.inactive(state.administrators()).await?
+        } else {
+            BTreeSet::new()
+        };
+        Ok(Self { actor_access, unit_path, user_exists, holders, inactive })
     }
 }
 
@@ -156,7 +205,7 @@ impl LoadFacts<Invitation> for invitation::Facts {
             invitation::Command::Issue(issue) => (sources.caller(), &issue.roles),
             invitation::Command::Resend => (sources.caller(), &state.roles),
             invitation::Command::Accept(_) => (Some(state.invited_by), &state.roles),
-            invitation::Command::Revoke => return Ok(Self::default()),
+            invitation::Command::Expire | invitation::Command::Revoke => return Ok(Self::default()),
         };
         let organization = if roles.iter().any(|role| role.unit_id.is_some()) {
             sources.get::<Organization>(&tenant).await?.state

@@ -47,6 +47,8 @@ ids! {
     RoleId,
     /// A permission of an organisation's policy, catalogue or custom.
     PermissionId,
+    /// A set of roles of which nobody may have too many.
+    ExclusiveSetId,
     /// A requested export and its file.
     ExportId,
     /// A message to one person.

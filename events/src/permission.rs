@@ -34,6 +34,9 @@ pub enum Permission {
     /// Invite people; resend and revoke invitations.
     #[serde(rename = "identity.invitations:manage")] #[strum(serialize = "identity.invitations:manage")]
     IdentityInvitationsManage,
+    /// Record that invitations have ended; for our own workers.
+    #[serde(rename = "identity.invitations:expire")] #[strum(serialize = "identity.invitations:expire")]
+    IdentityInvitationsExpire,
     /// See roles and who may do what.
     #[serde(rename = "rbac.roles:read")] #[strum(serialize = "rbac.roles:read")]
     RbacRolesRead,
@@ -52,6 +55,9 @@ pub enum Permission {
     /// Assign and remove roles.
     #[serde(rename = "rbac.assignments:assign")] #[strum(serialize = "rbac.assignments:assign")]
     RbacAssignmentsAssign,
+    /// Record that assignments have ended or their roles are gone; for our own workers.
+    #[serde(rename = "rbac.assignments:expire")] #[strum(serialize = "rbac.assignments:expire")]
+    RbacAssignmentsExpire,
     /// Read the audit trail.
     #[serde(rename = "audit.trail:read")] #[strum(serialize = "audit.trail:read")]
     AuditTrailRead,
@@ -92,8 +98,13 @@ impl Permission {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// What the service principal of our own workers may do, besides nothing.
-    pub const WORKERS: &'static [Self] =
-        &[Self::ExportsFilesMake, Self::NotificationsMessagesSend, Self::BackupsArchivesMake];
+    pub const WORKERS: &'static [Self] = &[
+        Self::ExportsFilesMake,
+        Self::NotificationsMessagesSend,
+        Self::BackupsArchivesMake,
+        Self::RbacAssignmentsExpire,
+        Self::IdentityInvitationsExpire,
+    ];
 
     /// The permission as text, `<module>.<resource>:<action>`.
     pub fn name(self) -> &'static str {

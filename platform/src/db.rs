@@ -105,6 +105,22 @@ pub async fn lead(
     }
 }
 
+/// A connection of its own that leads by `lock`, as [`lead`]; nothing when the process shall end before that. A leader that stands
+/// still for half a minute is taken for dead: Postgres ends its session, and with it the lead.
+pub async fn connect_leading(
+    (url, role): (&str, Role),
+    lock: i64,
+    pause: Duration,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Option<PgConnection>> {
+    let mut connection = connect_alone(url, role).await?;
+    connection.execute(LET_GO).await?;
+    Ok(lead(&mut connection, lock, pause, shutdown).await?.then_some(connection))
+}
+
+const LET_GO: &str =
+    "set idle_session_timeout = '30s'; set idle_in_transaction_session_timeout = '30s'";
+
 fn unreachable_hint(url: &str) -> String {
     let place = url.rsplit('@').next().unwrap_or_default();
     format!("cannot reach Postgres at {place}; check DATABASE_URL and that the server is running")
@@ -141,6 +157,8 @@ pub mod locks {
     pub const SIGNING_KEYS: i64 = 4_702_111_234_474_983_748;
     /// Held by the notary that leads.
     pub const NOTARY: i64 = 4_702_111_234_474_983_751;
+    /// Held by the timers that lead.
+    pub const TIMERS: i64 = 4_702_111_234_474_983_752;
     /// Held by the projectors that lead.
     pub const PROJECTORS: i64 = 4_702_111_234_474_983_750;
     /// Held while the logins of processes are made.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use events::{Decider, TenantId};
+use futures::TryStreamExt as _;
 use sqlx::PgPool;
 
 /// An aggregate's state and the version of its stream that it stands at; version 0 means absent.
@@ -91,6 +92,34 @@ async fn fold_events<D: Decider>(
         add::<D>(&mut from, sequence, &payload)?;
     }
     Ok(from)
+}
+
+/// Folds every stream of a type that an organisation has; also how many events they have together.
+pub async fn every<D: Decider>(
+    pool: &PgPool,
+    tenant: TenantId,
+) -> Result<(Vec<(String, D)>, i64), FoldError> {
+    let mut transaction = crate::db::begin_for(pool, tenant).await?;
+    let mut rows = sqlx::query_as::<_, (String, String)>(
+        "select aggregate_id, payload::text from log.events
+          where tenant_id = $1 and aggregate_type = $2 order by aggregate_id, sequence",
+    )
+    .bind(tenant.0)
+    .bind(D::TYPE)
+    .fetch(&mut *transaction);
+    let (mut folded, mut version): (Vec<(String, D)>, i64) = (Vec::new(), 0);
+    while let Some((id, payload)) = rows.try_next().await? {
+        version += 1;
+        if folded.last().is_none_or(|(last, _)| *last != id) {
+            folded.push((id, D::default()));
+        }
+        if let Some((_, state)) = folded.last_mut() {
+            state.evolve(&serde_json::from_str(&payload)?);
+        }
+    }
+    drop(rows);
+    transaction.commit().await?;
+    Ok((folded, version))
 }
 
 fn add<D: Decider>(folded: &mut Folded<D>, sequence: i64, payload: &str) -> Result<(), FoldError> {

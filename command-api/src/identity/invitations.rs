@@ -133,6 +133,16 @@ pub(super) fn routes(registry: &mut Registry) {
             Ok(Target::new(id, Command::Revoke))
         },
     );
+    let path = "/invitations/{invitation_id}/expire";
+    registry.command::<Nothing, Invitation>(
+        Route::post(path, Module::Identity, "identity_invitation_expire")
+            .needs(Permission::IdentityInvitationsExpire)
+            .summary("record that an invitation has reached its end; its address is free then"),
+        |call| {
+            let id: InvitationId = call.id("invitation_id")?;
+            Ok(Target::new(id, Command::Expire))
+        },
+    );
 }
 
 async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {

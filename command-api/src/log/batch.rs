@@ -10,7 +10,7 @@ use platform::chain::Entry;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::{Append, Outcome, Stored};
+use super::{Append, EVERY, Fact, Outcome, Stored};
 
 /// Something that one append writes and another could read or write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,10 +32,7 @@ impl Company {
             // Without an expected version, streams share a batch: the log numbers their events one after the other.
             stream.expected.is_none()
                 || !self.0.contains(&Touch::Stream(tenant, stream.kind, stream.id.clone()))
-        }) && append
-            .facts
-            .iter()
-            .all(|fact| !self.0.contains(&Touch::Stream(tenant, fact.kind, fact.id.clone())))
+        }) && append.facts.iter().all(|fact| !self.touches(tenant, fact))
             && claims(append).all(|touch| !self.0.contains(&touch))
             && append
                 .key
@@ -48,6 +45,18 @@ impl Company {
             self.0.extend(append.key.iter().map(|(key, _)| Touch::Key(tenant, key.clone())));
         }
         stands_alone
+    }
+
+    /// Whether what a fact is about was written.
+    fn touches(&self, tenant: Uuid, fact: &Fact) -> bool {
+        if fact.id == EVERY {
+            let of_type = |touch: &Touch| match touch {
+                Touch::Stream(of, kind, _) => *of == tenant && *kind == fact.kind,
+                Touch::Claim(..) | Touch::Key(..) => false,
+            };
+            return self.0.iter().any(of_type);
+        }
+        self.0.contains(&Touch::Stream(tenant, fact.kind, fact.id.clone()))
     }
 }
 

@@ -37,6 +37,9 @@ pub struct StreamWrite {
     pub claims: Vec<Claim>,
 }
 
+/// Instead of the id of one stream: all streams of a type, whose version is the number of their events.
+pub const EVERY: &str = "*";
+
 /// A stream that a decision leaned on, and its version then.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fact {

@@ -1,8 +1,12 @@
 //! Routes of access: roles, permissions, who inherits from whom, who holds what.
 
 mod assignments;
+mod ends;
+mod exclusive;
 mod permissions;
 mod roles;
+mod templates;
+mod units;
 
 use crate::registry::Registry;
 
@@ -10,4 +14,8 @@ pub(crate) fn routes(registry: &mut Registry) {
     roles::routes(registry);
     permissions::routes(registry);
     assignments::routes(registry);
+    exclusive::routes(registry);
+    units::routes(registry);
+    templates::routes(registry);
+    ends::routes(registry);
 }

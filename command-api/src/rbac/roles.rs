@@ -72,6 +72,9 @@ struct PutRole {
     description: Option<String>,
     /// Its place on the ladder.
     level: u16,
+    /// All that it is to be granted, names and patterns; as it is when absent.
+    #[serde(default)]
+    permissions: Option<Vec<String>>,
 }
 
 /// All that a role is to be granted.
@@ -199,11 +202,13 @@ fn change(call: &Call<ChangeRole>) -> Result<Target<Policy>, Problem> {
 
 fn replace(call: &Call<PutRole>) -> Result<Target<Policy>, Problem> {
     let role_id: RoleId = call.id("role_id")?;
-    let PutRole { name, description, level } = &call.body;
-    let commands = vec![
+    let PutRole { name, description, level, permissions } = &call.body;
+    let mut commands = vec![
         Command::RenameRole { role_id, name: name.clone() },
         Command::DescribeRole { role_id, description: description.clone() },
         Command::ChangeRoleLevel { role_id, level: *level },
     ];
+    let replace = |permissions| Command::ReplaceRolePermissions { role_id, permissions };
+    commands.extend(permissions.clone().map(replace));
     Ok(Target { commands, ..Target::of(call.tenant()) })
 }

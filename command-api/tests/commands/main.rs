@@ -3,9 +3,11 @@
 mod access;
 mod cancelled;
 mod documentation;
+mod exclusion;
 mod idempotency;
 mod identity;
 mod invitations;
 mod kit;
 mod log;
 mod settings;
+mod units;

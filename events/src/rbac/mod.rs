@@ -6,11 +6,18 @@
 //! A *protected* role is held by grant of the policy itself, so that its last administrator stays.
 
 pub mod assignment;
+pub mod chain;
 mod escalation;
+pub mod exclusion;
 pub mod giving;
+#[cfg(test)]
+mod incits359;
 pub mod name;
 pub mod policy;
 pub mod resolve;
+pub mod review;
+pub mod template;
+pub mod unit_access;
 pub mod user_access;
 
 pub use assignment::Assignment;

@@ -155,7 +155,8 @@ const INVITATIONS: Dataset = Dataset {
     default_sort: "-created_at",
 };
 
-const RBAC: &[Dataset] = &[ROLES, PERMISSIONS, ASSIGNMENTS, EFFECTIVE_PERMISSIONS];
+const RBAC: &[Dataset] =
+    &[ROLES, PERMISSIONS, ASSIGNMENTS, EXCLUSIVE_SETS, USER_PLANT_ACCESS, EFFECTIVE_PERMISSIONS];
 
 const ROLES: Dataset = Dataset {
     name: "rbac.roles",
@@ -227,6 +228,47 @@ const ASSIGNMENTS: Dataset = Dataset {
     default_sort: "user_id,role_id",
 };
 
+const EXCLUSIVE_SETS: Dataset = Dataset {
+    name: "rbac.exclusive_sets",
+    label: "Exclusive sets",
+    table: "read.rbac_exclusive_sets",
+    projections: &["rbac_exclusive_sets"],
+    permission: Some(Permission::RbacRolesRead),
+    owner: None,
+    columns: &[
+        Column::new("set_id", "Set", Id),
+        Column::new("name", "Name", Text),
+        Column::new("roles", "Roles", List),
+        Column::new("cardinality", "Too many", Integer),
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["set_id"],
+    default_sort: "name",
+};
+
+const USER_PLANT_ACCESS: Dataset = Dataset {
+    name: "rbac.user_plant_access",
+    label: "Access to units",
+    table: "read.rbac_user_plant_access",
+    projections: &["rbac_user_plant_access"],
+    permission: Some(Permission::RbacAssignmentsRead),
+    owner: None,
+    columns: &[
+        Column::new("access_id", "Access", Id),
+        Column::new("user_id", "User", Id),
+        Column::new("unit_id", "Unit", Id),
+        Column::new("level", "Level", Text),
+        Column::new("role_code", "Code of the role", Text),
+        Column::new("expires_at", "Expires", Time).nullable(),
+        Column::new("granted_by", "Granted by", Text).nullable(),
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["access_id"],
+    default_sort: "user_id,unit_id",
+};
+
 const EFFECTIVE_PERMISSIONS: Dataset = Dataset {
     name: "rbac.effective_permissions",
     label: "Effective permissions",
@@ -235,6 +277,7 @@ const EFFECTIVE_PERMISSIONS: Dataset = Dataset {
         "rbac_roles",
         "rbac_permissions",
         "rbac_assignments",
+        "rbac_user_plant_access",
         "identity_units",
         "identity_users",
     ],

@@ -28,6 +28,7 @@ row!(Row {
 });
 
 const OPEN: &str = "open";
+const EXPIRED: &str = "expired";
 const ACCEPTED: &str = "accepted";
 const REVOKED: &str = "revoked";
 
@@ -42,7 +43,7 @@ impl ReadModel for Invitations {
         columns: Row::COLUMNS,
         reads: &[Invitation::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -78,10 +79,12 @@ impl ReadModel for Invitations {
         match event {
             Event::Issued { .. } => {}
             Event::Resent { invited_by, expires_at, .. } => {
+                row.status = OPEN.into();
                 row.invited_by = *invited_by;
                 row.sendings += 1;
                 row.expires_at = *expires_at;
             }
+            Event::Expired { .. } => row.status = EXPIRED.into(),
             Event::Accepted { user_id, .. } => {
                 row.status = ACCEPTED.into();
                 row.accepted_at = Some(fact.at());
@@ -116,6 +119,7 @@ mod tests {
             invited_by: id(2),
             token_sha256: "beef".into(),
             expires_at: at("2026-01-09T12:00:00Z"),
+            email: None,
         };
         let events = [issued, resent].into_iter().chain(events);
         Past::default().with::<Invitation>(id::<InvitationId>(7), events).row::<Invitations>()
@@ -137,6 +141,8 @@ mod tests {
         let row = after([Event::Accepted { user_id: id(8), email: email() }]);
         assert_eq!(row["status"], "accepted");
         assert_eq!(row["user_id"], id::<UserId>(8).to_string());
+        let row = after([Event::Expired { email: email() }]);
+        assert_eq!(row["status"], "expired");
         let row = after([Event::Revoked { email: email() }]);
         assert_eq!(row["status"], "revoked");
         assert_eq!(row["revoked_at"], "2026-01-01T12:00:03Z");

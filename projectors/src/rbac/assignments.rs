@@ -49,7 +49,8 @@ impl ReadModel for Assignments {
         if let Some(event) = fact.of::<Policy>()? {
             return Ok(granted(event).map(|(user_id, ..)| user_id.to_string()));
         }
-        Ok(fact.recorded.is::<UserAccess>().then(|| fact.recorded.aggregate_id.clone()))
+        let Some(event) = fact.of::<UserAccess>()? else { return Ok(None) };
+        Ok(assigned(event).map(|_| fact.recorded.aggregate_id.clone()))
     }
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
@@ -58,7 +59,7 @@ impl ReadModel for Assignments {
             return apply(rows, fact, &new(fact, user_id, held, true), &change);
         }
         let Some(event) = fact.of::<UserAccess>()? else { return Ok(()) };
-        let (held, change) = assigned(event);
+        let Some((held, change)) = assigned(event) else { return Ok(()) };
         apply(rows, fact, &new(fact, fact.stream_id()?, held, false), &change)
     }
 }
@@ -108,22 +109,25 @@ fn apply(rows: &mut Rows<Row>, fact: &Fact, row: &Row, change: &Change) -> Resul
     Ok(())
 }
 
-fn assigned(event: &user_access::Event) -> ((RoleId, Option<UnitId>), Change) {
+fn assigned(event: &user_access::Event) -> Option<((RoleId, Option<UnitId>), Change)> {
     use user_access::Event;
     match event {
         Event::RoleAssigned { role_id, unit_id, expires_at } => {
-            ((*role_id, *unit_id), Change::Made(*expires_at))
+            Some(((*role_id, *unit_id), Change::Made(*expires_at)))
         }
         Event::RoleRemoved { role_id, unit_id, .. }
         | Event::RoleAssignmentExpired { role_id, unit_id } => {
-            ((*role_id, *unit_id), Change::Ended)
+            Some(((*role_id, *unit_id), Change::Ended))
         }
         Event::RoleExtended { role_id, unit_id, expires_at } => {
-            ((*role_id, *unit_id), Change::Limited(*expires_at))
+            Some(((*role_id, *unit_id), Change::Limited(*expires_at)))
         }
         Event::RoleShortened { role_id, unit_id, expires_at } => {
-            ((*role_id, *unit_id), Change::Limited(Some(*expires_at)))
+            Some(((*role_id, *unit_id), Change::Limited(Some(*expires_at))))
         }
+        Event::UnitAccessGranted { .. }
+        | Event::UnitAccessRevoked { .. }
+        | Event::UnitAccessExpired { .. } => None,
     }
 }
 
@@ -151,7 +155,14 @@ fn granted(event: &policy::Event) -> Option<(UserId, (RoleId, Option<UnitId>), C
         | Event::PermissionGranted { .. }
         | Event::PermissionRevoked { .. }
         | Event::InheritanceAdded { .. }
-        | Event::InheritanceRemoved { .. } => None,
+        | Event::InheritanceRemoved { .. }
+        | Event::TemplateInstantiated { .. }
+        | Event::ExclusiveRolesDefined { .. }
+        | Event::ExclusiveRoleAdded { .. }
+        | Event::ExclusiveRoleRemoved { .. }
+        | Event::ExclusiveRolesTightened { .. }
+        | Event::ExclusiveRolesRelaxed { .. }
+        | Event::ExclusiveRolesRemoved { .. } => None,
     }
 }
 

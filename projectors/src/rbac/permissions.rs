@@ -60,6 +60,13 @@ impl ReadModel for Permissions {
             | Event::PermissionRevoked { .. }
             | Event::InheritanceAdded { .. }
             | Event::InheritanceRemoved { .. }
+            | Event::ExclusiveRolesDefined { .. }
+            | Event::ExclusiveRoleAdded { .. }
+            | Event::ExclusiveRoleRemoved { .. }
+            | Event::ExclusiveRolesTightened { .. }
+            | Event::ExclusiveRolesRelaxed { .. }
+            | Event::ExclusiveRolesRemoved { .. }
+            | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
             | Event::ProtectedRoleExpired { .. } => None,
@@ -100,6 +107,13 @@ impl ReadModel for Permissions {
             | Event::PermissionRevoked { .. }
             | Event::InheritanceAdded { .. }
             | Event::InheritanceRemoved { .. }
+            | Event::ExclusiveRolesDefined { .. }
+            | Event::ExclusiveRoleAdded { .. }
+            | Event::ExclusiveRoleRemoved { .. }
+            | Event::ExclusiveRolesTightened { .. }
+            | Event::ExclusiveRolesRelaxed { .. }
+            | Event::ExclusiveRolesRemoved { .. }
+            | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
             | Event::ProtectedRoleExpired { .. } => {}

@@ -56,6 +56,13 @@ impl ReadModel for Roles {
             | Event::PermissionCreated { .. }
             | Event::PermissionDescribed { .. }
             | Event::PermissionRetired { .. }
+            | Event::ExclusiveRolesDefined { .. }
+            | Event::ExclusiveRoleAdded { .. }
+            | Event::ExclusiveRoleRemoved { .. }
+            | Event::ExclusiveRolesTightened { .. }
+            | Event::ExclusiveRolesRelaxed { .. }
+            | Event::ExclusiveRolesRemoved { .. }
+            | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
             | Event::ProtectedRoleExpired { .. } => None,
@@ -125,6 +132,13 @@ fn change(row: &mut Row, event: &Event) {
         | Event::PermissionRetired { .. }
         | Event::RoleCreated(_)
         | Event::RoleDeleted { .. }
+        | Event::ExclusiveRolesDefined { .. }
+        | Event::ExclusiveRoleAdded { .. }
+        | Event::ExclusiveRoleRemoved { .. }
+        | Event::ExclusiveRolesTightened { .. }
+        | Event::ExclusiveRolesRelaxed { .. }
+        | Event::ExclusiveRolesRemoved { .. }
+        | Event::TemplateInstantiated { .. }
         | Event::ProtectedRoleGranted { .. }
         | Event::ProtectedRoleRevoked { .. }
         | Event::ProtectedRoleExpired { .. } => {}

@@ -12,6 +12,7 @@ use events::notifications::notification::{
 };
 use events::rbac::Assignment;
 use events::rbac::policy::{Event as PolicyEvent, Policy, RoleCreated};
+use events::rbac::unit_access::Level;
 use events::rbac::user_access::{Event as AccessEvent, UserAccess};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
@@ -82,6 +83,12 @@ pub(crate) async fn found(place: &Place, tenant: TenantId) -> i64 {
                 granted(801, "*:*"),
                 granted(803, "shop.orders:read"),
                 PolicyEvent::InheritanceAdded { senior_id: id(802), junior_id: id(803) },
+                PolicyEvent::ExclusiveRolesDefined {
+                    set_id: id(950),
+                    name: "Owners and clerks".into(),
+                    roles: vec![id(801), id(803)],
+                    cardinality: 2,
+                },
             ],
         )
         .await
@@ -105,7 +112,12 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     let assigned = AccessEvent::RoleAssigned { role_id, unit_id, expires_at: None };
     let removed = AccessEvent::RoleRemoved { role_id, unit_id, reason: Some("left".into()) };
     let access = if round.is_multiple_of(5) { vec![assigned, removed] } else { vec![assigned] };
-    place.append::<UserAccess>(tenant, user, access).await;
+    let (unit_id, level) =
+        (id(701), [Level::Read, Level::Write][usize::from(round.is_multiple_of(3))]);
+    let opened = AccessEvent::UnitAccessGranted { unit_id, level, expires_at: None };
+    let closed = AccessEvent::UnitAccessRevoked { unit_id, reason: None };
+    let units = if round.is_multiple_of(4) { vec![opened, closed] } else { vec![opened] };
+    place.append::<UserAccess>(tenant, user, [access, units].concat()).await;
     let refused = Refusal::CommandRefused(CommandRefused {
         command: "rbac_policy_create_role".into(),
         resource_type: "rbac.policy".into(),
@@ -161,11 +173,13 @@ async fn invite(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         token_sha256: "c3".into(),
         expires_at,
     };
+    let token_sha256 = "d4".into();
     let resent =
-        InvitationEvent::Resent { invited_by: user, token_sha256: "d4".into(), expires_at };
-    let ended = match round % 3 {
+        InvitationEvent::Resent { invited_by: user, token_sha256, expires_at, email: None };
+    let ended = match round % 4 {
         0 => vec![InvitationEvent::Accepted { user_id: id(60_000 + round), email }],
         1 => vec![InvitationEvent::Revoked { email }],
+        2 => vec![InvitationEvent::Expired { email }],
         _ => vec![],
     };
     let invitation: InvitationId = id(70_000 + round);

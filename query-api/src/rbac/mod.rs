@@ -4,7 +4,7 @@ mod check;
 mod policy;
 
 use events::Module::Rbac;
-use events::{Permission, UserId};
+use events::{Permission, RoleId, UserId};
 use platform::routes::{Access, Route};
 
 use crate::answer::{Stamped, stamped};
@@ -37,6 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             },
         ),
         policy::role_permissions(),
+        users_of(),
         Endpoint::new(
             listing(
                 Route::get("/rbac/permissions", Rbac, "rbac_permissions")
@@ -46,15 +47,21 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             ),
             |call| async move { list(&call, dataset("rbac.permissions"), None).await },
         ),
+        policy::permission_hierarchy(),
+        policy::validate(),
+        policy::templates(),
         check::check(),
         audit_logs(),
+        access_logs(),
     ];
     endpoints.extend(of_users());
+    endpoints.extend(exclusive_sets());
     endpoints
 }
 
 fn of_users() -> Vec<Endpoint> {
     vec![
+        plants_of(),
         roles_of(
             Route::get("/rbac/users/{user_id}/roles", Rbac, "rbac_user_roles")
                 .summary("The roles of a user; one's own without a permission"),
@@ -85,6 +92,26 @@ fn of_users() -> Vec<Endpoint> {
     ]
 }
 
+fn exclusive_sets() -> Vec<Endpoint> {
+    let sets = Route::get("/rbac/exclusive-sets", Rbac, "rbac_exclusive_sets")
+        .summary("Which roles exclude each other");
+    let set = Route::get("/rbac/exclusive-sets/{set_id}", Rbac, "rbac_exclusive_set")
+        .summary("One set of roles that exclude each other");
+    vec![
+        Endpoint::new(
+            listing(sets, "rbac.exclusive_sets", |g| page_of(g, "rbac.exclusive_sets")),
+            |call| async move { list(&call, dataset("rbac.exclusive_sets"), None).await },
+        ),
+        Endpoint::new(
+            single(set, "rbac.exclusive_sets", |g| row_of(g, "rbac.exclusive_sets")),
+            |call| async move {
+                let (data, id) = (dataset("rbac.exclusive_sets"), call.segment("set_id"));
+                item(&call, data, id, "exclusive set").await
+            },
+        ),
+    ]
+}
+
 /// The caller asks about oneself, or holds the permission to see who holds which role.
 fn may_see(call: &Call, user: UserId) -> Result<(), platform::problem::Problem> {
     if call.me() == Some(user) {
@@ -99,11 +126,34 @@ fn may_see(call: &Call, user: UserId) -> Result<(), platform::problem::Problem> 
 
 fn roles_of(route: Route) -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, "rbac.assignments")), ..route };
-    Endpoint::new(route.parameters(LIST), |call: Call| async move {
+    of_user(route, "rbac.assignments")
+}
+
+fn users_of() -> Endpoint {
+    let route = Route::get("/rbac/roles/{role_id}/users", Rbac, "rbac_role_users")
+        .summary("Who holds a role, where and until when");
+    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments"));
+    Endpoint::new(route, |call: Call| async move {
+        let role: RoleId = call.id("role_id", "role")?;
+        let narrow = equals("role_id", role.to_string());
+        list(&call, dataset("rbac.assignments"), Some(narrow)).await
+    })
+}
+
+fn plants_of() -> Endpoint {
+    let route = Route::get("/rbac/users/{user_id}/plants", Rbac, "rbac_user_plants")
+        .summary("The units a user has access to; one's own without a permission");
+    let route = Route { response: Some(|g| page_of(g, "rbac.user_plant_access")), ..route };
+    of_user(route, "rbac.user_plant_access")
+}
+
+/// The rows of a dataset that are about the user in the path.
+fn of_user(route: Route, data: &'static str) -> Endpoint {
+    Endpoint::new(route.parameters(LIST), move |call: Call| async move {
         let user: UserId = call.id("user_id", "user")?;
         may_see(&call, user)?;
         let narrow = equals("user_id", user.to_string());
-        list(&call, dataset("rbac.assignments"), Some(narrow)).await
+        list(&call, dataset(data), Some(narrow)).await
     })
 }
 
@@ -124,9 +174,20 @@ fn permissions_of() -> Endpoint {
 fn audit_logs() -> Endpoint {
     let route = Route::get("/rbac/audit-logs", Rbac, "rbac_audit_logs")
         .summary("What was changed about access, and by whom");
+    of_trail(route, "module", "rbac")
+}
+
+fn access_logs() -> Endpoint {
+    let route = Route::get("/rbac/access-logs", Rbac, "rbac_access_logs")
+        .summary("Who was refused what, and why");
+    of_trail(route, "status", "denied")
+}
+
+/// The part of the audit trail in which a column has a value.
+fn of_trail(route: Route, column: &'static str, value: &'static str) -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, "audit.trail")), ..route };
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(LIST);
-    Endpoint::new(route, |call: Call| async move {
-        list(&call, dataset("audit.trail"), Some(equals("module", "rbac"))).await
+    Endpoint::new(route, move |call: Call| async move {
+        list(&call, dataset("audit.trail"), Some(equals(column, value))).await
     })
 }

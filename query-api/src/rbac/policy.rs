@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use events::rbac::chain::{self, Gap};
 use events::rbac::policy::Policy;
+use events::rbac::template::{Template, TemplatePermission, TemplateRole};
 use events::{Module, Permission, RoleId, UnitId};
+use platform::http::json_body;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::answer::{Items, Stamped, stamped};
+use crate::answer::{Items, Stamped, plain, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 
@@ -93,5 +96,114 @@ pub(super) fn role_permissions() -> Endpoint {
             from_role_id,
         });
         Ok(stamped(&call, &asked, Items { items: items.collect() }))
+    })
+}
+
+/// A permission among the permissions.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PermissionNode {
+    name: String,
+    resource: String,
+    action: String,
+    /// Whether it is the organisation's own.
+    custom: bool,
+    /// Whether it authorises no longer.
+    retired: bool,
+    /// The permissions that come with it directly.
+    implies: Vec<String>,
+    /// Every permission that comes with it.
+    implies_all: Vec<String>,
+}
+
+pub(super) fn permission_hierarchy() -> Endpoint {
+    let route =
+        Route::get("/rbac/permissions/hierarchy", Module::Rbac, "rbac_permission_hierarchy")
+            .summary("Which permission comes with which, by resource")
+            .needs(Permission::RbacPermissionsRead)
+            .answers::<Stamped<Items<PermissionNode>>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        let asked = call.head().await?;
+        let policy = policy(&call).await?;
+        let items = policy.permission_names().map(|name| permission_node(&policy, &name));
+        Ok(stamped(&call, &asked, Items { items: items.collect() }))
+    })
+}
+
+fn permission_node(policy: &Policy, name: &str) -> PermissionNode {
+    let (resource, action) = name.split_once(':').unwrap_or((name, ""));
+    let made = policy.custom_permission(name);
+    let all = chain::implied(policy, name);
+    PermissionNode {
+        name: name.to_owned(),
+        resource: resource.to_owned(),
+        action: action.to_owned(),
+        custom: made.is_some(),
+        retired: made.is_some_and(|made| made.retired),
+        implies: made.iter().flat_map(|made| &made.implies).map(ToString::to_string).collect(),
+        implies_all: all.iter().filter(|all| &***all != name).map(ToString::to_string).collect(),
+    }
+}
+
+/// Permissions that are to be granted together.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Together {
+    /// Names and patterns, at most 1,000.
+    permissions: Vec<String>,
+}
+
+/// Whether a list of permissions is complete.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Validity {
+    /// Whether nothing is wrong or missing.
+    valid: bool,
+    /// What is.
+    gaps: Vec<Gap>,
+}
+
+pub(super) fn validate() -> Endpoint {
+    let route =
+        Route::post("/rbac/permissions/validate", Module::Rbac, "rbac_validate_permissions")
+            .summary("Whether permissions that are to be granted together lack another one")
+            .needs(Permission::RbacPermissionsRead)
+            .takes::<Together>()
+            .answers::<Stamped<Validity>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        let body: Together = json_body(&call.headers, &call.body)?;
+        if body.permissions.len() > MAX_TOGETHER {
+            let detail = format!("send at most {MAX_TOGETHER} permissions at once");
+            return Err(Problem::invalid("/permissions", "TOO_MANY_PERMISSIONS", detail));
+        }
+        let asked = call.head().await?;
+        let gaps = chain::gaps(&*policy(&call).await?, &body.permissions);
+        Ok(stamped(&call, &asked, Validity { valid: gaps.is_empty(), gaps }))
+    })
+}
+
+const MAX_TOGETHER: usize = 1_000;
+
+/// A template and what it makes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Shown {
+    template: Template,
+    /// Its roles, seniors first.
+    roles: &'static [TemplateRole],
+    /// The permissions it makes where they are missing.
+    permissions: &'static [TemplatePermission],
+}
+
+pub(super) fn templates() -> Endpoint {
+    let route = Route::get("/rbac/templates", Module::Rbac, "rbac_templates")
+        .summary("The templates that roles can be made by")
+        .needs(Permission::RbacRolesRead)
+        .answers::<Items<Shown>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        call.only_parameters(&[])?;
+        let shown = |template: &Template| Shown {
+            template: *template,
+            roles: template.roles(),
+            permissions: template.permissions(),
+        };
+        Ok(plain(&Items { items: Template::ALL.iter().map(shown).collect::<Vec<_>>() }))
     })
 }

@@ -1,6 +1,7 @@
 //! query-api as its clients see it: real Postgres, real projections, real sockets.
 
 mod documents;
+mod duties;
 mod events;
 mod lists;
 mod places;

@@ -1,8 +1,43 @@
-//! Identity asks nothing of workers.
+//! Identity: the end of an invitation is recorded when its time has come.
 
-use crate::runtime::Jobs;
+use events::envelope::Recorded;
+use events::identity::invitation::Event;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::runtime::{Effect, Jobs, Reaction, Reminder};
+
+const INVITATION: &str = "identity.invitation";
 
 /// What workers do for identity.
 pub(crate) fn jobs() -> Jobs {
-    Jobs::none()
+    Jobs {
+        reactions: vec![Reaction {
+            name: "identity_ends",
+            events: &[
+                "identity.invitation.issued",
+                "identity.invitation.resent",
+                "identity.invitation.expired",
+                "identity.invitation.accepted",
+                "identity.invitation.revoked",
+            ],
+            react: on_invitation,
+        }],
+        handlers: Vec::new(),
+    }
+}
+
+fn on_invitation(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let end: Option<Timestamp> = match serde_json::from_str(&event.payload)? {
+        Event::Issued { expires_at, .. } | Event::Resent { expires_at, .. } => Some(expires_at),
+        Event::Expired { .. } | Event::Accepted { .. } | Event::Revoked { .. } => None,
+    };
+    let (kind, subject_id) = (INVITATION, event.aggregate_id.clone());
+    let path = format!("/invitations/{subject_id}/expire");
+    Ok(vec![match end {
+        Some(due_at) => {
+            Effect::Remind(Reminder { kind, subject_id, due_at, path, body: json!({}) })
+        }
+        None => Effect::Forget { kind, subject_id },
+    }])
 }

@@ -24,7 +24,11 @@ pub(super) const EVENTS: &[&str] = &[
     "exports.export.completed",
     "exports.export.failed",
     "rbac.user_access.role_assigned",
+    "rbac.user_access.role_removed",
+    "rbac.user_access.role_assignment_expired",
     "rbac.policy.protected_role_granted",
+    "rbac.policy.protected_role_revoked",
+    "rbac.policy.protected_role_expired",
     "backups.backup.completed",
     "backups.backup.failed",
     "backups.backup.verification_failed",
@@ -122,33 +126,49 @@ async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
 }
 
 async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
-    match serde_json::from_str(&cause.payload)? {
-        user_access::Event::RoleAssigned { role_id, .. } => {
-            let user_id = cause.stream_id.parse().context("the stream is no user's")?;
-            of_role(office, job, user_id, role_id).await
-        }
-        user_access::Event::RoleRemoved { .. }
-        | user_access::Event::RoleAssignmentExpired { .. }
-        | user_access::Event::RoleExtended { .. }
-        | user_access::Event::RoleShortened { .. } => Ok(None),
-    }
+    use user_access::Event;
+    let (role_id, change) = match serde_json::from_str(&cause.payload)? {
+        Event::RoleAssigned { role_id, .. } => (role_id, Change::Got),
+        Event::RoleRemoved { role_id, reason, .. } => (role_id, Change::Lost(reason)),
+        Event::RoleAssignmentExpired { role_id, .. } => (role_id, Change::Ended),
+        Event::UnitAccessGranted { .. }
+        | Event::UnitAccessRevoked { .. }
+        | Event::UnitAccessExpired { .. }
+        | Event::RoleExtended { .. }
+        | Event::RoleShortened { .. } => return Ok(None),
+    };
+    let user_id = cause.stream_id.parse().context("the stream is no user's")?;
+    of_role(office, job, (user_id, role_id), change).await
 }
 
 async fn of_policy(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
-    // One event of many; the others are not asked for.
-    if let policy::Event::ProtectedRoleGranted { user_id, role_id, .. } =
-        serde_json::from_str(&cause.payload)?
-    {
-        return of_role(office, job, user_id, role_id).await;
-    }
-    Ok(None)
+    use policy::Event;
+    // Three events of many; the others are not asked for.
+    let event: Event = serde_json::from_str(&cause.payload)?;
+    let (held, change) = if let Event::ProtectedRoleGranted { user_id, role_id, .. } = event {
+        ((user_id, role_id), Change::Got)
+    } else if let Event::ProtectedRoleRevoked { user_id, role_id, reason, .. } = event {
+        ((user_id, role_id), Change::Lost(reason))
+    } else if let Event::ProtectedRoleExpired { user_id, role_id, .. } = event {
+        ((user_id, role_id), Change::Ended)
+    } else {
+        return Ok(None);
+    };
+    of_role(office, job, held, change).await
+}
+
+/// What became of a role that somebody holds or held.
+enum Change {
+    Got,
+    Lost(Option<String>),
+    Ended,
 }
 
 async fn of_role(
     office: &Office,
     job: &Job,
-    user_id: UserId,
-    role_id: RoleId,
+    (user_id, role_id): (UserId, RoleId),
+    change: Change,
 ) -> anyhow::Result<Option<Message>> {
     let tenant = job.tenant_id;
     let told = office.setting(tenant, Key::NotificationsTellOfRoles).await?;
@@ -158,12 +178,23 @@ async fn of_role(
     let policy = office.aggregates.refresh::<Policy>(tenant, &tenant.to_string()).await?;
     let name = policy.state.role(role_id).map(|role| role.facts.name.clone());
     let name = name.unwrap_or_else(|| "a role that was deleted since".into());
-    Ok(Some(Message {
-        user_id,
-        kind: Kind::RoleAssigned,
-        title: format!("You have the role “{name}”"),
-        text: format!("The role “{name}” was assigned to you."),
-    }))
+    let message = |kind, title, text| Some(Message { user_id, kind, title, text });
+    let lost = format!("You no longer have the role “{name}”");
+    Ok(match change {
+        Change::Got => message(
+            Kind::RoleAssigned,
+            format!("You have the role “{name}”"),
+            format!("The role “{name}” was assigned to you."),
+        ),
+        Change::Lost(reason) => {
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let text = format!("The role “{name}” was taken from you{reason}.");
+            message(Kind::RoleRemoved, lost, text)
+        }
+        Change::Ended => {
+            message(Kind::RoleRemoved, lost, format!("Your time in the role “{name}” is over."))
+        }
+    })
 }
 
 async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
@@ -219,6 +250,7 @@ async fn of_invitation(
         }
         invitation::Event::Issued { .. }
         | invitation::Event::Resent { .. }
+        | invitation::Event::Expired { .. }
         | invitation::Event::Revoked { .. } => Ok(None),
     }
 }

@@ -1,8 +1,30 @@
-//! Access control asks nothing of workers.
+//! Access control: what ends is recorded when its time has come, and what is left of a deleted role is taken from its holders.
 
-use crate::runtime::Jobs;
+mod ends;
+mod retire;
+
+use std::time::Duration;
+
+use crate::runtime::{Handler, Jobs, Reaction};
 
 /// What workers do for access control.
 pub(crate) fn jobs() -> Jobs {
-    Jobs::none()
+    Jobs {
+        reactions: vec![
+            Reaction { name: "rbac_ends", events: ends::EVENTS, react: ends::on_event },
+            Reaction {
+                name: "rbac_retire",
+                events: &["rbac.policy.role_deleted"],
+                react: retire::on_deleted,
+            },
+        ],
+        handlers: vec![Handler {
+            kind: retire::KIND,
+            slots: 1,
+            lease: Duration::from_secs(30),
+            max_attempts: 10,
+            run: retire::run,
+            give_up: retire::give_up,
+        }],
+    }
 }

@@ -165,18 +165,18 @@ fn refuses(status: StatusCode) -> bool {
         .contains(&status)
 }
 
+/// For tests: command-api as it would answer.
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use std::sync::Mutex as Lock;
 
-    use events::testing::id;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
 
     /// A server that gives these answers in turn and keeps what it was asked.
-    async fn server(answers: Vec<(u16, Value)>) -> (String, Arc<Lock<Vec<String>>>) {
+    pub(crate) async fn server(answers: Vec<(u16, Value)>) -> (String, Arc<Lock<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Lock::new(Vec::new()));
@@ -209,14 +209,22 @@ mod tests {
         body.len() >= length.map_or(0, |length| length.parse().unwrap())
     }
 
-    fn token(text: &str) -> (u16, Value) {
+    pub(crate) fn token(text: &str) -> (u16, Value) {
         (200, json!({"access_token": text, "expires_in": 600}))
     }
 
-    fn problem(status: u16) -> (u16, Value) {
+    pub(crate) fn problem(status: u16) -> (u16, Value) {
         let problem = Problem::new(StatusCode::from_u16(status).unwrap(), "NOT_SO", "it is not so");
         (status, serde_json::to_value(problem).unwrap())
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+
+    use super::testing::{problem, server, token};
+    use super::*;
 
     async fn post(commands: &Commands) -> Result<Value, CommandError> {
         commands.post(id(1), "/exports/7/start", Uuid::nil(), &json!({"attempt": 1})).await

@@ -10,6 +10,7 @@ mod queue;
 mod reactions;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod work;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use events::settings::configuration::Configuration;
 use events::settings::{Key, effective};
 use events::{Module, TenantId, settings};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
 use platform::config::Settings;
@@ -96,6 +98,30 @@ pub(crate) enum Effect {
         /// What it was about.
         subject_id: String,
     },
+    /// A command to post when its time has come, instead of any before about the same subject.
+    Remind(Reminder),
+    /// What no longer has an end.
+    Forget {
+        /// Of which kind.
+        kind: &'static str,
+        /// What it was about.
+        subject_id: String,
+    },
+}
+
+/// A command to post when its time has come.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reminder {
+    /// `<module>.<what ends>`.
+    pub(crate) kind: &'static str,
+    /// What it is about: one reminder of a kind for each.
+    pub(crate) subject_id: String,
+    /// When.
+    pub(crate) due_at: Timestamp,
+    /// Where the command goes, below `/api/v1`.
+    pub(crate) path: String,
+    /// What it says.
+    pub(crate) body: Value,
 }
 
 /// How jobs of one kind are done.
@@ -220,9 +246,11 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     let beside = Tasks::new(shutdown.child());
     let notary = Notary::new(&settings)?;
     beside.spawn("notary", notary.run(beside.shutdown().clone()));
+    let timers = timers::Timers::new(&settings.database_url, office.commands.clone());
+    beside.spawn("timers", timers.run(beside.shutdown().clone()));
     let outcome = run_with(office, bus, all, shutdown).await;
     beside.shutdown().begin();
-    anyhow::ensure!(beside.join(END_LIMIT).await, "the notary did not end in time");
+    anyhow::ensure!(beside.join(END_LIMIT).await, "the notary or the timers did not end in time");
     outcome
 }
 

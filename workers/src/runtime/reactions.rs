@@ -14,7 +14,7 @@ use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
 use super::queue::{self, NewJob};
-use super::{Effect, Reaction, id_caused_by};
+use super::{Effect, Reaction, id_caused_by, timers};
 
 /// Without a wake-up the log is looked at this often.
 const POLL: Duration = Duration::from_millis(500);
@@ -181,6 +181,12 @@ impl Reading {
                         let before = std::mem::take(&mut jobs);
                         added.extend(queue::add(transaction, before, limit).await?);
                         queue::cancel(transaction, tenant, kind, &subject_id).await?;
+                    }
+                    Effect::Remind(reminder) => {
+                        timers::set(transaction, tenant, &reminder).await?;
+                    }
+                    Effect::Forget { kind, subject_id } => {
+                        timers::unset(transaction, tenant, kind, &subject_id).await?;
                     }
                 }
             }

@@ -12,6 +12,8 @@ pub enum Command {
     Resend,
     /// Makes the invitee a user.
     Accept(Accept),
+    /// Records that the invitation has reached its end.
+    Expire,
     /// Takes the invitation back.
     Revoke,
 }

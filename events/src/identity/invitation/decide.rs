@@ -56,6 +56,9 @@ pub enum Rejection {
     /// Its time is over.
     #[error("the invitation expired: ask for it to be sent again")]
     Expired,
+    /// Its time is not over.
+    #[error("the invitation has not reached its expires_at: revoke it instead")]
+    NotDue,
     /// It was accepted.
     #[error("the invitation was accepted already: sign in")]
     Accepted,
@@ -93,9 +96,12 @@ impl crate::aggregate::Rejection for Rejection {
     fn class(&self) -> Class {
         match self {
             Self::Unknown | Self::TokenUnknown => Class::Absent,
-            Self::Exists | Self::Expired | Self::Accepted | Self::Revoked | Self::Unbacked => {
-                Class::Conflict
-            }
+            Self::Exists
+            | Self::Expired
+            | Self::NotDue
+            | Self::Accepted
+            | Self::Revoked
+            | Self::Unbacked => Class::Conflict,
             Self::SenderMissing => Class::Forbidden,
             Self::EmailInvalid
             | Self::MessageInvalid(_)
@@ -114,6 +120,7 @@ impl crate::aggregate::Rejection for Rejection {
             Self::Unknown
             | Self::Exists
             | Self::Expired
+            | Self::NotDue
             | Self::Accepted
             | Self::Revoked
             | Self::SenderMissing
@@ -140,6 +147,7 @@ impl Decider for Invitation {
             Command::Issue(issue) => self.issue(issue, facts, context),
             Command::Resend => self.resend(facts, context),
             Command::Accept(accept) => self.accept(&accept, facts, context),
+            Command::Expire => self.expire(context.now),
             Command::Revoke => self.revoke(),
         }
     }
@@ -170,7 +178,7 @@ impl Invitation {
     fn open(&self) -> Result<(), Rejection> {
         match self.status {
             Status::Absent => Err(Rejection::Unknown),
-            Status::Open => Ok(()),
+            Status::Open | Status::Expired => Ok(()),
             Status::Accepted => Err(Rejection::Accepted),
             Status::Revoked => Err(Rejection::Revoked),
         }
@@ -184,7 +192,9 @@ impl Invitation {
     ) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Absent => {}
-            Status::Open | Status::Accepted | Status::Revoked => return Err(Rejection::Exists),
+            Status::Open | Status::Expired | Status::Accepted | Status::Revoked => {
+                return Err(Rejection::Exists);
+            }
         }
         let email = user::email(&issue.email).map_err(|_| Rejection::EmailInvalid)?;
         let message = issue.message.map(|text| text::lines(&text, MESSAGE_MAX_CHARS)).transpose();
@@ -218,7 +228,19 @@ impl Invitation {
             invited_by: sender(context)?,
             token_sha256: facts.next_sha256.clone(),
             expires_at: end(context.now),
+            // Since it expired, the address was free for another invitation.
+            email: (self.status == Status::Expired).then(|| self.email.clone()),
         }])
+    }
+
+    /// Timers come again: what is recorded already needs no second record.
+    fn expire(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Absent => Err(Rejection::Unknown),
+            Status::Open if now < self.expires_at => Err(Rejection::NotDue),
+            Status::Open => Ok(vec![Event::Expired { email: self.email.clone() }]),
+            Status::Expired | Status::Accepted | Status::Revoked => Ok(vec![]),
+        }
     }
 
     fn accept(
@@ -253,7 +275,9 @@ impl Invitation {
     fn revoke(&self) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Absent => Err(Rejection::Unknown),
-            Status::Open => Ok(vec![Event::Revoked { email: self.email.clone() }]),
+            Status::Open | Status::Expired => {
+                Ok(vec![Event::Revoked { email: self.email.clone() }])
+            }
             Status::Accepted => Err(Rejection::Accepted),
             Status::Revoked => Ok(vec![]),
         }

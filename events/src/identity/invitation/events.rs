@@ -42,6 +42,15 @@ pub enum Event {
         token_sha256: String,
         /// From when on it can no longer be accepted.
         expires_at: Timestamp,
+        /// Where it goes, if the address had become free since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+    },
+    /// The invitation has reached its end; it can be sent again.
+    #[serde(rename = "identity.invitation.expired")]
+    Expired {
+        /// The address, which can be invited again.
+        email: String,
     },
     /// The invitee became a user.
     #[serde(rename = "identity.invitation.accepted")]
@@ -63,8 +72,10 @@ impl crate::aggregate::Event for Event {
     fn claims(&self, _: &str) -> Vec<Claim> {
         match self {
             Self::Issued { email, .. } => vec![Claim::take(EMAIL, fold(email))],
-            Self::Resent { .. } => Vec::new(),
-            Self::Accepted { email, .. } | Self::Revoked { email } => {
+            Self::Resent { email, .. } => {
+                email.iter().map(|email| Claim::take(EMAIL, fold(email))).collect()
+            }
+            Self::Expired { email } | Self::Accepted { email, .. } | Self::Revoked { email } => {
                 vec![Claim::release(EMAIL, fold(email))]
             }
         }

@@ -18,8 +18,5 @@ pub use events::*;
 pub use state::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.
-pub const CLAIMS: &[(&str, &str, &str)] = &[(
-    EMAIL,
-    "INVITATION_OPEN",
-    "email has an invitation that was neither accepted nor revoked: resend or revoke that one",
-)];
+pub const CLAIMS: &[(&str, &str, &str)] =
+    &[(EMAIL, "INVITATION_OPEN", "email has an open invitation: resend or revoke that one")];

@@ -35,6 +35,8 @@ pub enum Status {
     Absent,
     /// It can be accepted until it expires.
     Open,
+    /// It is recorded that it expired, and the address is free.
+    Expired,
     /// It was accepted.
     Accepted,
     /// It was taken back.
@@ -55,12 +57,14 @@ impl Invitation {
                     expires_at: *expires_at,
                 };
             }
-            Event::Resent { invited_by, token_sha256, expires_at } => {
+            Event::Resent { invited_by, token_sha256, expires_at, email: _ } => {
+                self.status = Status::Open;
                 self.invited_by = *invited_by;
                 self.token_sha256.clone_from(token_sha256);
                 self.sendings += 1;
                 self.expires_at = *expires_at;
             }
+            Event::Expired { .. } => self.status = Status::Expired,
             Event::Accepted { .. } => self.status = Status::Accepted,
             Event::Revoked { .. } => self.status = Status::Revoked,
         }

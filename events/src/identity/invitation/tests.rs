@@ -114,7 +114,12 @@ fn issued(roles: Vec<Assignment>, sending: u128) -> Event {
 }
 
 fn resent(sending: u128) -> Event {
-    Event::Resent { invited_by: id(1), token_sha256: token(sending), expires_at: at(IN_A_WEEK) }
+    let (invited_by, token_sha256, expires_at) = (id(1), token(sending), at(IN_A_WEEK));
+    Event::Resent { invited_by, token_sha256, expires_at, email: None }
+}
+
+fn expired() -> Event {
+    Event::Expired { email: ADDRESS.into() }
 }
 
 fn accepted() -> Event {
@@ -157,7 +162,7 @@ fn samples_are_frozen() {
         token_sha256: token(1),
         expires_at: at(IN_A_WEEK),
     };
-    frozen::<Invitation>([issued, resent(2), accepted(), revoked()]);
+    frozen::<Invitation>([issued, resent(2), accepted(), revoked(), expired()]);
 }
 
 #[test]
@@ -180,7 +185,7 @@ fn an_address_has_one_open_invitation_whatever_its_case() {
     let upper = Event::Revoked { email: ADDRESS.to_uppercase() };
     assert_eq!(taken(&issued(vec![], 1)), [Claim::take(EMAIL, ADDRESS)]);
     assert_eq!(taken(&resent(2)), []);
-    for event in [accepted(), revoked(), upper] {
+    for event in [accepted(), revoked(), upper, expired()] {
         assert_eq!(taken(&event), [Claim::release(EMAIL, ADDRESS)]);
     }
 }
@@ -274,11 +279,9 @@ fn is_not_accepted_once_it_has_expired_until_it_is_sent_again() {
     accepts(IN_A_WEEK).refused(Rejection::Expired);
     let later = Context { now: at("2026-03-01T12:00:00Z"), ..context() };
     let expires_at = at("2026-03-08T12:00:00Z");
-    given::<Invitation>(past)
-        .facts(by(MANAGER))
-        .context(later)
-        .when(Command::Resend)
-        .then([Event::Resent { invited_by: id(1), token_sha256: token(2), expires_at }]);
+    given::<Invitation>(past).facts(by(MANAGER)).context(later).when(Command::Resend).then([
+        Event::Resent { invited_by: id(1), token_sha256: token(2), expires_at, email: None },
+    ]);
 }
 
 #[test]
@@ -332,4 +335,42 @@ fn a_role_that_is_refused_is_refused_as_in_an_assignment() {
     assert_eq!(rejection.to_string(), inner.to_string());
     assert_eq!(rejection.pointer(), Some("/roles"));
     assert_eq!(Rejection::TokenUnknown.code(), "INVITATION_TOKEN_UNKNOWN");
+}
+
+#[test]
+fn a_timer_records_that_it_expired_once_and_not_before_and_frees_the_address() {
+    let expires = |past: Vec<Event>, time: &str| {
+        let context = Context { now: at(time), ..context() };
+        given::<Invitation>(past).context(context).when(Command::Expire)
+    };
+    expires(vec![issued(vec![], 1)], SOON).refused(Rejection::NotDue);
+    expires(vec![issued(vec![], 1)], IN_A_WEEK).then([expired()]);
+    for over in [expired(), accepted(), revoked()] {
+        expires(vec![issued(vec![], 1), over], IN_A_WEEK).then([]);
+    }
+    expires(vec![], IN_A_WEEK).refused(Rejection::Unknown);
+}
+
+#[test]
+fn what_is_recorded_as_expired_is_not_accepted_but_sent_again_or_revoked() {
+    let past = || vec![issued(vec![], 1), expired()];
+    given::<Invitation>(past())
+        .facts(by(MANAGER))
+        .context(as_invitee(IN_A_WEEK))
+        .when(accept(1))
+        .refused(Rejection::Expired);
+    let again = Event::Resent {
+        invited_by: id(1),
+        token_sha256: token(2),
+        expires_at: at(IN_A_WEEK),
+        email: Some(ADDRESS.into()),
+    };
+    assert_eq!(again.claims("x"), [Claim::take(EMAIL, ADDRESS)]);
+    given::<Invitation>(past()).facts(by(MANAGER)).when(Command::Resend).then([again.clone()]);
+    given::<Invitation>(past()).when(Command::Revoke).then([revoked()]);
+    given::<Invitation>(past().into_iter().chain([again]))
+        .facts(by(MANAGER))
+        .context(as_invitee(SOON))
+        .when(accept(2))
+        .then([accepted()]);
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::ids::{PermissionId, RoleId, UnitId, UserId};
+use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
+use crate::rbac::template::Template;
 
 /// The level of the role that owns everything; all other roles stand lower.
 pub const OWNER_LEVEL: u16 = 1_000;
@@ -21,6 +22,12 @@ pub const MAX_GRANTS: usize = 10_000;
 
 /// The most permissions that come with another one directly.
 pub const MAX_IMPLIED: usize = 100;
+
+/// The most sets of roles that exclude each other.
+pub const MAX_EXCLUSIVE_SETS: usize = 100;
+
+/// The most roles of one such set.
+pub const MAX_EXCLUSIVE_ROLES: usize = 100;
 
 /// An intent for an access policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +114,36 @@ pub enum Command {
         /// The role that it inherits from.
         junior_id: RoleId,
     },
+    /// Make the roles of a template that are not there yet, and the permissions they need.
+    InstantiateTemplate(Template),
+    /// Let roles exclude each other.
+    DefineExclusiveRoles(DefineExclusiveRoles),
+    /// Let one more role exclude the others of a set.
+    AddExclusiveRole {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// The role.
+        role_id: RoleId,
+    },
+    /// Let a role exclude the others of a set no longer.
+    RemoveExclusiveRole {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// The role.
+        role_id: RoleId,
+    },
+    /// Let a user have other numbers of roles of a set.
+    SetExclusiveCardinality {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// Nobody may have as many of its roles.
+        cardinality: u16,
+    },
+    /// Let the roles of a set exclude each other no longer.
+    RemoveExclusiveRoles {
+        /// The set.
+        set_id: ExclusiveSetId,
+    },
     /// Give a user a protected role.
     GrantProtectedRole {
         /// The user.
@@ -172,4 +209,17 @@ pub struct CreateRole {
     pub protected: bool,
     /// What it is granted from the start: names and patterns.
     pub permissions: Vec<String>,
+}
+
+/// The making of a set of roles that exclude each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DefineExclusiveRoles {
+    /// Its id.
+    pub set_id: ExclusiveSetId,
+    /// Its name.
+    pub name: String,
+    /// The roles.
+    pub roles: Vec<RoleId>,
+    /// Nobody may have as many of them, inherited ones included.
+    pub cardinality: u16,
 }

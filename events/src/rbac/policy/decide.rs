@@ -1,5 +1,6 @@
 //! The rules of an access policy: who may change it, and what must stay true of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commands::{Command, OWNER_LEVEL};
@@ -7,7 +8,7 @@ use super::events::{Event, RoleCreated};
 use super::rejections::Rejection;
 use super::state::{Policy, Role};
 use crate::aggregate::{ActorKind, Context, Decider};
-use crate::ids::{RoleId, UnitId};
+use crate::ids::{RoleId, UnitId, UserId};
 use crate::modules::Module;
 use crate::rbac::assignment::Assignment;
 use crate::rbac::escalation::{Caller, Excess};
@@ -24,11 +25,27 @@ pub struct Facts {
     pub unit_path: Vec<UnitId>,
     /// Whether the organisation has the user that the command names.
     pub user_exists: bool,
+    /// The roles of those whom [`Policy::touched_by`] names for the command.
+    pub holders: Vec<(UserId, Arc<UserAccess>)>,
+    /// Those of [`Policy::administrators`] who may not sign in, where [`Policy::may_cost_an_administrator`].
+    pub inactive: BTreeSet<UserId>,
+}
+
+/// Whom a command could bring roles that exclude each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touched {
+    /// Nobody.
+    Nobody,
+    /// One user.
+    User(UserId),
+    /// Whoever holds a role.
+    Everybody,
 }
 
 impl Decider for Policy {
     const TYPE: &'static str = "rbac.policy";
     const MODULE: Module = Module::Rbac;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -48,7 +65,8 @@ impl Decider for Policy {
         }
         let caller = Caller::of(context, self, &facts.actor_access, &facts.unit_path);
         let events = Case { policy: self, facts, context, caller }.decide(command)?;
-        self.keeps_an_administrator(&events)?;
+        self.keeps_an_administrator(&events, &facts.inactive)?;
+        self.keeps_roles_apart(&events, facts, context)?;
         Ok(events)
     }
 
@@ -65,7 +83,13 @@ impl Policy {
             Command::Initialize { .. }
             | Command::CreatePermission(_)
             | Command::DescribePermission { .. }
-            | Command::RetirePermission { .. } => None,
+            | Command::RetirePermission { .. }
+            | Command::InstantiateTemplate(_)
+            | Command::DefineExclusiveRoles(_)
+            | Command::AddExclusiveRole { .. }
+            | Command::RemoveExclusiveRole { .. }
+            | Command::SetExclusiveCardinality { .. }
+            | Command::RemoveExclusiveRoles { .. } => None,
             Command::CreateRole(role) => role.unit_id,
             Command::RenameRole { role_id, .. }
             | Command::DescribeRole { role_id, .. }
@@ -110,19 +134,54 @@ impl Policy {
         ])
     }
 
-    /// Once there is an administrator, one remains.
-    fn keeps_an_administrator(&self, events: &[Event]) -> Result<(), Rejection> {
-        if !events.iter().any(can_cost_an_administrator) || self.administrators().next().is_none() {
+    /// Whether a command could leave the organisation without an administrator.
+    pub fn may_cost_an_administrator(&self, command: &Command) -> bool {
+        match command {
+            Command::RevokeProtectedRole { .. } => true,
+            Command::DeleteRole { role_id }
+            | Command::ReplaceRolePermissions { role_id, .. }
+            | Command::RevokePermission { role_id, .. }
+            | Command::RemoveInheritance { senior_id: role_id, .. } => {
+                self.protected_holders().flat_map(|(_, grants)| grants).any(|held| {
+                    self.reaches_everything(held.role_id) && self.inherits(held.role_id, *role_id)
+                })
+            }
+            Command::Initialize { .. }
+            | Command::CreatePermission(_)
+            | Command::DescribePermission { .. }
+            | Command::RetirePermission { .. }
+            | Command::CreateRole(_)
+            | Command::RenameRole { .. }
+            | Command::DescribeRole { .. }
+            | Command::ChangeRoleLevel { .. }
+            | Command::GrantPermission { .. }
+            | Command::AddInheritance { .. }
+            | Command::InstantiateTemplate(_)
+            | Command::DefineExclusiveRoles(_)
+            | Command::AddExclusiveRole { .. }
+            | Command::RemoveExclusiveRole { .. }
+            | Command::SetExclusiveCardinality { .. }
+            | Command::RemoveExclusiveRoles { .. }
+            | Command::GrantProtectedRole { .. }
+            | Command::ExpireProtectedRole { .. } => false,
+        }
+    }
+
+    /// Once there is an administrator who may sign in, one remains.
+    fn keeps_an_administrator(
+        &self,
+        events: &[Event],
+        inactive: &BTreeSet<UserId>,
+    ) -> Result<(), Rejection> {
+        let has_one = |policy: &Self| policy.administrators().any(|user| !inactive.contains(&user));
+        if !events.iter().any(can_cost_an_administrator) || !has_one(self) {
             return Ok(());
         }
         let mut after = self.clone();
         for event in events {
             after.apply(event);
         }
-        match after.administrators().next() {
-            Some(_) => Ok(()),
-            None => Err(Rejection::LastAdministrator),
-        }
+        if has_one(&after) { Ok(()) } else { Err(Rejection::LastAdministrator) }
     }
 }
 
@@ -144,6 +203,13 @@ fn can_cost_an_administrator(event: &Event) -> bool {
         | Event::RoleLowered { .. }
         | Event::PermissionGranted { .. }
         | Event::InheritanceAdded { .. }
+        | Event::TemplateInstantiated { .. }
+        | Event::ExclusiveRolesDefined { .. }
+        | Event::ExclusiveRoleAdded { .. }
+        | Event::ExclusiveRoleRemoved { .. }
+        | Event::ExclusiveRolesTightened { .. }
+        | Event::ExclusiveRolesRelaxed { .. }
+        | Event::ExclusiveRolesRemoved { .. }
         | Event::ProtectedRoleGranted { .. }
         // It had an end, so its holder never counted.
         | Event::ProtectedRoleExpired { .. } => false,
@@ -185,6 +251,16 @@ impl<'a> Case<'a> {
             Command::RemoveInheritance { senior_id, junior_id } => {
                 self.remove_inheritance(senior_id, junior_id)
             }
+            Command::InstantiateTemplate(template) => self.instantiate(template),
+            Command::DefineExclusiveRoles(wanted) => self.define_exclusive(wanted),
+            Command::AddExclusiveRole { set_id, role_id } => self.add_exclusive(set_id, role_id),
+            Command::RemoveExclusiveRole { set_id, role_id } => {
+                self.remove_exclusive(set_id, role_id)
+            }
+            Command::SetExclusiveCardinality { set_id, cardinality } => {
+                self.set_cardinality(set_id, cardinality)
+            }
+            Command::RemoveExclusiveRoles { set_id } => self.remove_exclusive_set(set_id),
             Command::GrantProtectedRole { user_id, role_id, unit_id, expires_at } => {
                 self.grant_protected(user_id, Assignment { role_id, unit_id, expires_at })
             }

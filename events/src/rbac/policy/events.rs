@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PermissionId, RoleId, UnitId, UserId};
+use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
+use crate::rbac::template::Template;
 
 /// A fact about an access policy. Permissions are named, not numbered: the names are the meaning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +129,64 @@ pub enum Event {
         senior_id: RoleId,
         /// The role that it inherited from.
         junior_id: RoleId,
+    },
+    /// The roles of a template that were not there were made.
+    #[serde(rename = "rbac.policy.template_instantiated")]
+    TemplateInstantiated {
+        /// The template.
+        template: Template,
+        /// The roles that were made, in the order of the template.
+        role_ids: Vec<RoleId>,
+    },
+    /// Roles were made to exclude each other (static separation of duty).
+    #[serde(rename = "rbac.policy.exclusive_roles_defined")]
+    ExclusiveRolesDefined {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// Its name.
+        name: String,
+        /// The roles, in the order of their ids.
+        roles: Vec<RoleId>,
+        /// Nobody may have as many of them, inherited ones included.
+        cardinality: u16,
+    },
+    /// One more role excludes the others of a set.
+    #[serde(rename = "rbac.policy.exclusive_role_added")]
+    ExclusiveRoleAdded {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// The role.
+        role_id: RoleId,
+    },
+    /// A role excludes the others of a set no longer.
+    #[serde(rename = "rbac.policy.exclusive_role_removed")]
+    ExclusiveRoleRemoved {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// The role.
+        role_id: RoleId,
+    },
+    /// Users may have fewer roles of a set than before.
+    #[serde(rename = "rbac.policy.exclusive_roles_tightened")]
+    ExclusiveRolesTightened {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// Nobody may have as many of its roles.
+        cardinality: u16,
+    },
+    /// Users may have more roles of a set than before.
+    #[serde(rename = "rbac.policy.exclusive_roles_relaxed")]
+    ExclusiveRolesRelaxed {
+        /// The set.
+        set_id: ExclusiveSetId,
+        /// Nobody may have as many of its roles.
+        cardinality: u16,
+    },
+    /// The roles of a set exclude each other no longer.
+    #[serde(rename = "rbac.policy.exclusive_roles_removed")]
+    ExclusiveRolesRemoved {
+        /// The set.
+        set_id: ExclusiveSetId,
     },
     /// A protected role was given to a user.
     #[serde(rename = "rbac.policy.protected_role_granted")]

@@ -6,6 +6,7 @@
 mod commands;
 mod decide;
 mod events;
+mod exclusive;
 mod grants;
 mod permissions;
 mod protected;
@@ -13,11 +14,12 @@ mod rejections;
 mod roles;
 mod snapshot;
 mod state;
+mod templates;
 #[cfg(test)]
 mod tests;
 
 pub use commands::*;
-pub use decide::Facts;
+pub use decide::{Facts, Touched};
 pub use events::{Event, RoleCreated};
 pub use grants::Grants;
 pub(crate) use grants::Key;

@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::commands::{MAX_CODE_CHARS, MAX_GRANTS, MAX_IMPLIED, OWNER_LEVEL};
+use super::commands::{
+    MAX_CODE_CHARS, MAX_EXCLUSIVE_ROLES, MAX_EXCLUSIVE_SETS, MAX_GRANTS, MAX_IMPLIED, OWNER_LEVEL,
+};
 use crate::aggregate::Class;
-use crate::ids::{PermissionId, RoleId, UnitId, UserId};
+use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
 use crate::text;
 
 /// Why a command for an access policy was refused.
@@ -194,6 +196,53 @@ pub enum Rejection {
     /// The reason is no proper text.
     #[error("reason {0}")]
     ProtectedReasonInvalid(text::Fault),
+    /// There is no such set of roles that exclude each other.
+    #[error("set_id {set_id} names no exclusive set; define it first")]
+    ExclusiveSetUnknown {
+        /// The set.
+        set_id: ExclusiveSetId,
+    },
+    /// The id is that of another set.
+    #[error("set_id {set_id} has been used; choose another id")]
+    ExclusiveSetIdTaken {
+        /// The set.
+        set_id: ExclusiveSetId,
+    },
+    /// The name is no proper text.
+    #[error("name {0}")]
+    ExclusiveSetNameInvalid(text::Fault),
+    /// There are too many sets.
+    #[error(
+        "there are {MAX_EXCLUSIVE_SETS} exclusive sets, the most there can be; remove one first"
+    )]
+    ExclusiveSetsTooMany,
+    /// The set would have too few roles or too many.
+    #[error("roles must be 2 to {MAX_EXCLUSIVE_ROLES} different ones; correct the list")]
+    ExclusiveRolesInvalid,
+    /// The number is no proper one.
+    #[error("cardinality must be 2 to {roles}, the number of roles of the set; correct it")]
+    ExclusiveCardinalityInvalid {
+        /// How many roles the set has.
+        roles: usize,
+    },
+    /// The role is in the set.
+    #[error("role_id is in the exclusive set already; nothing needs to be added")]
+    ExclusiveRoleExists,
+    /// The role is not in the set.
+    #[error("role_id is not in the exclusive set; name one that is")]
+    ExclusiveRoleAbsent,
+    /// Somebody has, or would have, roles that exclude each other.
+    #[error(
+        "{count} users would have too many roles of the exclusive set {set:?}, among them {users}; take one of the roles from them first"
+    )]
+    ExclusiveRolesHeld {
+        /// The name of the set.
+        set: String,
+        /// How many users.
+        count: usize,
+        /// The first of them.
+        users: String,
+    },
     /// Nobody would be left to administer the organisation.
     #[error(
         "nobody would be left who may do everything, for good and everywhere; grant somebody the owner's role first"
@@ -227,7 +276,9 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::PermissionUnknown { .. }
             | Self::GrantAbsent { .. }
             | Self::ProtectedHolderUnknown
-            | Self::ProtectedGrantUnknown { .. } => Class::Absent,
+            | Self::ProtectedGrantUnknown { .. }
+            | Self::ExclusiveSetUnknown { .. }
+            | Self::ExclusiveRoleAbsent => Class::Absent,
             Self::PolicyExists
             | Self::RoleIdTaken { .. }
             | Self::RoleNameTaken { .. }
@@ -245,6 +296,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleNotProtected
             | Self::ProtectedGrantExists
             | Self::ProtectedGrantNotDue
+            | Self::ExclusiveSetIdTaken { .. }
+            | Self::ExclusiveSetsTooMany
+            | Self::ExclusiveRoleExists
+            | Self::ExclusiveRolesHeld { .. }
             | Self::LastAdministrator => Class::Conflict,
             Self::RoleNameInvalid(_)
             | Self::RoleCodeInvalid
@@ -257,7 +312,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::GrantUnknown { .. }
             | Self::GrantsTooMany
             | Self::ProtectedExpiryPast { .. }
-            | Self::ProtectedReasonInvalid(_) => Class::Invalid,
+            | Self::ProtectedReasonInvalid(_)
+            | Self::ExclusiveSetNameInvalid(_)
+            | Self::ExclusiveRolesInvalid
+            | Self::ExclusiveCardinalityInvalid { .. } => Class::Invalid,
             Self::PolicySetUpReserved
             | Self::EscalatesPermissions { .. }
             | Self::EscalatesLevel { .. } => Class::Forbidden,
@@ -270,8 +328,14 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleIdTaken { .. }
             | Self::RoleIsSystem
             | Self::RoleIsHeld { .. }
-            | Self::RoleNotProtected => Some("/role_id"),
+            | Self::RoleNotProtected
+            | Self::ExclusiveRoleExists
+            | Self::ExclusiveRoleAbsent => Some("/role_id"),
+            Self::ExclusiveSetUnknown { .. } | Self::ExclusiveSetIdTaken { .. } => Some("/set_id"),
+            Self::ExclusiveRolesInvalid => Some("/roles"),
+            Self::ExclusiveCardinalityInvalid { .. } => Some("/cardinality"),
             Self::RoleNameInvalid(_)
+            | Self::ExclusiveSetNameInvalid(_)
             | Self::RoleNameTaken { .. }
             | Self::PermissionNameInvalid { .. }
             | Self::PermissionNameReserved { .. }
@@ -304,6 +368,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::GrantKept { .. }
             | Self::ProtectedGrantExists
             | Self::ProtectedGrantNotDue
+            | Self::ExclusiveSetsTooMany
+            | Self::ExclusiveRolesHeld { .. }
             | Self::LastAdministrator
             | Self::EscalatesPermissions { .. }
             | Self::EscalatesLevel { .. } => None,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::events::RoleCreated;
 use super::grants::Key;
 use super::state::{CustomPermission, Policy, Role};
-use crate::ids::{RoleId, UserId};
+use crate::ids::{ExclusiveSetId, RoleId, UserId};
 use crate::rbac::assignment::Assignment;
+use crate::rbac::exclusion::ExclusiveSet;
 use crate::rbac::name;
 
 /// A policy as it is stored.
@@ -20,6 +21,7 @@ pub(super) struct Snapshot {
     /// In the order of their numbers, from 0.
     permissions: Vec<PermissionSnapshot>,
     holders: Vec<(UserId, Vec<Assignment>)>,
+    exclusive: Vec<(ExclusiveSetId, ExclusiveSet)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +63,7 @@ impl From<Policy> for Snapshot {
             deleted_roles: policy.deleted_roles.iter().copied().collect(),
             permissions: policy.numbered.iter().filter_map(permission).collect(),
             holders: policy.holders.iter().map(holder).collect(),
+            exclusive: policy.exclusive.iter().map(|(id, set)| (*id, (**set).clone())).collect(),
         }
     }
 }
@@ -89,6 +92,8 @@ impl From<Snapshot> for Policy {
         }
         let holders = snapshot.holders.into_iter();
         policy.holders = holders.map(|(user, grants)| (user, Arc::new(grants))).collect();
+        let exclusive = snapshot.exclusive.into_iter();
+        policy.exclusive = exclusive.map(|(id, set)| (id, Arc::new(set))).collect();
         policy
     }
 }

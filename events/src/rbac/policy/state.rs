@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::events::{Event, RoleCreated};
 use super::grants::{Grants, Key};
 use super::snapshot::Snapshot;
-use crate::ids::{PermissionId, RoleId, UnitId, UserId};
+use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
 use crate::rbac::assignment::Assignment;
+use crate::rbac::exclusion::ExclusiveSet;
 use crate::rbac::name::{self, EVERYTHING};
 use crate::text;
 
@@ -25,6 +26,7 @@ pub struct Policy {
     pub(super) deleted_roles: OrdSet<RoleId>,
     permissions: CustomPermissions,
     pub(super) holders: OrdMap<UserId, Arc<Vec<Assignment>>>,
+    pub(super) exclusive: OrdMap<ExclusiveSetId, Arc<ExclusiveSet>>,
     // What follows is derived from what stands above.
     role_names: OrdMap<(Option<UnitId>, String), RoleId>,
     role_codes: OrdMap<String, RoleId>,
@@ -117,6 +119,13 @@ impl Policy {
         self.permissions.get(name).map(|permission| &**permission)
     }
 
+    /// The names of all permissions, of the catalogue and of the organisation's own, in order.
+    pub fn permission_names(&self) -> impl Iterator<Item = Arc<str>> + use<> {
+        let catalogue = name::catalogue_names().map(|(_, name)| Arc::clone(name));
+        let names: BTreeSet<Arc<str>> = catalogue.chain(self.permissions.keys().cloned()).collect();
+        names.into_iter()
+    }
+
     /// Whether a name is one that can authorise: of the catalogue, or made and not retired.
     pub fn knows(&self, name: &str) -> bool {
         name::catalogue(name).is_some()
@@ -126,6 +135,21 @@ impl Policy {
     /// The grants of protected roles to a user.
     pub fn protected_grants(&self, user_id: UserId) -> &[Assignment] {
         self.holders.get(&user_id).map(|grants| grants.as_slice()).unwrap_or_default()
+    }
+
+    /// The sets of roles that exclude each other, in the order of their ids.
+    pub fn exclusive_sets(&self) -> impl ExactSizeIterator<Item = (ExclusiveSetId, &ExclusiveSet)> {
+        self.exclusive.iter().map(|(id, set)| (*id, &**set))
+    }
+
+    /// A set of roles that exclude each other.
+    pub fn exclusive_set(&self, set_id: ExclusiveSetId) -> Option<&ExclusiveSet> {
+        self.exclusive.get(&set_id).map(|set| &**set)
+    }
+
+    /// The users to whom the policy itself granted a protected role, and what it granted.
+    pub fn protected_holders(&self) -> impl Iterator<Item = (UserId, &[Assignment])> {
+        self.holders.iter().map(|(user_id, grants)| (*user_id, grants.as_slice()))
     }
 
     /// A role and all it inherits from, without end to the depth, each once, nearest first.
@@ -248,6 +272,13 @@ impl Policy {
             Event::InheritanceRemoved { senior_id, junior_id } => {
                 self.unlink(*senior_id, *junior_id);
             }
+            Event::TemplateInstantiated { .. } => {} // the roles say themselves
+            Event::ExclusiveRolesDefined { .. }
+            | Event::ExclusiveRoleAdded { .. }
+            | Event::ExclusiveRoleRemoved { .. }
+            | Event::ExclusiveRolesTightened { .. }
+            | Event::ExclusiveRolesRelaxed { .. }
+            | Event::ExclusiveRolesRemoved { .. } => self.apply_exclusion(event),
             Event::ProtectedRoleGranted { user_id, role_id, unit_id, expires_at } => {
                 let (role_id, unit_id, expires_at) = (*role_id, *unit_id, *expires_at);
                 let held = Assignment { role_id, unit_id, expires_at };
@@ -333,6 +364,7 @@ impl Policy {
             }
         }
         self.deleted_roles.insert(role_id);
+        self.drop_exclusive(role_id);
         let holders: Vec<UserId> = self.holders.keys().copied().collect();
         for user_id in holders {
             self.drop_holder(user_id, |held| held.role_id == role_id);

@@ -190,10 +190,11 @@ impl<'a> Holder<'a> {
     }
 
     /// Every assignment, and whether the policy itself made it.
-    fn held(&self) -> impl Iterator<Item = (Assignment, bool)> {
+    pub(crate) fn held(&self) -> impl Iterator<Item = (Assignment, bool)> {
         let protected = self.policy.protected_grants(self.user_id).iter();
-        let assigned = self.access.assignments().iter();
-        protected.map(|held| (*held, true)).chain(assigned.map(|held| (*held, false)))
+        let assigned = self.access.assignments().iter().copied();
+        let units = self.access.units().iter().filter_map(|unit| unit.assignment(self.policy));
+        protected.map(|held| (*held, true)).chain(assigned.chain(units).map(|held| (held, false)))
     }
 
     fn counting(&self) -> impl Iterator<Item = Assignment> {

@@ -4,10 +4,14 @@ use jiff::Timestamp;
 
 use crate::aggregate::Class;
 use crate::ids::{RoleId, UnitId};
+use crate::rbac::unit_access::UnitAccess;
 use crate::text;
 
 /// The longest reason, in characters.
 pub const MAX_REASON_CHARS: usize = 500;
+
+/// The most units that one user can have access to.
+pub const MAX_UNITS: usize = 1_000;
 
 /// The most roles that one user can hold.
 pub const MAX_ASSIGNMENTS: usize = 1_000;
@@ -49,6 +53,27 @@ pub enum Command {
         /// Where it counted.
         unit_id: Option<UnitId>,
     },
+    /// Take a role that was deleted from the user.
+    StripRole {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counted.
+        unit_id: Option<UnitId>,
+    },
+    /// Give the user access to a unit, instead of what access they have there.
+    GrantUnitAccess(UnitAccess),
+    /// Take access to a unit from the user.
+    RevokeUnitAccess {
+        /// The unit.
+        unit_id: UnitId,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Record that access to a unit has reached its end.
+    ExpireUnitAccess {
+        /// The unit.
+        unit_id: UnitId,
+    },
 }
 
 impl Command {
@@ -58,7 +83,11 @@ impl Command {
             Self::AssignRole { unit_id, .. }
             | Self::RemoveRole { unit_id, .. }
             | Self::ChangeRoleExpiry { unit_id, .. }
-            | Self::ExpireRole { unit_id, .. } => *unit_id,
+            | Self::ExpireRole { unit_id, .. }
+            | Self::StripRole { unit_id, .. } => *unit_id,
+            Self::GrantUnitAccess(UnitAccess { unit_id, .. })
+            | Self::RevokeUnitAccess { unit_id, .. }
+            | Self::ExpireUnitAccess { unit_id } => Some(*unit_id),
         }
     }
 }
@@ -123,6 +152,43 @@ pub enum Rejection {
     /// The user holds as many roles as a user can.
     #[error("the user holds {MAX_ASSIGNMENTS} roles, the most there can be; remove some first")]
     TooManyAssignments,
+    /// The role is there.
+    #[error("role_id {role_id} names a role that was not deleted; remove it instead")]
+    AssignmentRoleStands {
+        /// The role.
+        role_id: RoleId,
+    },
+    /// No role says what the level means.
+    #[error("level means nothing without a role of code {code:?}; create that role first")]
+    UnitAccessUndefined {
+        /// The code.
+        code: &'static str,
+    },
+    /// The user has no access to the unit.
+    #[error("unit_id {unit_id} is not a unit the user has access to; name the unit itself")]
+    UnitAccessUnknown {
+        /// The unit.
+        unit_id: UnitId,
+    },
+    /// Its end has not come.
+    #[error("access to unit_id {unit_id} has not reached its expires_at; revoke it instead")]
+    UnitAccessNotDue {
+        /// The unit.
+        unit_id: UnitId,
+    },
+    /// The user has access to as many units as a user can.
+    #[error("the user has access to {MAX_UNITS} units, the most there can be; revoke some first")]
+    TooManyUnits,
+    /// The user would have roles that exclude each other.
+    #[error(
+        "role_id would give the user {cardinality} roles of the exclusive set {set:?}; remove another of them first"
+    )]
+    AssignmentExclusive {
+        /// The name of the set.
+        set: String,
+        /// Nobody may have as many of its roles.
+        cardinality: u16,
+    },
     /// The reason is no proper text.
     #[error("reason {0}")]
     RemovalReasonInvalid(text::Fault),
@@ -150,11 +216,17 @@ impl crate::aggregate::Rejection for Rejection {
             Self::AssignmentUserUnknown
             | Self::AssignmentRoleUnknown { .. }
             | Self::AssignmentUnitUnknown { .. }
-            | Self::RoleNotAssigned { .. } => Class::Absent,
+            | Self::RoleNotAssigned { .. }
+            | Self::UnitAccessUnknown { .. } => Class::Absent,
             Self::AssignmentRoleProtected { .. }
             | Self::RoleAlreadyAssigned { .. }
             | Self::AssignmentExpired { .. }
             | Self::AssignmentNotDue { .. }
+            | Self::AssignmentExclusive { .. }
+            | Self::AssignmentRoleStands { .. }
+            | Self::UnitAccessUndefined { .. }
+            | Self::UnitAccessNotDue { .. }
+            | Self::TooManyUnits
             | Self::TooManyAssignments => Class::Conflict,
             Self::AssignmentExpiryPast { .. } | Self::RemovalReasonInvalid(_) => Class::Invalid,
             Self::AssignmentExceedsPermissions { .. } | Self::AssignmentExceedsLevel { .. } => {
@@ -172,12 +244,17 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleNotAssigned { .. }
             | Self::AssignmentExpired { .. }
             | Self::AssignmentNotDue { .. }
+            | Self::AssignmentExclusive { .. }
+            | Self::AssignmentRoleStands { .. }
             | Self::AssignmentExceedsPermissions { .. }
             | Self::AssignmentExceedsLevel { .. } => Some("/role_id"),
-            Self::AssignmentUnitUnknown { .. } => Some("/unit_id"),
+            Self::AssignmentUnitUnknown { .. }
+            | Self::UnitAccessUnknown { .. }
+            | Self::UnitAccessNotDue { .. } => Some("/unit_id"),
+            Self::UnitAccessUndefined { .. } => Some("/level"),
             Self::AssignmentExpiryPast { .. } => Some("/expires_at"),
             Self::RemovalReasonInvalid(_) => Some("/reason"),
-            Self::TooManyAssignments => None,
+            Self::TooManyAssignments | Self::TooManyUnits => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::commands::{Command, MAX_ASSIGNMENTS, MAX_REASON_CHARS, Rejection};
+use super::commands::{Command, MAX_ASSIGNMENTS, MAX_REASON_CHARS, MAX_UNITS, Rejection};
 use super::events::Event;
 use super::state::UserAccess;
 use crate::aggregate::{Context, Decider};
@@ -12,8 +12,10 @@ use crate::ids::{RoleId, UnitId, UserId};
 use crate::modules::Module;
 use crate::rbac::assignment::Assignment;
 use crate::rbac::escalation::{Caller, Excess};
+use crate::rbac::exclusion;
 use crate::rbac::giving::Giver;
 use crate::rbac::policy::Policy;
+use crate::rbac::unit_access::UnitAccess;
 use crate::text;
 
 /// What a decision on a user's roles needs to know of other streams.
@@ -35,6 +37,7 @@ pub struct Facts {
 impl Decider for UserAccess {
     const TYPE: &'static str = "rbac.user_access";
     const MODULE: Module = Module::Rbac;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -58,6 +61,10 @@ impl Decider for UserAccess {
                 case.end_at(Assignment { role_id, unit_id, expires_at })
             }
             Command::ExpireRole { role_id, unit_id } => case.expire(role_id, unit_id),
+            Command::StripRole { role_id, unit_id } => case.strip(role_id, unit_id),
+            Command::GrantUnitAccess(wanted) => case.open(wanted),
+            Command::RevokeUnitAccess { unit_id, reason } => case.close(unit_id, reason),
+            Command::ExpireUnitAccess { unit_id } => case.expire_unit(unit_id),
         }
     }
 
@@ -87,10 +94,25 @@ impl Case<'_> {
         if held.is_none() && self.access.assignments().len() >= MAX_ASSIGNMENTS {
             return Err(Rejection::TooManyAssignments);
         }
+        self.stays_apart(role_id)?;
         // The timer has not come yet: what has ended is recorded before it begins again.
         let ended = held.map(|_| Event::RoleAssignmentExpired { role_id, unit_id });
         let assigned = Event::RoleAssigned { role_id, unit_id, expires_at };
         Ok(ended.into_iter().chain([assigned]).collect())
+    }
+
+    /// Whether the user, with one role more, still has no roles that exclude each other.
+    fn stays_apart(&self, role_id: RoleId) -> Result<(), Rejection> {
+        let Facts { policy, user_id, .. } = self.facts;
+        let mut held = exclusion::held(policy, *user_id, self.access, self.context.now);
+        held.insert(role_id);
+        match exclusion::breached(policy, held) {
+            None => Ok(()),
+            Some(set) => Err(Rejection::AssignmentExclusive {
+                set: set.name.clone(),
+                cardinality: set.cardinality,
+            }),
+        }
     }
 
     fn remove(
@@ -100,8 +122,7 @@ impl Case<'_> {
         reason: Option<String>,
     ) -> Result<Vec<Event>, Rejection> {
         self.held(role_id, unit_id)?;
-        let reason = reason.map(|reason| text::lines(&reason, MAX_REASON_CHARS)).transpose();
-        let reason = reason.map_err(Rejection::RemovalReasonInvalid)?;
+        let reason = self::reason(reason)?;
         self.may_take(role_id)?;
         Ok(vec![Event::RoleRemoved { role_id, unit_id, reason }])
     }
@@ -139,6 +160,60 @@ impl Case<'_> {
         }
     }
 
+    /// A role that was deleted gives nothing; what is left of it goes, once.
+    fn strip(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Result<Vec<Event>, Rejection> {
+        if self.facts.policy.role(role_id).is_some() {
+            return Err(Rejection::AssignmentRoleStands { role_id });
+        }
+        let held = self.access.find(role_id, unit_id);
+        let reason = Some("the role was deleted".to_owned());
+        Ok(held.map(|_| Event::RoleRemoved { role_id, unit_id, reason }).into_iter().collect())
+    }
+
+    /// The same access again changes nothing, and is no mistake.
+    fn open(&self, wanted: UnitAccess) -> Result<Vec<Event>, Rejection> {
+        let UnitAccess { unit_id, level, expires_at } = wanted;
+        if !self.facts.user_exists {
+            return Err(Rejection::AssignmentUserUnknown);
+        }
+        let undefined = Rejection::UnitAccessUndefined { code: level.code() };
+        let as_role = wanted.assignment(&self.facts.policy).ok_or(undefined)?;
+        self.giver().may_give(&as_role, &self.facts.unit_path)?;
+        let held = self.access.unit(unit_id);
+        if held == Some(&wanted) {
+            return Ok(Vec::new());
+        }
+        if held.is_none() && self.access.units().len() >= MAX_UNITS {
+            return Err(Rejection::TooManyUnits);
+        }
+        let held = held.filter(|held| held.is_live(self.context.now));
+        if let Some(role_id) = held.and_then(|held| held.level.role(&self.facts.policy)) {
+            self.may_take(role_id)?;
+        }
+        self.stays_apart(as_role.role_id)?;
+        Ok(vec![Event::UnitAccessGranted { unit_id, level, expires_at }])
+    }
+
+    fn close(&self, unit_id: UnitId, reason: Option<String>) -> Result<Vec<Event>, Rejection> {
+        let held = self.access.unit(unit_id).ok_or(Rejection::UnitAccessUnknown { unit_id })?;
+        let reason = self::reason(reason)?;
+        if let Some(role_id) = held.level.role(&self.facts.policy) {
+            self.may_take(role_id)?;
+        }
+        Ok(vec![Event::UnitAccessRevoked { unit_id, reason }])
+    }
+
+    /// Timers come again: what is recorded already needs no second record.
+    fn expire_unit(&self, unit_id: UnitId) -> Result<Vec<Event>, Rejection> {
+        match self.access.unit(unit_id) {
+            None => Ok(Vec::new()),
+            Some(held) if held.is_live(self.context.now) => {
+                Err(Rejection::UnitAccessNotDue { unit_id })
+            }
+            Some(_) => Ok(vec![Event::UnitAccessExpired { unit_id }]),
+        }
+    }
+
     fn held(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Result<&Assignment, Rejection> {
         self.access.find(role_id, unit_id).ok_or(Rejection::RoleNotAssigned { role_id })
     }
@@ -161,6 +236,11 @@ impl Case<'_> {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+fn reason(reason: Option<String>) -> Result<Option<String>, Rejection> {
+    let clean = reason.map(|reason| text::lines(&reason, MAX_REASON_CHARS)).transpose();
+    clean.map_err(Rejection::RemovalReasonInvalid)
 }
 
 impl From<Excess> for Rejection {

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RoleId, UnitId};
+use crate::rbac::unit_access::Level;
 
 /// A fact about the roles of one user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +66,32 @@ pub enum Event {
         unit_id: Option<UnitId>,
         /// The new end.
         expires_at: Timestamp,
+    },
+    /// The user got access to a unit, instead of what access they had there.
+    #[serde(rename = "rbac.user_access.unit_access_granted")]
+    UnitAccessGranted {
+        /// The unit; those below it included.
+        unit_id: UnitId,
+        /// How far the access goes.
+        level: Level,
+        /// Until when; for good when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// Access to a unit was taken from the user.
+    #[serde(rename = "rbac.user_access.unit_access_revoked")]
+    UnitAccessRevoked {
+        /// The unit.
+        unit_id: UnitId,
+        /// Why, in the words of who took it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Access to a unit has reached its end.
+    #[serde(rename = "rbac.user_access.unit_access_expired")]
+    UnitAccessExpired {
+        /// The unit.
+        unit_id: UnitId,
     },
 }
 

@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::events::Event;
 use crate::ids::{RoleId, UnitId};
 use crate::rbac::assignment::Assignment;
+use crate::rbac::unit_access::UnitAccess;
 
 /// The roles of one user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserAccess {
     assignments: Vec<Assignment>,
+    #[serde(default)]
+    units: Vec<UnitAccess>,
 }
 
 impl UserAccess {
@@ -22,6 +25,17 @@ impl UserAccess {
     /// The assignment of a role in a unit.
     pub fn find(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Option<&Assignment> {
         self.assignments.iter().find(|held| held.is_of(role_id, unit_id))
+    }
+
+    /// Access to units, in the order in which it was granted; expired access stays until a timer or
+    /// a new grant clears it, and never authorises.
+    pub fn units(&self) -> &[UnitAccess] {
+        &self.units
+    }
+
+    /// The access to a unit itself.
+    pub fn unit(&self, unit_id: UnitId) -> Option<&UnitAccess> {
+        self.units.iter().find(|held| held.unit_id == unit_id)
     }
 
     pub(super) fn apply(&mut self, event: &Event) {
@@ -39,6 +53,14 @@ impl UserAccess {
             }
             Event::RoleShortened { role_id, unit_id, expires_at } => {
                 self.end_at(*role_id, *unit_id, Some(*expires_at));
+            }
+            Event::UnitAccessGranted { unit_id, level, expires_at } => {
+                let (unit_id, level, expires_at) = (*unit_id, *level, *expires_at);
+                self.units.retain(|held| held.unit_id != unit_id);
+                self.units.push(UnitAccess { unit_id, level, expires_at });
+            }
+            Event::UnitAccessRevoked { unit_id, .. } | Event::UnitAccessExpired { unit_id } => {
+                self.units.retain(|held| held.unit_id != *unit_id);
             }
         }
     }

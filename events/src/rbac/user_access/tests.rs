@@ -8,6 +8,8 @@ use super::{Command, Event, Facts, MAX_ASSIGNMENTS, Rejection, UserAccess};
 use crate::aggregate::{Actor, ActorKind, Context, Decider};
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::rbac::policy::{self, OWNER_LEVEL, Policy, RoleCreated};
+use crate::rbac::resolve::Holder;
+use crate::rbac::unit_access::{Level, UnitAccess};
 use crate::testing::{at, context, frozen, given, id};
 use crate::text;
 
@@ -483,5 +485,169 @@ fn stored_events_keep_their_shape() {
         Event::RoleAssignmentExpired { role_id, unit_id },
         Event::RoleExtended { role_id, unit_id, expires_at },
         Event::RoleShortened { role_id, unit_id, expires_at: at(TOMORROW) },
+        Event::UnitAccessGranted { unit_id: north(), level: Level::Write, expires_at },
+        Event::UnitAccessRevoked { unit_id: north(), reason: Some("moved".into()) },
+        Event::UnitAccessExpired { unit_id: north() },
     ]);
+}
+
+#[test]
+fn nobody_gets_roles_that_exclude_each_other() {
+    let mut policy = ladder();
+    policy.evolve(&policy::Event::ExclusiveRolesDefined {
+        set_id: id(500),
+        name: "Books and exports".into(),
+        roles: vec![role(READER), role(WIDE)],
+        cardinality: 2,
+    });
+    let facts =
+        || Facts { policy: Arc::new(policy.clone()), actor_access: access(&[]), ..by_manager() };
+    let owner = Context {
+        actor: Actor { id: id::<UserId>(9).to_string(), ..context().actor },
+        ..context()
+    };
+    let refused =
+        Rejection::AssignmentExclusive { set: "Books and exports".into(), cardinality: 2 };
+    for held in [READER, CLERK] {
+        given::<UserAccess>([assigned(held, Some(north()), None)])
+            .facts(facts())
+            .context(owner.clone())
+            .when(assign(WIDE))
+            .refused(refused.clone());
+    }
+    let yesterday = Some(at("2025-12-31T12:00:00Z"));
+    given::<UserAccess>([assigned(READER, None, yesterday)])
+        .facts(facts())
+        .context(owner)
+        .when(assign(WIDE))
+        .then([assigned(WIDE, None, None)]);
+}
+
+/// What access to a unit means: to read is to be a reader, to write is to be a clerk.
+fn with_levels() -> Policy {
+    let mut policy = ladder();
+    for (number, level, permission) in
+        [(301, Level::Read, "audit.trail:read"), (302, Level::Write, "exports.files:request")]
+    {
+        policy.evolve(&policy::Event::RoleCreated(RoleCreated {
+            role_id: role(number),
+            name: level.code().into(),
+            code: level.code().into(),
+            description: None,
+            level: 20,
+            unit_id: None,
+            system: false,
+            protected: false,
+        }));
+        policy.evolve(&granted(number, permission));
+    }
+    policy
+}
+
+fn in_north() -> Facts {
+    Facts { policy: Arc::new(with_levels()), unit_path: vec![north()], ..by_manager() }
+}
+
+fn open(level: Level, expires_at: Option<Timestamp>) -> Command {
+    Command::GrantUnitAccess(UnitAccess { unit_id: north(), level, expires_at })
+}
+
+fn opened(level: Level, expires_at: Option<Timestamp>) -> Event {
+    Event::UnitAccessGranted { unit_id: north(), level, expires_at }
+}
+
+fn close() -> Command {
+    Command::RevokeUnitAccess { unit_id: north(), reason: None }
+}
+
+#[test]
+fn gives_access_to_a_unit_instead_of_what_was_there() {
+    given::<UserAccess>([])
+        .facts(in_north())
+        .when(open(Level::Read, None))
+        .then([opened(Level::Read, None)]);
+    let until = Some(at("2026-02-01T00:00:00Z"));
+    given::<UserAccess>([opened(Level::Read, None)])
+        .facts(in_north())
+        .when(open(Level::Write, until))
+        .then([opened(Level::Write, until)]);
+    given::<UserAccess>([opened(Level::Read, until)])
+        .facts(in_north())
+        .when(open(Level::Read, until))
+        .then([]);
+    assert_eq!(access(&[opened(Level::Read, None), opened(Level::Write, until)]).units().len(), 1);
+}
+
+#[test]
+fn gives_no_access_that_means_nothing_or_that_the_giver_does_not_have() {
+    let refused = |facts, command, rejection| {
+        given::<UserAccess>([]).facts(facts).when(command).refused(rejection);
+    };
+    let undefined = Rejection::UnitAccessUndefined { code: "unit-admin" };
+    refused(in_north(), open(Level::Admin, None), undefined);
+    let elsewhere = Facts { unit_path: vec![], ..in_north() };
+    let unknown = Rejection::AssignmentUnitUnknown { unit_id: north() };
+    refused(elsewhere, open(Level::Read, None), unknown);
+    let nobody = Facts { user_exists: false, ..in_north() };
+    refused(nobody, open(Level::Read, None), Rejection::AssignmentUserUnknown);
+    let yesterday = at("2025-12-31T12:00:00Z");
+    let past = Rejection::AssignmentExpiryPast { expires_at: yesterday };
+    refused(in_north(), open(Level::Read, Some(yesterday)), past);
+    let reader = Facts { actor_access: access(&[assigned(READER, None, None)]), ..in_north() };
+    let lacks =
+        Rejection::AssignmentExceedsPermissions { permission: "exports.files:request".into() };
+    refused(reader, open(Level::Write, None), lacks);
+}
+
+#[test]
+fn access_to_a_unit_counts_there_and_below_until_its_end_as_its_role_says() {
+    let policy = with_levels();
+    let holds = access(&[opened(Level::Read, Some(at("2026-02-01T00:00:00Z")))]);
+    let may = |path: &[UnitId], now: &str, permission: &str| {
+        let (policy, access, now) = (&policy, &*holds, at(now));
+        let holder = Holder { policy, user_id: id(2), access, unit_path: path, now };
+        assert_eq!(holder.effective().allows(permission), holder.explain(permission).is_allowed());
+        holder.effective().allows(permission)
+    };
+    let (before, after) = ("2026-01-31T00:00:00Z", "2026-02-01T00:00:00Z");
+    assert!(may(&[north()], before, "audit.trail:read"));
+    assert!(may(&[id(201), north()], before, "audit.trail:read"));
+    assert!(!may(&[], before, "audit.trail:read"));
+    assert!(!may(&[id(202)], before, "audit.trail:read"));
+    assert!(!may(&[north()], before, "exports.files:request"));
+    assert!(!may(&[north()], after, "audit.trail:read"));
+}
+
+#[test]
+fn takes_access_to_a_unit_and_records_its_end_once() {
+    given::<UserAccess>([opened(Level::Read, None)])
+        .facts(in_north())
+        .when(close())
+        .then([Event::UnitAccessRevoked { unit_id: north(), reason: None }]);
+    let unknown = Rejection::UnitAccessUnknown { unit_id: north() };
+    given::<UserAccess>([]).facts(in_north()).when(close()).refused(unknown);
+    let expire = || Command::ExpireUnitAccess { unit_id: north() };
+    let yesterday = Some(at("2025-12-31T12:00:00Z"));
+    given::<UserAccess>([opened(Level::Read, yesterday)])
+        .when(expire())
+        .then([Event::UnitAccessExpired { unit_id: north() }]);
+    given::<UserAccess>([]).when(expire()).then([]);
+    given::<UserAccess>([opened(Level::Read, None)])
+        .when(expire())
+        .refused(Rejection::UnitAccessNotDue { unit_id: north() });
+}
+
+#[test]
+fn what_is_left_of_a_deleted_role_is_stripped_once() {
+    let strip = |number| Command::StripRole { role_id: role(number), unit_id: Some(north()) };
+    let reason = Some("the role was deleted".to_owned());
+    given::<UserAccess>([assigned(7, Some(north()), None)])
+        .facts(in_north())
+        .when(strip(7))
+        .then([Event::RoleRemoved { role_id: role(7), unit_id: Some(north()), reason }]);
+    given::<UserAccess>([]).facts(in_north()).when(strip(7)).then([]);
+    given::<UserAccess>([assigned(READER, Some(north()), None)])
+        .facts(in_north())
+        .when(strip(READER))
+        .refused(Rejection::AssignmentRoleStands { role_id: role(READER) });
 }

@@ -16,7 +16,7 @@ use platform::lifecycle::Shutdown;
 use platform::secrets::MasterKey;
 use platform::transparency::checkpoint::Origin;
 use platform::transparency::note::VerifierKey;
-use sqlx::{Executor as _, FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use seal::Seal;
@@ -30,9 +30,6 @@ const RETRY: Duration = Duration::from_secs(5);
 const STANDBY_POLL: Duration = Duration::from_secs(1);
 /// Organisations of one look; the others have their turn with the next.
 const ORGANIZATIONS_MOST: i64 = 100;
-/// A leader that stands still for this long is taken for dead, and Postgres ends its session and with it the lead.
-const LET_GO: &str =
-    "set idle_session_timeout = '30s'; set idle_in_transaction_session_timeout = '30s'";
 
 /// Signs checkpoints of every organisation's log.
 pub(crate) struct Notary {
@@ -79,11 +76,9 @@ impl Notary {
     }
 
     async fn lead(&self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let mut connection = db::connect_alone(&self.url, Role::Notary).await?;
-        connection.execute(LET_GO).await?;
-        if !db::lead(&mut connection, locks::NOTARY, STANDBY_POLL, shutdown).await? {
-            return Ok(());
-        }
+        let place = (self.url.as_str(), Role::Notary);
+        let led = db::connect_leading(place, locks::NOTARY, STANDBY_POLL, shutdown).await?;
+        let Some(mut connection) = led else { return Ok(()) };
         let seal = Seal::load(&mut connection, &self.master).await?;
         while !shutdown.begun() {
             if !self.round(&mut connection, &seal).await? {

@@ -12,6 +12,7 @@ use platform::transparency::checkpoint::Checkpoint;
 use platform::transparency::proof::{Root, consistency_path, continues};
 use platform::transparency::tree::{Edge, TileId, Tiles};
 use platform::transparency::{leaf, note};
+use sqlx::Executor as _;
 use sqlx::{Connection as _, PgPool, Row as _};
 
 use super::*;

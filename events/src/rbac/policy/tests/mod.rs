@@ -1,10 +1,12 @@
 //! The rules of an access policy, by example.
 
+mod exclusive;
 mod inheritance;
 mod permissions;
 mod protected;
 mod roles;
 mod stored;
+mod templates;
 
 use std::sync::Arc;
 
@@ -99,7 +101,7 @@ fn by_manager() -> Facts {
         unit_id: None,
         expires_at: None,
     });
-    Facts { actor_access: Arc::new(access), unit_path: Vec::new(), user_exists: true }
+    Facts { actor_access: Arc::new(access), user_exists: true, ..Facts::default() }
 }
 
 fn by_nobody() -> Facts {

@@ -215,3 +215,38 @@ fn a_timer_records_what_has_ended_once_and_not_before() {
             .refused(Rejection::ProtectedGrantNotDue);
     }
 }
+
+#[test]
+fn whoever_may_not_sign_in_does_not_stay_as_the_last_administrator() {
+    let facts = |inactive: &[u128]| Facts {
+        inactive: inactive.iter().map(|user| id(*user)).collect(),
+        ..Facts::default()
+    };
+    let two = || owner_after([holds(8, OWNER)]);
+    two().facts(facts(&[])).when(revoke(9, OWNER)).then([revoked(9, OWNER)]);
+    two().facts(facts(&[8])).when(revoke(9, OWNER)).refused(Rejection::LastAdministrator);
+    two().facts(facts(&[8])).when(revoke(8, OWNER)).then([revoked(8, OWNER)]);
+}
+
+#[test]
+fn who_may_sign_in_matters_where_administrators_could_be_lost_alone() {
+    let deputy =
+        Event::RoleCreated(RoleCreated { protected: true, ..created(GUARD, "Deputy", 900) });
+    let policy = folded(ladder().into_iter().chain([
+        deputy,
+        granted(GUARD, "exports.*:*"),
+        Event::RoleCreated(created(301, "Root", 20)),
+        granted(301, "*:*"),
+        inherits(GUARD, 301),
+        holds(8, GUARD),
+    ]));
+    let revoke_of =
+        |number| Command::RevokePermission { role_id: role(number), permission: text("*:*") };
+    assert!(policy.may_cost_an_administrator(&revoke(8, GUARD)));
+    assert!(policy.may_cost_an_administrator(&revoke_of(301)));
+    let unlink = Command::RemoveInheritance { senior_id: role(GUARD), junior_id: role(301) };
+    assert!(policy.may_cost_an_administrator(&unlink));
+    assert!(policy.may_cost_an_administrator(&Command::DeleteRole { role_id: role(301) }));
+    assert!(!policy.may_cost_an_administrator(&revoke_of(CLERK)));
+    assert!(!policy.may_cost_an_administrator(&grant(8, OWNER)));
+}

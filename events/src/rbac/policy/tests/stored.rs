@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rbac::assignment::Assignment;
+use crate::rbac::template::Template;
 use crate::testing::{at, frozen};
 
 #[test]
@@ -9,6 +10,7 @@ fn stored_events_keep_their_shape() {
     let (user_id, role_id, permission_id) = (id(2), role(CLERK), id(400));
     let (unit_id, expires_at) = (Some(id(200)), Some(at("2026-02-01T00:00:00Z")));
     let (senior_id, junior_id) = (role(CLERK), role(READER));
+    let set_id = id(500);
     let permission = text("exports.files:request");
     let description = Some(text("Keeps the books."));
     frozen::<Policy>([
@@ -40,6 +42,18 @@ fn stored_events_keep_their_shape() {
         Event::PermissionRevoked { role_id, permission },
         Event::InheritanceAdded { senior_id, junior_id },
         Event::InheritanceRemoved { senior_id, junior_id },
+        Event::TemplateInstantiated { template: Template::School, role_ids: vec![role_id] },
+        Event::ExclusiveRolesDefined {
+            set_id,
+            name: text("Books and audit"),
+            roles: vec![role(CLERK), role(READER)],
+            cardinality: 2,
+        },
+        Event::ExclusiveRoleAdded { set_id, role_id },
+        Event::ExclusiveRoleRemoved { set_id, role_id },
+        Event::ExclusiveRolesTightened { set_id, cardinality: 2 },
+        Event::ExclusiveRolesRelaxed { set_id, cardinality: 3 },
+        Event::ExclusiveRolesRemoved { set_id },
         Event::ProtectedRoleGranted { user_id, role_id, unit_id, expires_at },
         Event::ProtectedRoleRevoked { user_id, role_id, unit_id, reason: Some(text("left")) },
         Event::ProtectedRoleExpired { user_id, role_id, unit_id },
@@ -56,6 +70,12 @@ fn keeps_everything_through_a_snapshot() {
         granted(CLERK, "shop.*:read"),
         Event::RoleDeleted { role_id: role(READER) },
         holds(8, OWNER),
+        Event::ExclusiveRolesDefined {
+            set_id: id(500),
+            name: text("Books and audit"),
+            roles: vec![role(CLERK), role(MANAGER), role(OWNER)],
+            cardinality: 2,
+        },
     ];
     let policy = folded(ladder().into_iter().chain(more));
     let stored = serde_json::to_string(&policy).unwrap();

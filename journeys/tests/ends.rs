@@ -1,0 +1,104 @@
+//! What has an end is over by the clock and recorded once, though workers are killed; a deleted role is taken from its holders, and they hear of it.
+
+use std::time::Duration;
+
+use journeys::House;
+use journeys::client::Client;
+use journeys::house::Resident;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(40);
+const PEOPLE: usize = 3;
+
+async fn role(owner: &Client, name: &str, more: Value) -> anyhow::Result<String> {
+    let mut role = json!({"name": name, "level": 10, "permissions": ["audit.trail:read"]});
+    if let (Some(role), Some(more)) = (role.as_object_mut(), more.as_object()) {
+        role.extend(more.clone());
+    }
+    Ok(owner.post("/rbac/roles", &role).await?.ok()?.made().to_owned())
+}
+
+/// How many events of a type there are.
+async fn count(house: &House, event_type: &str) -> anyhow::Result<i64> {
+    let pool = house.database().await?;
+    let count = sqlx::query_scalar("select count(*) from log.events where event_type = $1");
+    Ok(count.bind(event_type).fetch_one(&pool).await?)
+}
+
+#[tokio::test]
+async fn what_has_an_end_is_recorded_once_though_workers_are_killed() -> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let ordinary = role(&owner, "Auditor", json!({})).await?;
+    let guard = role(&owner, "Guard", json!({"protected": true})).await?;
+    role(&owner, "Unit reader", json!({"code": "unit-read"})).await?;
+    let unit = "0190a000-0000-7000-8000-000000000001";
+    let north = json!({"id": unit, "kind": "plant", "code": "north", "name": "North"});
+    owner.post(&format!("/organizations/{}/units", owner.tenant_id), &north).await?.ok()?;
+    house.kill(Resident::Workers)?;
+
+    let end = platform::clock::now() + jiff::SignedDuration::from_secs(4);
+    let mut people = Vec::new();
+    for number in 0..PEOPLE {
+        let person = owner.newcomer("acme", &format!("user-{number}")).await?;
+        let user = person.user_id.clone();
+        let until = json!({ "expires_at": end });
+        let place = format!("/rbac/users/{user}");
+        owner.post(&format!("{place}/roles/{ordinary}"), &until).await?.ok()?;
+        owner.post(&format!("{place}/protected-roles/{guard}"), &until).await?.ok()?;
+        let read = json!({"level": "read", "expires_at": end});
+        let plant = format!("{place}/plants/{unit}");
+        owner.command(Method::PUT, &plant, &read, &[]).await?.ok()?;
+        people.push(person);
+    }
+    let over = |body: &Value| body["permissions"] == json!([]);
+    let mine = people[0].until("/me/permissions", SOON, over).await?;
+    assert!(over(&mine.body), "by the clock alone, with no workers there");
+    assert_eq!(count(&house, "rbac.user_access.role_assignment_expired").await?, 0);
+
+    house.move_in(Resident::Workers)?;
+    let none = |body: &Value| body["items"] == json!([]);
+    let place = format!("/rbac/users/{}", people[0].user_id);
+    owner.until(&format!("{place}/roles"), SOON, none).await?;
+    house.kill(Resident::Workers)?;
+    house.move_in(Resident::Workers)?;
+    for person in &people {
+        let place = format!("/rbac/users/{}", person.user_id);
+        owner.until(&format!("{place}/roles"), SOON, none).await?;
+        owner.until(&format!("{place}/plants"), SOON, none).await?;
+    }
+    let people = i64::try_from(PEOPLE)?;
+    for event_type in [
+        "rbac.user_access.role_assignment_expired",
+        "rbac.user_access.unit_access_expired",
+        "rbac.policy.protected_role_expired",
+    ] {
+        assert_eq!(count(&house, event_type).await?, people, "{event_type}");
+    }
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_role_is_taken_from_its_holders_who_hear_of_it() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let auditor = role(&owner, "Auditor", json!({})).await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    let path = format!("/rbac/users/{}/roles", anna.user_id);
+    owner.post(&format!("{path}/{auditor}"), &json!({})).await?.ok()?;
+    let users = format!("/rbac/roles/{auditor}/users");
+    owner
+        .until(&users, SOON, |body| body["items"].as_array().is_some_and(|all| all.len() == 1))
+        .await?;
+    let role = format!("/rbac/roles/{auditor}");
+    owner.command(Method::DELETE, &role, &json!({}), &[]).await?.ok()?;
+    let none = |body: &Value| body["items"] == json!([]);
+    owner.until(&path, SOON, none).await?;
+    assert_eq!(count(&house, "rbac.user_access.role_removed").await?, 1);
+    let told = |body: &Value| body.to_string().contains("You no longer have the role");
+    anna.until("/notifications", SOON, told).await?;
+    house.stop().await;
+    Ok(())
+}
