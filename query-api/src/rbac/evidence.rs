@@ -24,11 +24,11 @@ use crate::record::Lifted;
 const MAX_EVENTS: usize = 50_000;
 const KEPT: u64 = 10_000;
 
-/// Evidence found before, for as long as neither the policy nor the user's roles have moved on.
+/// Evidence found before, under the versions that it was found at.
 static FOUND: LazyLock<Cache<Key, Vec<Evidence>>> = LazyLock::new(|| Cache::new(KEPT));
 
-/// An organisation, a user, the versions of policy and roles, and the facts.
-pub(super) type Key = (Uuid, UserId, i64, i64, Vec<Fact>);
+/// An organisation, a user, the versions of the policy, their roles and their account, and the facts.
+pub(super) type Key = (Uuid, UserId, [i64; 3], Vec<Fact>);
 
 /// An event, as far as it answers who did what when.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -109,7 +109,7 @@ pub(super) async fn for_answers(
         if let Some(kept) = FOUND.get(key) {
             return kept;
         }
-        let evidence: Vec<Evidence> = key.4.iter().map(|fact| found.of(fact)).collect();
+        let evidence: Vec<Evidence> = key.3.iter().map(|fact| found.of(fact)).collect();
         FOUND.insert(key.clone(), evidence.clone());
         evidence
     });

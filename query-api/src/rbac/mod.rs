@@ -1,7 +1,10 @@
 //! Questions about roles, permissions and who may do what.
 
 mod check;
+mod evidence;
+mod places;
 mod policy;
+mod review;
 
 use events::Module::Rbac;
 use events::{Permission, UserId};
@@ -47,6 +50,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             |call| async move { list(&call, dataset("rbac.permissions"), None).await },
         ),
         check::check(),
+        review::review(),
         audit_logs(),
     ];
     endpoints.extend(of_users());

@@ -71,6 +71,11 @@ impl States {
         self.users.get(&user_id).map_or(0, |(_, access)| access.version)
     }
 
+    /// The version of a user's account.
+    pub(super) fn account(&self, user_id: UserId) -> i64 {
+        self.users.get(&user_id).map_or(0, |(account, _)| account.version)
+    }
+
     /// The name that a user signs in with.
     pub(super) fn handle(&self, user_id: UserId) -> &str {
         self.users.get(&user_id).map_or("", |(account, _)| &account.state.handle)

@@ -1,5 +1,6 @@
 //! query-api as its clients see it: real Postgres, real projections, real sockets.
 
+mod access;
 mod documents;
 mod events;
 mod lists;

@@ -59,6 +59,11 @@ impl Difference {
 }
 
 impl Person<'_> {
+    /// Whether the account may be used.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
     /// Whether the person may, at a unit or in the organisation as a whole, and why or why not.
     pub fn explain(&self, permission: &str, unit_id: Option<UnitId>) -> Verdict {
         let path = self.path(unit_id);
