@@ -3,6 +3,7 @@
 mod access;
 mod cancelled;
 mod documentation;
+mod effects;
 mod idempotency;
 mod identity;
 mod invitations;

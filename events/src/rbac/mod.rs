@@ -6,6 +6,7 @@
 //! A *protected* role is held by grant of the policy itself, so that its last administrator stays.
 
 pub mod assignment;
+pub mod casbin;
 mod escalation;
 pub mod giving;
 pub mod name;

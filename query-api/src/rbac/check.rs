@@ -142,9 +142,7 @@ async fn answers(
     }
     let at = match as_of {
         None => None,
-        Some(AsOf::Position(position)) => {
-            Some(call.moment("as_of", &position.to_string()).await?)
-        }
+        Some(AsOf::Position(position)) => Some(call.moment("as_of", &position.to_string()).await?),
         Some(AsOf::Text(text)) => Some(call.moment("as_of", &text).await?),
     };
     let users: BTreeSet<UserId> = asked.iter().map(|(user, _)| *user).collect();

@@ -102,7 +102,9 @@ struct Span {
 
 pub(super) fn review() -> Endpoint {
     let route = Route::get("/rbac/review", Module::Rbac, "rbac_review")
-        .summary("Who gained and who lost which permissions between two moments, and by which events")
+        .summary(
+            "Who gained and who lost which permissions between two moments, and by which events",
+        )
         .needs(Permission::RbacAssignmentsRead)
         .parameters(PARAMETERS)
         .answers::<Stamped<Review>>(200);
@@ -256,9 +258,8 @@ async fn answer(
 
 fn item(draft: Draft, found: &Found, from: i64) -> Item {
     let Draft { user_id, role_id, name, gained, lost, counts } = draft;
-    let gained = gained
-        .into_iter()
-        .map(|(held, facts)| Change { held, events: found.made(&facts, from) });
+    let gained =
+        gained.into_iter().map(|(held, facts)| Change { held, events: found.made(&facts, from) });
     let lost =
         lost.into_iter().map(|(held, facts)| Change { held, events: found.ended(&facts, from) });
     Item {

@@ -19,7 +19,8 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 
@@ -42,8 +43,7 @@ impl State {
     fn enforced(&self, user_id: UserId, permission: &str, unit_path: &[UnitId]) -> bool {
         let nobody = UserAccess::default();
         let access = self.access.get(&user_id).unwrap_or(&nobody);
-        let holder =
-            Holder { policy: &self.policy, user_id, access, unit_path, now: clock::now() };
+        let holder = Holder { policy: &self.policy, user_id, access, unit_path, now: clock::now() };
         let active = self.users.get(&user_id).is_some_and(|user| user.status == Status::Active);
         active && holder.effective().allows(permission)
     }
@@ -228,7 +228,10 @@ impl<'a> Story<'a> {
         for ((user, permission, unit), answer) in triples.into_iter().zip(items) {
             let enforced = state.enforced(user, permission, &self.path(unit));
             assert_eq!(answer["allowed"], enforced, "{answer:#}");
-            assert_eq!(answer["at"]["position"], items[0]["at"]["position"], "one position for all");
+            assert_eq!(
+                answer["at"]["position"], items[0]["at"]["position"],
+                "one position for all"
+            );
             if of.is_some() {
                 assert_eq!(answer["at"]["position"], state.position);
             }
@@ -341,8 +344,7 @@ fn with(body: &Value, name: &str, value: Value) -> Value {
 async fn a_review_tells_who_gained_and_lost_what_and_by_which_events() {
     let world = World::without_projections().await;
     let org = world.org("acme").await;
-    let (ann, bob) =
-        (world.person(org.tenant, "ann").await, world.person(org.tenant, "bob").await);
+    let (ann, bob) = (world.person(org.tenant, "ann").await, world.person(org.tenant, "bob").await);
     let reader = world.role(&org, "reader", &["rbac.roles:read"]).await;
     let from = world.assign(&org, bob.user, reader).await;
     let assigned = world.assign(&org, ann.user, reader).await;

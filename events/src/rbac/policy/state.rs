@@ -128,6 +128,11 @@ impl Policy {
         self.holders.get(&user_id).map(|grants| grants.as_slice()).unwrap_or_default()
     }
 
+    /// The users who hold a protected role.
+    pub fn protected_holders(&self) -> impl Iterator<Item = UserId> {
+        self.holders.keys().copied()
+    }
+
     /// A role and all it inherits from, without end to the depth, each once, nearest first.
     pub fn closure(&self, role_id: RoleId) -> Vec<(RoleId, &Role)> {
         let mut found: Vec<(RoleId, &Role)> =

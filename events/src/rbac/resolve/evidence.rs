@@ -206,8 +206,13 @@ impl Lack {
 fn held(user_id: UserId, of: &Assignment, protected: bool) -> Vec<Fact> {
     let Assignment { role_id, unit_id, expires_at } = *of;
     let assigned = Fact::Assigned { user_id, role_id, unit_id, protected };
-    let ends = expires_at
-        .map(|expires_at| Fact::Ends { user_id, role_id, unit_id, protected, expires_at });
+    let ends = expires_at.map(|expires_at| Fact::Ends {
+        user_id,
+        role_id,
+        unit_id,
+        protected,
+        expires_at,
+    });
     [assigned].into_iter().chain(ends).collect()
 }
 

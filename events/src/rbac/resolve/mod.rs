@@ -15,6 +15,7 @@ use crate::rbac::name;
 use crate::rbac::policy::{Key, Policy, Role};
 use crate::rbac::user_access::UserAccess;
 
+pub mod effect;
 mod effective;
 pub mod evidence;
 pub mod review;

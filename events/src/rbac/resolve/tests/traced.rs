@@ -184,8 +184,7 @@ fn registered() -> user::Event {
 
 fn history(steps: Vec<Step>) -> Vec<Happened> {
     let mut state = State::default();
-    let mut history: Vec<_> =
-        (0..USERS).map(|n| Happened::User(user(n), registered())).collect();
+    let mut history: Vec<_> = (0..USERS).map(|n| Happened::User(user(n), registered())).collect();
     history.iter().for_each(|event| state.add(event));
     for step in steps {
         if let Some(event) = state.event(step) {
