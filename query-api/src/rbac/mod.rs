@@ -1,6 +1,7 @@
 //! Questions about roles, permissions and who may do what.
 
 mod check;
+mod csv;
 mod evidence;
 mod places;
 mod policy;
@@ -51,6 +52,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         ),
         check::check(),
         review::review(),
+        csv::policy_csv(),
         audit_logs(),
     ];
     endpoints.extend(of_users());

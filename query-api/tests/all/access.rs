@@ -15,23 +15,23 @@ use serde_json::{Value, json};
 use crate::support::{Org, Person, World, column, hours_from_now, new, problem};
 
 /// Numbers that look random and are the same in every run.
-struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len())]
     }
 }
 
 /// What the log says at some position, folded here once more.
 #[derive(Clone, Default)]
-struct State {
+pub(crate) struct State {
     position: i64,
     policy: Policy,
     access: BTreeMap<UserId, UserAccess>,
@@ -40,7 +40,7 @@ struct State {
 
 impl State {
     /// What the enforcer says: the effective set, and whether the account is active.
-    fn enforced(&self, user_id: UserId, permission: &str, unit_path: &[UnitId]) -> bool {
+    pub(crate) fn enforced(&self, user_id: UserId, permission: &str, unit_path: &[UnitId]) -> bool {
         let nobody = UserAccess::default();
         let access = self.access.get(&user_id).unwrap_or(&nobody);
         let holder = Holder { policy: &self.policy, user_id, access, unit_path, now: clock::now() };
@@ -49,7 +49,7 @@ impl State {
     }
 }
 
-const ASKED: [&str; 6] = [
+pub(crate) const ASKED: [&str; 6] = [
     "shop.till:see",
     "shop.till:open",
     "audit.trail:read",
@@ -61,19 +61,19 @@ const GRANTS: [&str; 5] =
     ["shop.till:open", "shop.*:*", "audit.trail:read", "*:manage", "exports.files:*"];
 
 /// An organisation whose access changes step by step, and what it was after each.
-struct Story<'a> {
+pub(crate) struct Story<'a> {
     world: &'a World,
-    org: Org,
-    numbers: Numbers,
-    state: State,
+    pub(crate) org: Org,
+    pub(crate) numbers: Numbers,
+    pub(crate) state: State,
     past: Vec<State>,
-    users: Vec<UserId>,
+    pub(crate) users: Vec<UserId>,
     roles: Vec<RoleId>,
-    units: Vec<UnitId>,
+    pub(crate) units: Vec<UnitId>,
 }
 
 impl<'a> Story<'a> {
-    async fn begin(world: &'a World) -> Self {
+    pub(crate) async fn begin(world: &'a World) -> Self {
         let org = world.org("acme").await;
         let mut story = Self {
             world,
@@ -97,7 +97,16 @@ impl<'a> Story<'a> {
             world.append::<Organization>(story.by(), story.org.tenant, [added]).await;
         }
         for n in 0..4 {
-            story.users.push(world.person(story.org.tenant, &format!("user{n}")).await.user);
+            let handle = format!("user{n}");
+            let user = world.person(story.org.tenant, &handle).await.user;
+            story.users.push(user);
+            story.state.users.entry(user).or_default().evolve(&user::Event::Registered {
+                handle,
+                display_name: "Somebody".into(),
+                email: None,
+                locale: "en".into(),
+                time_zone: "UTC".into(),
+            });
         }
         for (n, role) in story.roles.clone().into_iter().enumerate() {
             let created = RoleCreated {
@@ -152,7 +161,7 @@ impl<'a> Story<'a> {
         self.past.push(self.state.clone());
     }
 
-    async fn step(&mut self) {
+    pub(crate) async fn step(&mut self) {
         let (user, senior) = (self.numbers.below(4), self.numbers.below(5));
         let (user, role_id) = (self.users[user], self.roles[senior]);
         let permission = self.numbers.of(&GRANTS).to_owned();
@@ -199,7 +208,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn path(&self, unit: Option<usize>) -> Vec<UnitId> {
+    pub(crate) fn path(&self, unit: Option<usize>) -> Vec<UnitId> {
         let Some(unit) = unit else { return Vec::new() };
         if unit == 0 { vec![self.units[0]] } else { vec![self.units[unit], self.units[0]] }
     }
@@ -254,16 +263,6 @@ async fn ask(world: &World, person: &Person, body: &Value) -> Value {
 async fn ten_thousand_answers_are_the_enforcers_now_and_at_past_positions() {
     let world = World::without_projections().await;
     let mut story = Story::begin(&world).await;
-    for user in story.users.clone() {
-        story.state.users.entry(user).or_default().evolve(&user::Event::Registered {
-            handle: "somebody".into(),
-            display_name: "Somebody".into(),
-            email: None,
-            locale: "en".into(),
-            time_zone: "UTC".into(),
-        });
-    }
-    story.past.clear(); // from here on the accounts are known
     for _ in 0..120 {
         story.step().await;
     }

@@ -1,6 +1,7 @@
 //! query-api as its clients see it: real Postgres, real projections, real sockets.
 
 mod access;
+mod casbin;
 mod documents;
 mod events;
 mod lists;
