@@ -3,6 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use events::TenantId;
+use events::rbac::resolve::effect::Effect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +21,9 @@ pub(crate) struct Answer {
     pub(crate) aggregate: Place,
     /// The events that followed; none when nothing had to change.
     pub(crate) events: Vec<Happened>,
+    /// What a change of access would come to; in a dry run of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) effect: Option<Effect>,
     /// Their last position in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) position: Option<i64>,

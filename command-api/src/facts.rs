@@ -4,6 +4,7 @@ use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, Touched};
+use events::rbac::resolve::effect::Effect;
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
 use events::{Decider, TenantId, UnitId, UserId};
@@ -32,7 +33,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Another stream's aggregate; its version becomes a fact of the append.
-    async fn get<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
+    pub(crate) async fn get<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
         let folded = self
             .app
             .aggregates
@@ -135,6 +136,15 @@ pub(crate) trait LoadFacts<D: Decider>: Sized + Send {
         state: &D,
         command: &D::Command,
     ) -> impl Future<Output = Result<Self, Problem>> + Send;
+
+    /// What the change from one state to another would come to for people's access; for a dry run.
+    fn effect(
+        _: &mut Sources<'_>,
+        _id: &str,
+        _change: (&D, &D),
+    ) -> impl Future<Output = Result<Option<Effect>, Problem>> + Send {
+        async { Ok(None) }
+    }
 }
 
 impl<D: Decider<Facts = ()>> LoadFacts<D> for ()
@@ -174,6 +184,14 @@ impl LoadFacts<Policy> for policy::Facts {
         };
         Ok(Self { actor_access, unit_path, user_exists, holders, inactive })
     }
+
+    async fn effect(
+        sources: &mut Sources<'_>,
+        _: &str,
+        change: (&Policy, &Policy),
+    ) -> Result<Option<Effect>, Problem> {
+        crate::rbac::effect::of_policy(sources, change).await.map(Some)
+    }
 }
 
 impl LoadFacts<UserAccess> for user_access::Facts {
@@ -190,6 +208,14 @@ impl LoadFacts<UserAccess> for user_access::Facts {
         let policy = sources.get::<Policy>(&tenant).await?.state;
         let actor_access = sources.actor_access().await?;
         Ok(Self { user_id, user_exists, policy, actor_access, unit_path })
+    }
+
+    async fn effect(
+        sources: &mut Sources<'_>,
+        id: &str,
+        change: (&UserAccess, &UserAccess),
+    ) -> Result<Option<Effect>, Problem> {
+        crate::rbac::effect::of_user(sources, id, change).await.map(Some)
     }
 }
 

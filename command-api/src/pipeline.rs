@@ -296,10 +296,11 @@ impl App {
                 Err(Undecided::Failed(problem)) => return Err(*problem),
             }
         }
-        let facts_used = sources.into_facts();
         if ask.manner.validate_only || draft.is_empty() {
-            return Ok(Attempt::Done(uncommitted(ask, &draft)));
+            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft).await?;
+            return Ok(Attempt::Done(answer));
         }
+        let facts_used = sources.into_facts();
         let append = Append {
             tenant,
             key: ask.manner.key.clone(),
@@ -390,19 +391,34 @@ pub(crate) fn key_reused() -> Problem {
     )
 }
 
-fn uncommitted<D: Decider>(ask: &Ask, draft: &Draft<D>) -> Answer {
+async fn uncommitted<D>(
+    ask: &Ask,
+    sources: &mut Sources<'_>,
+    before: &D,
+    draft: &Draft<D>,
+) -> Result<Answer, Problem>
+where
+    D: Decider,
+    D::Facts: LoadFacts<D>,
+{
+    let effect = if ask.manner.validate_only {
+        D::Facts::effect(sources, draft.id(), (before, draft.state())).await?
+    } else {
+        None
+    };
     let place = Place { id: draft.id().to_owned(), version: draft.version() };
     let events = draft.drafted_with_data();
     let status = if draft.is_empty() { 200 } else { ask.status };
     let header = Header { status, ..Header::default() };
     // Nothing to change is as good as done; a dry run is not.
-    Answer {
+    Ok(Answer {
         committed: !ask.manner.validate_only,
         aggregate: place,
         events,
+        effect,
         position: None,
         header,
-    }
+    })
 }
 
 fn committed<D: Decider>(
@@ -417,6 +433,7 @@ fn committed<D: Decider>(
         committed: true,
         aggregate: Place { id: draft.id().to_owned(), version: draft.version() },
         events: draft.drafted().into_iter().map(Happened::from).collect(),
+        effect: None,
         position: None,
         header: Header { status: ask.status, location, ..Header::default() },
     }

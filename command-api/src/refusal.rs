@@ -114,6 +114,7 @@ impl App {
             committed: true,
             aggregate: Place { id: head.id.clone(), version },
             events: happened.collect(),
+            effect: None,
             position: None,
             header: Header { status: ask.status, replayed: true, ..Header::default() },
         };

@@ -1,6 +1,7 @@
 //! Routes of access: roles, permissions, who inherits from whom, who holds what.
 
 mod assignments;
+pub(crate) mod effect;
 mod ends;
 mod exclusive;
 mod permissions;

@@ -3,6 +3,7 @@
 mod access;
 mod cancelled;
 mod documentation;
+mod effects;
 mod exclusion;
 mod idempotency;
 mod identity;

@@ -6,6 +6,7 @@
 //! A *protected* role is held by grant of the policy itself, so that its last administrator stays.
 
 pub mod assignment;
+pub mod casbin;
 pub mod chain;
 mod escalation;
 pub mod exclusion;

@@ -1,23 +1,24 @@
-//! Whether somebody may do something, and why; answered from memory, from versions that the log was just asked for.
+//! Whether somebody may do something, and why: now, or as the log has it of any moment that has passed.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeSet;
 
-use events::identity::user::Status;
-use events::rbac::resolve::Verdict;
-use events::{Module, UnitId, UserId};
-use platform::access::{Rights, Standing};
-use platform::clock;
+use ::events::rbac::resolve::Verdict;
+use ::events::rbac::resolve::review::Person;
+use ::events::{Module, UnitId, UserId};
+use axum::response::Response;
 use platform::http::json_body;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::evidence::{self, Evidence, Key};
 use super::may_see;
+use super::places::States;
 use crate::answer::plain;
-use crate::call::{Call, unreadable};
+use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::past::Moment;
 
 const MAX_CHECKS: usize = 100;
 
@@ -31,9 +32,19 @@ struct Body {
     user_id: Option<UserId>,
     /// Where; in the organisation as a whole when absent.
     unit_id: Option<UnitId>,
-    /// Several questions, at most 100, instead of one.
+    /// Several questions, at most 100, instead of one; all are answered at one position.
     #[serde(default)]
     checks: Vec<Check>,
+    /// As of when: a position of the log or an RFC 3339 time that has passed; now when absent.
+    as_of: Option<AsOf>,
+}
+
+/// A moment, as a number or a text.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum AsOf {
+    Position(i64),
+    Text(String),
 }
 
 /// One question.
@@ -57,14 +68,21 @@ struct Answer {
     permission: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit_id: Option<UnitId>,
+    /// The unit and those above it, in which an assignment counts for it as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unit_path: Vec<UnitId>,
     /// Whether the account may be used at all; without it nothing is allowed.
     active: bool,
     /// Why, or what is missing.
     reason: Verdict,
+    /// What the reason rests on: since when, by which event, and who did it.
+    evidence: Vec<Evidence>,
     /// The version of the organisation's policy.
     policy_version: i64,
     /// The version of the user's roles.
     access_version: i64,
+    /// The moment that the answer is about.
+    at: Moment,
 }
 
 /// The answers to `checks`, in their order.
@@ -75,23 +93,23 @@ struct Answers {
 
 pub(super) fn check() -> Endpoint {
     let route = Route::post("/rbac/check", Module::Rbac, "rbac_check")
-        .summary("Whether somebody may do something, and why; about oneself without a permission")
+        .summary("Whether somebody may or might do something, and why; about oneself without a permission")
         .takes::<Body>()
         .answers::<Answer>(200);
     Endpoint::new(route, |call: Call| async move {
         let body: Body = json_body(&call.headers, &call.body)?;
-        let Body { permission, user_id, unit_id, checks } = body;
+        let Body { permission, user_id, unit_id, checks, as_of } = body;
         match (permission, checks.is_empty()) {
             (Some(permission), true) => {
                 let check = Check { permission, user_id, unit_id };
-                let mut answers = answers(&call, vec![check]).await?;
-                answers.pop().map_or_else(
-                    || Err(Problem::internal(&"a check has no answer")),
-                    |answer| Ok(plain(&answer)),
-                )
+                let (headers, mut answers) = answers(&call, vec![check], as_of).await?;
+                let answer = answers.pop();
+                let answer = answer.ok_or_else(|| Problem::internal(&"a check has no answer"))?;
+                Ok(with(headers, plain(&answer)))
             }
             (None, false) if user_id.is_none() && unit_id.is_none() => {
-                Ok(plain(&Answers { items: answers(&call, checks).await? }))
+                let (headers, items) = answers(&call, checks, as_of).await?;
+                Ok(with(headers, plain(&Answers { items })))
             }
             (Some(_) | None, _) => Err(Problem::invalid(
                 "/permission",
@@ -102,57 +120,73 @@ pub(super) fn check() -> Endpoint {
     })
 }
 
-async fn answers(call: &Call, checks: Vec<Check>) -> Result<Vec<Answer>, Problem> {
+fn with(headers: axum::http::HeaderMap, mut response: Response) -> Response {
+    response.headers_mut().extend(headers);
+    response
+}
+
+async fn answers(
+    call: &Call,
+    checks: Vec<Check>,
+    as_of: Option<AsOf>,
+) -> Result<(axum::http::HeaderMap, Vec<Answer>), Problem> {
     if checks.len() > MAX_CHECKS {
         let detail = format!("send at most {MAX_CHECKS} checks at once");
         return Err(Problem::invalid("/checks", "TOO_MANY_CHECKS", detail));
     }
-    // Somebody who brings a token wants to see what the log says now.
-    let now = call.token()?.is_some();
-    let mut known: HashMap<UserId, (Standing, Rights)> = HashMap::new();
-    let mut answers = Vec::with_capacity(checks.len());
+    let mut asked = Vec::with_capacity(checks.len());
     for check in checks {
         let user = check.user_id.map_or_else(|| call.person(), Ok)?;
         may_see(call, user)?;
-        let somebody = match known.entry(user) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let standing = call.standing_of(user, now).await?;
-                // The reasons lie in the policy and the roles themselves, not in the set that follows from them.
-                let rights = call.app.access.rights(call.tenant(), &standing).await;
-                new.insert((standing, rights.map_err(unreadable)?))
-            }
-        };
-        let path = match check.unit_id {
-            Some(unit) => unit_path(call, unit).await?,
-            None => Vec::new(),
-        };
-        answers.push(answer(somebody, check, &path));
+        asked.push((user, check));
     }
-    Ok(answers)
-}
-
-async fn unit_path(call: &Call, unit: UnitId) -> Result<Vec<UnitId>, Problem> {
-    let path = call.organization().await?.state.path(unit);
-    if path.is_empty() { Err(Problem::absent("unit")) } else { Ok(path) }
-}
-
-fn answer((standing, rights): &(Standing, Rights), check: Check, path: &[UnitId]) -> Answer {
-    let holder = rights.holder(standing.user_id, path, clock::now());
-    let reason = holder.explain(&check.permission);
-    let versions = rights.versions();
-    let active = match standing.user.state.status {
-        Status::Active => true,
-        Status::Absent | Status::Deactivated => false,
+    let at = match as_of {
+        None => None,
+        Some(AsOf::Position(position)) => Some(call.moment("as_of", &position.to_string()).await?),
+        Some(AsOf::Text(text)) => Some(call.moment("as_of", &text).await?),
     };
+    let users: BTreeSet<UserId> = asked.iter().map(|(user, _)| *user).collect();
+    let (place, states) = States::read(call, at, &users).await?;
+    let explained = asked.iter().filter_map(|(user, check)| {
+        let person = states.person(*user)?;
+        Some((person, person.explain(&check.permission, check.unit_id)))
+    });
+    let explained: Vec<(Person<'_>, Verdict)> = explained.collect();
+    let keys = explained.iter().map(|(person, verdict)| key(call, &states, person, verdict));
+    let keys: Vec<Key> = keys.collect();
+    let policy = &states.policy.state;
+    let evidence = evidence::for_answers(call, policy, states.moment.position, &keys).await?;
+    let answers = asked.into_iter().zip(explained).zip(evidence);
+    let answers = answers.map(|(((_, check), (person, reason)), evidence)| {
+        answer(&states, &person, check, (reason, evidence))
+    });
+    Ok((place.headers(call, &place.place.as_of()), answers.collect()))
+}
+
+fn key(call: &Call, states: &States, person: &Person<'_>, verdict: &Verdict) -> Key {
+    let user = person.user_id;
+    let versions = [states.policy.version, states.access_version(user), states.account(user)];
+    (call.tenant().0, user, versions, verdict.facts(person.policy, user))
+}
+
+fn answer(
+    states: &States,
+    person: &Person<'_>,
+    check: Check,
+    (reason, evidence): (Verdict, Vec<Evidence>),
+) -> Answer {
+    let unit = check.unit_id;
     Answer {
-        allowed: active && reason.is_allowed(),
-        user_id: standing.user_id,
+        allowed: reason.is_allowed(),
+        user_id: person.user_id,
         permission: check.permission,
-        unit_id: check.unit_id,
-        active,
+        unit_id: unit,
+        unit_path: unit.map(|unit| person.organization.path(unit)).unwrap_or_default(),
+        active: person.is_active(),
         reason,
-        policy_version: versions.policy,
-        access_version: versions.access,
+        evidence,
+        policy_version: states.policy.version,
+        access_version: states.access_version(person.user_id),
+        at: states.moment,
     }
 }

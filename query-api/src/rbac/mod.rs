@@ -1,7 +1,11 @@
 //! Questions about roles, permissions and who may do what.
 
 mod check;
+mod csv;
+mod evidence;
+mod places;
 mod policy;
+mod review;
 
 use events::Module::Rbac;
 use events::{Permission, RoleId, UserId};
@@ -51,6 +55,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         policy::validate(),
         policy::templates(),
         check::check(),
+        review::review(),
+        csv::policy_csv(),
         audit_logs(),
         access_logs(),
     ];

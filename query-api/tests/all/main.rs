@@ -1,5 +1,7 @@
 //! query-api as its clients see it: real Postgres, real projections, real sockets.
 
+mod access;
+mod casbin;
 mod documents;
 mod duties;
 mod events;

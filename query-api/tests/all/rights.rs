@@ -28,7 +28,8 @@ fn path(route: &Route, org: &Org, export: &str) -> String {
         Some("exports" | "jobs") => export.to_owned(),
         _ => org.tenant.to_string(),
     };
-    path.replace("{id}", &id)
+    let path = path.replace("{id}", &id);
+    if path.ends_with("/review") { format!("{path}?from=0") } else { path }
 }
 
 async fn status(world: &World, route: &Route, path: &str, person: Option<&Person>) -> StatusCode {

@@ -15,7 +15,10 @@ use crate::rbac::name;
 use crate::rbac::policy::{Key, Policy, Role};
 use crate::rbac::user_access::UserAccess;
 
+pub mod effect;
 mod effective;
+pub mod evidence;
+pub mod review;
 #[cfg(test)]
 mod tests;
 
@@ -100,7 +103,10 @@ pub enum Lack {
     /// There is no permission of that name.
     PermissionUnknown,
     /// The permission was retired.
-    PermissionRetired,
+    PermissionRetired {
+        /// The permission.
+        permission: String,
+    },
     /// The user holds no role that is granted it.
     NotGranted {
         /// Roles that are granted it, the first of them.
@@ -118,6 +124,12 @@ pub enum Lack {
         /// The unit that the assignment or a role on the way is bound to.
         unit_id: UnitId,
     },
+    /// There is no such user.
+    UserUnknown,
+    /// The account is deactivated.
+    UserDeactivated,
+    /// There is no such unit.
+    UnitUnknown,
 }
 
 /// A role reached from an assigned one, and from which place it was reached.
@@ -148,21 +160,38 @@ impl<'a> Holder<'a> {
 
     /// Whether the user may, and why, or what is missing.
     pub fn explain(&self, permission: &str) -> Verdict {
-        let denied = |lack| Verdict::Deny { missing: vec![lack] };
-        let sufficient = match self.policy.key(permission) {
-            None => return denied(Lack::PermissionUnknown),
-            Some(_) if !self.policy.knows(permission) => return denied(Lack::PermissionRetired),
-            Some(key) => Sufficient::of(self.policy, permission, key),
+        let sufficient = match self.sufficient(permission) {
+            Ok(sufficient) => sufficient,
+            Err(lack) => return Verdict::Deny { missing: vec![lack] },
         };
-        let grounds = self.held().filter(|(held, _)| self.is_counting(held)).filter_map(|held| {
-            let steps = self.reach(held.0.role_id, &mut BTreeSet::new(), |r| self.counts(r));
-            grounds(held, &steps, &sufficient)
-        });
         // The shortest way is the easiest to understand.
-        match grounds.min_by_key(|grounds| grounds.role_path.len()) {
+        match self.grounds(&sufficient).min_by_key(|grounds| grounds.role_path.len()) {
             Some(grounds) => Verdict::Allow(grounds),
             None => Verdict::Deny { missing: self.missing(&sufficient) },
         }
+    }
+
+    /// Every assignment by which the user may, with the shortest way from it.
+    pub fn ways(&self, permission: &str) -> Vec<Grounds> {
+        let sufficient = self.sufficient(permission);
+        sufficient.map(|sufficient| self.grounds(&sufficient).collect()).unwrap_or_default()
+    }
+
+    fn sufficient(&self, permission: &str) -> Result<Sufficient, Lack> {
+        match self.policy.key(permission) {
+            None => Err(Lack::PermissionUnknown),
+            Some(_) if !self.policy.knows(permission) => {
+                Err(Lack::PermissionRetired { permission: permission.to_owned() })
+            }
+            Some(key) => Ok(Sufficient::of(self.policy, permission, key)),
+        }
+    }
+
+    fn grounds(&self, sufficient: &Sufficient) -> impl Iterator<Item = Grounds> {
+        self.held().filter(|(held, _)| self.is_counting(held)).filter_map(|held| {
+            let steps = self.reach(held.0.role_id, &mut BTreeSet::new(), |r| self.counts(r));
+            grounds(held, &steps, sufficient)
+        })
     }
 
     fn missing(&self, sufficient: &Sufficient) -> Vec<Lack> {

@@ -170,7 +170,10 @@ fn says_that_there_is_no_such_permission() {
     let holder = holder(&policy, &access);
     assert_eq!(holder.explain("shop.door:open"), denied(Lack::PermissionUnknown));
     assert_eq!(holder.explain("exports.*:*"), denied(Lack::PermissionUnknown));
-    assert_eq!(holder.explain("shop.till:run"), denied(Lack::PermissionRetired));
+    assert_eq!(
+        holder.explain("shop.till:run"),
+        denied(Lack::PermissionRetired { permission: "shop.till:run".into() })
+    );
     assert_eq!(
         holder.explain("shop.till:open"),
         denied(Lack::NotGranted { granted_to: vec![] }),

@@ -3,6 +3,7 @@
 mod example;
 mod hierarchy;
 mod naive;
+mod traced;
 
 use jiff::Timestamp;
 

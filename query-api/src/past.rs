@@ -1,0 +1,173 @@
+//! The log as it stood at a moment: which position that is, and any aggregate folded up to it by its own rules.
+
+use std::sync::Arc;
+
+use ::events::Decider;
+use jiff::Timestamp;
+use platform::dataset::{Bind, Statement};
+use platform::fold::Folded;
+use platform::problem::Problem;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqlx::Row as _;
+
+use crate::ask::Asked;
+use crate::call::{Call, unreadable};
+
+/// The most events that one stream is folded from for one answer.
+pub(crate) const MAX_FOLDED: i64 = 200_000;
+const CHUNK: i64 = 2_000;
+
+/// A moment of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Moment {
+    /// The global position up to which events had happened.
+    pub(crate) position: i64,
+    /// The time at which expiries are judged.
+    #[schemars(with = "String")]
+    pub(crate) time: Timestamp,
+}
+
+/// A stream of the log: its type and its id.
+pub(crate) type Stream = (&'static str, String);
+
+impl Call {
+    /// The moment that a text names: a position of the log, or an RFC 3339 time.
+    pub(crate) async fn moment(&self, name: &str, text: &str) -> Result<Moment, Problem> {
+        let refused = |detail: String| {
+            Problem::bad_request("AS_OF_INVALID", detail).with("parameter", name.to_owned())
+        };
+        let now = platform::clock::now();
+        let asked = match (text.parse::<i64>(), text.parse::<Timestamp>()) {
+            (Ok(position), _) if position >= 0 => Ok(position),
+            (_, Ok(time)) if time <= now => Err(time),
+            (_, Ok(_)) => {
+                return Err(refused(format!("{name} lies in the future; choose an earlier time")));
+            }
+            (Ok(_) | Err(_), Err(_)) => {
+                let detail = format!("{name} must be a position of the log or an RFC 3339 time");
+                return Err(refused(detail));
+            }
+        };
+        let mut statement = Statement::default();
+        statement.sql = match asked {
+            Ok(position) => {
+                let number = statement.bind(Bind::Integer(position));
+                format!("select ${number}::bigint as at, log.recorded_at(${number}) as time")
+            }
+            Err(time) => {
+                let number = statement.bind(Bind::Time(time));
+                format!("select log.position_at(${number}) as at, ${number}::timestamptz as time")
+            }
+        };
+        let asked = self.ask(&[], &statement).await?;
+        let row = asked.rows.first().ok_or_else(|| Problem::internal(&"a moment has no row"))?;
+        let position: i64 = row.try_get("at")?;
+        if position > asked.place.head {
+            let detail = format!("{name} lies after the log's last position");
+            return Err(refused(detail).with("head", asked.place.head));
+        }
+        let time: Option<jiff_sqlx::Timestamp> = row.try_get("time")?;
+        let time = time.map_or(Timestamp::UNIX_EPOCH, jiff_sqlx::Timestamp::to_jiff);
+        Ok(Moment { position, time })
+    }
+
+    /// The present, and the versions that these streams have in it.
+    pub(crate) async fn present(
+        &self,
+        streams: &[Stream],
+    ) -> Result<(Asked, Moment, Vec<i64>), Problem> {
+        let mut statement = Statement::default();
+        let tenant = statement.bind(Bind::Id(self.tenant().0));
+        let (kinds, ids) = bound(&mut statement, streams);
+        statement.sql = format!("select log.versions(${tenant}, ${kinds}, ${ids}) as versions");
+        let time = platform::clock::now();
+        let asked = self.ask(&[], &statement).await?;
+        let versions = versions(&asked)?;
+        let moment = Moment { position: asked.place.head, time };
+        Ok((asked, moment, versions))
+    }
+
+    /// The versions that these streams had at a position.
+    pub(crate) async fn versions_at(
+        &self,
+        position: i64,
+        streams: &[Stream],
+    ) -> Result<(Asked, Vec<i64>), Problem> {
+        let mut statement = Statement::default();
+        let position = statement.bind(Bind::Integer(position));
+        let (kinds, ids) = bound(&mut statement, streams);
+        statement.sql = format!(
+            "select array(select coalesce((select e.sequence from log.events e \
+             where e.aggregate_type = s.kind and e.aggregate_id = s.id and e.position <= ${position} \
+             order by e.sequence desc limit 1), 0) \
+             from unnest(${kinds}, ${ids}) with ordinality s (kind, id, ord) order by s.ord) \
+             as versions"
+        );
+        let asked = self.ask(&[], &statement).await?;
+        let versions = versions(&asked)?;
+        Ok((asked, versions))
+    }
+
+    /// An aggregate at exactly a version: what is kept of it where that is the one, otherwise folded from the log.
+    pub(crate) async fn at_version<D: Decider>(
+        &self,
+        id: &str,
+        version: i64,
+    ) -> Result<Folded<D>, Problem> {
+        let (aggregates, tenant) = (&self.app.aggregates, self.tenant());
+        let kept = aggregates.kept::<D>(tenant, id).filter(|kept| kept.version >= version);
+        let folded = match kept {
+            Some(kept) => kept,
+            None => aggregates.refresh::<D>(tenant, id).await.map_err(unreadable)?,
+        };
+        if folded.version == version { Ok(folded) } else { self.fold_to(id, version).await }
+    }
+
+    async fn fold_to<D: Decider>(&self, id: &str, version: i64) -> Result<Folded<D>, Problem> {
+        if version > MAX_FOLDED {
+            return Err(too_long());
+        }
+        let (mut state, mut at) = (D::default(), 0);
+        while at < version {
+            let mut statement = Statement::default();
+            let kind = statement.bind(Bind::Text(Some(D::TYPE.to_owned())));
+            let id = statement.bind(Bind::Text(Some(id.to_owned())));
+            let (after, to) = (Bind::Integer(at), Bind::Integer(version.min(at + CHUNK)));
+            let (after, to) = (statement.bind(after), statement.bind(to));
+            statement.sql = format!(
+                "select e.payload::text from log.events e where e.aggregate_type = ${kind} \
+                 and e.aggregate_id = ${id} and e.sequence > ${after} and e.sequence <= ${to} \
+                 order by e.sequence"
+            );
+            let asked = self.ask(&[], &statement).await?;
+            if asked.rows.is_empty() {
+                return Err(Problem::internal(&"a stream ends before its version"));
+            }
+            for row in &asked.rows {
+                let event = serde_json::from_str::<D::Event>(row.try_get(0)?);
+                state.evolve(&event.map_err(|error| Problem::internal(&error))?);
+                at += 1;
+            }
+        }
+        Ok(Folded { state: Arc::new(state), version })
+    }
+}
+
+/// A history that is longer than one answer may read.
+pub(crate) fn too_long() -> Problem {
+    let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+    let detail = "this would read more of the log than one answer may; ask for less, or replay it";
+    Problem::new(status, "HISTORY_TOO_LONG", detail)
+}
+
+fn bound(statement: &mut Statement, streams: &[Stream]) -> (usize, usize) {
+    let kinds = streams.iter().map(|(kind, _)| (*kind).to_owned()).collect();
+    let ids = streams.iter().map(|(_, id)| id.clone()).collect();
+    (statement.bind(Bind::Texts(kinds)), statement.bind(Bind::Texts(ids)))
+}
+
+fn versions(asked: &Asked) -> Result<Vec<i64>, Problem> {
+    let row = asked.rows.first().ok_or_else(|| Problem::internal(&"streams have no versions"))?;
+    Ok(row.try_get("versions")?)
+}
