@@ -94,11 +94,11 @@ fn client_key(value: &[u8]) -> Result<&str, Problem> {
     let printable = key.bytes().all(|byte| byte.is_ascii_graphic());
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !printable {
         return Err(Problem {
-            errors: vec![Fault {
-                pointer: "Idempotency-Key".into(),
-                code: "IDEMPOTENCY_KEY_INVALID".into(),
-                detail: "1 to 255 printable ASCII characters".into(),
-            }],
+            errors: vec![Fault::new(
+                "Idempotency-Key",
+                "IDEMPOTENCY_KEY_INVALID",
+                "1 to 255 printable ASCII characters",
+            )],
             ..Problem::bad_request(
                 "IDEMPOTENCY_KEY_INVALID",
                 "Idempotency-Key must be 1 to 255 printable ASCII characters; a UUIDv7 is a good key",

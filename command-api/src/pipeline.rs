@@ -10,7 +10,7 @@ use platform::clock;
 use platform::fold::{self, Folded, SNAPSHOT_EVERY};
 use platform::http::RequestFacts;
 use platform::principal::Principal;
-use platform::problem::Problem;
+use platform::problem::{Fault, Problem};
 use platform::routes::Access;
 
 use crate::answer::{Answer, Happened, Header, Place};
@@ -356,11 +356,8 @@ pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
         }
     };
     if let (Some(pointer), true) = (rejection.pointer(), problem.errors.is_empty()) {
-        problem.errors.push(platform::problem::Fault {
-            pointer: pointer.into(),
-            code: rejection.code().into(),
-            detail: problem.detail.clone(),
-        });
+        let detail = problem.detail.clone();
+        problem.errors.push(Fault::new(pointer, rejection.code(), detail));
     }
     problem
 }

@@ -141,9 +141,7 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Incoming {
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
         let uri = request.uri().clone();
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|error| Problem::new(error.status(), "BODY_UNREADABLE", error.body_text()))?;
+        let body = platform::http::bytes(request, state).await?;
         Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body })
     }
 }

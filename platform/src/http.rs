@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, FromRequest as _, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -128,6 +128,18 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         .ok_or_else(|| Problem::unauthenticated("send an access token as `Authorization: Bearer`"))
 }
 
+/// The body of a request, not larger than this API takes.
+pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            "the body is larger than this API takes; send less at once",
+        ),
+        _ => Problem::bad_request("BODY_UNREADABLE", error.body_text()),
+    })
+}
+
 /// Reads a JSON body strictly: the right media type, no unknown members, and the place of the first fault named.
 pub fn json_body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
     let kind =
@@ -154,7 +166,7 @@ fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
     if error.inner().is_data() {
         return Problem::invalid(&pointer, "BODY_INVALID", detail);
     }
-    let fault = Fault { pointer, code: "BODY_SYNTAX".into(), detail: detail.clone() };
+    let fault = Fault::new(pointer, "BODY_SYNTAX", detail.clone());
     Problem { errors: vec![fault], ..Problem::bad_request("BODY_SYNTAX", detail) }
 }
 

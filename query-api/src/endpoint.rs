@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Query, RawPathParams, Request};
+use axum::extract::{Query, RawPathParams, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
@@ -71,17 +71,9 @@ async fn read(
         .map_err(|_| Problem::bad_request("PARAMETER_INVALID", "the query string is not valid"))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = if *request.method() == Method::POST {
-        Bytes::from_request(request, &()).await.map_err(|_| too_large())?
+        platform::http::bytes(request, &()).await?
     } else {
         Bytes::new()
     };
     Ok(Call { app, principal, standing, uri, headers, path, parameters: parameters.0, body })
-}
-
-fn too_large() -> Problem {
-    Problem::new(
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE,
-        "BODY_TOO_LARGE",
-        "the body is larger than allowed",
-    )
 }
