@@ -50,6 +50,15 @@ impl Manner {
 }
 
 impl Manner {
+    /// Refuses a command that is decided on a version and comes without one.
+    pub(crate) fn require_version(&self) -> Result<(), Problem> {
+        if self.if_match.is_some() || self.if_absent {
+            return Ok(());
+        }
+        let detail = "send If-Match with the version that you decided on, such as \"13\"";
+        Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "PRECONDITION_REQUIRED", detail))
+    }
+
     /// Whether the aggregate stands where the client believes it does.
     pub(crate) fn check_version(&self, current: i64) -> Result<(), Problem> {
         if self.if_match.is_none_or(|wanted| wanted == current) && !(self.if_absent && current > 0)

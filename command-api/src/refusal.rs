@@ -115,6 +115,8 @@ impl App {
             aggregate: Place { id: head.id.clone(), version },
             events: happened.collect(),
             position: None,
+            visible_in: None,
+            pending_in: None,
             header: Header { status: ask.status, replayed: true, ..Header::default() },
         };
         Ok(answer.at(self, tenant, head.epoch, last))

@@ -45,8 +45,7 @@ const NOT_CODES: &[&str] = &[
 ];
 
 /// Values that say nothing to a reader.
-const EXAMPLES: &[&str] =
-    &["00000000-0000-0000-0000-000000000000", "1970-01-01T00:00:00Z", "\"\""];
+const EXAMPLES: &[&str] = &["00000000-0000-0000-0000-000000000000", "1970-01-01T00:00:00Z", "\"\""];
 
 /// The sources that answer requests.
 const SOURCES: &[&str] = &["platform/src", "command-api/src", "query-api/src"];

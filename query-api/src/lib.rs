@@ -54,7 +54,7 @@ fn router(app: &Arc<App>) -> Router {
     }
     let router = exports::download::mount(stream::socket::mount(router, app), app);
     let router = router.merge(http::operational(document(), app.pool.clone()));
-    http::finish(router, app.settings.max_body_bytes)
+    http::finish(router, &app.settings)
 }
 
 /// The routes of every module, in the order of the list of modules.
