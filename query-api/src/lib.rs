@@ -13,6 +13,7 @@ mod item;
 mod jobs;
 mod list;
 mod notifications;
+mod poll;
 mod positions;
 mod rbac;
 mod readers;

@@ -11,3 +11,4 @@ mod matching;
 pub(crate) mod socket;
 mod spec;
 mod subscription;
+pub(crate) mod ticket;
