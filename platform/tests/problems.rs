@@ -14,6 +14,7 @@ const NOT_CODES: &[&str] = &[
     "DATABASE_URL",
     "EUR",
     "EX",
+    "NX",
     "FEATURE_FLAG_",
     "GET",
     "INFO",

@@ -25,7 +25,8 @@ pub mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
 use events::Module;
 use platform::config::Settings;
 use platform::http;
@@ -55,6 +56,8 @@ fn router(app: &Arc<App>) -> Router {
     }
     let router = exports::download::mount(stream::socket::mount(router, app), app);
     let router = router.merge(http::operational(document(), app.pool.clone()));
+    let events = events_document();
+    let router = router.route("/asyncapi.json", get(|| async move { Json(events) }));
     http::finish(router, &app.settings)
 }
 
@@ -79,6 +82,11 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
 pub fn routes() -> Vec<Route> {
     let special = [stream::socket::route(), exports::download::route()];
     all().into_iter().map(|endpoint| endpoint.route).chain(special).collect()
+}
+
+/// The `AsyncAPI` document of the events.
+pub fn events_document() -> serde_json::Value {
+    stream::asyncapi::document()
 }
 
 /// The `OpenAPI` document of this API.

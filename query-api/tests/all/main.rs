@@ -9,3 +9,5 @@ mod settings;
 mod sse;
 mod streams;
 mod support;
+mod tickets;
+mod waiting;
