@@ -100,17 +100,19 @@ impl Positions {
     /// Waits until all of `projections` are further than `position`; whether they are. Not at all for one that is not moving.
     pub(crate) async fn moved(&self, projections: &[&str], position: i64, limit: Duration) -> bool {
         let mut latest = self.latest.subscribe();
+        latest.mark_unchanged();
         let _waiting = Waiting::new(self, true);
         let reached = async {
             loop {
+                // While nobody waited nobody looked, so what is known may be old.
+                if latest.changed().await.is_err() {
+                    return false;
+                }
                 let seen = Arc::clone(&latest.borrow_and_update());
                 match seen.behind(projections, position + 1) {
                     None => return true,
                     Some(behind) if behind.state != "live" => return false,
                     Some(_) => {}
-                }
-                if latest.changed().await.is_err() {
-                    return false;
                 }
             }
         };
