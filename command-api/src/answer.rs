@@ -27,6 +27,12 @@ pub(crate) struct Answer {
     /// Their last position in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) position: Option<i64>,
+    /// The read models that show it, when the request waited for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) visible_in: Option<Vec<String>>,
+    /// The read models waited for in vain; they will show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pending_in: Option<Vec<String>>,
     #[serde(skip)]
     pub(crate) header: Header,
 }
@@ -38,6 +44,8 @@ pub(crate) struct Header {
     pub(crate) replayed: bool,
     pub(crate) consistency: Option<String>,
     pub(crate) location: Option<String>,
+    /// Whether the client can do without the body.
+    pub(crate) minimal: bool,
 }
 
 /// An aggregate at a version.
@@ -91,6 +99,9 @@ pub(crate) struct WithToken {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
+        if self.header.minimal {
+            return self.respond_minimally();
+        }
         let body = serde_json::to_vec(&self).unwrap_or_default();
         self.respond(body)
     }
@@ -104,6 +115,16 @@ impl IntoResponse for WithToken {
 }
 
 impl Answer {
+    /// Without a body, for those who know what they did.
+    fn respond_minimally(mut self) -> Response {
+        if self.header.status == 200 {
+            self.header.status = 204;
+        }
+        let mut response = self.respond(Vec::new());
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response
+    }
+
     fn respond(self, body: Vec<u8>) -> Response {
         let status = StatusCode::from_u16(self.header.status).unwrap_or(StatusCode::OK);
         let mut response = (status, body).into_response();
@@ -116,6 +137,7 @@ impl Answer {
         set(header::CONTENT_TYPE, "application/json");
         set(header::CACHE_CONTROL, "no-store");
         set(header::ETAG, &format!("\"{}\"", self.aggregate.version));
+        set(HeaderName::from_static("aggregate-version"), &self.aggregate.version.to_string());
         if let Some(token) = &self.header.consistency {
             set(HeaderName::from_static("consistency-token"), token);
         }

@@ -11,6 +11,7 @@ use platform::config::Settings;
 use platform::consistency::{Token, TokenKey};
 use platform::db::{self, Role};
 use platform::lifecycle::Tasks;
+use platform::limits::Limits;
 use platform::principal::{Principal, Tokens};
 use platform::problem::Problem;
 use platform::secrets::MasterKey;
@@ -20,6 +21,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::log::Writer;
+use crate::visible::WAITING_MOST;
 
 const KEPT_AGGREGATES: u64 = 200_000;
 /// Password hashes computed at once; each takes a core for tens of milliseconds, and commands must go on meanwhile.
@@ -36,6 +38,9 @@ pub(crate) struct App {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) master: MasterKey,
     pub(crate) hashing: Semaphore,
+    pub(crate) limits: Arc<Limits>,
+    /// Turns of those who wait until read models show what they did.
+    pub(crate) waiting: Semaphore,
     consistency: TokenKey,
 }
 
@@ -52,10 +57,14 @@ impl App {
         start_keeping_keys(tasks, &tokens, &pool, &master);
         start_waking(tasks, committed, settings.database_url.clone());
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
+        let limits = Limits::open(&settings)?;
+        tasks.spawn("rate limits", Arc::clone(&limits).run(tasks.shutdown().clone()));
         Ok(Arc::new(Self {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
             hashing: Semaphore::new(HASHES_AT_ONCE),
+            limits,
+            waiting: Semaphore::new(WAITING_MOST),
             settings,
             pool,
             writer,

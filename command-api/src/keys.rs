@@ -50,6 +50,15 @@ impl Manner {
 }
 
 impl Manner {
+    /// Refuses a command that is decided on a version and comes without one.
+    pub(crate) fn require_version(&self) -> Result<(), Problem> {
+        if self.if_match.is_some() || self.if_absent {
+            return Ok(());
+        }
+        let detail = "send If-Match with the version that you decided on, such as \"13\"";
+        Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "PRECONDITION_REQUIRED", detail))
+    }
+
     /// Whether the aggregate stands where the client believes it does.
     pub(crate) fn check_version(&self, current: i64) -> Result<(), Problem> {
         if self.if_match.is_none_or(|wanted| wanted == current) && !(self.if_absent && current > 0)
@@ -94,11 +103,11 @@ fn client_key(value: &[u8]) -> Result<&str, Problem> {
     let printable = key.bytes().all(|byte| byte.is_ascii_graphic());
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !printable {
         return Err(Problem {
-            errors: vec![Fault {
-                pointer: "Idempotency-Key".into(),
-                code: "IDEMPOTENCY_KEY_INVALID".into(),
-                detail: "1 to 255 printable ASCII characters".into(),
-            }],
+            errors: vec![Fault::new(
+                "Idempotency-Key",
+                "IDEMPOTENCY_KEY_INVALID",
+                "1 to 255 printable ASCII characters",
+            )],
             ..Problem::bad_request(
                 "IDEMPOTENCY_KEY_INVALID",
                 "Idempotency-Key must be 1 to 255 printable ASCII characters; a UUIDv7 is a good key",

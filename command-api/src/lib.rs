@@ -16,6 +16,8 @@ mod rbac;
 mod refusal;
 mod registry;
 mod settings;
+mod since;
+mod visible;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +37,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
     let tasks = Tasks::new(shutdown.clone());
     let app = App::start(Arc::clone(&settings), &tasks).await?;
-    let router = platform::http::finish(registry().router(&app), settings.max_body_bytes);
+    let router = platform::http::finish(registry().router(&app), &settings);
     let served = platform::http::serve(settings.command_addr, router, shutdown.clone()).await;
     shutdown.begin();
     drop(app); // the log's writer ends when the last who could use it is gone
@@ -73,7 +75,6 @@ fn registry() -> Registry {
 
 /// A router without a server around it, for tests in other crates.
 pub async fn router(settings: Arc<Settings>, tasks: &Tasks) -> anyhow::Result<Router> {
-    let max_body_bytes = settings.max_body_bytes;
-    let app = App::start(settings, tasks).await?;
-    Ok(platform::http::finish(registry().router(&app), max_body_bytes))
+    let app = App::start(Arc::clone(&settings), tasks).await?;
+    Ok(platform::http::finish(registry().router(&app), &settings))
 }

@@ -1,6 +1,7 @@
 //! How every command is carried out: standing, permission, state, facts, decision, append; again when something moved on.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use events::aggregate::Class;
 use events::envelope::{Metadata, meta};
@@ -9,8 +10,9 @@ use platform::access::{self, Standing};
 use platform::clock;
 use platform::fold::{self, Folded, SNAPSHOT_EVERY};
 use platform::http::RequestFacts;
+use platform::limits::Quota;
 use platform::principal::Principal;
-use platform::problem::Problem;
+use platform::problem::{Fault, Problem};
 use platform::routes::Access;
 
 use crate::answer::{Answer, Happened, Header, Place};
@@ -20,6 +22,7 @@ use crate::facts::{LoadFacts, Sources};
 use crate::keys::Manner;
 use crate::log::{Append, AppendError, Outcome, Stored};
 use crate::registry::Incoming;
+use crate::since::Moved;
 
 /// How often a decision is made again because what it leaned on moved on.
 pub(crate) const MAX_ATTEMPTS: u32 = 32;
@@ -32,6 +35,8 @@ pub(crate) struct Ask {
     pub(crate) status: u16,
     pub(crate) facts: RequestFacts,
     pub(crate) manner: Manner,
+    /// How often one user may ask this, besides the limit of all their requests.
+    pub(crate) quota: Option<Quota>,
     /// The caller's standing as found on admission, which the first attempt leans on.
     pub(crate) standing: Option<Standing>,
 }
@@ -49,6 +54,8 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) needs: Vec<Permission>,
     /// For a record that belongs to somebody: whose it is, and what everybody else needs.
     pub(crate) owner: Option<Owner<D>>,
+    /// Event types after which the commands mean what they meant before.
+    pub(crate) commutes: &'static [&'static str],
 }
 
 /// Whose record it is.
@@ -69,6 +76,7 @@ impl<D: Decider> Target<D> {
             location: None,
             needs: Vec::new(),
             owner: None,
+            commutes: &[],
         }
     }
 
@@ -128,6 +136,7 @@ impl Ask {
             status: 201,
             facts: request.facts.clone(),
             manner: Manner::default(),
+            quota: None,
             standing: None,
         }
     }
@@ -177,17 +186,23 @@ impl App {
     pub(crate) async fn admit(&self, ask: &mut Ask) -> Result<(), Problem> {
         if let Ok(standing) = self.permitted(ask).await {
             ask.standing = standing;
-            return Ok(());
+            return self.count(ask);
         }
         // What is kept here may be older than a grant that another process stored.
         self.access.refresh(&ask.principal).await.map_err(|error| Problem::internal(&error))?;
         match self.permitted(ask).await {
             Ok(standing) => {
                 ask.standing = standing;
-                Ok(())
+                self.count(ask)
             }
             Err(problem) => Err(self.record_denial(ask, problem).await),
         }
+    }
+
+    /// Counts a request against the caller's limits; one that is turned away by its rights does not count.
+    fn count(&self, ask: &Ask) -> Result<(), Problem> {
+        ask.facts.notes.spent(self.limits.admit(&ask.principal, ask.quota)?);
+        Ok(())
     }
 
     /// The caller's standing, if it is enough.
@@ -267,7 +282,7 @@ impl App {
                 Err(problem) => return Ok(Attempt::Refused(problem)),
             },
         };
-        let tenant = ask.principal.tenant;
+        let (tenant, began) = (ask.principal.tenant, Instant::now());
         let folded: Folded<D> = match self.aggregates.kept(tenant, &target.id) {
             Some(kept) => kept,
             None if target.is_new => Folded::default(),
@@ -277,12 +292,16 @@ impl App {
                 .await
                 .map_err(|error| Problem::internal(&error))?,
         };
+        ask.facts.notes.phase("load", began);
         if let Err(problem) = ask.manner.check_version(folded.version) {
-            return Ok(Attempt::Refused(problem));
+            let moved = Moved { kind: D::TYPE, id: &target.id, commutes: target.commutes };
+            let told = self.told(ask, standing.as_ref(), &moved, problem).await?;
+            return Ok(Attempt::Refused(told));
         }
         if let Err(problem) = target.check(ask, standing.as_ref(), &folded.state) {
             return Ok(Attempt::Refused(problem));
         }
+        let began = Instant::now();
         let mut sources = Sources::new(self, tenant, standing.as_ref());
         let base = folded.version;
         let mut draft = Draft::new(target.id, &folded);
@@ -296,6 +315,7 @@ impl App {
                 Err(Undecided::Failed(problem)) => return Err(*problem),
             }
         }
+        ask.facts.notes.phase("decide", began);
         if ask.manner.validate_only || draft.is_empty() {
             let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft).await?;
             return Ok(Attempt::Done(answer));
@@ -308,7 +328,10 @@ impl App {
             metadata: ask.metadata(&facts_used),
             facts: facts_used,
         };
-        match self.writer.append(append).await.map_err(|error| lost(&error))? {
+        let began = Instant::now();
+        let outcome = self.writer.append(append).await.map_err(|error| lost(&error))?;
+        ask.facts.notes.phase("append", began);
+        match outcome {
             Outcome::Stored(stored) => {
                 let answer = committed(self, ask, &draft, target.location, &stored);
                 let (id, folded) = draft.into_folded();
@@ -357,11 +380,8 @@ pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
         }
     };
     if let (Some(pointer), true) = (rejection.pointer(), problem.errors.is_empty()) {
-        problem.errors.push(platform::problem::Fault {
-            pointer: pointer.into(),
-            code: rejection.code().into(),
-            detail: problem.detail.clone(),
-        });
+        let detail = problem.detail.clone();
+        problem.errors.push(Fault::new(pointer, rejection.code(), detail));
     }
     problem
 }
@@ -417,6 +437,8 @@ where
         events,
         effect,
         position: None,
+        visible_in: None,
+        pending_in: None,
         header,
     })
 }
@@ -435,6 +457,8 @@ fn committed<D: Decider>(
         events: draft.drafted().into_iter().map(Happened::from).collect(),
         effect: None,
         position: None,
+        visible_in: None,
+        pending_in: None,
         header: Header { status: ask.status, location, ..Header::default() },
     }
     .at(app, ask.principal.tenant, stored.epoch, stored.last_position)

@@ -116,6 +116,8 @@ impl App {
             events: happened.collect(),
             effect: None,
             position: None,
+            visible_in: None,
+            pending_in: None,
             header: Header { status: ask.status, replayed: true, ..Header::default() },
         };
         Ok(answer.at(self, tenant, head.epoch, last))
@@ -164,16 +166,7 @@ fn refused_before(payload: &str) -> Problem {
 
 /// The refusal that a claim held by another stream means.
 pub(crate) fn claimed(namespace: &str) -> Problem {
-    use events::{backups, exports, identity, notifications};
-    let known = [
-        identity::organization::CLAIMS,
-        identity::user::CLAIMS,
-        identity::invitation::CLAIMS,
-        exports::export::CLAIMS,
-        notifications::notification::CLAIMS,
-        backups::backup::CLAIMS,
-    ];
-    let found = known.into_iter().flatten().find(|(name, _, _)| *name == namespace);
+    let found = events::catalogue::claims().find(|(name, _, _)| *name == namespace);
     match found {
         Some((_, code, detail)) => Problem::conflict(code, *detail),
         None => Problem::conflict("CLAIMED", format!("{namespace} is taken; choose another value")),

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawPathParams, RawQuery, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, Uri};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use events::{Decider, TenantId};
 use platform::http::{RequestFacts, json_body};
+use platform::prefer::Prefer;
 use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -25,6 +28,7 @@ use crate::keys::{Identity, Manner};
 use crate::pipeline::{Ask, Target};
 
 const PREFIX: &str = "/api/v1";
+const AUTH: &str = "/api/v1/auth/";
 
 /// Routes and their handlers.
 #[derive(Default)]
@@ -93,7 +97,15 @@ impl Registry {
         let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST);
         let path = format!("{PREFIX}{}", route.path);
         let router = std::mem::take(&mut self.router);
-        self.router = router.route(&path, on(filter, handler));
+        let mut service = on(filter, handler);
+        if let Some(deprecated) = route.deprecated {
+            let operation = route.operation;
+            service = service.layer(map_response(move |mut response: Response| async move {
+                deprecated.mark(operation, response.headers_mut());
+                response
+            }));
+        }
+        self.router = router.route(&path, service);
         self.routes.push(route);
     }
 
@@ -127,10 +139,13 @@ pub(crate) struct Incoming {
     body: Bytes,
 }
 
-impl<S: Send + Sync> axum::extract::FromRequest<S> for Incoming {
+impl axum::extract::FromRequest<Arc<App>> for Incoming {
     type Rejection = Problem;
 
-    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(
+        request: axum::extract::Request,
+        state: &Arc<App>,
+    ) -> Result<Self, Problem> {
         use axum::RequestExt as _;
         let mut request = request;
         let params: RawPathParams = request.extract_parts().await.map_err(|error| {
@@ -140,10 +155,12 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Incoming {
         let query: RawQuery = request.extract_parts().await.unwrap_or(RawQuery(None));
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
+        // Whoever has no token yet is counted by where they come from; a token that nobody looks at changes nothing.
+        if !headers.contains_key(header::AUTHORIZATION) || request.uri().path().starts_with(AUTH) {
+            facts.notes.spent(state.limits.admit_address(facts.ip)?);
+        }
         let uri = request.uri().clone();
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|error| Problem::new(error.status(), "BODY_UNREADABLE", error.body_text()))?;
+        let body = platform::http::bytes(request, state).await?;
         Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body })
     }
 }
@@ -158,6 +175,9 @@ impl Incoming {
     pub(crate) fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
         let principal = app.authenticate(&self.headers)?;
         let manner = self.manner(&principal, route.operation)?;
+        if route.needs_version {
+            manner.require_version()?;
+        }
         Ok(Ask {
             principal,
             operation: route.operation,
@@ -165,6 +185,7 @@ impl Incoming {
             status: route.status,
             facts: self.facts.clone(),
             manner,
+            quota: route.quota,
             standing: None,
         })
     }
@@ -199,11 +220,20 @@ where
     D::Command: Sync,
     D::Facts: LoadFacts<D>,
 {
+    let began = Instant::now();
     let mut ask = request.ask(app, route)?;
     app.admit(&mut ask).await?;
+    request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };
-    app.execute(&ask, || build(&call)).await
+    let answer = app.execute(&ask, || build(&call)).await?;
+    let prefer = Prefer::read(&request.headers);
+    let mut answer = app.wait_until_visible(request, prefer, answer).await;
+    if prefer.minimal {
+        answer.header.minimal = true;
+        request.facts.notes.applied("return=minimal");
+    }
+    Ok(answer)
 }
 
 fn path_id<T: std::str::FromStr>(path: &HashMap<String, String>, name: &str) -> Result<T, Problem> {

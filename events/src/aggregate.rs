@@ -59,12 +59,38 @@ pub trait Event:
 pub trait Rejection: std::error::Error + Clone + PartialEq + Send + Sync + 'static {
     /// The stable code in `UPPER_SNAKE`, at most 63 characters.
     fn code(&self) -> &'static str;
+    /// Every refusal of the kind, for the catalogue of codes: [`refusals`] of the enum.
+    fn every() -> Vec<Refusal>;
     /// The kind of refusal, which decides the HTTP status.
     fn class(&self) -> Class;
     /// The JSON pointer of the member of the request that is at fault, where one is.
     fn pointer(&self) -> Option<&'static str> {
         None
     }
+}
+
+/// One refusal, as the catalogue of codes tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable code.
+    pub code: &'static str,
+    /// The kind of refusal.
+    pub class: Class,
+    /// What it means.
+    pub meaning: String,
+    /// What it says when it happens, with the remedy; values in it are examples.
+    pub example: String,
+}
+
+/// Every refusal of an enum, read off its variants.
+pub fn refusals<R: Rejection + strum::IntoEnumIterator + strum::EnumMessage>() -> Vec<Refusal> {
+    let refusal = |rejection: R| Refusal {
+        code: rejection.code(),
+        class: rejection.class(),
+        meaning: rejection.get_documentation().unwrap_or_default().to_owned(),
+        example: rejection.to_string(),
+    };
+    R::iter().map(refusal).collect()
 }
 
 /// The kinds of refusal.

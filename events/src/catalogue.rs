@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aggregate::Decider;
+use crate::aggregate::{Decider, Refusal, Rejection as _};
 use crate::envelope::stored_version;
 use crate::modules::{AggregateVisitor, Module, visit_aggregates};
 
@@ -40,6 +40,35 @@ pub fn all() -> Vec<Entry> {
         visit_aggregates(*module, &mut entries);
     }
     entries.0
+}
+
+/// Every refusal of every aggregate with the aggregate's name, in the order of the source.
+pub fn refusals() -> Vec<(&'static str, Refusal)> {
+    struct Collect(Vec<(&'static str, Refusal)>);
+    impl AggregateVisitor for Collect {
+        fn visit<D: Decider>(&mut self) {
+            self.0.extend(D::Rejection::every().into_iter().map(|refusal| (D::TYPE, refusal)));
+        }
+    }
+    let mut refusals = Collect(Vec::new());
+    for module in Module::ALL {
+        visit_aggregates(*module, &mut refusals);
+    }
+    refusals.0
+}
+
+/// What is claimed, with the code and the words of its refusal when another stream holds it.
+pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    use crate::{backups, exports, identity, notifications};
+    let known = [
+        identity::organization::CLAIMS,
+        identity::user::CLAIMS,
+        identity::invitation::CLAIMS,
+        exports::export::CLAIMS,
+        notifications::notification::CLAIMS,
+        backups::backup::CLAIMS,
+    ];
+    known.into_iter().flatten()
 }
 
 /// The event types of one aggregate.

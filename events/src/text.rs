@@ -3,9 +3,10 @@
 use unicode_normalization::UnicodeNormalization;
 
 /// What is wrong with a text; reads on after the name of its field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Nothing but white space.
+    #[default]
     #[error("is empty: give at least one character")]
     Empty,
     /// More characters than allowed.

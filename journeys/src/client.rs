@@ -34,6 +34,8 @@ pub struct Reply {
     pub headers: reqwest::header::HeaderMap,
     /// Body, `Null` where it is not JSON.
     pub body: Value,
+    /// Body as it came.
+    pub text: String,
 }
 
 impl Reply {
@@ -168,11 +170,32 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        Self::reply(request).await
+    }
+
+    /// A request with a body that need not be JSON, though it says so.
+    pub async fn raw(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<&str>,
+    ) -> anyhow::Result<Reply> {
+        let mut request = self.http.request(method, url);
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        Self::reply(request).await
+    }
+
+    async fn reply(request: reqwest::RequestBuilder) -> anyhow::Result<Reply> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await?;
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Reply { status, headers, body })
+        let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Reply { status, headers, body, text })
     }
 
     /// A body as it comes, for files and replays.

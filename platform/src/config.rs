@@ -57,6 +57,16 @@ pub struct Settings {
     pub feature_flags: BTreeMap<Flag, bool>,
     /// A checkpoint of an organisation's log is signed so many seconds after the last one, if there are new events.
     pub checkpoint_seconds: u32,
+    /// Origins, separated by commas, whose pages may read answers and open streams besides our own, such as `https://desk.example.org`.
+    pub allowed_origins: String,
+    /// Requests of one user in a minute, all of which may come at once; 0 for no limit.
+    pub limit_user_per_minute: u32,
+    /// Requests of all users of one organisation in a minute; 0 for no limit.
+    pub limit_tenant_per_minute: u32,
+    /// Requests for tokens from one address in a minute; 0 for no limit.
+    pub limit_address_per_minute: u32,
+    /// Attempts to sign in as one user in a minute, wherever they come from; 0 for no limit.
+    pub limit_login_per_minute: u32,
 }
 
 impl Default for Settings {
@@ -83,6 +93,11 @@ impl Default for Settings {
             max_wait_ms: 30_000,
             feature_flags: BTreeMap::new(),
             checkpoint_seconds: 60,
+            allowed_origins: String::new(),
+            limit_user_per_minute: 60_000,
+            limit_tenant_per_minute: 600_000,
+            limit_address_per_minute: 1_200,
+            limit_login_per_minute: 120,
         }
     }
 }
@@ -135,6 +150,11 @@ impl Settings {
         settings.feature_flags.extend(flags);
         settings.check()?;
         Ok(settings)
+    }
+
+    /// The origins allowed besides our own.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.allowed_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty())
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -2,22 +2,26 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, FromRequest as _, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 
 use crate::clock;
+use crate::config::Settings;
 use crate::lifecycle::Shutdown;
+use crate::limits::Spent;
 use crate::problem::{Fault, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -40,6 +44,67 @@ pub struct RequestFacts {
     pub causation_id: Option<String>,
     /// The id shared with all that follows from the same first request; the client may bring it.
     pub correlation: Option<String>,
+    /// What whoever carries the request out adds to the header of its answer.
+    pub notes: Arc<Notes>,
+}
+
+/// What goes into the header of an answer, whatever the answer is.
+#[derive(Debug, Default)]
+pub struct Notes(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    phases: Vec<(&'static str, Duration)>,
+    preferences: Vec<String>,
+    limits: Option<Spent>,
+}
+
+impl Notes {
+    /// What the time went into since `began`; phases of one name add up.
+    pub fn phase(&self, name: &'static str, began: Instant) {
+        let mut noted = self.noted();
+        let took = began.elapsed();
+        match noted.phases.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += took,
+            None => noted.phases.push((name, took)),
+        }
+    }
+
+    /// A preference of the client (RFC 7240) that was followed.
+    pub fn applied(&self, preference: impl Into<String>) {
+        self.noted().preferences.push(preference.into());
+    }
+
+    /// What is left of the caller's limits.
+    pub fn spent(&self, spent: Spent) {
+        self.noted().limits = Some(spent);
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, began: Instant, headers: &mut HeaderMap) {
+        let mut noted = self.noted();
+        noted.phases.push(("total", began.elapsed()));
+        let phase = |(name, took): &(&str, Duration)| {
+            format!("{name};dur={:.1}", took.as_secs_f64() * 1000.0)
+        };
+        let timing: Vec<String> = noted.phases.iter().map(phase).collect();
+        let mut set = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        set("server-timing", &timing.join(", "));
+        if !noted.preferences.is_empty() {
+            set("preference-applied", &noted.preferences.join(", "));
+        }
+        if let Some(spent) = &noted.limits {
+            set("ratelimit-policy", &spent.policies());
+            set("ratelimit", &spent.left());
+        }
+    }
 }
 
 impl RequestFacts {
@@ -75,26 +140,48 @@ async fn facts(mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let request_id = id(headers, REQUEST_ID.as_str())
         .unwrap_or_else(|| clock::new_id::<uuid::Uuid>().to_string());
-    let traceparent = text(headers, "traceparent", 64).filter(|value| {
-        value.len() == 55 && value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
-    });
+    let began = Instant::now();
+    let traceparent = text(headers, "traceparent", 64).filter(|value| is_traceparent(value));
     let facts = RequestFacts {
         request_id: request_id.clone(),
         ip: peer,
         user_agent: text(headers, header::USER_AGENT, MAX_USER_AGENT_BYTES),
-        traceparent,
+        traceparent: Some(traceparent.unwrap_or_else(new_trace)),
         causation_id: id(headers, "causation-id"),
         correlation: id(headers, "correlation-id"),
+        notes: Arc::default(),
     };
     request.extensions_mut().insert(facts.clone());
     let mut response = next.run(request).await;
     if is_problem(&response) {
         response = complete(response, &facts).await;
     }
+    facts.notes.write(began, response.headers_mut());
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// Whether it is one of version 00 (W3C Trace Context): other versions are not continued, a trace or span of zeros is none.
+fn is_traceparent(value: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_some = |part: &str| is_hex(part) && part.bytes().any(|b| b != b'0');
+    match *value.split('-').collect::<Vec<_>>() {
+        ["00", trace, span, flags] => {
+            (trace.len(), span.len(), flags.len()) == (32, 16, 2)
+                && is_some(trace)
+                && is_some(span)
+                && is_hex(flags)
+        }
+        _ => false,
+    }
+}
+
+/// A trace that begins here.
+fn new_trace() -> String {
+    let span = clock::new_id::<uuid::Uuid>().simple().to_string();
+    format!("00-{}-{}-00", clock::new_id::<uuid::Uuid>().simple(), &span[16..])
 }
 
 fn is_problem(response: &Response) -> bool {
@@ -128,6 +215,18 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| Problem::unauthenticated("send an access token as `Authorization: Bearer`"))
+}
+
+/// The body of a request, not larger than this API takes.
+pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            "the body is larger than this API takes; send less at once",
+        ),
+        _ => Problem::bad_request("BODY_UNREADABLE", error.body_text()),
+    })
 }
 
 /// Reads a JSON body strictly: the right media type, no unknown members, and the place of the first fault named.
@@ -186,7 +285,7 @@ fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
     if error.inner().is_data() {
         return Problem::invalid(&pointer, "BODY_INVALID", detail);
     }
-    let fault = Fault { pointer, code: "BODY_SYNTAX".into(), detail: detail.clone() };
+    let fault = Fault::new(pointer, "BODY_SYNTAX", detail.clone());
     Problem { errors: vec![fault], ..Problem::bad_request("BODY_SYNTAX", detail) }
 }
 
@@ -227,8 +326,8 @@ pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
 }
 
 /// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, and panics as problems.
-pub fn finish(router: Router, max_body_bytes: usize) -> Router {
-    router
+pub fn finish(router: Router, settings: &Settings) -> Router {
+    let router = router
         .fallback(|| async { Problem::absent("path") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -237,11 +336,48 @@ pub fn finish(router: Router, max_body_bytes: usize) -> Router {
                 "this path exists, but not with this method",
             )
         })
-        .layer(axum::extract::DefaultBodyLimit::max(max_body_bytes))
+        .layer(axum::extract::DefaultBodyLimit::max(settings.max_body_bytes))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::internal(&"a handler panicked").into_response()
         }))
-        .layer(axum::middleware::from_fn(facts))
+        .layer(axum::middleware::from_fn(facts));
+    match cors(settings) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+/// What pages of other origins may read of an answer's header.
+const EXPOSED: [HeaderName; 17] = [
+    header::ETAG,
+    header::LOCATION,
+    header::LINK,
+    header::RETRY_AFTER,
+    HeaderName::from_static("consistency-token"),
+    HeaderName::from_static("consistency-status"),
+    HeaderName::from_static("projection-lag"),
+    HeaderName::from_static("aggregate-version"),
+    HeaderName::from_static("preference-applied"),
+    HeaderName::from_static("idempotent-replayed"),
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("deprecation"),
+    HeaderName::from_static("sunset"),
+    REQUEST_ID,
+    HeaderName::from_static("server-timing"),
+    HeaderName::from_static("projection-position"),
+];
+
+/// For pages of the origins allowed, if there are any. Tokens travel in a header of the page's own making, never in cookies.
+fn cors(settings: &Settings) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> =
+        settings.origins().filter_map(|origin| origin.parse().ok()).collect();
+    let cors = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED)
+        .max_age(Duration::from_mins(10));
+    (!origins.is_empty()).then(|| cors.allow_origin(origins))
 }
 
 /// Serves until the shutdown signal, then lets requests in flight end, for a bounded time.
@@ -287,5 +423,22 @@ mod tests {
             assert_eq!(problem.errors[0].pointer, pointer, "{body}");
         }
         assert_eq!(read(r#"{"a":"\\u0000"}"#).unwrap()["a"], "\\u0000");
+    }
+
+    #[test]
+    fn a_trace_is_continued_only_when_it_is_well_formed() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(is_traceparent(good) && is_traceparent(&new_trace()));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
     }
 }

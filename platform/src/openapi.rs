@@ -63,6 +63,15 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
             operation.insert("x-permission".into(), permission.name().into());
         }
     }
+    if let Some(deprecated) = route.deprecated {
+        operation.insert("deprecated".into(), true.into());
+        operation.insert("x-successor".into(), format!("/api/v1{}", deprecated.successor).into());
+        operation.insert("x-sunset".into(), deprecated.sunset.into());
+    }
+    if let Some(quota) = route.quota {
+        let limit = json!({"policy": quota.name, "most": quota.most, "seconds": quota.seconds});
+        operation.insert("x-rate-limit".into(), limit);
+    }
     let parameters = parameters(route);
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
@@ -87,7 +96,11 @@ fn parameters(route: &Route) -> Vec<Value> {
         json!({"name": parameter.name, "in": parameter.place, "required": false,
                "description": parameter.description, "schema": {"type": "string"}})
     });
-    in_path.chain(others).collect()
+    let version = route.needs_version.then(|| {
+        json!({"name": "If-Match", "in": "header", "required": true,
+               "description": "the version that you decided on, in quotes", "schema": {"type": "string"}})
+    });
+    in_path.chain(others).chain(version).collect()
 }
 
 fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) -> Value {

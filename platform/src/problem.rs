@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// Where the pages about problem codes are.
 const PAGES: &str = "https://annals.dev/problems/";
 
+/// The registered type of a reached limit.
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
 /// One refusal.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -26,6 +29,15 @@ pub struct Problem {
     /// Values that the detail speaks of.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// The limits that were reached; the name is that of the draft on rate limits.
+    #[serde(default, rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    pub violated_policies: Vec<String>,
+    /// What happened to the record after the version that the command was decided on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Vec<Since>>,
+    /// Whether the same command may be sent again without looking: it commutes with all of `since`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_to_retry: Option<bool>,
     /// Members at fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
@@ -42,6 +54,24 @@ pub struct Problem {
     pub retry_after: Option<u32>,
 }
 
+/// An event that the client did not know of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Since {
+    /// Its stored type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The version of the record after it.
+    pub version: i64,
+    /// Who did it; absent where the caller may not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// When it was recorded.
+    #[schemars(with = "String")]
+    pub at: jiff::Timestamp,
+    /// What it means, in words.
+    pub summary: String,
+}
+
 /// One member at fault.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
@@ -51,18 +81,36 @@ pub struct Fault {
     pub code: String,
     /// What is wrong, and the remedy.
     pub detail: String,
+    /// Values that the detail speaks of.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+}
+
+impl Fault {
+    /// A member at fault.
+    pub fn new(
+        pointer: impl Into<String>,
+        code: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        let params = Map::new();
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into(), params }
+    }
 }
 
 impl Problem {
     /// A problem with a status, a code and a detail.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("{PAGES}{}", code.to_lowercase().replace('_', "-")),
-            title: sentence(code),
+            kind: format!("{PAGES}{}", slug(code)),
+            title: title(code),
             status: status.as_u16(),
             code: code.to_owned(),
             detail: detail.into(),
             params: Map::new(),
+            violated_policies: Vec::new(),
+            since: None,
+            safe_to_retry: None,
             errors: Vec::new(),
             instance: None,
             trace_id: None,
@@ -99,7 +147,7 @@ impl Problem {
     /// 422 with the member at fault.
     pub fn invalid(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let fault = Fault { pointer: pointer.into(), code: code.into(), detail: detail.clone() };
+        let fault = Fault::new(pointer, code, detail.clone());
         Self { errors: vec![fault], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
     }
 
@@ -117,6 +165,18 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the request failed on our side")
     }
 
+    /// 429 for one who reached the limits named, and can come again after `retry_after` seconds.
+    pub fn quota_exceeded(policies: Vec<String>, retry_after: u32) -> Self {
+        let detail = format!("too many requests; wait {retry_after} s before the next");
+        Self {
+            kind: QUOTA_EXCEEDED.to_owned(),
+            violated_policies: policies,
+            retry_after: Some(retry_after),
+            retryable: true,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED", detail)
+        }
+    }
+
     /// The same request can succeed later.
     #[must_use]
     pub fn retryable(self) -> Self {
@@ -131,8 +191,13 @@ impl Problem {
     }
 }
 
+/// `ROLE_NAME_TAKEN` as `role-name-taken`: the section of the reference, and the end of `type`.
+pub fn slug(code: &str) -> String {
+    code.to_lowercase().replace('_', "-")
+}
+
 /// `ROLE_NAME_TAKEN` as `Role name taken`.
-fn sentence(code: &str) -> String {
+pub fn title(code: &str) -> String {
     let lower = code.to_lowercase().replace('_', " ");
     let mut letters = lower.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

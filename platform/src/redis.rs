@@ -75,6 +75,16 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// Whether nobody has set `key` before; from now on, and for `life`, somebody has.
+    pub async fn is_first(&self, key: &str, life: Duration) -> Result<bool, Away> {
+        let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+        let mut command = ::redis::cmd("SET");
+        command.arg(key).arg(1).arg("NX").arg("PX").arg(life);
+        Ok(self.ask::<Option<String>>(&command).await?.is_some())
+    }
+}
+
 /// Until when Redis is left alone.
 #[derive(Default)]
 struct Breaker(Mutex<Option<Instant>>);

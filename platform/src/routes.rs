@@ -1,8 +1,10 @@
 //! What a route declares about itself: from this come its guard, its documentation and the tests that visit every route.
 
-use axum::http::Method;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use events::{Module, Permission};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::limits::Quota;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,35 @@ pub enum Access {
     Needs(Permission),
     /// Whoever holds the installation's bootstrap token.
     Bootstrap,
+}
+
+/// A route that will go, and the one that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deprecated {
+    /// Since when it should not be used, in seconds since 1970.
+    pub since: i64,
+    /// When it will be gone, as HTTP writes dates.
+    pub sunset: &'static str,
+    /// Path below `/api/v1` of the route to use instead.
+    pub successor: &'static str,
+}
+
+impl Deprecated {
+    /// Says so in the header of an answer (RFC 9745, RFC 8594), and counts who still asks.
+    pub fn mark(&self, operation: &'static str, headers: &mut HeaderMap) {
+        metrics::counter!("annals_deprecated_requests_total", "operation" => operation)
+            .increment(1);
+        let link = format!("</api/v1{}>; rel=\"successor-version\"", self.successor);
+        for (name, value) in [
+            ("deprecation", format!("@{}", self.since)),
+            ("sunset", self.sunset.to_owned()),
+            ("link", link),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(HeaderName::from_static(name), value);
+            }
+        }
+    }
 }
 
 /// Makes the JSON Schema of a body.
@@ -56,6 +87,12 @@ pub struct Route {
     pub response: Option<SchemaOf>,
     /// Parameters besides those of the path.
     pub parameters: &'static [Parameter],
+    /// Whether another route should be used instead.
+    pub deprecated: Option<Deprecated>,
+    /// How often one user may ask, besides the limit of all their requests.
+    pub quota: Option<Quota>,
+    /// Whether the command is refused without `If-Match`.
+    pub needs_version: bool,
 }
 
 impl Route {
@@ -78,6 +115,9 @@ impl Route {
             media_type: "application/json",
             response: None,
             parameters: &[],
+            deprecated: None,
+            quota: None,
+            needs_version: false,
         }
     }
 
@@ -146,5 +186,23 @@ impl Route {
     #[must_use]
     pub fn media_type(self, media_type: &'static str) -> Self {
         Self { media_type, ..self }
+    }
+
+    /// Goes one day; another stays.
+    #[must_use]
+    pub fn deprecated(self, deprecated: Deprecated) -> Self {
+        Self { deprecated: Some(deprecated), ..self }
+    }
+
+    /// May be asked so often by one user.
+    #[must_use]
+    pub fn limited(self, quota: Quota) -> Self {
+        Self { quota: Some(quota), ..self }
+    }
+
+    /// Is refused without the version that the caller decided on: 428.
+    #[must_use]
+    pub fn needs_version(self) -> Self {
+        Self { needs_version: true, ..self }
     }
 }

@@ -11,16 +11,20 @@ use platform::consistency::TokenKey;
 use platform::db::{self, Role};
 use platform::files::Files;
 use platform::lifecycle::Tasks;
+use platform::limits::Limits;
 use platform::principal::{Principal, TokenError, Tokens};
 use platform::problem::Problem;
+use platform::redis::Redis;
 use platform::secrets::MasterKey;
 use platform::signing_keys;
 use sqlx::PgPool;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
+use crate::poll::WAITING_MOST;
 use crate::positions::Positions;
 use crate::readers::Readers;
 use crate::stream::hub::Hub;
+use crate::stream::ticket::Tickets;
 
 const KEPT_AGGREGATES: u64 = 100_000;
 /// A token signed with an unknown key makes us look for new keys at most this often.
@@ -37,6 +41,10 @@ pub(crate) struct App {
     pub(crate) positions: Positions,
     pub(crate) hub: Arc<Hub>,
     pub(crate) files: Files,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) tickets: Tickets,
+    /// Turns of those who wait for a change.
+    pub(crate) pollers: Semaphore,
     pub(crate) tasks: Tasks,
     tokens: Tokens,
     searched: Mutex<Option<Instant>>,
@@ -77,6 +85,12 @@ impl App {
             positions,
             hub: Arc::new(Hub::new(Arc::clone(&readers), master.derive("stream-cursor/v1"))),
             readers,
+            limits: Limits::open(&settings)?,
+            tickets: Tickets::new(
+                master.derive("stream-ticket/v1"),
+                Redis::open(&settings.redis_url)?,
+            ),
+            pollers: Semaphore::new(WAITING_MOST),
             files: Files::open(&settings.data_dir)?,
             tokens: Tokens::new(&settings.issuer),
             searched: Mutex::new(None),
@@ -85,6 +99,8 @@ impl App {
             settings,
         });
         app.tokens.load(&app.pool, None).await.context("the keys of tokens cannot be read")?;
+        let limits = Arc::clone(&app.limits).run(tasks.shutdown().clone());
+        tasks.spawn("rate limits", limits);
         tasks.spawn("positions", Arc::clone(&app).poll_positions());
         tasks.spawn("signing keys", Arc::clone(&app).refresh_keys());
         tasks.spawn("live events", Arc::clone(&app.hub).run(bus, tasks.shutdown().clone()));

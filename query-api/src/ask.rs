@@ -60,6 +60,16 @@ impl Call {
         projections: &[&str],
         statement: &Statement,
     ) -> Result<Asked, Problem> {
+        let asked = self.ask_as_told(projections, statement).await?;
+        self.watch(projections, asked.place.position);
+        Ok(asked)
+    }
+
+    async fn ask_as_told(
+        &self,
+        projections: &[&str],
+        statement: &Statement,
+    ) -> Result<Asked, Problem> {
         let token = self.token()?;
         let mut asked = fetch(&self.app.readers, self.tenant(), projections, statement).await?;
         let Some(token) = token else { return Ok(asked) };

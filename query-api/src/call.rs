@@ -1,17 +1,18 @@
 //! One authenticated request, and the guard that lets it in.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Method, Uri};
 use events::{Permission, TenantId, UserId};
 use platform::access::{Standing, authorize};
 use platform::clock;
 use platform::consistency::Token;
 use platform::fold::FoldError;
-use platform::http::bearer;
+use platform::http::{RequestFacts, bearer};
+use platform::prefer::Prefer;
 use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Access;
@@ -21,17 +22,26 @@ use crate::app::App;
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
 
 /// One authenticated request.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
     pub(crate) principal: Arc<Principal>,
     /// A user's standing; a service has none.
     pub(crate) standing: Option<Standing>,
+    pub(crate) facts: RequestFacts,
+    pub(crate) prefer: Prefer,
+    pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) path: Vec<(String, String)>,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    /// The projections that the answer was read from, and how far they were.
+    pub(crate) watched: Arc<Mutex<Option<Watched>>>,
 }
+
+/// Projections, and how far all of them were.
+pub(crate) type Watched = (Vec<String>, i64);
 
 /// What the caller will wait for.
 #[derive(Debug, Clone, Copy)]
@@ -163,23 +173,23 @@ impl Call {
     /// What the caller will wait for (RFC 7240), bounded by our own limit.
     pub(crate) fn patience(&self) -> Patience {
         let limit = Duration::from_millis(self.app.settings.max_wait_ms);
-        let mut patience = Patience { wait: DEFAULT_WAIT.min(limit), asked: false, lenient: false };
-        for value in self.headers.get_all("prefer") {
-            for part in value.to_str().unwrap_or_default().split([',', ';']) {
-                let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                match (name.trim(), value.trim().trim_matches('"')) {
-                    ("wait", seconds) => {
-                        if let Ok(seconds) = seconds.parse() {
-                            patience.wait = Duration::from_secs(seconds).min(limit);
-                            patience.asked = true;
-                        }
-                    }
-                    ("handling", "lenient") => patience.lenient = true,
-                    ("handling", "strict") => patience.lenient = false,
-                    _ => {} // other preferences may be ignored
-                }
-            }
+        Patience {
+            wait: self.prefer.wait.unwrap_or(DEFAULT_WAIT).min(limit),
+            asked: self.prefer.wait.is_some(),
+            lenient: self.prefer.lenient,
         }
-        patience
+    }
+
+    /// Remembers what the answer was read from, for one who waits until it changes.
+    pub(crate) fn watch(&self, projections: &[&str], position: i64) {
+        if self.prefer.wait.is_some() && !projections.is_empty() {
+            let names = projections.iter().map(|&name| name.to_owned()).collect();
+            *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some((names, position));
+        }
+    }
+
+    /// What the answer was read from.
+    pub(crate) fn watched(&self) -> Option<Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

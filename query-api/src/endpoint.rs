@@ -2,21 +2,28 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Query, RawPathParams, Request};
+use axum::extract::{Query, RawPathParams, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use futures::future::BoxFuture;
+use platform::access::Standing;
+use platform::http::RequestFacts;
+use platform::prefer::Prefer;
+use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Route;
 
 use crate::app::App;
 use crate::call::{Call, admit};
+use crate::poll;
 
-type Handle = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, Problem>> + Send + Sync>;
+pub(crate) type Handle =
+    Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, Problem>> + Send + Sync>;
 
 /// A route with its handler.
 pub(crate) struct Endpoint {
@@ -36,21 +43,46 @@ impl Endpoint {
 
     /// Puts the endpoint into the router.
     pub(crate) fn mount(self, router: Router, app: &Arc<App>) -> Router {
-        let (app, access, handle) = (Arc::clone(app), self.route.access, self.handle);
         let path = format!("/api/v1{}", self.route.path);
+        let filter = filter(&self.route.method);
+        let shared = Arc::new((self, Arc::clone(app)));
         let service = move |parameters: RawPathParams, request: Request| {
-            let (app, handle) = (Arc::clone(&app), Arc::clone(&handle));
+            let shared = Arc::clone(&shared);
             async move {
-                let answer = async {
-                    let (principal, standing) = admit(&app, request.headers(), access).await?;
-                    let call = read(app, &parameters, request, (principal, standing)).await?;
-                    handle(call).await
-                };
-                answer.await.unwrap_or_else(Problem::into_response)
+                let (endpoint, app) = &*shared;
+                let answer = endpoint.answer(app, &parameters, request).await;
+                let mut response = answer.unwrap_or_else(Problem::into_response);
+                if let Some(deprecated) = endpoint.route.deprecated {
+                    deprecated.mark(endpoint.route.operation, response.headers_mut());
+                }
+                response
             }
         };
-        router.route(&path, on(filter(&self.route.method), service))
+        router.route(&path, on(filter, service))
     }
+
+    async fn answer(
+        &self,
+        app: &Arc<App>,
+        parameters: &RawPathParams,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let began = Instant::now();
+        let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
+        let (principal, standing) = admit(app, request.headers(), self.route.access).await?;
+        facts.notes.spent(app.limits.admit(&principal, self.route.quota)?);
+        facts.notes.phase("auth", began);
+        let caller = Caller { principal, standing, facts };
+        let call = read(Arc::clone(app), parameters, request, caller).await?;
+        poll::answer(call, self.route.access, &self.handle).await
+    }
+}
+
+/// Who asks, and what is known of the request besides its content.
+struct Caller {
+    principal: Arc<Principal>,
+    standing: Option<Standing>,
+    facts: RequestFacts,
 }
 
 fn filter(method: &Method) -> MethodFilter {
@@ -61,27 +93,31 @@ async fn read(
     app: Arc<App>,
     path: &RawPathParams,
     request: Request,
-    (principal, standing): (
-        Arc<platform::principal::Principal>,
-        Option<platform::access::Standing>,
-    ),
+    Caller { principal, standing, facts }: Caller,
 ) -> Result<Call, Problem> {
+    let prefer = Prefer::read(request.headers());
+    let method = request.method().clone();
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(&uri)
         .map_err(|_| Problem::bad_request("PARAMETER_INVALID", "the query string is not valid"))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = if *request.method() == Method::POST {
-        Bytes::from_request(request, &()).await.map_err(|_| too_large())?
+        platform::http::bytes(request, &()).await?
     } else {
         Bytes::new()
     };
-    Ok(Call { app, principal, standing, uri, headers, path, parameters: parameters.0, body })
-}
-
-fn too_large() -> Problem {
-    Problem::new(
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE,
-        "BODY_TOO_LARGE",
-        "the body is larger than allowed",
-    )
+    Ok(Call {
+        app,
+        principal,
+        standing,
+        facts,
+        prefer,
+        method,
+        uri,
+        headers,
+        path,
+        parameters: parameters.0,
+        body,
+        watched: Arc::default(),
+    })
 }

@@ -1,6 +1,6 @@
 //! One thing: its row as Postgres wrote it, with the version of its aggregate as a weak entity tag.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use platform::dataset::filter::Filter;
 use platform::dataset::{self, Dataset, Query};
@@ -10,6 +10,7 @@ use sqlx::Row as _;
 use crate::ask::Asked;
 use crate::call::Call;
 use crate::list::{equals, push_json, visible};
+use crate::poll;
 
 /// Answers with the row of `data` whose only key column is `id`; 404 when it is not there or not the caller's to see.
 pub(crate) async fn item(
@@ -23,12 +24,11 @@ pub(crate) async fn item(
     let mut headers = asked.headers(call, &asked.place.as_of());
     if let Some(version) = version {
         let tag = format!("W/\"{version}.p{}\"", asked.place.build);
-        let unchanged = call.header("if-none-match").is_some_and(|tags| matches(tags, &tag));
         insert(&mut headers, header::ETAG, &tag);
         insert(&mut headers, HeaderName::from_static("aggregate-version"), &version.to_string());
-        if unchanged {
-            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
-        }
+    }
+    if version.is_none() {
+        poll::tag(&mut headers, &item, asked.place.build);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -83,12 +83,6 @@ pub(crate) fn with_place(mut item: String, asked: &Asked) -> String {
         item.push('}');
     }
     item
-}
-
-/// Whether one of the tags in `If-None-Match` is this one, compared weakly (RFC 9110).
-fn matches(tags: &str, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    tags.trim() == "*" || tags.split(',').any(|other| opaque(other) == opaque(tag))
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

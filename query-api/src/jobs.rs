@@ -1,7 +1,7 @@
 //! Background work of whatever kind under one address and in one shape.
 
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use events::{Module, Permission};
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -13,7 +13,8 @@ use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::item::row;
-use crate::shape::dataset;
+use crate::poll::{self, Unfinished};
+use crate::shape::{WAITING, dataset};
 
 /// A piece of background work.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -21,13 +22,18 @@ struct Job {
     id: String,
     /// `export` or `backup`.
     kind: &'static str,
-    /// `queued`, `running`, `succeeded`, `failed`, `cancelled` or `expired`.
+    /// `queued`, `running`, `succeeded`, `failed`, `cancelling`, `cancelled` or `expired`.
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// What came of it, once it succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Outcome>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
+    /// What went not as it should, and stopped nothing.
+    warnings: Vec<String>,
     created_at: String,
     /// Who asked for it.
     actor: Option<String>,
@@ -40,6 +46,13 @@ struct Progress {
     done: i64,
     total: Option<i64>,
     unit: &'static str,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Outcome {
+    /// Where it can be looked at.
+    resource: String,
 }
 
 /// What went wrong.
@@ -57,6 +70,9 @@ struct Links {
     this: String,
     /// What is being made.
     resource: String,
+    /// Where to send a POST to end it, while that is possible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel: Option<String>,
     /// Live events of it.
     events: String,
 }
@@ -81,6 +97,7 @@ struct Row {
 pub(crate) fn job() -> Endpoint {
     let route = Route::get("/jobs/{id}", Module::Exports, "exports_any_job")
         .summary("How far a piece of background work is: an export of one's own, or a backup")
+        .parameters(WAITING)
         .answers::<Stamped<Job>>(200);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&[])?;
@@ -114,20 +131,27 @@ fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<
     let job = Job {
         kind,
         progress: row.rows_done.map(|done| Progress { done, total: row.rows_total, unit: "rows" }),
-        error: row.error_code.map(failure),
+        result: (state == "succeeded")
+            .then(|| Outcome { resource: format!("/api/v1/{kind}s/{id}") }),
+        error: row.error_code.filter(|_| state != "succeeded").map(failure),
+        warnings: Vec::new(),
         created_at: row.created_at,
         actor: row.requested_by,
         links: Links {
             this: format!("/api/v1/jobs/{id}"),
             resource: format!("/api/v1/{kind}s/{id}"),
+            cancel: (open && kind == "export").then(|| format!("/api/v1/jobs/{id}/cancel")),
             events: format!("/api/v1/streams/jobs/{id}"),
         },
         state,
         id,
     };
-    let mut headers = HeaderMap::new();
+    let content = serde_json::to_string(&job).map_err(|error| Problem::internal(&error))?;
+    let mut response = stamped(call, asked, job);
+    poll::tag(response.headers_mut(), content, asked.place.build);
     if open {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response.extensions_mut().insert(Unfinished);
     }
-    Ok((headers, stamped(call, asked, job)).into_response())
+    Ok(response)
 }

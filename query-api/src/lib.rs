@@ -14,6 +14,7 @@ mod jobs;
 mod list;
 mod notifications;
 mod past;
+mod poll;
 mod positions;
 mod rbac;
 mod readers;
@@ -25,7 +26,8 @@ pub mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
 use events::Module;
 use platform::config::Settings;
 use platform::http;
@@ -55,7 +57,9 @@ fn router(app: &Arc<App>) -> Router {
     }
     let router = exports::download::mount(stream::socket::mount(router, app), app);
     let router = router.merge(http::operational(document(), app.pool.clone()));
-    http::finish(router, app.settings.max_body_bytes)
+    let events = events_document();
+    let router = router.route("/asyncapi.json", get(|| async move { Json(events) }));
+    http::finish(router, &app.settings)
 }
 
 /// The routes of every module, in the order of the list of modules.
@@ -79,6 +83,11 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
 pub fn routes() -> Vec<Route> {
     let special = [stream::socket::route(), exports::download::route()];
     all().into_iter().map(|endpoint| endpoint.route).chain(special).collect()
+}
+
+/// The `AsyncAPI` document of the events.
+pub fn events_document() -> serde_json::Value {
+    stream::asyncapi::document()
 }
 
 /// The `OpenAPI` document of this API.

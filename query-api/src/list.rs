@@ -15,6 +15,7 @@ use sqlx::postgres::PgRow;
 
 use crate::ask::{AsOf, Asked};
 use crate::call::Call;
+use crate::poll;
 
 const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
 
@@ -178,6 +179,10 @@ fn respond(call: &Call, asked: &Asked, mut body: String, page: &Page) -> Respons
     let as_of = asked.place.as_of();
     let mut headers = asked.headers(call, &as_of);
     link(call, page, &mut headers);
+    // Cursors tell the time, so of the page only counts whether it has neighbours.
+    let total = page.total.as_ref().map(|total| total.value);
+    let content = (&body, page.next.is_some(), page.prev.is_some(), page.limit, total);
+    poll::tag(&mut headers, content, asked.place.build);
     body.push_str(",\"page\":");
     push_json(&mut body, page);
     body.push_str(",\"as_of\":");

@@ -17,6 +17,8 @@ use crate::readers::Readers;
 
 /// The pause between two looks; longer when Postgres is so busy that a look takes longer.
 const POLL: Duration = Duration::from_millis(1);
+/// The pause while nobody is there but those who wait for any change.
+const UNHURRIED: Duration = Duration::from_millis(20);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// One projection, as it stood a moment ago.
@@ -49,6 +51,8 @@ pub(crate) struct Behind {
 pub(crate) struct Positions {
     latest: watch::Sender<Arc<Snapshot>>,
     waiting: AtomicUsize,
+    /// Of those who wait, the ones in no hurry.
+    unhurried: AtomicUsize,
     wake: Notify,
 }
 
@@ -59,6 +63,7 @@ impl Positions {
         Ok(Self {
             latest: watch::channel(snapshot).0,
             waiting: AtomicUsize::new(0),
+            unhurried: AtomicUsize::new(0),
             wake: Notify::new(),
         })
     }
@@ -76,7 +81,13 @@ impl Positions {
             match snapshot(readers).await {
                 Ok(snapshot) => {
                     self.latest.send_replace(Arc::new(snapshot));
-                    shutdown.sleep(POLL.max(asked.elapsed())).await;
+                    let waiting = self.waiting.load(Ordering::Acquire);
+                    let hurry = waiting > self.unhurried.load(Ordering::Acquire);
+                    let pause = if hurry { POLL } else { UNHURRIED };
+                    tokio::select! {
+                        _ = shutdown.sleep(pause.max(asked.elapsed())) => {}
+                        () = self.wake.notified(), if !hurry => {}
+                    }
                 }
                 Err(problem) => {
                     tracing::warn!(problem.detail, "the positions of projections cannot be read");
@@ -84,6 +95,28 @@ impl Positions {
                 }
             }
         }
+    }
+
+    /// Waits until all of `projections` are further than `position`; whether they are. Not at all for one that is not moving.
+    pub(crate) async fn moved(&self, projections: &[&str], position: i64, limit: Duration) -> bool {
+        let mut latest = self.latest.subscribe();
+        latest.mark_unchanged();
+        let _waiting = Waiting::new(self, true);
+        let reached = async {
+            loop {
+                // While nobody waited nobody looked, so what is known may be old.
+                if latest.changed().await.is_err() {
+                    return false;
+                }
+                let seen = Arc::clone(&latest.borrow_and_update());
+                match seen.behind(projections, position + 1) {
+                    None => return true,
+                    Some(behind) if behind.state != "live" => return false,
+                    Some(_) => {}
+                }
+            }
+        };
+        tokio::time::timeout(limit, reached).await.unwrap_or(false)
     }
 
     /// Waits until all of `projections` have reached `position`; not at all for one that is not moving.
@@ -96,7 +129,7 @@ impl Positions {
         let started = clock::now();
         let mut latest = self.latest.subscribe();
         latest.mark_unchanged();
-        let _waiting = Waiting::new(self);
+        let _waiting = Waiting::new(self, false);
         let deadline = tokio::time::Instant::now() + limit;
         let outcome = loop {
             let changed = tokio::time::timeout_at(deadline, latest.changed()).await;
@@ -143,19 +176,24 @@ impl Snapshot {
 }
 
 /// Somebody who waits; polling ends when the last is gone.
-struct Waiting<'a>(&'a Positions);
+struct Waiting<'a> {
+    positions: &'a Positions,
+    unhurried: bool,
+}
 
 impl<'a> Waiting<'a> {
-    fn new(positions: &'a Positions) -> Self {
+    fn new(positions: &'a Positions, unhurried: bool) -> Self {
+        positions.unhurried.fetch_add(usize::from(unhurried), Ordering::AcqRel);
         positions.waiting.fetch_add(1, Ordering::AcqRel);
         positions.wake.notify_one();
-        Self(positions)
+        Self { positions, unhurried }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.positions.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.positions.unhurried.fetch_sub(usize::from(self.unhurried), Ordering::AcqRel);
     }
 }
 

@@ -16,20 +16,21 @@ pub(crate) const LIST: &[Parameter] = &[
     query("limit", "rows of a page: 50 unless told, at most 500"),
     query("after", "the cursor of another page, from `page.next` or `page.prev`"),
     query("count", "`none`, `estimate` or `exact`"),
+    KNOWN,
     TOKEN,
     PREFER,
 ];
 /// The parameters of every item.
-pub(crate) const ITEM: &[Parameter] = &[
-    query("fields", "which columns, separated by commas"),
-    Parameter {
-        name: "If-None-Match",
-        place: "header",
-        description: "answer 304 when the version is still this one",
-    },
-    TOKEN,
-    PREFER,
-];
+pub(crate) const ITEM: &[Parameter] =
+    &[query("fields", "which columns, separated by commas"), KNOWN, TOKEN, PREFER];
+/// The parameters of work that goes on.
+pub(crate) const WAITING: &[Parameter] = &[KNOWN, PREFER];
+const KNOWN: Parameter = Parameter {
+    name: "If-None-Match",
+    place: "header",
+    description: "the `ETag` of an answer that the client has: 304 while it holds; with `Prefer: wait=25` as soon as it no \
+                  longer does, or when the time is over",
+};
 const TOKEN: Parameter = Parameter {
     name: "Consistency-Token",
     place: "header",

@@ -137,6 +137,7 @@ fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> A
 
 async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     let login: Login = request.json()?;
+    app.limits.admit_login(&login.organization, &login.login)?;
     let found = app.find_user(&login.organization, &login.login).await?;
     let Some((tenant, user_id)) = found else {
         // As slow as for a user who exists, so that nobody learns who does.

@@ -65,6 +65,9 @@ struct ChangeUser {
     time_zone: Option<String>,
 }
 
+/// What happens to a user without anybody deciding about them.
+const SIGN_INS: &[&str] = &["identity.user.login_failed", "identity.user.login_failures_cleared"];
+
 pub(super) fn routes(registry: &mut Registry) {
     registry.command::<RegisterUser, User>(
         Route::post("/users", Module::Identity, "identity_user_register")
@@ -149,7 +152,7 @@ fn change(call: &Call<ChangeUser>) -> Result<Target<User>, Problem> {
             return Err(Problem::invalid("/locale", "RELOCATION_INCOMPLETE", detail));
         }
     }
-    Ok(Target { commands, ..Target::of(user(call)?) })
+    Ok(Target { commands, commutes: SIGN_INS, ..Target::of(user(call)?) })
 }
 
 /// A new user with their password, to be stored with what makes them one.

@@ -2,9 +2,10 @@
 
 use axum::http::Method;
 use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use serde_json::json;
 
-use crate::kit::{Api, request, send};
+use crate::kit::{Answer, Api, request, send};
 
 #[tokio::test]
 async fn eight_at_once_with_one_key_have_one_effect_and_equal_answers() {
@@ -31,6 +32,32 @@ async fn eight_at_once_with_one_key_have_one_effect_and_equal_answers() {
         assert_eq!(replayed, 7);
     }
     assert_eq!(api.count("identity.user.registered").await, 21);
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn ten_thousand_keys_eight_times_at_once_have_one_effect_each() {
+    const KEYS: usize = 10_000;
+    const AT_ONCE: usize = 16;
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (router, owner) = (&api.router, &owner);
+    let differing: usize = stream::iter(0..KEYS)
+        .map(|number| async move {
+            let (key, body) = (format!("k-{number}"), json!({"handle": format!("user-{number}")}));
+            let calls = (0..8).map(|_| {
+                let headers = [("idempotency-key", key.as_str())];
+                send(router, request(Method::POST, "/users", owner, &body, &headers))
+            });
+            let answers = join_all(calls).await;
+            let same = |answer: &Answer| answer.status == 201 && answer.body == answers[0].body;
+            answers.iter().filter(|answer| !same(answer)).count()
+        })
+        .buffer_unordered(AT_ONCE)
+        .fold(0, |sum, count| async move { sum + count })
+        .await;
+    assert_eq!(differing, 0, "answers that are not those of the first");
+    assert_eq!(api.count("identity.user.registered").await, KEYS + 1);
     api.stop().await;
 }
 

@@ -43,7 +43,12 @@ impl Api {
 
     /// A second process over the same database.
     pub(crate) async fn beside(&self) -> Router {
-        command_api::router(Arc::clone(&self.settings), &self.tasks).await.expect("a second router")
+        self.over(Arc::clone(&self.settings)).await
+    }
+
+    /// Another process with other settings.
+    pub(crate) async fn over(&self, settings: Arc<Settings>) -> Router {
+        command_api::router(settings, &self.tasks).await.expect("another router")
     }
 
     pub(crate) async fn stop(self) {

@@ -2,6 +2,7 @@
 
 mod access;
 mod cancelled;
+mod conventions;
 mod documentation;
 mod effects;
 mod exclusion;

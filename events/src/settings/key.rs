@@ -104,9 +104,10 @@ pub enum Value {
 }
 
 /// Why a value does not fit a setting; reads on after the name of its field.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// It is not yes or no.
+    #[default]
     #[error("must be true or false")]
     NotBoolean,
     /// It is not a whole number.

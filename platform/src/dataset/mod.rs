@@ -204,11 +204,7 @@ impl From<Refused> for Problem {
         if let Some(suggestion) = refused.suggestion {
             problem = problem.with("suggestion", suggestion);
         }
-        problem.errors = vec![Fault {
-            pointer: refused.parameter.to_owned(),
-            code: refused.code.to_owned(),
-            detail,
-        }];
+        problem.errors = vec![Fault::new(refused.parameter, refused.code, detail)];
         problem
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         proofs::consistency(),
         proofs::leaves(),
         stream::http::endpoint(),
+        stream::ticket::endpoint(),
     ]
 }
 

@@ -9,7 +9,7 @@ mod review;
 
 use events::Module::Rbac;
 use events::{Permission, RoleId, UserId};
-use platform::routes::{Access, Route};
+use platform::routes::{Access, Deprecated, Route};
 
 use crate::answer::{Stamped, stamped};
 use crate::call::Call;
@@ -74,7 +74,12 @@ fn of_users() -> Vec<Endpoint> {
         ),
         roles_of(
             Route::get("/rbac/user-roles/{user_id}", Rbac, "rbac_user_roles_alias")
-                .summary("The roles of a user, under its other address"),
+                .summary("The roles of a user, under its other address")
+                .deprecated(Deprecated {
+                    since: 1_795_219_200, // 2026-11-21
+                    sunset: "Mon, 22 Nov 2027 00:00:00 GMT",
+                    successor: "/rbac/users/{user_id}/roles",
+                }),
         ),
         Endpoint::new(
             listing(

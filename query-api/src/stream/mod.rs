@@ -1,6 +1,7 @@
 //! Live streams of events: one reader of the log for all subscribers of an organisation, and four ways to listen to it.
 
 mod admission;
+pub(crate) mod asyncapi;
 mod cursor;
 mod feed;
 mod frames;
@@ -11,3 +12,4 @@ mod matching;
 pub(crate) mod socket;
 mod spec;
 mod subscription;
+pub(crate) mod ticket;

@@ -27,6 +27,7 @@ use super::lane::RightsChange;
 use super::matching::Matcher;
 use super::spec::Spec;
 use super::subscription::{MAX_CREDIT, Subscription};
+use super::ticket;
 use crate::app::App;
 
 const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -80,10 +81,13 @@ async fn upgraded(
         let detail = format!("ask for the sub-protocol {PROTOCOL}");
         return Err(Problem::bad_request("SUBPROTOCOL_EXPECTED", detail));
     }
-    let viewer = if headers.contains_key(header::AUTHORIZATION) {
-        Some(viewer(&app, bearer(headers)?).await?)
-    } else {
-        None
+    let from = ticket::origin(headers).map(str::to_owned);
+    let viewer = match ticket::offered(headers) {
+        Some(ticket) => Some(viewer(&app, &ticket, from.as_deref()).await?),
+        None if headers.contains_key(header::AUTHORIZATION) => {
+            Some(viewer(&app, bearer(headers)?, from.as_deref()).await?)
+        }
+        None => None,
     };
     Ok(upgrade
         .max_message_size(MAX_INPUT_BYTES)
@@ -91,25 +95,29 @@ async fn upgraded(
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(MAX_OUTPUT_BYTES)
-        .on_upgrade(move |socket| serve(app, socket, viewer)))
+        .on_upgrade(move |socket| serve(app, socket, viewer, from)))
 }
 
 /// A browser tells the page's origin, and only our own pages may connect.
 fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else {
-        return Ok(());
-    };
+    let Some(origin) = ticket::origin(headers) else { return Ok(()) };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let same_host = origin.split_once("://").is_some_and(|(_, place)| place == host);
-    let ours = [&app.settings.query_url, &app.settings.command_url];
-    if same_host || ours.iter().any(|url| url.trim_end_matches('/') == origin) {
+    let ours = [&*app.settings.query_url, &*app.settings.command_url].into_iter();
+    let mut allowed = ours.chain(app.settings.origins());
+    if same_host || allowed.any(|url| url.trim_end_matches('/') == origin) {
         return Ok(());
     }
     Err(Problem::forbidden("pages of this origin may not connect"))
 }
 
-async fn viewer(app: &App, token: &str) -> Result<Viewer, Problem> {
-    let principal = app.verify(token).await?;
+/// Whoever an access token or a ticket speaks for.
+async fn viewer(app: &App, token: &str, origin: Option<&str>) -> Result<Viewer, Problem> {
+    let principal = if token.starts_with(ticket::PREFIX) {
+        Arc::new(app.tickets.redeem(token, origin).await?)
+    } else {
+        app.verify(token).await?
+    };
     let mut viewer = Viewer { principal, standing: None };
     viewer.renew(app).await?;
     Ok(viewer)
@@ -147,11 +155,12 @@ impl End {
     }
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>) {
+async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, origin: Option<String>) {
     let (output, mut input) = socket.split();
     let mut output = Output(output);
-    let end = match open(&app, &mut output, &mut input, viewer).await {
-        Ok(viewer) => converse(&app, &mut output, input, viewer).await,
+    let opened = open(&app, &mut output, &mut input, (viewer, origin.as_deref())).await;
+    let end = match opened {
+        Ok(viewer) => converse(&app, &mut output, input, (viewer, origin)).await,
         Err(end) => end,
     };
     if end.code != 0 {
@@ -186,7 +195,7 @@ async fn open(
     app: &App,
     output: &mut Output,
     input: &mut SplitStream<WebSocket>,
-    viewer: Option<Viewer>,
+    (viewer, origin): (Option<Viewer>, Option<&str>),
 ) -> Result<Viewer, End> {
     let frame = tokio::time::timeout(INIT_LIMIT, input.next())
         .await
@@ -202,7 +211,7 @@ async fn open(
         Some(_) | None => return Err(End::new(4400, "INIT_EXPECTED")),
     };
     let viewer = match (auth, viewer) {
-        (Some(token), _) => self::viewer(app, &token).await.map_err(|p| End::of(&p))?,
+        (Some(token), _) => self::viewer(app, &token, origin).await.map_err(|p| End::of(&p))?,
         (None, Some(viewer)) => viewer,
         (None, None) => return Err(End::new(4401, "UNAUTHENTICATED")),
     };
@@ -238,6 +247,8 @@ struct Conversation<'a> {
     app: &'a Arc<App>,
     output: &'a mut Output,
     viewer: Viewer,
+    /// The origin of the page, if it is one.
+    origin: Option<String>,
     followed: Followed,
     subscriptions: Vec<Subscription>,
     heard: Instant,
@@ -248,7 +259,7 @@ async fn converse(
     app: &Arc<App>,
     output: &mut Output,
     mut input: SplitStream<WebSocket>,
-    viewer: Viewer,
+    (viewer, origin): (Viewer, Option<String>),
 ) -> End {
     let Some(_counted) = app.hub.connect(MAX_CONNECTIONS) else {
         return End::new(4429, "TOO_MANY_CONNECTIONS");
@@ -261,6 +272,7 @@ async fn converse(
         app,
         output,
         viewer,
+        origin,
         followed,
         subscriptions: Vec::new(),
         heard: Instant::now(),
@@ -416,7 +428,8 @@ impl Conversation<'_> {
 
     /// A new token of the same caller lengthens the conversation.
     async fn authenticate(&mut self, token: &str) -> Result<(), End> {
-        let viewer = self::viewer(self.app, token).await.map_err(|p| End::of(&p))?;
+        let origin = self.origin.as_deref();
+        let viewer = self::viewer(self.app, token, origin).await.map_err(|p| End::of(&p))?;
         let (new, old) = (&viewer.principal, &self.viewer.principal);
         if (new.tenant, &new.actor.id) != (old.tenant, &old.actor.id) {
             return Err(End::new(4403, "OTHER_CALLER"));

@@ -31,6 +31,21 @@ fn the_committed_description_is_that_of_the_source() {
 }
 
 #[test]
+fn the_committed_description_of_the_events_is_that_of_the_catalogue() {
+    let document = query_api::events_document();
+    platform::testkit::committed("docs/reference/asyncapi.json", &format!("{document:#}\n"))
+        .unwrap();
+    let events = events::catalogue::all();
+    assert_eq!(document["components"]["messages"].as_object().unwrap().len(), events.len());
+    for event in &events {
+        let channel = &document["channels"][&event.event_type];
+        let message = &channel["messages"][&event.event_type]["$ref"];
+        let message = message.as_str().and_then(|path| document.pointer(&path[1..]));
+        assert_eq!(message.map(|message| &message["payload"]), Some(&event.schema));
+    }
+}
+
+#[test]
 fn every_operation_is_described_and_every_reference_leads_somewhere() {
     let document = query_api::document();
     let mut operations = std::collections::HashSet::new();

@@ -12,3 +12,5 @@ mod settings;
 mod sse;
 mod streams;
 mod support;
+mod tickets;
+mod waiting;

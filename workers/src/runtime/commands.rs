@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::queue::Cause;
+
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const TOTAL_LIMIT: Duration = Duration::from_secs(15);
 const ANSWER_MOST_BYTES: usize = 256 * 1024;
@@ -27,6 +29,8 @@ pub(crate) struct Commands {
     base: Arc<str>,
     secret: Arc<str>,
     tokens: Arc<Mutex<HashMap<TenantId, Kept>>>,
+    /// What the commands follow from.
+    cause: Arc<Cause>,
 }
 
 /// A token and until when it is used.
@@ -67,7 +71,18 @@ impl Commands {
             .build()
             .context("no HTTP client can be made")?;
         let base = base.trim_end_matches('/').into();
-        Ok(Self { client, base, secret: secret.into(), tokens: Arc::default() })
+        Ok(Self {
+            client,
+            base,
+            secret: secret.into(),
+            tokens: Arc::default(),
+            cause: Arc::default(),
+        })
+    }
+
+    /// The same door for commands that follow from `cause`.
+    pub(super) fn because(&self, cause: &Cause) -> Self {
+        Self { cause: Arc::new(cause.clone()), ..self.clone() }
     }
 
     /// Posts a command in the name of the workers.
@@ -95,12 +110,23 @@ impl Commands {
         body: &impl Serialize,
     ) -> Result<Response, CommandError> {
         let token = self.token(tenant).await?;
-        let request = self
+        let mut request = self
             .client
             .post(format!("{}/api/v1{path}", self.base))
             .bearer_auth(token)
             .header("idempotency-key", format!("\"{key}\""))
             .json(body);
+        let Cause { event_id, correlation_id, traceparent } = &*self.cause;
+        let event_id = event_id.map(|id| id.to_string());
+        for (name, value) in [
+            ("causation-id", &event_id),
+            ("correlation-id", correlation_id),
+            ("traceparent", traceparent),
+        ] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
         Ok(request.send().await?)
     }
 

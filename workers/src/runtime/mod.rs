@@ -210,6 +210,11 @@ impl Office {
         })
     }
 
+    /// The office as one job uses it: what it reports is known to follow from what caused it.
+    pub(crate) fn because(&self, job: &Job) -> Self {
+        Self { commands: self.commands.because(&job.cause), ..self.clone() }
+    }
+
     /// What a setting holds in the organisation as a whole, as the log has it now.
     pub(crate) async fn setting(
         &self,

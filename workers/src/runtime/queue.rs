@@ -4,8 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use events::TenantId;
+use events::envelope::{Recorded, meta};
 use platform::secrets;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
@@ -29,6 +32,32 @@ pub(crate) struct NewJob {
     pub(crate) subject_id: String,
     /// Whatever else the work needs to know.
     pub(crate) body: Value,
+    /// What caused it.
+    pub(crate) cause: Cause,
+}
+
+/// What caused a job: what the job leads to belongs to the same story.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Cause {
+    /// The event.
+    pub(crate) event_id: Option<Uuid>,
+    /// The id shared by everything that follows from one request.
+    pub(crate) correlation_id: Option<String>,
+    /// W3C trace context.
+    pub(crate) traceparent: Option<String>,
+}
+
+impl Cause {
+    /// An event as a cause.
+    pub(super) fn of(event: &Recorded) -> Self {
+        let mut metadata = event.metadata();
+        Self {
+            event_id: Some(event.event_id),
+            correlation_id: metadata.remove(meta::CORRELATION_ID),
+            traceparent: metadata.remove(meta::TRACEPARENT),
+        }
+    }
 }
 
 /// A piece of work in hand.
@@ -44,6 +73,9 @@ pub(crate) struct Job {
     pub(crate) subject_id: String,
     /// Whatever else the work needs to know.
     pub(crate) body: Value,
+    /// What caused it.
+    #[sqlx(json)]
+    pub(crate) cause: Cause,
     /// How many times it was taken, this one included.
     pub(crate) attempt: i32,
     /// After so many attempts it is given up.
@@ -82,6 +114,7 @@ pub(super) async fn add(
         .bind(jobs.iter().map(|job| job.subject_id.as_str()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|job| job.body.clone()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|job| max_attempts(job.kind)).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| Json(&job.cause)).collect::<Vec<_>>())
         .fetch_all(database)
         .await?;
     let new: HashSet<Uuid> = new.into_iter().collect();
@@ -203,8 +236,8 @@ fn shortened(error: &str) -> String {
 }
 
 const ADD: &str = "
-    insert into work.jobs (job_id, tenant_id, kind, subject_id, body, max_attempts)
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::integer[])
+    insert into work.jobs (job_id, tenant_id, kind, subject_id, body, max_attempts, cause)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::integer[], $7::jsonb[])
     on conflict (job_id) do nothing returning job_id";
 
 const CANCEL: &str = "
@@ -239,7 +272,7 @@ const TAKE: &str = "
        set state = 'running', attempt = attempt + 1, worker = $2, taken_at = clock_timestamp(), heartbeat_at = now(),
            lease_until = now() + make_interval(secs => $3), changed_at = now()
       from picked where j.job_id = picked.job_id
-    returning j.job_id, j.tenant_id, j.subject_id, j.body, j.attempt, j.max_attempts, j.error";
+    returning j.job_id, j.tenant_id, j.subject_id, j.body, j.cause, j.attempt, j.max_attempts, j.error";
 
 const RECLAIM: &str = "
     update work.jobs

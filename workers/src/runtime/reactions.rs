@@ -13,7 +13,7 @@ use platform::lifecycle::Shutdown;
 use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
-use super::queue::{self, NewJob};
+use super::queue::{self, Cause, NewJob};
 use super::{Effect, Reaction, id_caused_by, timers};
 
 /// Without a wake-up the log is looked at this often.
@@ -174,7 +174,8 @@ impl Reading {
                         let step = format!("{kind}/{subject_id}");
                         let job_id =
                             id_caused_by(reaction.name, &event.event_id.to_string(), &step);
-                        jobs.push(NewJob { job_id, tenant, kind, subject_id, body });
+                        let cause = Cause::of(event);
+                        jobs.push(NewJob { job_id, tenant, kind, subject_id, body, cause });
                     }
                     Effect::Cancel { kind, subject_id } => {
                         // In order: what was started before is there to be cancelled.

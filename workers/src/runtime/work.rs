@@ -131,7 +131,8 @@ impl Slot {
                 .give_up(job, job.error.as_deref().unwrap_or("the worker fell silent"))
                 .await;
         }
-        let run = AssertUnwindSafe((self.handler.run)(&self.office, job)).catch_unwind();
+        let office = self.office.because(job);
+        let run = AssertUnwindSafe((self.handler.run)(&office, job)).catch_unwind();
         let result = run.await.unwrap_or_else(|_| Err(Trouble(anyhow!("the job panicked"))));
         match result {
             Ok(Done::Finished) => self.end(job, Ended::Succeeded, None).await,
@@ -171,7 +172,8 @@ impl Slot {
 
     /// Tells the subject first: a job that died silently would leave somebody waiting for ever.
     async fn give_up(&self, job: &Job, error: &str) -> Result<Fate, sqlx::Error> {
-        let told = AssertUnwindSafe((self.handler.give_up)(&self.office, job)).catch_unwind();
+        let office = self.office.because(job);
+        let told = AssertUnwindSafe((self.handler.give_up)(&office, job)).catch_unwind();
         match told.await {
             Ok(Ok(())) => {
                 tracing::error!(

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use super::events::{AccessDenied, CommandRefused};
-use crate::aggregate::{Class, Rejection};
+use crate::aggregate::{Class, Refusal, Rejection};
 
 /// An intent for a day's record of refusals.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,10 @@ pub enum Command {
 impl Rejection for Infallible {
     fn code(&self) -> &'static str {
         match *self {}
+    }
+
+    fn every() -> Vec<Refusal> {
+        Vec::new()
     }
 
     fn class(&self) -> Class {

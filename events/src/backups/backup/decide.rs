@@ -24,7 +24,15 @@ pub const ERRORS_MAX_COUNT: usize = 100;
 
 /// Why a backup refuses.
 #[derive(
-    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    strum::EnumIter,
+    strum::EnumMessage,
 )]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "BACKUP_")]
 pub enum Rejection {
@@ -79,6 +87,10 @@ pub enum Rejection {
 impl crate::aggregate::Rejection for Rejection {
     fn code(&self) -> &'static str {
         self.into()
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
     }
 
     fn class(&self) -> Class {

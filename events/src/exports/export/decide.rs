@@ -30,7 +30,15 @@ pub const FAILURE_MESSAGE_MAX_CHARS: usize = 1_000;
 
 /// Why an export refuses.
 #[derive(
-    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    strum::EnumIter,
+    strum::EnumMessage,
 )]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "EXPORT_")]
 pub enum Rejection {
@@ -120,6 +128,10 @@ pub enum Rejection {
 impl crate::aggregate::Rejection for Rejection {
     fn code(&self) -> &'static str {
         self.into()
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
     }
 
     fn class(&self) -> Class {

@@ -41,7 +41,16 @@ pub struct Facts {
 }
 
 /// Why an invitation refuses.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    strum::EnumIter,
+    strum::EnumMessage,
+)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "INVITATION_")]
 pub enum Rejection {
     /// There is no such invitation.
@@ -91,6 +100,10 @@ pub enum Rejection {
 impl crate::aggregate::Rejection for Rejection {
     fn code(&self) -> &'static str {
         if let Self::Role(rejection) = self { rejection.code() } else { self.into() }
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
     }
 
     fn class(&self) -> Class {

@@ -22,7 +22,15 @@ pub const TREE_MAX_LEVELS: usize = 16;
 
 /// Why an organisation refuses.
 #[derive(
-    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    strum::EnumIter,
+    strum::EnumMessage,
 )]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "ORGANIZATION_")]
 pub enum Rejection {
@@ -85,6 +93,10 @@ pub enum Rejection {
 impl crate::aggregate::Rejection for Rejection {
     fn code(&self) -> &'static str {
         self.into()
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
     }
 
     fn class(&self) -> Class {

@@ -28,7 +28,15 @@ pub const LOCK_MINUTES: i64 = 15;
 
 /// Why a user refuses.
 #[derive(
-    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    strum::EnumIter,
+    strum::EnumMessage,
 )]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "USER_")]
 pub enum Rejection {
@@ -70,6 +78,10 @@ pub enum Rejection {
 impl crate::aggregate::Rejection for Rejection {
     fn code(&self) -> &'static str {
         self.into()
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
     }
 
     fn class(&self) -> Class {

@@ -93,10 +93,20 @@ impl Command {
 }
 
 /// Why a command for the roles of one user was refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr)]
+#[derive(
+    Debug,
+    Clone,
+    Default,
+    PartialEq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::EnumIter,
+    strum::EnumMessage,
+)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Rejection {
     /// There is no such user.
+    #[default]
     #[error("user_id names no user of the organisation; register the user first")]
     AssignmentUserUnknown,
     /// There is no such role.
@@ -209,6 +219,10 @@ pub enum Rejection {
 impl crate::aggregate::Rejection for Rejection {
     fn code(&self) -> &'static str {
         self.into()
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
     }
 
     fn class(&self) -> Class {

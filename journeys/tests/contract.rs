@@ -1,0 +1,220 @@
+//! Every route of both committed OpenAPI documents, visited by those who may not and with what it does not take: each refusal
+//! is a problem of the catalogue, nothing fails on our side, and nothing of another organisation comes out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use journeys::client::{Client, Reply};
+use journeys::house::House;
+use platform::codes;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Stands in everything that the first organisation keeps, and in nothing else.
+const SECRET: &str = "zebrafish";
+const OVERSIZE_BYTES: usize = (1 << 20) + 1;
+/// Ends the session that the visits are made with.
+const LOGOUT: &str = "identity_session_end";
+
+/// One route as it is documented.
+struct Route {
+    operation: String,
+    method: Method,
+    path: String,
+    /// Whether it is for anybody, for the bootstrap token, or for who signed in.
+    security: Security,
+    permission: bool,
+    has_body: bool,
+    of_commands: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Security {
+    Anybody,
+    Bootstrap,
+    SignedIn,
+}
+
+fn documented() -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (file, of_commands) in [("openapi-command.json", true), ("openapi-query.json", false)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference").join(file);
+        let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let security = match operation["security"].as_array().map(Vec::as_slice) {
+                    None => Security::SignedIn,
+                    Some([]) => Security::Anybody,
+                    Some(_) => Security::Bootstrap,
+                };
+                routes.push(Route {
+                    operation: operation["operationId"].as_str().unwrap().to_owned(),
+                    method: method.to_uppercase().parse().unwrap(),
+                    path: path.clone(),
+                    security,
+                    permission: operation["x-permission"].is_string(),
+                    has_body: operation["requestBody"].is_object(),
+                    of_commands,
+                });
+            }
+        }
+    }
+    routes
+}
+
+/// What the visits ask about, by the name of the parameter.
+type Known = BTreeMap<&'static str, String>;
+
+impl Route {
+    /// The path with ids of the first organisation.
+    fn filled(&self, known: &Known) -> String {
+        let part = |part: &str| {
+            let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
+                return part.to_owned();
+            };
+            let collection = self.path.trim_start_matches("/api/v1/").split('/').next();
+            let name = if name == "id" { collection.unwrap_or_default() } else { name };
+            known.get(name).unwrap_or(&known["any"]).clone()
+        };
+        self.path.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// Somebody on a visit, and everything found wrong.
+struct Visits<'a> {
+    house: &'a House,
+    known: Known,
+    codes: BTreeMap<&'static str, u16>,
+    wrong: Vec<String>,
+}
+
+impl Visits<'_> {
+    async fn visit(&mut self, route: &Route, client: &Client, body: Option<&str>) -> Reply {
+        let base = if route.of_commands { &self.house.command_url } else { &self.house.query_url };
+        let url = format!("{base}{}", route.filled(&self.known));
+        let reply = client.raw(route.method.clone(), &url, body).await;
+        let reply = reply.unwrap_or_else(|error| panic!("{}: {error:#}", route.operation));
+        self.judge(route, &reply);
+        reply
+    }
+
+    /// What holds for every answer whatever was sent.
+    fn judge(&mut self, route: &Route, reply: &Reply) {
+        let mut wrong = |what: String| {
+            self.wrong
+                .push(format!("{}: {what}: {} {}", route.operation, reply.status, reply.body));
+        };
+        if reply.status >= 500 {
+            wrong("failed".into());
+        }
+        if reply.status >= 400 {
+            if reply.header("content-type") != "application/problem+json" {
+                wrong("is no problem".into());
+            }
+            let code = reply.body["code"].as_str().unwrap_or_default();
+            match self.codes.get(code) {
+                None => wrong(format!("{code} is not in the catalogue")),
+                Some(status) if *status != reply.status => wrong(format!("{code} means {status}")),
+                Some(_) => {}
+            }
+            if !reply.body["trace_id"].is_string() || !reply.body["instance"].is_string() {
+                wrong("cannot be traced".into());
+            }
+        }
+    }
+
+    fn expect(&mut self, route: &Route, reply: &Reply, case: &str, statuses: &[u16]) {
+        if !statuses.contains(&reply.status) {
+            let Reply { status, body, .. } = reply;
+            self.wrong.push(format!("{} {case}: {status} {body}", route.operation));
+        }
+    }
+}
+
+/// An organisation whose every record carries the secret.
+async fn furnish(owner: &Client) -> anyhow::Result<Known> {
+    let mut known = Known::from([
+        ("any", uuid::Uuid::from_u128(7).to_string()),
+        ("user_id", owner.user_id.clone()),
+        ("users", owner.user_id.clone()),
+        ("user", owner.user_id.clone()),
+        ("organizations", owner.tenant_id.clone()),
+        ("organization_id", owner.tenant_id.clone()),
+        ("permission", "audit.trail:read".to_owned()),
+        ("key", "exports.kept_hours".to_owned()),
+        ("flag", "webhooks".to_owned()),
+        ("*stream", "all".to_owned()),
+        ("stream", "all".to_owned()),
+        ("size", "1".to_owned()),
+        ("index", "1".to_owned()),
+        ("aggregate_type", "identity.user".to_owned()),
+        ("aggregate_id", owner.user_id.clone()),
+    ]);
+    let role =
+        json!({"name": SECRET, "code": SECRET, "level": 5, "permissions": ["audit.trail:read"]});
+    let role = owner.post("/rbac/roles", &role).await?.ok()?;
+    let role_id = role.header("location").rsplit('/').next().unwrap_or_default().to_owned();
+    let user = owner.post("/users", &json!({"handle": SECRET})).await?.ok()?.made().to_owned();
+    let invited = json!({"email": format!("{SECRET}@example.org")});
+    let invited = owner.post("/invitations", &invited).await?.ok()?.made().to_owned();
+    let export = json!({"dataset": "rbac.roles", "title": SECRET});
+    let export = owner.post("/exports/csv", &export).await?.ok()?.made().to_owned();
+    for (names, id) in [
+        (&["role_id", "roles", "junior_id"][..], role_id),
+        (&["user_id", "users"], user),
+        (&["invitation_id", "invitations"], invited),
+        (&["export_id", "exports", "jobs"], export),
+    ] {
+        for name in names {
+            known.insert(name, id.clone());
+        }
+    }
+    Ok(known)
+}
+
+#[tokio::test]
+async fn every_documented_route_refuses_as_documented() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("first").await?;
+    let known = furnish(&owner).await?;
+    let stranger = house.found("second").await?;
+    let lower = owner.newcomer("first", "lower").await?;
+    let nobody = owner.with_token("");
+    let founder = owner.with_token(&house.bootstrap_token);
+    let codes = codes::all().into_iter().map(|code| (code.code, code.status)).collect();
+    let mut visits = Visits { house: &house, known, codes, wrong: Vec::new() };
+    let oversize = format!("\"{}\"", "x".repeat(OVERSIZE_BYTES));
+    let mut visited = 0;
+    for route in documented() {
+        visited += 1;
+        let reply = visits.visit(&route, &nobody, route.has_body.then_some("{}")).await;
+        if route.security != Security::Anybody {
+            visits.expect(&route, &reply, "without a token", &[401]);
+        }
+        if route.operation == LOGOUT {
+            continue;
+        }
+        let reply = visits.visit(&route, &stranger, route.has_body.then_some("{}")).await;
+        if reply.text.contains(SECRET) {
+            visits.wrong.push(format!("{} shows another organisation", route.operation));
+        }
+        let reply = visits.visit(&route, &lower, route.has_body.then_some("{}")).await;
+        if route.permission {
+            visits.expect(&route, &reply, "by a lower role", &[403]);
+        }
+        if !route.has_body {
+            continue;
+        }
+        let client = if route.security == Security::Bootstrap { &founder } else { &owner };
+        let reply = visits.visit(&route, client, Some("{")).await;
+        visits.expect(&route, &reply, "with half a body", &[400]);
+        let reply = visits.visit(&route, client, Some(r#"{"zebrafish":1}"#)).await;
+        visits.expect(&route, &reply, "with an unknown member", &[422]);
+        let reply = visits.visit(&route, client, Some(&oversize)).await;
+        visits.expect(&route, &reply, "with too large a body", &[413]);
+    }
+    let count = visits.wrong.len();
+    assert_eq!(count, 0, "of {visited} routes: {:#?}\n{}", visits.wrong, house.last_words());
+    house.stop().await;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+set role annals_owner;
+
+alter table work.jobs drop column cause;
+
+reset role;

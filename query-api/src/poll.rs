@@ -1,0 +1,118 @@
+//! Answers that the client has already, and waiting for others: `If-None-Match`, alone or with `Prefer: wait`, for whatever
+//! has an entity tag.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use platform::problem::Problem;
+use platform::routes::Access;
+use tokio::time::Instant;
+
+use crate::call::{Call, admit};
+use crate::endpoint::Handle;
+
+/// Who waits for a change beyond these is turned away.
+pub(crate) const WAITING_MOST: usize = 512;
+/// Between two looks of one who waits, however much changes.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Of work that goes on: who waits without naming what they know waits for the next step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unfinished;
+
+/// Answers once; or, for a client who knows that answer and waits, as soon as there is another.
+pub(crate) async fn answer(
+    call: Call,
+    access: Access,
+    handle: &Handle,
+) -> Result<Response, Problem> {
+    let response = handle(call.clone()).await?;
+    let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    let Some(tag) = tag.filter(|_| call.method == Method::GET).map(str::to_owned) else {
+        return Ok(response);
+    };
+    let unfinished = response.extensions().get::<Unfinished>().is_some();
+    let named = call.header("if-none-match").map(str::to_owned);
+    let known = match &named {
+        Some(named) => matches(named, &tag),
+        None => unfinished,
+    };
+    let response = match call.prefer.wait {
+        Some(wait) if known => {
+            wait_for_other(&call, access, handle, (&tag, response, wait)).await?
+        }
+        Some(_) | None => response,
+    };
+    let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    match (&named, tag) {
+        (Some(named), Some(tag)) if matches(named, tag) => Ok(not_modified(response)),
+        _ => Ok(response),
+    }
+}
+
+/// The first answer with another tag, or the last with this one when the time is over or nothing can change.
+async fn wait_for_other(
+    call: &Call,
+    access: Access,
+    handle: &Handle,
+    (tag, mut response, wait): (&str, Response, Duration),
+) -> Result<Response, Problem> {
+    let _turn = call.app.pollers.try_acquire().map_err(|_| too_many())?;
+    let wait = wait.min(Duration::from_millis(call.app.settings.max_wait_ms));
+    let deadline = Instant::now() + wait;
+    call.facts.notes.applied(format!("wait={}", wait.as_secs()));
+    let shutdown = call.app.tasks.shutdown().clone();
+    loop {
+        let Some((projections, position)) = call.watched() else { return Ok(response) };
+        let names: Vec<&str> = projections.iter().map(String::as_str).collect();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let moved = tokio::select! {
+            moved = call.app.positions.moved(&names, position, left) => moved,
+            () = shutdown.wait() => false,
+        };
+        if !moved || !shutdown.sleep(PAUSE).await || Instant::now() >= deadline {
+            return Ok(response);
+        }
+        // Rights may have gone meanwhile.
+        let (principal, standing) = admit(&call.app, &call.headers, access).await?;
+        response = handle(Call { principal, standing, ..call.clone() }).await?;
+        let now = response.headers().get(header::ETAG);
+        if now.is_none_or(|now| now.as_bytes() != tag.as_bytes()) {
+            return Ok(response);
+        }
+    }
+}
+
+fn too_many() -> Problem {
+    let detail = "too many requests wait for a change; ask again without waiting, or later";
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Problem { retry_after: Some(2), ..Problem::new(status, "TOO_MANY_WAITING", detail).retryable() }
+}
+
+/// The header of the answer without its body.
+fn not_modified(response: Response) -> Response {
+    let (mut parts, _) = response.into_parts();
+    parts.status = StatusCode::NOT_MODIFIED;
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::empty()).into_response()
+}
+
+/// Whether one of the tags in `If-None-Match` is this one, compared weakly (RFC 9110).
+pub(crate) fn matches(tags: &str, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    tags.trim() == "*" || tags.split(',').any(|other| opaque(other) == opaque(tag))
+}
+
+/// Tags an answer by what it says, for answers that are not one record at one version. Another build is another answer.
+pub(crate) fn tag(headers: &mut HeaderMap, content: impl Hash, build: i32) {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    let tag = format!("W/\"{:016x}.p{build}\"", hasher.finish());
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+}

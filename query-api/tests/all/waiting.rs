@@ -1,0 +1,129 @@
+//! Answers that the client has already, and waiting until there are others.
+
+use std::time::{Duration, Instant};
+
+use events::exports::export::{self, Export};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::{World, json};
+
+const SOON: Duration = Duration::from_secs(15);
+
+fn tag(response: &reqwest::Response) -> String {
+    response.headers()["etag"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_list_that_did_not_change_is_not_sent_again() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    world.settled().await;
+    for path in ["/rbac/roles", "/users?limit=1&count=exact"] {
+        let first = world.get(path, &org.owner).send().await.unwrap();
+        let tag = tag(&first);
+        assert!(tag.starts_with("W/\"") && tag.contains(".p"), "{tag}");
+        let again = || world.get(path, &org.owner).header("if-none-match", &tag);
+        let same = again().send().await.unwrap();
+        assert_eq!(same.status(), StatusCode::NOT_MODIFIED, "{path}");
+        assert_eq!(same.headers()["etag"].to_str().unwrap(), tag);
+        assert!(same.text().await.unwrap().is_empty());
+    }
+    let first = tag(&world.get("/rbac/roles", &org.owner).send().await.unwrap());
+    world.role(&org, "clerk", &[]).await;
+    world.settled().await;
+    let other = world.get("/rbac/roles", &org.owner).header("if-none-match", &first);
+    assert_eq!(other.send().await.unwrap().status(), StatusCode::OK);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_change_hears_of_it_as_soon_as_it_can_be_seen() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let other = world.org("other").await;
+    world.settled().await;
+    let known = tag(&world.get("/rbac/roles", &org.owner).send().await.unwrap());
+    let began = Instant::now();
+    let waiting = world
+        .get("/rbac/roles", &org.owner)
+        .header("if-none-match", &known)
+        .header("prefer", "wait=25")
+        .send();
+    let change = async {
+        world.role(&other, "elsewhere", &[]).await; // no reason to answer
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.role(&org, "clerk", &[]).await;
+    };
+    let (answer, ()) = tokio::join!(waiting, change);
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["preference-applied"], "wait=25");
+    assert_ne!(tag(&answer), known);
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < SOON, "{took:?}");
+    assert_eq!(json(answer).await["items"].as_array().map(Vec::len), Some(2));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_told_that_nothing_changed() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    world.settled().await;
+    let path = format!("/users/{}", org.owner.user);
+    let known = tag(&world.get(&path, &org.owner).send().await.unwrap());
+    let began = Instant::now();
+    let asked = world.get(&path, &org.owner).header("if-none-match", &known);
+    let answer = asked.header("prefer", "wait=1").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(answer.headers()["preference-applied"], "wait=1");
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_work_hears_of_its_next_step() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let export = world.export(&org.owner).await;
+    world.settled().await;
+    let path = format!("/jobs/{export}");
+    let queued = world.body(&path, &org.owner).await;
+    assert_eq!(queued["state"], "queued");
+    assert_eq!(queued["links"]["cancel"], format!("/api/v1/jobs/{export}/cancel"));
+    assert_eq!(queued["warnings"], Value::Array(Vec::new()));
+    let waiting = world.get(&path, &org.owner).header("prefer", "wait=25").send();
+    let start = async {
+        let started = export::Event::Started { attempt: 1, worker: "w".into() };
+        world.append::<Export>((org.tenant, "workers"), export, [started]).await;
+    };
+    let (answer, _) = tokio::join!(waiting, start);
+    assert_eq!(json(answer.unwrap()).await["state"], "running");
+    let patient = world.get(&path, &org.owner).header("prefer", "wait=1").send().await.unwrap();
+    assert_eq!(patient.status(), StatusCode::OK, "the work is told of though nothing changed");
+    assert_eq!(json(patient).await["state"], "running");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_route_that_will_go_says_so() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    world.settled().await;
+    let path = format!("/rbac/user-roles/{}", org.owner.user);
+    let answer = world.get(&path, &org.owner).send().await.unwrap();
+    let headers = answer.headers();
+    assert_eq!(headers["deprecation"], "@1795219200");
+    assert_eq!(headers["sunset"], "Mon, 22 Nov 2027 00:00:00 GMT");
+    let links: Vec<_> = headers.get_all("link").iter().map(|link| link.to_str().unwrap()).collect();
+    let successor = "</api/v1/rbac/users/{user_id}/roles>; rel=\"successor-version\"";
+    assert!(links.contains(&successor), "{links:?}");
+    assert!(headers["server-timing"].to_str().unwrap().contains("total;dur="));
+    assert!(headers["ratelimit"].to_str().unwrap().starts_with("\"user\";r="));
+    let metrics = world.client.get(format!("{}/metrics", world.settings.query_url));
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    let counted = "annals_deprecated_requests_total{operation=\"rbac_user_roles_alias\"}";
+    assert!(metrics.contains(counted), "{metrics}");
+    world.end().await;
+}
