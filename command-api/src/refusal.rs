@@ -157,6 +157,7 @@ fn refused_before(payload: &str) -> Problem {
             Problem::new(status, &refused.code, refused.detail)
         }
         Ok(security_log::Event::AccessDenied(denied)) => Problem::forbidden(denied.reason),
+        Ok(security_log::Event::DataRead(_)) => Problem::internal(&"a reading is no refusal"),
         Err(error) => Problem::internal(&error),
     }
 }
