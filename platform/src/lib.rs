@@ -4,6 +4,7 @@ pub mod access;
 pub mod aggregates;
 pub mod chain;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod consistency;
 pub mod dataset;

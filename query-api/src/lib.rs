@@ -16,6 +16,7 @@ mod notifications;
 mod positions;
 mod rbac;
 mod readers;
+mod reads;
 mod record;
 mod settings;
 mod shape;

@@ -7,6 +7,7 @@ use events::backups::backup::{Scope, Status};
 use events::{BackupId, FileId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use platform::commands::CommandError;
 use platform::files::StoredFile;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,6 @@ use tempfile::NamedTempFile;
 
 use super::archive::{self, Manifest, Source};
 use super::{report, state};
-use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
@@ -97,7 +97,7 @@ async fn complete(
     });
     let path = format!("/backups/{}/complete", job.subject_id);
     let key = job.key(&format!("complete/{attempt}"));
-    match office.commands.post(job.tenant_id, &path, key, &body).await {
+    match office.commands(job).post(job.tenant_id, &path, key, &body).await {
         Ok(_) => Ok(Done::Finished),
         Err(CommandError::Refused(problem)) => {
             // Somebody else's attempt is the latest; this file belongs to nobody.

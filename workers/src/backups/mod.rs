@@ -65,6 +65,6 @@ async fn report(
     body: serde_json::Value,
 ) -> Result<(), Trouble> {
     let path = format!("/backups/{}/{command}", job.subject_id);
-    let posted = office.commands.post(job.tenant_id, &path, job.key(step), &body).await;
+    let posted = office.commands(job).post(job.tenant_id, &path, job.key(step), &body).await;
     posted.map(|_| ()).map_err(|error| Trouble(anyhow::Error::new(error)))
 }

@@ -13,10 +13,10 @@ use events::settings::Key;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Job, Office, Trouble};
 
 /// The events that somebody is told of.
@@ -63,7 +63,7 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
             "dedupe_key": job.subject_id,
         });
         let path = "/notifications/send";
-        match office.commands.post(job.tenant_id, path, job.key("send"), &body).await {
+        match office.commands(job).post(job.tenant_id, path, job.key("send"), &body).await {
             Ok(_) => Ok(Done::Finished),
             // The person was told before, by this job in another life or by one restored.
             Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(Done::Finished),

@@ -5,7 +5,6 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
-pub(crate) mod commands;
 mod queue;
 mod reactions;
 #[cfg(test)]
@@ -16,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::envelope::Recorded;
+use events::rbac::resolve::WORKERS;
 use events::settings::configuration::Configuration;
 use events::settings::{Key, effective};
 use events::{Module, TenantId, settings};
 use futures::future::BoxFuture;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
+use platform::commands::{Commands, Origin};
 use platform::config::Settings;
 use platform::db::{self, Role};
 use platform::files::Files;
@@ -35,7 +36,6 @@ pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
 use crate::backups::archive;
-use commands::Commands;
 
 /// Aggregates kept folded in memory.
 const AGGREGATES_KEPT: u64 = 10_000;
@@ -153,7 +153,7 @@ pub(crate) struct Office {
     /// Stored backups.
     pub(crate) archives: Files,
     /// Where results are reported.
-    pub(crate) commands: Commands,
+    commands: Commands,
     /// Folded aggregates.
     pub(crate) aggregates: Aggregates,
     /// Who may do what.
@@ -176,7 +176,7 @@ impl Office {
             pool,
             files: Files::open(&settings.data_dir)?,
             archives: Files::open_archives(&settings.data_dir)?,
-            commands: Commands::new(&settings.command_url, &settings.service_secret)?,
+            commands: Commands::new(&settings.command_url, WORKERS, &settings.service_secret)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
             key: archive::Key::new(master),
@@ -263,6 +263,16 @@ pub(crate) async fn run_with(
     anyhow::ensure!(ended, "workers did not end in time");
     anyhow::ensure!(!failed, "a worker ended unexpectedly; see the log");
     Ok(())
+}
+
+impl Office {
+    /// The door to the log, for what is told of a job.
+    pub(crate) fn commands(&self, job: &Job) -> Commands {
+        self.commands.because(Origin {
+            causation_id: job.causation_id.clone(),
+            correlation_id: job.correlation_id.clone(),
+        })
+    }
 }
 
 impl Job {

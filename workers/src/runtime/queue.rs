@@ -29,6 +29,10 @@ pub(crate) struct NewJob {
     pub(crate) subject_id: String,
     /// Whatever else the work needs to know.
     pub(crate) body: Value,
+    /// The event that caused it.
+    pub(crate) causation_id: Option<String>,
+    /// What that event shares with all that follows from the same first request.
+    pub(crate) correlation_id: Option<String>,
 }
 
 /// A piece of work in hand.
@@ -50,6 +54,10 @@ pub(crate) struct Job {
     pub(crate) max_attempts: i32,
     /// What went wrong in the attempt before.
     pub(crate) error: Option<String>,
+    /// The event that caused it.
+    pub(crate) causation_id: Option<String>,
+    /// What that event shares with all that follows from the same first request.
+    pub(crate) correlation_id: Option<String>,
 }
 
 /// How a job ended for good.
@@ -82,6 +90,8 @@ pub(super) async fn add(
         .bind(jobs.iter().map(|job| job.subject_id.as_str()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|job| job.body.clone()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|job| max_attempts(job.kind)).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| job.causation_id.clone()).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| job.correlation_id.clone()).collect::<Vec<_>>())
         .fetch_all(database)
         .await?;
     let new: HashSet<Uuid> = new.into_iter().collect();
@@ -203,8 +213,8 @@ fn shortened(error: &str) -> String {
 }
 
 const ADD: &str = "
-    insert into work.jobs (job_id, tenant_id, kind, subject_id, body, max_attempts)
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::integer[])
+    insert into work.jobs (job_id, tenant_id, kind, subject_id, body, max_attempts, causation_id, correlation_id)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::integer[], $7::text[], $8::text[])
     on conflict (job_id) do nothing returning job_id";
 
 const CANCEL: &str = "
@@ -239,7 +249,8 @@ const TAKE: &str = "
        set state = 'running', attempt = attempt + 1, worker = $2, taken_at = clock_timestamp(), heartbeat_at = now(),
            lease_until = now() + make_interval(secs => $3), changed_at = now()
       from picked where j.job_id = picked.job_id
-    returning j.job_id, j.tenant_id, j.subject_id, j.body, j.attempt, j.max_attempts, j.error";
+    returning j.job_id, j.tenant_id, j.subject_id, j.body, j.attempt, j.max_attempts, j.error,
+              j.causation_id, j.correlation_id";
 
 const RECLAIM: &str = "
     update work.jobs

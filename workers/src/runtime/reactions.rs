@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use events::envelope::Recorded;
+use events::envelope::{Metadata, Recorded, meta};
 use metrics::{counter, gauge};
 use nats::tail::Tail;
 use nats::{Bus, LogId};
@@ -174,7 +174,17 @@ impl Reading {
                         let step = format!("{kind}/{subject_id}");
                         let job_id =
                             id_caused_by(reaction.name, &event.event_id.to_string(), &step);
-                        jobs.push(NewJob { job_id, tenant, kind, subject_id, body });
+                        let causation_id = Some(event.event_id.to_string());
+                        let correlation_id = correlation(event);
+                        jobs.push(NewJob {
+                            job_id,
+                            tenant,
+                            kind,
+                            subject_id,
+                            body,
+                            causation_id,
+                            correlation_id,
+                        });
                     }
                     Effect::Cancel { kind, subject_id } => {
                         // In order: what was started before is there to be cancelled.
@@ -200,6 +210,12 @@ impl Reading {
             }
         }
     }
+}
+
+/// What the event shares with all that follows from the same first request.
+fn correlation(event: &Recorded) -> Option<String> {
+    let mut metadata: Metadata = serde_json::from_str(&event.metadata).ok()?;
+    metadata.remove(meta::CORRELATION_ID)
 }
 
 /// What ends the pause between two looks at the log.

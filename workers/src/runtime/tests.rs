@@ -133,6 +133,8 @@ impl House {
             kind: KIND,
             subject_id: subject.into(),
             body: json!({"do": what}),
+            causation_id: None,
+            correlation_id: None,
         };
         let mut connection = self.office.pool.acquire().await.unwrap();
         let job_id = job.job_id;

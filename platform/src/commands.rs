@@ -1,5 +1,5 @@
-//! Reporting back: commands posted to command-api with a service token, each under a key of its own, so that a repetition
-//! is answered with what the first one led to.
+//! What our own services tell the log: commands posted to command-api with a service token, each under a key of its own, so
+//! that a repetition is answered with what the first one led to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use events::TenantId;
-use platform::problem::Problem;
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
+
+use crate::problem::Problem;
+use crate::secrets::MasterKey;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const TOTAL_LIMIT: Duration = Duration::from_secs(15);
@@ -22,11 +24,28 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(30);
 
 /// The door to the log.
 #[derive(Clone)]
-pub(crate) struct Commands {
+pub struct Commands {
     client: Client,
     base: Arc<str>,
+    service: &'static str,
     secret: Arc<str>,
     tokens: Arc<Mutex<HashMap<TenantId, Kept>>>,
+    origin: Origin,
+}
+
+/// What commands follow from; their events say so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The event.
+    pub causation_id: Option<String>,
+    /// What the event and all that follows from the same first request share.
+    pub correlation_id: Option<String>,
+}
+
+/// The secret of the query API as a service. It follows from the master key, which both doors hold, so that whoever asks
+/// questions need not know the secret of the workers.
+pub fn query_api_secret(master: &MasterKey) -> String {
+    hex::encode(master.derive("service-secret/query-api/v1"))
 }
 
 /// A token and until when it is used.
@@ -34,7 +53,7 @@ type Kept = (Arc<str>, Instant);
 
 /// Why a command did not go through.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
+pub enum CommandError {
     /// The rules refuse it; the same command will be refused again.
     #[error("{} ({})", .0.detail, .0.code)]
     Refused(Box<Problem>),
@@ -56,22 +75,35 @@ struct Token {
 }
 
 impl Commands {
-    /// Commands go to `base`; `secret` is exchanged for tokens.
-    pub(crate) fn new(base: &str, secret: &str) -> anyhow::Result<Self> {
+    /// Commands go to `base`; the secret of `service` is exchanged for tokens.
+    pub fn new(base: &str, service: &'static str, secret: &str) -> anyhow::Result<Self> {
         let client = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TOTAL_LIMIT)
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .user_agent(concat!("annals-workers/", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!("annals-{service}/{}", env!("CARGO_PKG_VERSION")))
             .build()
             .context("no HTTP client can be made")?;
         let base = base.trim_end_matches('/').into();
-        Ok(Self { client, base, secret: secret.into(), tokens: Arc::default() })
+        Ok(Self {
+            client,
+            base,
+            service,
+            secret: secret.into(),
+            tokens: Arc::default(),
+            origin: Origin::default(),
+        })
     }
 
-    /// Posts a command in the name of the workers.
-    pub(crate) async fn post(
+    /// The same door for what follows from `origin`.
+    #[must_use]
+    pub fn because(&self, origin: Origin) -> Self {
+        Self { origin, ..self.clone() }
+    }
+
+    /// Posts a command in the name of the service.
+    pub async fn post(
         &self,
         tenant: TenantId,
         path: &str,
@@ -95,12 +127,19 @@ impl Commands {
         body: &impl Serialize,
     ) -> Result<Response, CommandError> {
         let token = self.token(tenant).await?;
-        let request = self
+        let mut request = self
             .client
             .post(format!("{}/api/v1{path}", self.base))
             .bearer_auth(token)
             .header("idempotency-key", format!("\"{key}\""))
             .json(body);
+        let Origin { causation_id, correlation_id } = &self.origin;
+        let origin = [("causation-id", causation_id), ("correlation-id", correlation_id)];
+        for (name, id) in origin {
+            if let Some(id) = id {
+                request = request.header(name, id);
+            }
+        }
         Ok(request.send().await?)
     }
 
@@ -111,7 +150,7 @@ impl Commands {
         {
             return Ok(Arc::clone(token));
         }
-        let login = json!({"service": "workers", "secret": &*self.secret, "tenant_id": tenant});
+        let login = json!({"service": self.service, "secret": &*self.secret, "tenant_id": tenant});
         let url = format!("{}/api/v1/auth/service-token", self.base);
         let response = self.client.post(url).json(&login).send().await?;
         let status = response.status();
@@ -181,7 +220,7 @@ mod tests {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Lock::new(Vec::new()));
         let kept = Arc::clone(&asked);
-        platform::lifecycle::detach(async move {
+        crate::lifecycle::detach(async move {
             for (status, body) in answers {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 let mut request = Vec::new();
@@ -226,7 +265,9 @@ mod tests {
     async fn a_command_carries_its_key_and_a_token_that_is_fetched_once() {
         let (base, asked) =
             server(vec![token("first"), (200, json!({"version": 2})), (200, json!({}))]).await;
-        let commands = Commands::new(&base, "sesame").unwrap();
+        let origin =
+            Origin { causation_id: Some("e-1".into()), correlation_id: Some("c-1".into()) };
+        let commands = Commands::new(&base, "workers", "sesame").unwrap().because(origin);
         assert_eq!(post(&commands).await.unwrap(), json!({"version": 2}));
         post(&commands).await.unwrap();
         let asked = asked.lock().unwrap().clone();
@@ -241,6 +282,8 @@ mod tests {
                 "{request}"
             );
             assert!(!request.contains("sesame"), "{request}");
+            assert!(request.contains("causation-id: e-1\r\n"), "{request}");
+            assert!(request.contains("correlation-id: c-1\r\n"), "{request}");
         }
     }
 
@@ -248,7 +291,7 @@ mod tests {
     async fn a_token_that_is_not_accepted_any_more_is_renewed() {
         let answers = vec![token("old"), problem(401), token("new"), (200, json!({}))];
         let (base, asked) = server(answers).await;
-        post(&Commands::new(&base, "sesame").unwrap()).await.unwrap();
+        post(&Commands::new(&base, "workers", "sesame").unwrap()).await.unwrap();
         assert!(asked.lock().unwrap()[3].contains("Bearer new\r\n"));
     }
 
@@ -264,17 +307,18 @@ mod tests {
             (302, false),
         ] {
             let (base, _) = server(vec![token("t"), problem(status)]).await;
-            let error = post(&Commands::new(&base, "s").unwrap()).await.unwrap_err();
+            let error = post(&Commands::new(&base, "workers", "s").unwrap()).await.unwrap_err();
             assert_eq!(matches!(error, CommandError::Refused(_)), refused, "{status}");
         }
-        let error = post(&Commands::new("http://127.0.0.1:1", "s").unwrap()).await.unwrap_err();
+        let error =
+            post(&Commands::new("http://127.0.0.1:1", "workers", "s").unwrap()).await.unwrap_err();
         assert!(matches!(error, CommandError::Unavailable(_)));
     }
 
     #[tokio::test]
     async fn a_wrong_service_secret_names_the_remedy() {
         let (base, _) = server(vec![problem(401)]).await;
-        let error = post(&Commands::new(&base, "s").unwrap()).await.unwrap_err();
+        let error = post(&Commands::new(&base, "workers", "s").unwrap()).await.unwrap_err();
         assert!(format!("{:#}", anyhow::Error::new(error)).contains("ANNALS_SERVICE_SECRET"));
     }
 }
