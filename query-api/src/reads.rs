@@ -20,6 +20,8 @@ use uuid::Uuid;
 
 use crate::call::Call;
 
+/// The trail's dataset, which is sensitive as a whole.
+pub(crate) const TRAIL: &str = "audit.trail";
 /// The name under which reading events themselves is recorded.
 pub(crate) const EVENTS: &str = "audit.events";
 /// What one caller reads of one dataset within this time is one record.
