@@ -38,7 +38,7 @@ impl App {
             detail: problem.detail.clone(),
         });
         let key = ask.manner.key.clone().filter(|_| is_deterministic(problem.status));
-        match self.keep_refusal(ask, command, key).await? {
+        match self.keep(ask, command, key).await? {
             Outcome::Replayed { first, last } => self.replay(ask, first, last).await,
             Outcome::KeyReused => Err(key_reused()),
             Outcome::Stored(_)
@@ -61,13 +61,14 @@ impl App {
             path_template: ask.operation.to_owned(),
             reason: problem.detail.clone(),
         });
-        match self.keep_refusal(ask, command, None).await {
+        match self.keep(ask, command, None).await {
             Ok(_) => problem,
             Err(unkept) => unkept,
         }
     }
 
-    async fn keep_refusal(
+    /// Appends to the day's security log.
+    pub(crate) async fn keep(
         &self,
         ask: &Ask,
         command: Command,
@@ -81,7 +82,7 @@ impl App {
             Err(Undecided::Failed(problem)) => return Err(*problem),
         }
         let mut write = draft.write();
-        write.expected = None; // refusals do not compete for a version
+        write.expected = None; // what is kept does not compete for a version
         let append = Append {
             tenant: ask.principal.tenant,
             key,
@@ -160,6 +161,7 @@ fn refused_before(payload: &str) -> Problem {
             Problem::new(status, &refused.code, refused.detail)
         }
         Ok(security_log::Event::AccessDenied(denied)) => Problem::forbidden(denied.reason),
+        Ok(security_log::Event::DataRead(_)) => Problem::internal(&"a reading is no refusal"),
         Err(error) => Problem::internal(&error),
     }
 }

@@ -64,6 +64,15 @@ pub enum Permission {
     /// Replay and follow the organisation's events.
     #[serde(rename = "audit.events:read")] #[strum(serialize = "audit.events:read")]
     AuditEventsRead,
+    /// Record that somebody read what is sensitive; for our own query API.
+    #[serde(rename = "audit.reads:record")] #[strum(serialize = "audit.reads:record")]
+    AuditReadsRecord,
+    /// Archive the audit trail, and drop from it what is sealed and archived.
+    #[serde(rename = "audit.trail:archive")] #[strum(serialize = "audit.trail:archive")]
+    AuditTrailArchive,
+    /// Report on the archiving of the audit trail; for our own workers.
+    #[serde(rename = "audit.archives:make")] #[strum(serialize = "audit.archives:make")]
+    AuditArchivesMake,
     /// Request, follow, cancel and download one's own exports.
     #[serde(rename = "exports.files:request")] #[strum(serialize = "exports.files:request")]
     ExportsFilesRequest,
@@ -99,12 +108,16 @@ impl Permission {
 
     /// What the service principal of our own workers may do, besides nothing.
     pub const WORKERS: &'static [Self] = &[
+        Self::AuditArchivesMake,
         Self::ExportsFilesMake,
         Self::NotificationsMessagesSend,
         Self::BackupsArchivesMake,
         Self::RbacAssignmentsExpire,
         Self::IdentityInvitationsExpire,
     ];
+
+    /// What the service principal of our own query API may do, besides nothing.
+    pub const QUERY_API: &'static [Self] = &[Self::AuditReadsRecord];
 
     /// The permission as text, `<module>.<resource>:<action>`.
     pub fn name(self) -> &'static str {

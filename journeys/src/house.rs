@@ -170,6 +170,16 @@ impl House {
         Ok(())
     }
 
+    /// Ends a process as an operator would, and waits until it has gone.
+    pub async fn end(&mut self, resident: Resident) -> anyhow::Result<()> {
+        let index = self.children.iter().position(|(other, _)| *other == resident);
+        let (_, mut child) = self.children.remove(index.context("nobody of that name lives here")?);
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+        anyhow::ensure!(asked.success(), "{resident:?} could not be told to end");
+        tokio::task::spawn_blocking(move || child.wait()).await??;
+        Ok(())
+    }
+
     /// Returns when both APIs answer as ready.
     pub async fn ready(&self) -> anyhow::Result<()> {
         for url in [&self.command_url, &self.query_url] {

@@ -5,6 +5,7 @@ pub mod aggregates;
 pub mod chain;
 pub mod clock;
 pub mod codes;
+pub mod commands;
 pub mod config;
 pub mod consistency;
 pub mod dataset;

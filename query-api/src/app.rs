@@ -23,6 +23,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::poll::WAITING_MOST;
 use crate::positions::Positions;
 use crate::readers::Readers;
+use crate::reads::Reads;
 use crate::stream::hub::Hub;
 use crate::stream::ticket::Tickets;
 
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) settings: Arc<Settings>,
     pub(crate) pool: PgPool,
     pub(crate) readers: Arc<Readers>,
+    pub(crate) reads: Reads,
     pub(crate) access: Access,
     pub(crate) aggregates: Aggregates,
     pub(crate) keys: Keys,
@@ -75,6 +77,7 @@ impl App {
             .map_err(|problem| anyhow::anyhow!("the log cannot be read: {}", problem.detail))?;
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
         let app = Arc::new(Self {
+            reads: Reads::new(&settings, &master)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
             keys: Keys {
@@ -103,12 +106,18 @@ impl App {
         tasks.spawn("rate limits", limits);
         tasks.spawn("positions", Arc::clone(&app).poll_positions());
         tasks.spawn("signing keys", Arc::clone(&app).refresh_keys());
+        tasks.spawn("sensitive reads", Arc::clone(&app).record_reads());
         tasks.spawn("live events", Arc::clone(&app.hub).run(bus, tasks.shutdown().clone()));
         Ok(app)
     }
 
     async fn poll_positions(self: Arc<Self>) -> anyhow::Result<()> {
         self.positions.run(&self.readers, self.tasks.shutdown()).await;
+        Ok(())
+    }
+
+    async fn record_reads(self: Arc<Self>) -> anyhow::Result<()> {
+        self.reads.run(self.tasks.shutdown()).await;
         Ok(())
     }
 

@@ -70,6 +70,7 @@ async fn find(
     let Some(row) = asked.rows.first() else { return Ok((asked, None)) };
     let mut item = String::with_capacity(1024);
     dataset::rows::write(row, &query.fields, &mut item)?;
+    call.app.reads.rows(call, data, &query, 1);
     let version = row.try_get("#version")?;
     Ok((asked, Some((item, version))))
 }

@@ -18,6 +18,7 @@ mod poll;
 mod positions;
 mod rbac;
 mod readers;
+mod reads;
 mod record;
 mod settings;
 mod shape;

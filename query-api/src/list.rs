@@ -141,6 +141,7 @@ async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Re
         total: total(call, data, query).await?,
     };
     let items = items(&rows, query)?;
+    call.app.reads.rows(call, data, query, rows.len());
     Ok(respond(call, &asked, items, &page))
 }
 

@@ -32,6 +32,7 @@ fn header() -> Header {
         zone: jiff::tz::TimeZone::UTC,
         position: 1,
         filter: String::new(),
+        counts: Vec::new(),
         generated_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }

@@ -45,8 +45,8 @@ const OWNED: &[Owned] = &[
     Owned { library: "async-nats", owners: &["nats"], reason: "the bus has one owner" },
     Owned {
         library: "reqwest",
-        owners: &["workers", "cli", "journeys", "bench"],
-        reason: "only workers and clients speak to others",
+        owners: &["platform", "workers", "cli", "journeys", "bench"],
+        reason: "only the client of our own door, workers and clients speak to others",
     },
     Owned {
         library: "axum",

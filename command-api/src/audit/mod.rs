@@ -1,5 +1,11 @@
-//! Routes of audit: none, because the trail is made from what happens elsewhere, and nobody writes to it by hand.
+//! Routes of audit: reports of the trail, and what our query API says was read of what is sensitive.
+
+mod reads;
+mod reports;
 
 use crate::registry::Registry;
 
-pub(crate) fn routes(_: &mut Registry) {}
+pub(crate) fn routes(registry: &mut Registry) {
+    reports::routes(registry);
+    reads::routes(registry);
+}

@@ -7,6 +7,7 @@ use events::exports::export::{Command, Export, Format, Request, Sort, Status};
 use events::{ExportId, Module, Permission};
 use platform::clock;
 use platform::dataset::{self, Query};
+use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -19,30 +20,30 @@ use crate::registry::{Call, Nothing, Registry};
 /// A file to make.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+pub(crate) struct Ask {
     /// The export's id, if the client makes it (UUIDv7).
     #[serde(default)]
-    id: Option<ExportId>,
+    pub(crate) id: Option<ExportId>,
     /// The dataset, as `GET /exports/datasets` lists them.
-    dataset: String,
+    pub(crate) dataset: String,
     /// The columns in the order of the file; all that are not sensitive when absent.
     #[serde(default)]
-    columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Which rows, in the filter grammar.
     #[serde(default)]
-    filter: Option<String>,
+    pub(crate) filter: Option<String>,
     /// The order, for example `-created_at,id`.
     #[serde(default)]
-    sort: Option<String>,
+    pub(crate) sort: Option<String>,
     /// What stands above the rows and in the file's name.
     #[serde(default)]
-    title: Option<String>,
+    pub(crate) title: Option<String>,
     /// Language and region of numbers and dates.
     #[serde(default = "default_locale")]
-    locale: String,
+    pub(crate) locale: String,
     /// Time zone of moments.
     #[serde(default = "default_time_zone")]
-    time_zone: String,
+    pub(crate) time_zone: String,
 }
 
 pub(crate) fn routes(registry: &mut Registry) {
@@ -54,15 +55,15 @@ pub(crate) fn routes(registry: &mut Registry) {
     };
     registry.command::<Ask, Export>(
         ask("/exports/csv", "exports_export_request_csv", "make a CSV file of a dataset"),
-        |call| request(call, Format::Csv),
+        |call| request(&call.principal, &call.body, Format::Csv),
     );
     registry.command::<Ask, Export>(
         ask("/exports/excel", "exports_export_request_xlsx", "make a workbook of a dataset"),
-        |call| request(call, Format::Xlsx),
+        |call| request(&call.principal, &call.body, Format::Xlsx),
     );
     registry.command::<Ask, Export>(
         ask("/exports/pdf", "exports_export_request_pdf", "make a printable document of a dataset"),
-        |call| request(call, Format::Pdf),
+        |call| request(&call.principal, &call.body, Format::Pdf),
     );
     let own = |path, operation, summary| {
         Route::post(path, Module::Exports, operation)
@@ -103,10 +104,13 @@ fn requester(export: &Export) -> Option<events::UserId> {
 }
 
 /// Checks the question against the dataset now, so that the client hears of a wrong column at once and not from a failed job.
-fn request(call: &Call<Ask>, format: Format) -> Result<Target<Export>, Problem> {
-    let body = &call.body;
+pub(crate) fn request(
+    principal: &Principal,
+    body: &Ask,
+    format: Format,
+) -> Result<Target<Export>, Problem> {
     let requested_by =
-        call.principal.user().ok_or_else(|| Problem::forbidden("only users own exports"))?;
+        principal.user().ok_or_else(|| Problem::forbidden("only users own exports"))?;
     let dataset = dataset::find(&body.dataset).ok_or_else(|| {
         let detail = "there is no such dataset; GET /api/v1/exports/datasets lists them";
         Problem::invalid("/dataset", "DATASET_UNKNOWN", detail)

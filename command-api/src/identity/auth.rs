@@ -7,10 +7,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
-use events::rbac::resolve::WORKERS;
+use events::rbac::resolve::{QUERY_API, WORKERS};
 use events::{Actor, ActorKind, Context, Module, SessionId, TenantId, UserId};
 use jiff::SignedDuration;
 use platform::clock;
+use platform::commands::query_api_secret;
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets::{fingerprint, random_token};
@@ -211,8 +212,12 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
 
 fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     let body: ServiceLogin = request.json()?;
-    let right = is_secret(&body.secret, &app.settings.service_secret);
-    if !right || body.service != WORKERS {
+    let right = match body.service.as_str() {
+        WORKERS => is_secret(&body.secret, &app.settings.service_secret),
+        QUERY_API => is_secret(&body.secret, &query_api_secret(&app.master)),
+        _ => false,
+    };
+    if !right {
         return Err(Problem::unauthenticated("service or secret is not right"));
     }
     let actor =

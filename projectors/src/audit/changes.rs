@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use events::audit::is_sensitive;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -31,21 +32,20 @@ pub(super) struct Effect<'a> {
 
 /// Columns that change with every event, or say again what the entry itself says.
 const NOISE: &[&str] = &["tenant_id", "version", "created_at", "changed_at"];
-/// Words that mark a member whose value nobody may read in the trail.
-const SENSITIVE: &[&str] = &["password", "secret", "token", "credential", "refresh", "private_key"];
 const MASK: &str = "***";
 
 /// The changes in all rows that the event touched. The first row that changed is the resource; the paths of other rows begin
 /// with their kind and id.
-pub(super) fn differences(traced: &[Traced]) -> Effect<'_> {
+pub(super) fn differences<'a>(stream: &str, traced: &'a [Traced]) -> Effect<'a> {
     let mut effect = Effect { resource: None, changes: Vec::new() };
     for Traced { resource: (kind, id_column), rows } in traced {
         for (before, after) in rows {
             let id = before.as_ref().or(after.as_ref()).and_then(|row| row.get(*id_column));
             let id = id.and_then(Value::as_str).unwrap_or_default();
             let first = effect.changes.is_empty();
-            let prefix = if first { String::new() } else { format!("/{kind}/{id}") };
-            row(before.as_ref(), after.as_ref(), &prefix, &mut effect.changes);
+            let prefix = if first { String::new() } else { format!("/{kind}/{}", escaped(id)) };
+            let shown = Shown { stream, prefix: &prefix };
+            shown.row(before.as_ref(), after.as_ref(), &mut effect.changes);
             if first && (effect.resource.is_none() || !effect.changes.is_empty()) {
                 effect.resource = Some((kind, id));
             }
@@ -54,37 +54,55 @@ pub(super) fn differences(traced: &[Traced]) -> Effect<'_> {
     effect
 }
 
-fn row<'a>(
-    before: Option<&'a Object>,
-    after: Option<&'a Object>,
-    prefix: &str,
-    changes: &mut Vec<Change<'a>>,
-) {
-    let Some(columns) = after.or(before) else { return };
-    let mut names: Vec<&'a String> =
-        columns.keys().filter(|name| !NOISE.contains(&name.as_str())).collect();
-    names.sort_unstable(); // whether serde_json keeps an order of its own depends on the whole build
-    for name in names {
-        let known = |row: Option<&'a Object>| {
-            row.and_then(|row| row.get(name)).filter(|value| !value.is_null())
-        };
-        let (old, new) = (known(before), known(after));
-        if old == new {
-            continue;
+/// An id as a part of a JSON pointer (RFC 6901).
+fn escaped(id: &str) -> Cow<'_, str> {
+    if id.contains(['~', '/']) {
+        Cow::Owned(id.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(id)
+    }
+}
+
+/// How the changes of one row are shown: of which stream the event is, and where the paths begin.
+struct Shown<'s> {
+    stream: &'s str,
+    prefix: &'s str,
+}
+
+impl Shown<'_> {
+    fn row<'a>(
+        &self,
+        before: Option<&'a Object>,
+        after: Option<&'a Object>,
+        changes: &mut Vec<Change<'a>>,
+    ) {
+        let Some(columns) = after.or(before) else { return };
+        let mut names: Vec<&'a String> =
+            columns.keys().filter(|name| !NOISE.contains(&name.as_str())).collect();
+        names.sort_unstable(); // whether serde_json keeps an order of its own depends on the whole build
+        for name in names {
+            let known = |row: Option<&'a Object>| {
+                row.and_then(|row| row.get(name)).filter(|value| !value.is_null())
+            };
+            let (old, new) = (known(before), known(after));
+            if old == new {
+                continue;
+            }
+            let path = format!("{}/{}", self.prefix, escaped(name));
+            let masked = is_sensitive(self.stream, name);
+            if let (Some(Value::Array(old)), Some(Value::Array(new)), false) = (old, new, masked)
+                && items(old, new, &path, changes)
+            {
+                continue;
+            }
+            let op = match (old, new) {
+                (None, _) => "add",
+                (Some(_), Some(_)) => "replace",
+                (Some(_), None) => "remove",
+            };
+            let shown = |value: &'a Value| shown(masked, value);
+            changes.push(Change { op, path, before: old.map(shown), value: new.map(shown) });
         }
-        let path = format!("{prefix}/{name}");
-        if let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new)
-            && items(old, new, &path, changes)
-        {
-            continue;
-        }
-        let op = match (old, new) {
-            (None, _) => "add",
-            (Some(_), Some(_)) => "replace",
-            (Some(_), None) => "remove",
-        };
-        let shown = |value: &'a Value| shown(name, value);
-        changes.push(Change { op, path, before: old.map(shown), value: new.map(shown) });
     }
 }
 
@@ -111,13 +129,9 @@ fn items<'a>(
     true
 }
 
-fn is_sensitive(name: &str) -> bool {
-    SENSITIVE.iter().any(|word| name.contains(word))
-}
-
-fn shown<'a>(name: &str, value: &'a Value) -> Cow<'a, Value> {
+fn shown(masked: bool, value: &Value) -> Cow<'_, Value> {
     // Whether there is a password may be known.
-    if is_sensitive(name) && !value.is_boolean() {
+    if masked && !value.is_boolean() {
         Cow::Owned(Value::String(MASK.into()))
     } else {
         Cow::Borrowed(value)
@@ -125,10 +139,17 @@ fn shown<'a>(name: &str, value: &'a Value) -> Cow<'a, Value> {
 }
 
 /// Members of a payload that no row shows: reasons, counts, who fetched it.
-pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Members<'a> {
+    stream: &'a str,
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
 
 /// What the event says beyond what it changed; nothing when it says no more.
-pub(super) fn detail<'a>(payload: &'a str, traced: &[Traced]) -> Option<Members<'a>> {
+pub(super) fn detail<'a>(
+    stream: &'a str,
+    payload: &'a str,
+    traced: &[Traced],
+) -> Option<Members<'a>> {
     let mut members = serde_json::Deserializer::from_str(payload).deserialize_map(Collect).ok()?;
     let has_column = |name: &str| {
         traced.iter().flat_map(|traced| &traced.rows).any(|(before, after)| {
@@ -136,14 +157,14 @@ pub(super) fn detail<'a>(payload: &'a str, traced: &[Traced]) -> Option<Members<
         })
     };
     members.retain(|(name, _)| name != "type" && !has_column(name));
-    (!members.is_empty()).then_some(Members(members))
+    (!members.is_empty()).then_some(Members { stream, members })
 }
 
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            if is_sensitive(name) {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (name, value) in &self.members {
+            if is_sensitive(self.stream, name) {
                 map.serialize_entry(name, MASK)?;
             } else {
                 map.serialize_entry(name, value)?;
@@ -175,6 +196,7 @@ impl<'de> Visitor<'de> for Collect {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -189,7 +211,7 @@ mod tests {
     }
 
     fn shown(traced: &[Traced]) -> Value {
-        serde_json::to_value(differences(traced).changes).unwrap()
+        serde_json::to_value(differences("rbac.policy", traced).changes).unwrap()
     }
 
     #[test]
@@ -202,7 +224,7 @@ mod tests {
             shown(&traced),
             json!([{"op": "replace", "path": "/name", "before": "old", "value": "new"}])
         );
-        assert_eq!(differences(&traced).resource, Some(("rbac.role", "r1")));
+        assert_eq!(differences("rbac.policy", &traced).resource, Some(("rbac.role", "r1")));
     }
 
     #[test]
@@ -246,7 +268,100 @@ mod tests {
                    {"op": "add", "path": "/token", "value": "***"}])
         );
         let payload = r#"{"type":"x","refresh_sha256":"abc","reason":"left","role_id":"r1"}"#;
-        let detail = serde_json::to_value(detail(payload, &traced)).unwrap();
+        let detail = serde_json::to_value(detail("identity.session", payload, &traced)).unwrap();
         assert_eq!(detail, json!({"refresh_sha256": "***", "reason": "left"}));
+    }
+
+    #[test]
+    fn shows_nothing_personal_of_whoever_it_is_about() {
+        let traced = traced(
+            &json!({"role_id": "u1", "email": "ada@example.org", "locale": "en"}),
+            &json!({"role_id": "u1", "email": "ada@example.com", "locale": "de"}),
+        );
+        assert_eq!(
+            serde_json::to_value(differences("identity.user", &traced).changes).unwrap(),
+            json!([{"op": "replace", "path": "/email", "before": "***", "value": "***"},
+                   {"op": "replace", "path": "/locale", "before": "en", "value": "de"}])
+        );
+        let payload = r#"{"type":"x","previous":"ada@example.org","why":"moved"}"#;
+        let detail = serde_json::to_value(detail("identity.user", payload, &[])).unwrap();
+        assert_eq!(detail, json!({"previous": "***", "why": "moved"}));
+    }
+
+    /// Every column that lists treat with care is masked, whichever read model it is of.
+    #[test]
+    fn masks_every_column_that_is_sensitive_in_a_dataset() {
+        use events::Module;
+        let mut seen = 0;
+        for projection in crate::traced() {
+            let table = projection.table();
+            let datasets = Module::ALL.iter().flat_map(|m| platform::dataset::datasets(*m));
+            let columns = datasets
+                .filter(|dataset| dataset.projections == [table.name])
+                .flat_map(|dataset| dataset.columns);
+            for column in columns.filter(|column| column.sensitive) {
+                for stream in table.reads {
+                    assert!(is_sensitive(stream, column.key), "{stream}: {}", column.key);
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 3, "{seen} columns are sensitive");
+    }
+
+    /// What the projections make of a row: members that come and go, lists that grow and shrink.
+    fn rows() -> impl Strategy<Value = Object> {
+        let value = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (0..5_i64).prop_map(Value::from),
+            "[a-c~/ü]{0,3}".prop_map(Value::from),
+            prop::collection::vec(0..6_u8, 0..6).prop_map(|items| json!(items)),
+            (0..3_u8).prop_map(|n| json!({"n": n})),
+        ];
+        let names = ["a", "b", "c/d", "e~f", "list", "g"];
+        prop::collection::vec(value, names.len()).prop_map(move |values| {
+            names.iter().map(|name| (*name).to_owned()).zip(values).collect()
+        })
+    }
+
+    /// A row without what no row shows.
+    fn known(row: Option<&Object>) -> Value {
+        let members = row.into_iter().flatten().filter(|(_, value)| !value.is_null());
+        members.map(|(name, value)| (name.clone(), value.clone())).collect::<Object>().into()
+    }
+
+    proptest! {
+        /// By the judgement of another implementation of RFC 6902.
+        #[test]
+        fn applied_to_the_row_before_the_changes_give_the_row_after(
+            before in prop::option::of(rows()), after in prop::option::of(rows()),
+        ) {
+            let traced = vec![Traced {
+                resource: ("shop.item", "a"),
+                rows: vec![(before.clone(), after.clone())],
+            }];
+            let changes = serde_json::to_value(differences("shop.item", &traced).changes).unwrap();
+            let patch: json_patch::Patch = serde_json::from_value(changes).unwrap();
+            let mut row = known(before.as_ref());
+            json_patch::patch(&mut row, &patch).unwrap();
+            prop_assert_eq!(row, known(after.as_ref()));
+        }
+
+        #[test]
+        fn a_second_row_is_changed_under_its_kind_and_id(before in rows(), after in rows()) {
+            let other = json!({"a": 1}).as_object().cloned();
+            let item = Traced { resource: ("shop.item", "b"), rows: vec![(Some(before), Some(after))] };
+            let first = Traced { resource: ("shop.order", "a"), rows: vec![(None, other)] };
+            let traced = vec![first, item];
+            let (before, after) = (traced[1].rows[0].0.as_ref(), traced[1].rows[0].1.as_ref());
+            let id = before.and_then(|row| row["b"].as_str()).unwrap_or_default();
+            let mut document = json!({"shop.item": {id: known(before)}});
+            let changes = serde_json::to_value(differences("shop.item", &traced).changes).unwrap();
+            let patch: json_patch::Patch = serde_json::from_value(changes).unwrap();
+            json_patch::patch(&mut document, &patch).unwrap();
+            prop_assert_eq!(&document["shop.item"][id], &known(after));
+            prop_assert_eq!(&document["a"], &json!(1));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use events::TenantId;
-use events::audit::security_log::{Event as Refusal, SecurityLog};
+use events::audit::security_log::{Event as Noted, SecurityLog};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -58,7 +58,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Raised when the trail itself is made in another way.
-const BUILD: i32 = 1;
+const BUILD: i32 = 2;
 /// Streams followed at once; those not seen for longest are read from the log again when they come up.
 const STREAMS_KEPT: usize = 40_000;
 
@@ -245,7 +245,7 @@ impl Fold for Entries {
         let stream =
             self.recent.entry(key).or_insert_with(|| begin(others, &fact.recorded.aggregate_type));
         let traced = stream.follow(fact);
-        let changes = differences(&traced);
+        let changes = differences(&fact.recorded.aggregate_type, &traced);
         self.pending.push(COLUMNS, &entry(fact, &traced, &changes))
     }
 
@@ -293,34 +293,49 @@ fn entry<'a>(fact: &'a Fact, traced: &'a [Traced], changes: &'a Effect<'a>) -> E
         status: SUCCESS,
         reason: None,
         changes: &changes.changes,
-        detail: detail(&recorded.payload, traced),
+        detail: detail(&recorded.aggregate_type, &recorded.payload, traced),
     };
     if let Some((kind, id)) = changes.resource {
         (entry.resource_type, entry.resource_id) = (kind, Some(id));
     }
-    if let Ok(Some(refusal)) = fact.of::<SecurityLog>() {
-        refused(&mut entry, refusal);
+    if let Ok(Some(noted)) = fact.of::<SecurityLog>() {
+        about(&mut entry, noted);
     }
     entry
 }
 
-/// A refusal is about what would have been done.
-fn refused<'a>(entry: &mut Entry<'a>, refusal: &'a Refusal) {
-    match refusal {
-        Refusal::CommandRefused(refused) => {
+/// A refusal is about what would have been done, and by whom something was read is said by the service that showed it.
+fn about<'a>(entry: &mut Entry<'a>, noted: &'a Noted) {
+    match noted {
+        Noted::CommandRefused(refused) => {
             entry.status = if matches!(refused.status, 401 | 403) { DENIED } else { FAILED };
             entry.command = Some(Cow::Borrowed(&refused.command));
             entry.reason = Some(&refused.code);
-            entry.module = refused.resource_type.split('.').next().unwrap_or_default();
+            entry.module = module_of(&refused.resource_type);
             entry.resource_type = &refused.resource_type;
             entry.resource_id = refused.resource_id.as_deref();
         }
-        Refusal::AccessDenied(denied) => {
+        Noted::AccessDenied(denied) => {
             entry.status = DENIED;
             entry.reason = Some(&denied.reason);
-            entry.module = denied.permission.split('.').next().unwrap_or_default();
+            entry.module = module_of(&denied.permission);
             entry.resource_type = &denied.permission;
             entry.resource_id = None;
         }
+        Noted::DataRead(read) => {
+            let kind: &'static str = read.reader_kind.into();
+            entry.actor_kind = Some(Cow::Borrowed(kind));
+            entry.actor_id = Some(Cow::Borrowed(&read.reader_id));
+            entry.session_id = read.session_id.map(|id| Cow::Owned(id.to_string()));
+            entry.command = None;
+            (entry.ip, entry.user_agent) = (None, None); // those of the service
+            entry.module = module_of(&read.dataset);
+            entry.resource_type = &read.dataset;
+            entry.resource_id = None;
+        }
     }
+}
+
+fn module_of(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
 }

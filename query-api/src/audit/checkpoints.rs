@@ -61,7 +61,7 @@ struct CheckpointPage {
 
 /// How far the log is signed.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Notary {
+pub(super) struct Notary {
     /// `signing`, or `refusing`: the log is not what was signed before.
     state: String,
     /// Why it refuses.
@@ -134,7 +134,7 @@ fn moment(row: &PgRow, column: &str) -> Result<Timestamp, sqlx::Error> {
     Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
 }
 
-async fn notary(call: &Call) -> Result<Option<Notary>, Problem> {
+pub(super) async fn notary(call: &Call) -> Result<Option<Notary>, Problem> {
     let statement = Statement {
         sql: "select n.state, n.reason, n.tenant_seq, n.event_id, n.since from audit.notary_states n \
               where n.epoch = (select epoch from log.head)"

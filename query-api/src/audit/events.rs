@@ -16,6 +16,7 @@ use crate::ask::{AsOf, Asked};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::push_json;
+use crate::reads::EVENTS;
 use crate::record;
 use crate::shape::query;
 
@@ -126,8 +127,9 @@ async fn answer(
     let more = i64::try_from(asked.rows.len()).is_ok_and(|rows| rows > limit);
     let shown = asked.rows.iter().take(usize::try_from(limit).unwrap_or_default());
     let mut body = String::from("{\"items\":[");
-    let mut last = None;
+    let (mut last, mut shown_rows) = (None, 0);
     for row in shown {
+        shown_rows += 1;
         if last.is_some() {
             body.push(',');
         }
@@ -135,9 +137,16 @@ async fn answer(
         record::write(&record, &mut body);
         last = Some(if order.column == "sequence" { record.sequence } else { record.position });
     }
+    call.app.reads.note(&call.principal, EVENTS, &described(filter), shown_rows);
     body.push_str("],\"page\":");
     push_json(&mut body, &EventPage { next: last.filter(|_| more), limit });
     Ok(respond(call, &asked, body))
+}
+
+/// What was asked, in the manner of the filter grammar.
+fn described(filter: &[(&'static str, String)]) -> String {
+    let parts = filter.iter().map(|(column, value)| format!("{column} = \"{value}\""));
+    parts.collect::<Vec<_>>().join(" AND ")
 }
 
 fn respond(call: &Call, asked: &Asked, mut body: String) -> Response {

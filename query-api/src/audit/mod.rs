@@ -1,29 +1,39 @@
 //! Questions about what happened: the trail, the events themselves, their live streams, and what proves them.
 
 mod checkpoints;
+mod correlation;
 mod events;
 mod proofs;
 mod replay;
+mod verify;
 
 use ::events::Module::Audit;
 use ::events::{Permission, UserId};
-use platform::routes::{Access, Route};
+use platform::routes::{Access, Parameter, Route};
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::{equals, list};
-use crate::shape::{LIST, dataset, listing, page_of};
+use crate::reads::TRAIL;
+use crate::shape::{LIST, dataset, listing, page_of, query};
 use crate::stream;
 
+const ACTIVITIES: &[Parameter] = &[
+    query("subject", "only what was done to this"),
+    query("actor", "only what this user or service did"),
+    query("filter", "which entries besides, in the filter grammar"),
+    query("limit", "rows of a page: 50 unless told, at most 500"),
+    query("after", "the cursor of another page, from `page.next` or `page.prev`"),
+];
+
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let trail = Route::get("/audit-logs", Audit, "audit_trail")
-        .summary("Everything that happened or was refused, newest first");
     vec![
-        Endpoint::new(
-            listing(trail, "audit.trail", |g| page_of(g, "audit.trail")),
-            |call| async move { list(&call, dataset("audit.trail"), None).await },
-        ),
+        trail("/audit-logs", "audit_trail"),
+        trail("/logs/audit-trail", "audit_trail_of_logs"),
         trail_of_user(),
+        activities(),
+        correlation::tree(),
+        verify::range(),
         events::page(),
         events::of_stream(),
         replay::replay(),
@@ -38,13 +48,38 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+fn trail(path: &'static str, operation: &'static str) -> Endpoint {
+    let route = Route::get(path, Audit, operation)
+        .summary("Everything that happened or was refused, newest first");
+    Endpoint::new(listing(route, TRAIL, |g| page_of(g, TRAIL)), |call| async move {
+        list(&call, dataset(TRAIL), None).await
+    })
+}
+
 fn trail_of_user() -> Endpoint {
     let route = Route::get("/audit-logs/user/{id}", Audit, "audit_trail_of_user")
         .summary("What a user did");
-    let route = Route { response: Some(|g| page_of(g, "audit.trail")), ..route };
+    let route = Route { response: Some(|g| page_of(g, TRAIL)), ..route };
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(LIST);
     Endpoint::new(route, |call: Call| async move {
         let user: UserId = call.id("id", "user")?;
-        list(&call, dataset("audit.trail"), Some(equals("actor_id", user.to_string()))).await
+        list(&call, dataset(TRAIL), Some(equals("actor_id", user.to_string()))).await
+    })
+}
+
+/// The parameters of a list under the names by which activities are asked for.
+fn activities() -> Endpoint {
+    const NAMES: [(&str, &str); 2] = [("subject", "resource_id"), ("actor", "actor_id")];
+    let route = Route::get("/activity-streams", Audit, "audit_activities")
+        .summary("What was done, by whom and to what: the trail by `subject` and `actor`");
+    let route = Route { response: Some(|g| page_of(g, TRAIL)), ..route };
+    let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(ACTIVITIES);
+    Endpoint::new(route, |mut call: Call| async move {
+        for (name, _) in &mut call.parameters {
+            if let Some((_, column)) = NAMES.iter().find(|(alias, _)| alias == name) {
+                (*column).clone_into(name);
+            }
+        }
+        list(&call, dataset(TRAIL), None).await
     })
 }

@@ -69,13 +69,13 @@ struct Consistency {
 }
 
 /// The tree as far as it is signed.
-struct Tree {
-    size: u64,
+pub(super) struct Tree {
+    pub(super) size: u64,
     epoch: i32,
 }
 
 impl Tree {
-    async fn latest(call: &Call) -> Result<Self, Problem> {
+    pub(super) async fn latest(call: &Call) -> Result<Self, Problem> {
         let statement = Statement {
             sql: "select c.size from audit.checkpoints c \
                   where c.epoch = (select epoch from log.head) order by c.size desc limit 1"
@@ -122,7 +122,11 @@ impl Tree {
         Ok(tiles)
     }
 
-    async fn hashes(&self, call: &Call, ranges: &[Range<u64>]) -> Result<Vec<Hash>, Problem> {
+    pub(super) async fn hashes(
+        &self,
+        call: &Call,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Hash>, Problem> {
         let tiles = self.tiles(call, &Tiles::needed(ranges)).await?;
         let hashes: Result<_, Missing> = ranges.iter().map(|range| tiles.range(range)).collect();
         hashes.map_err(|missing| Problem::internal(&missing))

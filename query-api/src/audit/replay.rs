@@ -1,5 +1,7 @@
 //! The organisation's whole history as NDJSON: copied out of Postgres in chunks and written down without decoding payloads.
 
+use std::sync::Arc;
+
 use ::events::{Module, Permission, TenantId};
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -9,6 +11,7 @@ use jiff::Timestamp;
 use platform::db;
 use platform::lifecycle::detach;
 use platform::log::{COLUMNS, Record};
+use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use sqlx::PgPool;
@@ -17,8 +20,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
 use super::events::EventRecord;
+use crate::app::App;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::reads::EVENTS;
 use crate::record;
 use crate::shape::query;
 
@@ -47,7 +52,10 @@ pub(super) fn replay() -> Endpoint {
         let asked = call.head().await?;
         let to = call.number("to")?.unwrap_or(i64::MAX).min(asked.place.head);
         let headers = asked.headers(&call, &asked.place.as_of());
-        let body = replayed(call.app.pool.clone(), call.tenant(), from - 1, to);
+        let range = format!("position >= {from} AND position <= {to}");
+        call.app.reads.note(&call.principal, EVENTS, &range, 0);
+        let reader = (Arc::clone(&call.app), Arc::clone(&call.principal));
+        let body = replayed(reader, from - 1, to);
         let kind = (header::CONTENT_TYPE, "application/x-ndjson");
         let mut response: Response = ([kind], body).into_response();
         response.headers_mut().extend(headers);
@@ -56,13 +64,13 @@ pub(super) fn replay() -> Endpoint {
 }
 
 /// The events after position `after` up to position `to`.
-fn replayed(pool: PgPool, tenant: TenantId, after: i64, to: i64) -> Body {
+fn replayed((app, reader): (Arc<App>, Arc<Principal>), after: i64, to: i64) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(CHUNKS_AHEAD);
     detach(async move {
         let Ok(_turn) = REPLAYS.acquire().await else { return };
         let mut after = after;
         while after < to {
-            let chunk = match chunk(&pool, tenant, after, to).await {
+            let chunk = match chunk(&app.pool, reader.tenant, after, to).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return,
                 Err(error) => {
@@ -73,6 +81,7 @@ fn replayed(pool: PgPool, tenant: TenantId, after: i64, to: i64) -> Body {
                 }
             };
             after = chunk.last;
+            app.reads.more(&reader, EVENTS, chunk.rows);
             if sender.send(Ok(Bytes::from(chunk.lines))).await.is_err() {
                 return; // the client has gone
             }
@@ -83,6 +92,7 @@ fn replayed(pool: PgPool, tenant: TenantId, after: i64, to: i64) -> Body {
 
 struct Chunk {
     lines: String,
+    rows: usize,
     last: i64,
 }
 
@@ -114,7 +124,7 @@ async fn chunk(
 fn written(copied: &[u8]) -> Option<Option<Chunk>> {
     const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
     let mut rest = copied.strip_prefix(SIGNATURE)?.get(8..)?; // after flags and extension length
-    let mut chunk = Chunk { lines: String::with_capacity(copied.len() * 2), last: 0 };
+    let mut chunk = Chunk { lines: String::with_capacity(copied.len() * 2), rows: 0, last: 0 };
     loop {
         let fields = i16::from_be_bytes(take::<2>(&mut rest)?);
         if fields == -1 {
@@ -122,6 +132,7 @@ fn written(copied: &[u8]) -> Option<Option<Chunk>> {
         }
         let record = next(&mut rest)?;
         chunk.last = record.position;
+        chunk.rows += 1;
         record::write(&record, &mut chunk.lines);
         chunk.lines.push('\n');
     }

@@ -14,6 +14,7 @@ use super::lane::RightsChange;
 use super::spec::{Need, Spec};
 use crate::app::App;
 use crate::call::unreadable;
+use crate::reads::EVENTS;
 
 /// A subscriber, as far as rights go.
 #[derive(Clone)]
@@ -54,11 +55,14 @@ impl Viewer {
 
     /// Lets the subscriber follow a stream; a right given a moment ago counts.
     pub(crate) async fn admit(&mut self, app: &App, spec: &Spec) -> Result<(), Problem> {
-        if self.may_follow(app, spec).await.is_ok() {
-            return Ok(());
+        if self.may_follow(app, spec).await.is_err() {
+            self.renew(app).await?;
+            self.may_follow(app, spec).await?;
         }
-        self.renew(app).await?;
-        self.may_follow(app, spec).await
+        if matches!(spec.need(), Need::Permission(_)) {
+            app.reads.note(&self.principal, EVENTS, "", 0); // how many follow is not known yet
+        }
+        Ok(())
     }
 
     /// Whether the subscriber may follow a stream, as of what is known of the standing.

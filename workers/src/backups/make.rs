@@ -7,6 +7,7 @@ use events::backups::backup::{Scope, Status};
 use events::{BackupId, FileId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use platform::commands::CommandError;
 use platform::files::StoredFile;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,6 @@ use tempfile::NamedTempFile;
 
 use super::archive::{self, Manifest, Source};
 use super::{report, state};
-use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {

@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use platform::clock;
+use platform::commands::CommandError;
 use platform::dataset::{self, Dataset, Query, Refused};
 use platform::fold::{Folded, fold};
 use platform::principal::Principal;
@@ -23,7 +24,6 @@ use tokio::sync::mpsc;
 
 use super::render::{self, Header, Rendered, Row, csv, pdf, xlsx};
 use super::rows::{self, Rows};
-use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
 /// How long the projection may need to come up to the request.
@@ -325,8 +325,9 @@ impl Making<'_> {
         let order = Order::read(office, self.job).await?;
         let plan = order.query(office, tenant).await?;
         caught_up(office, plan.dataset, order.position).await?;
-        let rows = Rows::open(&office.pool, tenant, plan.dataset, &plan.query).await?;
-        let header = self.header(&order, &plan, rows.position).await?;
+        let mut rows = Rows::open(&office.pool, tenant, plan.dataset, &plan.query).await?;
+        let mut header = self.header(&order, &plan, rows.position).await?;
+        header.counts = rows.counts(plan.dataset, &plan.query).await?;
         let made_at = header.zone.to_datetime(header.generated_at).date();
         let name = file_name(&header.title, &made_at.to_string(), order.format);
         let (position, scratch) = (rows.position, office.files.scratch().to_owned());
@@ -358,6 +359,7 @@ impl Making<'_> {
             zone: order.zone(),
             position,
             filter: order.filter.clone().unwrap_or_default(),
+            counts: Vec::new(),
             generated_at: clock::now(),
         })
     }

@@ -11,6 +11,9 @@ use super::render::{self, Cell, Row};
 /// Rows of one fetch: few, as several fetches of rows with many columns are in memory at once.
 const FETCH: &str = "fetch 250 from rows";
 
+/// The datasets of whose rows a file says first how many there are of each kind, and by which columns.
+const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])];
+
 /// One snapshot of a dataset.
 pub(super) struct Rows {
     transaction: Transaction<'static, Postgres>,
@@ -48,6 +51,27 @@ impl Rows {
         sqlx::query_with(&declare, select.arguments()?).execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
         Ok(Self { transaction, columns: query.fields.clone(), position, total })
+    }
+
+    /// How many of the rows are of each kind, where that is worth knowing.
+    pub(super) async fn counts(
+        &mut self,
+        dataset: &Dataset,
+        query: &Query,
+    ) -> Result<Vec<(&'static str, String)>, sqlx::Error> {
+        let summarised = SUMMARISED.iter().filter(|(name, _)| *name == dataset.name);
+        let columns = summarised.flat_map(|(_, columns)| *columns);
+        let mut all = Vec::new();
+        for column in columns.filter_map(|key| dataset.column(key)) {
+            let counting = dataset::counts(dataset, query, column);
+            let counts: Vec<(String, i64)> =
+                sqlx::query_as_with(&counting.sql, counting.arguments()?)
+                    .fetch_all(&mut *self.transaction)
+                    .await?;
+            let counts = counts.iter().map(|(value, number)| format!("{value} {number}"));
+            all.push((column.label, counts.collect::<Vec<_>>().join(", ")));
+        }
+        Ok(all)
     }
 
     /// The next rows; none at the end.

@@ -13,10 +13,10 @@ use events::settings::Key;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Job, Office, Trouble};
 
 /// The events that somebody is told of.

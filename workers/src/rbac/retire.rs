@@ -9,8 +9,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 
-use crate::runtime::commands::CommandError;
 use crate::runtime::{Done, Effect, Job, Office, Trouble};
+use platform::commands::CommandError;
 
 pub(super) const KIND: &str = "rbac.retire";
 

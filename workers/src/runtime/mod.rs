@@ -5,7 +5,6 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
-pub(crate) mod commands;
 mod queue;
 mod reactions;
 #[cfg(test)]
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::envelope::Recorded;
+use events::rbac::resolve::WORKERS;
 use events::settings::configuration::Configuration;
 use events::settings::{Key, effective};
 use events::{Module, TenantId, settings};
@@ -24,6 +24,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
+use platform::commands::Commands;
 use platform::config::Settings;
 use platform::db::{self, Role};
 use platform::files::Files;
@@ -37,7 +38,6 @@ pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
 use crate::backups::archive;
-use commands::Commands;
 
 /// Aggregates kept folded in memory.
 const AGGREGATES_KEPT: u64 = 10_000;
@@ -202,7 +202,7 @@ impl Office {
             pool,
             files: Files::open(&settings.data_dir)?,
             archives: Files::open_archives(&settings.data_dir)?,
-            commands: Commands::new(&settings.command_url, &settings.service_secret)?,
+            commands: Commands::new(&settings.command_url, WORKERS, &settings.service_secret)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
             key: archive::Key::new(master),

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use events::TenantId;
-use events::envelope::{Recorded, meta};
+use platform::commands::Cause;
 use platform::secrets;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
@@ -34,30 +33,6 @@ pub(crate) struct NewJob {
     pub(crate) body: Value,
     /// What caused it.
     pub(crate) cause: Cause,
-}
-
-/// What caused a job: what the job leads to belongs to the same story.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Cause {
-    /// The event.
-    pub(crate) event_id: Option<Uuid>,
-    /// The id shared by everything that follows from one request.
-    pub(crate) correlation_id: Option<String>,
-    /// W3C trace context.
-    pub(crate) traceparent: Option<String>,
-}
-
-impl Cause {
-    /// An event as a cause.
-    pub(super) fn of(event: &Recorded) -> Self {
-        let mut metadata = event.metadata();
-        Self {
-            event_id: Some(event.event_id),
-            correlation_id: metadata.remove(meta::CORRELATION_ID),
-            traceparent: metadata.remove(meta::TRACEPARENT),
-        }
-    }
 }
 
 /// A piece of work in hand.

@@ -9,11 +9,12 @@ use events::envelope::Recorded;
 use metrics::{counter, gauge};
 use nats::tail::Tail;
 use nats::{Bus, LogId};
+use platform::commands::Cause;
 use platform::lifecycle::Shutdown;
 use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
-use super::queue::{self, Cause, NewJob};
+use super::queue::{self, NewJob};
 use super::{Effect, Reaction, id_caused_by, timers};
 
 /// Without a wake-up the log is looked at this often.

@@ -133,7 +133,7 @@ impl House {
             kind: KIND,
             subject_id: subject.into(),
             body: json!({"do": what}),
-            cause: queue::Cause::default(),
+            cause: platform::commands::Cause::default(),
         };
         let mut connection = self.office.pool.acquire().await.unwrap();
         let job_id = job.job_id;

@@ -13,8 +13,8 @@ use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::commands::{CommandError, Commands};
 use super::{Reminder, id_caused_by};
+use platform::commands::{CommandError, Commands};
 
 /// How often it is looked for what is due.
 const POLL: Duration = Duration::from_secs(1);
@@ -182,10 +182,10 @@ const UNSET: &str = "
 mod tests {
     use events::testing::id;
     use platform::clock;
+    use platform::testkit::door::{problem, server, token};
     use serde_json::json;
 
     use super::*;
-    use crate::runtime::commands::testing::{problem, server, token};
     use crate::testing::Log;
 
     fn reminder(subject: &str, seconds: i64) -> Reminder {
@@ -224,7 +224,7 @@ mod tests {
         set(&mut connection, id(1), &reminder("gone", -5)).await.unwrap();
         unset(&mut connection, id(1), "test.end", "gone").await.unwrap();
         let (base, asked) = server(vec![token("t"), problem(409), (200, json!({}))]).await;
-        let timers = Timers::new(&log.database.url, Commands::new(&base, "s").unwrap());
+        let timers = Timers::new(&log.database.url, Commands::new(&base, "workers", "s").unwrap());
         assert!(!timers.round(&mut connection).await.unwrap());
         let expected =
             [("late".into(), 1, true), ("moved".into(), 0, true), ("tomorrow".into(), 0, true)];
@@ -242,7 +242,7 @@ mod tests {
         set(&mut connection, id(1), &reminder("late", -60)).await.unwrap();
         let ok = || (200, json!({}));
         let (base, asked) = server(vec![token("t"), ok(), ok(), problem(503), ok()]).await;
-        let timers = Timers::new(&log.database.url, Commands::new(&base, "s").unwrap());
+        let timers = Timers::new(&log.database.url, Commands::new(&base, "workers", "s").unwrap());
         let before: Vec<Due> =
             sqlx::query_as(DUE).bind(BATCH).fetch_all(&mut *connection).await.unwrap();
         let killed = &before[0];

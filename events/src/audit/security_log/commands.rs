@@ -1,20 +1,22 @@
-//! What can be asked of a day's record of refusals.
+//! What can be asked of a day's security log.
 
 use std::convert::Infallible;
 
-use super::events::{AccessDenied, CommandRefused};
+use super::events::{AccessDenied, CommandRefused, DataRead};
 use crate::aggregate::{Class, Refusal, Rejection};
 
-/// An intent for a day's record of refusals.
+/// An intent for a day's security log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Record that a rule refused a command.
     RecordRefusal(CommandRefused),
     /// Record that a caller lacked a permission.
     RecordDenial(AccessDenied),
+    /// Record that somebody read what is sensitive.
+    RecordRead(DataRead),
 }
 
-/// A refusal is always recorded, so there is no way to refuse that.
+/// What goes into the security log is always recorded, so there is no way to refuse that.
 impl Rejection for Infallible {
     fn code(&self) -> &'static str {
         match *self {}

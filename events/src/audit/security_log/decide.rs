@@ -1,4 +1,4 @@
-//! Every refusal is recorded; texts are cut to their limits rather than judged.
+//! Every refusal and every reading is recorded; texts are cut to their limits rather than judged.
 
 use std::convert::Infallible;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::commands::Command;
-use super::events::{AccessDenied, CommandRefused, Event};
+use super::events::{AccessDenied, CommandRefused, DataRead, Event};
 use super::state::SecurityLog;
 use crate::aggregate::{Context, Decider};
 use crate::modules::Module;
@@ -18,7 +18,10 @@ const MAX_DETAIL_CHARS: usize = 1_000;
 /// The longest of the other texts that is kept, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
-/// The id of the stream to which a refusal at that moment belongs.
+/// The most filters that are kept of what somebody read.
+const MAX_FILTERS: usize = 5;
+
+/// The id of the stream to which what is recorded at that moment belongs.
 pub fn stream_id(now: Timestamp) -> String {
     now.to_zoned(TimeZone::UTC).date().to_string()
 }
@@ -49,6 +52,12 @@ impl Decider for SecurityLog {
                 path_template: name(&denied.path_template),
                 reason: text::cut(&denied.reason, MAX_DETAIL_CHARS),
             }),
+            Command::RecordRead(read) => Event::DataRead(DataRead {
+                reader_id: name(&read.reader_id),
+                dataset: name(&read.dataset),
+                filters: read.filters.iter().take(MAX_FILTERS).map(|text| name(text)).collect(),
+                ..read
+            }),
         }])
     }
 
@@ -56,6 +65,7 @@ impl Decider for SecurityLog {
         match event {
             Event::CommandRefused(_) => self.refusals += 1,
             Event::AccessDenied(_) => self.denials += 1,
+            Event::DataRead(_) => self.reads += 1,
         }
     }
 }

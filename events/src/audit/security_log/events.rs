@@ -1,9 +1,11 @@
-//! What can have been refused.
+//! What can have been refused, and what was read that is sensitive.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::UnitId;
+use crate::aggregate::ActorKind;
+use crate::ids::{SessionId, UnitId};
 
 /// A refusal; who was refused, from where and when is around the event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +17,9 @@ pub enum Event {
     /// A request was refused because the caller lacks a permission.
     #[serde(rename = "audit.security_log.access_denied")]
     AccessDenied(AccessDenied),
+    /// Somebody read what is sensitive.
+    #[serde(rename = "audit.security_log.data_read")]
+    DataRead(DataRead),
 }
 
 /// A command that a rule refused.
@@ -49,6 +54,30 @@ pub struct AccessDenied {
     pub path_template: String,
     /// What was missing.
     pub reason: String,
+}
+
+/// What one caller read of one dataset within some minutes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DataRead {
+    /// What kind of caller: `user`, or `service`.
+    pub reader_kind: ActorKind,
+    /// The user's id, or the service's name.
+    pub reader_id: String,
+    /// The session, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// The dataset, or `audit.events`.
+    pub dataset: String,
+    /// Which rows were asked for, in the filter grammar: the first different ones; an empty one means all.
+    pub filters: Vec<String>,
+    /// How often it was read.
+    pub reads: u64,
+    /// How many rows were shown in all.
+    pub rows: u64,
+    /// When it was first read.
+    pub first_at: Timestamp,
+    /// When it was last read.
+    pub last_at: Timestamp,
 }
 
 impl crate::aggregate::Event for Event {}

@@ -1,4 +1,4 @@
-//! What was refused on one day: one stream per organisation and UTC date, its id `YYYY-MM-DD`.
+//! What was refused on one day, and what was read that is sensitive: one stream per organisation and UTC date, its id `YYYY-MM-DD`.
 
 mod commands;
 mod decide;
@@ -9,5 +9,5 @@ mod tests;
 
 pub use commands::Command;
 pub use decide::stream_id;
-pub use events::{AccessDenied, CommandRefused, Event};
+pub use events::{AccessDenied, CommandRefused, DataRead, Event};
 pub use state::SecurityLog;

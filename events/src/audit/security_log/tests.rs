@@ -1,6 +1,7 @@
-//! What is kept of a refusal.
+//! What is kept of a refusal, and of a reading.
 
-use super::{AccessDenied, Command, CommandRefused, Event, SecurityLog, stream_id};
+use super::{AccessDenied, Command, CommandRefused, DataRead, Event, SecurityLog, stream_id};
+use crate::aggregate::ActorKind;
 use crate::testing::{at, frozen, given, id};
 
 fn refused() -> CommandRefused {
@@ -23,6 +24,29 @@ fn denied() -> AccessDenied {
         path_template: "/api/v1/rbac/roles".to_owned(),
         reason: "no role of the user is granted it".to_owned(),
     }
+}
+
+fn read() -> DataRead {
+    DataRead {
+        reader_kind: ActorKind::User,
+        reader_id: "01900000-0000-7000-8000-000000000001".to_owned(),
+        session_id: Some(id(2)),
+        dataset: "identity.users".to_owned(),
+        filters: vec![String::new(), "login_failures > 3".to_owned()],
+        reads: 7,
+        rows: 350,
+        first_at: at("2026-03-01T08:00:00Z"),
+        last_at: at("2026-03-01T08:04:30Z"),
+    }
+}
+
+#[test]
+fn records_a_reading_with_its_first_filters() {
+    given::<SecurityLog>([]).when(Command::RecordRead(read())).then([Event::DataRead(read())]);
+    let filters = |count| (0..count).map(|n| format!("level = {n}")).collect();
+    let many = DataRead { filters: filters(100), ..read() };
+    let kept = DataRead { filters: filters(5), ..read() };
+    given::<SecurityLog>([]).when(Command::RecordRead(many)).then([Event::DataRead(kept)]);
 }
 
 #[test]
@@ -54,5 +78,9 @@ fn a_refusal_belongs_to_the_day_in_utc() {
 
 #[test]
 fn stored_refusals_keep_their_shape() {
-    frozen::<SecurityLog>([Event::CommandRefused(refused()), Event::AccessDenied(denied())]);
+    frozen::<SecurityLog>([
+        Event::CommandRefused(refused()),
+        Event::AccessDenied(denied()),
+        Event::DataRead(read()),
+    ]);
 }

@@ -41,9 +41,17 @@ pub fn edition() -> String {
 /// The service name of our own workers.
 pub const WORKERS: &str = "workers";
 
-/// Whether one of our services may do something: the workers what workers may, everybody else nothing.
+/// The service name of our own query API.
+pub const QUERY_API: &str = "query-api";
+
+/// Whether one of our services may do something: each what it may, everybody else nothing.
 pub fn service_allows(service: &str, permission: Permission) -> bool {
-    service == WORKERS && Permission::WORKERS.contains(&permission)
+    let may = match service {
+        WORKERS => Permission::WORKERS,
+        QUERY_API => Permission::QUERY_API,
+        _ => &[],
+    };
+    may.contains(&permission)
 }
 
 /// A user, seen at a unit and a moment.

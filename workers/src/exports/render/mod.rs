@@ -28,6 +28,8 @@ pub struct Header {
     pub position: i64,
     /// Which rows there are, for people; all of them when empty.
     pub filter: String,
+    /// How many rows there are of each kind, for people: what is counted, and the counts.
+    pub counts: Vec<(&'static str, String)>,
     /// When the file was made; the only time in it that is not data.
     pub generated_at: Timestamp,
 }
@@ -142,7 +144,7 @@ impl Header {
     /// The lines that say what this file is, as pairs of name and value.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let filter = if self.filter.is_empty() { "all rows" } else { &self.filter };
-        vec![
+        let mut facts = vec![
             ("Organisation", self.organization.clone()),
             ("Report", self.title.clone()),
             ("Filter", filter.to_owned()),
@@ -150,7 +152,9 @@ impl Header {
             ("Made at", self.local_text(self.generated_at)),
             ("Time zone", self.zone_name().to_owned()),
             ("Log position", self.position.to_string()),
-        ]
+        ];
+        facts.extend(self.counts.iter().cloned());
+        facts
     }
 }
 
@@ -230,6 +234,7 @@ pub(crate) mod tests {
             zone: TimeZone::get("Europe/Zurich").unwrap(),
             position: 48213,
             filter: "status = open".into(),
+            counts: Vec::new(),
             generated_at: at("2026-06-30T22:30:00Z"),
         }
     }

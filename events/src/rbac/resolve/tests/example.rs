@@ -289,11 +289,15 @@ fn a_role_of_a_unit_counts_there_only_however_it_is_held_or_inherited() {
 }
 
 #[test]
-fn workers_may_what_workers_may_and_other_services_nothing() {
+fn our_services_may_each_their_own_and_others_nothing() {
     for permission in Permission::ALL {
         assert_eq!(
             service_allows("workers", *permission),
             Permission::WORKERS.contains(permission)
+        );
+        assert_eq!(
+            service_allows("query-api", *permission),
+            *permission == Permission::AuditReadsRecord
         );
         assert!(!service_allows("worker", *permission));
         assert!(!service_allows("", *permission));

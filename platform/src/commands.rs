@@ -1,5 +1,5 @@
-//! Reporting back: commands posted to command-api with a service token, each under a key of its own, so that a repetition
-//! is answered with what the first one led to.
+//! What our own services tell the log: commands posted to command-api with a service token, each under a key of its own, so
+//! that a repetition is answered with what the first one led to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use events::TenantId;
-use platform::problem::Problem;
+use events::envelope::{Recorded, meta};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::queue::Cause;
+use crate::problem::Problem;
+use crate::secrets::MasterKey;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const TOTAL_LIMIT: Duration = Duration::from_secs(15);
@@ -24,13 +25,43 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(30);
 
 /// The door to the log.
 #[derive(Clone)]
-pub(crate) struct Commands {
+pub struct Commands {
     client: Client,
     base: Arc<str>,
+    service: &'static str,
     secret: Arc<str>,
     tokens: Arc<Mutex<HashMap<TenantId, Kept>>>,
-    /// What the commands follow from.
     cause: Arc<Cause>,
+}
+
+/// What commands follow from: what they lead to belongs to the same story.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cause {
+    /// The event.
+    pub event_id: Option<Uuid>,
+    /// The id shared by everything that follows from one request.
+    pub correlation_id: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+impl Cause {
+    /// An event as a cause.
+    pub fn of(event: &Recorded) -> Self {
+        let mut metadata = event.metadata();
+        Self {
+            event_id: Some(event.event_id),
+            correlation_id: metadata.remove(meta::CORRELATION_ID),
+            traceparent: metadata.remove(meta::TRACEPARENT),
+        }
+    }
+}
+
+/// The secret of the query API as a service. It follows from the master key, which both doors hold, so that whoever asks
+/// questions need not know the secret of the workers.
+pub fn query_api_secret(master: &MasterKey) -> String {
+    hex::encode(master.derive("service-secret/query-api/v1"))
 }
 
 /// A token and until when it is used.
@@ -38,7 +69,7 @@ type Kept = (Arc<str>, Instant);
 
 /// Why a command did not go through.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
+pub enum CommandError {
     /// The rules refuse it; the same command will be refused again.
     #[error("{} ({})", .0.detail, .0.code)]
     Refused(Box<Problem>),
@@ -60,20 +91,21 @@ struct Token {
 }
 
 impl Commands {
-    /// Commands go to `base`; `secret` is exchanged for tokens.
-    pub(crate) fn new(base: &str, secret: &str) -> anyhow::Result<Self> {
+    /// Commands go to `base`; the secret of `service` is exchanged for tokens.
+    pub fn new(base: &str, service: &'static str, secret: &str) -> anyhow::Result<Self> {
         let client = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TOTAL_LIMIT)
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .user_agent(concat!("annals-workers/", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!("annals-{service}/{}", env!("CARGO_PKG_VERSION")))
             .build()
             .context("no HTTP client can be made")?;
         let base = base.trim_end_matches('/').into();
         Ok(Self {
             client,
             base,
+            service,
             secret: secret.into(),
             tokens: Arc::default(),
             cause: Arc::default(),
@@ -81,12 +113,13 @@ impl Commands {
     }
 
     /// The same door for commands that follow from `cause`.
-    pub(super) fn because(&self, cause: &Cause) -> Self {
+    #[must_use]
+    pub fn because(&self, cause: &Cause) -> Self {
         Self { cause: Arc::new(cause.clone()), ..self.clone() }
     }
 
-    /// Posts a command in the name of the workers.
-    pub(crate) async fn post(
+    /// Posts a command in the name of the service.
+    pub async fn post(
         &self,
         tenant: TenantId,
         path: &str,
@@ -137,7 +170,7 @@ impl Commands {
         {
             return Ok(Arc::clone(token));
         }
-        let login = json!({"service": "workers", "secret": &*self.secret, "tenant_id": tenant});
+        let login = json!({"service": self.service, "secret": &*self.secret, "tenant_id": tenant});
         let url = format!("{}/api/v1/auth/service-token", self.base);
         let response = self.client.post(url).json(&login).send().await?;
         let status = response.status();
@@ -191,66 +224,12 @@ fn refuses(status: StatusCode) -> bool {
         .contains(&status)
 }
 
-/// For tests: command-api as it would answer.
-#[cfg(test)]
-pub(crate) mod testing {
-    use std::sync::Mutex as Lock;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    /// A server that gives these answers in turn and keeps what it was asked.
-    pub(crate) async fn server(answers: Vec<(u16, Value)>) -> (String, Arc<Lock<Vec<String>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Lock::new(Vec::new()));
-        let kept = Arc::clone(&asked);
-        platform::lifecycle::detach(async move {
-            for (status, body) in answers {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                let mut request = Vec::new();
-                while !whole(&request) {
-                    let mut buffer = [0; 4096];
-                    let read = socket.read(&mut buffer).await.unwrap();
-                    request.extend_from_slice(&buffer[..read]);
-                }
-                kept.lock().unwrap().push(String::from_utf8(request).unwrap());
-                let body = body.to_string();
-                let head = format!(
-                    "HTTP/1.1 {status} X\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                    body.len()
-                );
-                socket.write_all((head + &body).as_bytes()).await.unwrap();
-            }
-        });
-        (base, asked)
-    }
-
-    fn whole(request: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(request);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        body.len() >= length.map_or(0, |length| length.parse().unwrap())
-    }
-
-    pub(crate) fn token(text: &str) -> (u16, Value) {
-        (200, json!({"access_token": text, "expires_in": 600}))
-    }
-
-    pub(crate) fn problem(status: u16) -> (u16, Value) {
-        let problem = Problem::new(StatusCode::from_u16(status).unwrap(), "NOT_SO", "it is not so");
-        (status, serde_json::to_value(problem).unwrap())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use events::testing::id;
 
-    use super::testing::{problem, server, token};
     use super::*;
+    use crate::testkit::door::{problem, server, token};
 
     async fn post(commands: &Commands) -> Result<Value, CommandError> {
         commands.post(id(1), "/exports/7/start", Uuid::nil(), &json!({"attempt": 1})).await
@@ -260,7 +239,12 @@ mod tests {
     async fn a_command_carries_its_key_and_a_token_that_is_fetched_once() {
         let (base, asked) =
             server(vec![token("first"), (200, json!({"version": 2})), (200, json!({}))]).await;
-        let commands = Commands::new(&base, "sesame").unwrap();
+        let cause = Cause {
+            event_id: Some(Uuid::nil()),
+            correlation_id: Some("c-1".into()),
+            traceparent: None,
+        };
+        let commands = Commands::new(&base, "workers", "sesame").unwrap().because(&cause);
         assert_eq!(post(&commands).await.unwrap(), json!({"version": 2}));
         post(&commands).await.unwrap();
         let asked = asked.lock().unwrap().clone();
@@ -275,6 +259,8 @@ mod tests {
                 "{request}"
             );
             assert!(!request.contains("sesame"), "{request}");
+            assert!(request.contains(&format!("causation-id: {}\r\n", Uuid::nil())), "{request}");
+            assert!(request.contains("correlation-id: c-1\r\n"), "{request}");
         }
     }
 
@@ -282,7 +268,7 @@ mod tests {
     async fn a_token_that_is_not_accepted_any_more_is_renewed() {
         let answers = vec![token("old"), problem(401), token("new"), (200, json!({}))];
         let (base, asked) = server(answers).await;
-        post(&Commands::new(&base, "sesame").unwrap()).await.unwrap();
+        post(&Commands::new(&base, "workers", "sesame").unwrap()).await.unwrap();
         assert!(asked.lock().unwrap()[3].contains("Bearer new\r\n"));
     }
 
@@ -298,17 +284,18 @@ mod tests {
             (302, false),
         ] {
             let (base, _) = server(vec![token("t"), problem(status)]).await;
-            let error = post(&Commands::new(&base, "s").unwrap()).await.unwrap_err();
+            let error = post(&Commands::new(&base, "workers", "s").unwrap()).await.unwrap_err();
             assert_eq!(matches!(error, CommandError::Refused(_)), refused, "{status}");
         }
-        let error = post(&Commands::new("http://127.0.0.1:1", "s").unwrap()).await.unwrap_err();
+        let error =
+            post(&Commands::new("http://127.0.0.1:1", "workers", "s").unwrap()).await.unwrap_err();
         assert!(matches!(error, CommandError::Unavailable(_)));
     }
 
     #[tokio::test]
     async fn a_wrong_service_secret_names_the_remedy() {
         let (base, _) = server(vec![problem(401)]).await;
-        let error = post(&Commands::new(&base, "s").unwrap()).await.unwrap_err();
+        let error = post(&Commands::new(&base, "workers", "s").unwrap()).await.unwrap_err();
         assert!(format!("{:#}", anyhow::Error::new(error)).contains("ANNALS_SERVICE_SECRET"));
     }
 }

@@ -1,5 +1,7 @@
 //! For tests: a fresh, migrated database each, on the engines that `cargo xtask test` started.
 
+pub mod door;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;

@@ -1,0 +1,85 @@
+//! That somebody read what is sensitive, as our query API says it: an event of the day's security log.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use events::audit::security_log::{Command, DataRead};
+use events::{ActorKind, Module, Permission, SessionId};
+use jiff::Timestamp;
+use platform::problem::Problem;
+use platform::routes::Route;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::log::Outcome;
+use crate::pipeline::{busy, key_reused};
+use crate::registry::{Incoming, Registry};
+
+/// What one caller read of one dataset within some minutes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    /// What kind of caller.
+    reader_kind: ActorKind,
+    /// The user's id, or the service's name.
+    reader_id: String,
+    /// The session, where there was one.
+    #[serde(default)]
+    session_id: Option<SessionId>,
+    /// The dataset, or `audit.events`.
+    dataset: String,
+    /// Which rows were asked for; the first different filters.
+    filters: Vec<String>,
+    /// How often it was read.
+    reads: u64,
+    /// How many rows were shown in all.
+    rows: u64,
+    /// When it was first read.
+    first_at: Timestamp,
+    /// When it was last read.
+    last_at: Timestamp,
+}
+
+/// A reading that is in the log.
+#[derive(Serialize, JsonSchema)]
+struct Recorded {
+    committed: bool,
+}
+
+pub(super) fn routes(registry: &mut Registry) {
+    let route = Route::post("/audit-logs/reads", Module::Audit, "audit_security_log_record_read")
+        .summary("the query API says what somebody read that is sensitive")
+        .needs(Permission::AuditReadsRecord)
+        .takes::<Read>()
+        .answers::<Recorded>(201);
+    registry.special(route.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
+        let route = route.clone();
+        async move { record(&app, &route, &request).await.map(|it| (StatusCode::CREATED, Json(it))) }
+    });
+}
+
+async fn record(app: &App, route: &Route, request: &Incoming) -> Result<Recorded, Problem> {
+    let mut ask = request.ask(app, route)?;
+    app.admit(&mut ask).await?;
+    let read: Read = request.json()?;
+    let command = Command::RecordRead(DataRead {
+        reader_kind: read.reader_kind,
+        reader_id: read.reader_id,
+        session_id: read.session_id,
+        dataset: read.dataset,
+        filters: read.filters,
+        reads: read.reads,
+        rows: read.rows,
+        first_at: read.first_at,
+        last_at: read.last_at,
+    });
+    let key = ask.manner.key.clone();
+    match app.keep(&ask, command, key).await? {
+        Outcome::Stored(_) | Outcome::Replayed { .. } => Ok(Recorded { committed: true }),
+        Outcome::KeyReused => Err(key_reused()),
+        Outcome::StaleVersion | Outcome::StaleFact | Outcome::Claimed { .. } => Err(busy()),
+    }
+}

@@ -1,0 +1,283 @@
+//! Who read what is sensitive: gathered in memory while answers go out, and told the log some minutes later, never on a
+//! question's way.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use events::rbac::resolve::QUERY_API;
+use events::{Permission, SessionId, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use platform::clock;
+use platform::commands::{CommandError, Commands, query_api_secret};
+use platform::config::Settings;
+use platform::dataset::{Column, Dataset, Query};
+use platform::lifecycle::Shutdown;
+use platform::principal::Principal;
+use platform::secrets::MasterKey;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::call::Call;
+
+/// The trail's dataset, which is sensitive as a whole.
+pub(crate) const TRAIL: &str = "audit.trail";
+/// The name under which reading events themselves is recorded.
+pub(crate) const EVENTS: &str = "audit.events";
+/// What one caller reads of one dataset within this time is one record.
+const WINDOW: SignedDuration = SignedDuration::from_mins(5);
+const TELL_EVERY: Duration = Duration::from_secs(20);
+/// What is still untold at the end is told within this time, or never.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// Callers and datasets gathered at once, and records that wait for the log; more are counted and dropped.
+const MOST: usize = 20_000;
+/// Different filters kept of one record.
+const FILTERS: usize = 5;
+
+/// What was read and is not in the log yet.
+pub(crate) struct Reads {
+    commands: Commands,
+    gathered: Mutex<HashMap<Key, Record>>,
+    due: Mutex<VecDeque<(Uuid, TenantId, Record)>>,
+}
+
+/// Who reads what.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    tenant: TenantId,
+    reader: String,
+    dataset: &'static str,
+}
+
+/// What one caller read of one dataset, as command-api takes it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Record {
+    reader_kind: &'static str,
+    reader_id: String,
+    session_id: Option<SessionId>,
+    dataset: &'static str,
+    filters: Vec<String>,
+    reads: u64,
+    rows: u64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
+
+impl Reads {
+    /// Records go to command-api in the name of this service.
+    pub(crate) fn new(settings: &Settings, master: &MasterKey) -> anyhow::Result<Self> {
+        let commands = Commands::new(&settings.command_url, QUERY_API, &query_api_secret(master))?;
+        Ok(Self { commands, gathered: Mutex::default(), due: Mutex::default() })
+    }
+
+    /// Notes that rows of a dataset were shown, where that is worth a record.
+    pub(crate) fn rows(&self, call: &Call, data: &'static Dataset, query: &Query, rows: usize) {
+        let own = query.owner.is_some() && query.owner == call.me();
+        if own || !is_sensitive(data, query) {
+            return;
+        }
+        let filter = query.filter.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.note(&call.principal, data.name, &filter, rows);
+    }
+
+    /// Notes a reading.
+    pub(crate) fn note(&self, by: &Principal, dataset: &'static str, filter: &str, rows: usize) {
+        let (now, rows) = (clock::now(), rows as u64);
+        let key = Key { tenant: by.tenant, reader: by.actor.id.clone(), dataset };
+        let mut gathered = lock(&self.gathered);
+        if gathered.len() >= MOST && !gathered.contains_key(&key) {
+            dropped("full");
+            return;
+        }
+        let record = gathered.entry(key).or_insert_with(|| Record {
+            reader_kind: by.actor.kind.into(),
+            reader_id: by.actor.id.clone(),
+            session_id: by.actor.session_id,
+            dataset,
+            filters: Vec::new(),
+            reads: 0,
+            rows: 0,
+            first_at: now,
+            last_at: now,
+        });
+        record.reads += 1;
+        record.rows += rows;
+        record.last_at = now;
+        if record.filters.len() < FILTERS && !record.filters.iter().any(|known| known == filter) {
+            record.filters.push(filter.to_owned());
+        }
+    }
+
+    /// Adds rows to a reading that goes on.
+    pub(crate) fn more(&self, by: &Principal, dataset: &'static str, rows: usize) {
+        let key = Key { tenant: by.tenant, reader: by.actor.id.clone(), dataset };
+        if let Some(record) = lock(&self.gathered).get_mut(&key) {
+            record.rows += rows as u64;
+            record.last_at = clock::now();
+        } else {
+            self.note(by, dataset, "", rows);
+        }
+    }
+
+    /// Tells the log what was read, until the signal, and then once more what is left.
+    pub(crate) async fn run(&self, shutdown: &Shutdown) {
+        while shutdown.sleep(TELL_EVERY).await {
+            self.gather(clock::now() - WINDOW);
+            self.tell().await;
+        }
+        self.gather(Timestamp::MAX);
+        let told = tokio::time::timeout(LAST_WORDS, self.tell()).await;
+        let left = lock(&self.due).len();
+        if told.is_err() || left > 0 {
+            tracing::warn!(left, "readings are not in the log: it could not be reached at the end");
+            (0..left).for_each(|_| dropped("end"));
+        }
+    }
+
+    /// Moves what was first read before that moment to what is due.
+    fn gather(&self, before: Timestamp) {
+        let ended: Vec<(Key, Record)> =
+            lock(&self.gathered).extract_if(|_, record| record.first_at <= before).collect();
+        let mut due = lock(&self.due);
+        for (key, record) in ended {
+            if due.len() >= MOST {
+                dropped("full");
+                continue;
+            }
+            due.push_back((clock::new_id(), key.tenant, record));
+        }
+    }
+
+    /// Tells what is due, in order; what the log does not take now stays.
+    async fn tell(&self) {
+        loop {
+            let Some((key, tenant, record)) = lock(&self.due).front().cloned() else { return };
+            match self.commands.post(tenant, "/audit-logs/reads", key, &record).await {
+                Ok(_) => {}
+                Err(CommandError::Unavailable(error)) => {
+                    tracing::debug!(error = format!("{error:#}"), "readings wait for the log");
+                    return;
+                }
+                Err(CommandError::Refused(problem)) => {
+                    tracing::warn!(problem.code, "a reading was refused by the log");
+                    dropped("refused");
+                }
+            }
+            lock(&self.due).pop_front();
+        }
+    }
+}
+
+/// Whether an answer shows, or is chosen by, what is sensitive.
+fn is_sensitive(data: &Dataset, query: &Query) -> bool {
+    let sensitive = |column: &&Column| column.sensitive;
+    if data.permission == Some(Permission::AuditTrailRead)
+        || query.fields.iter().copied().any(|column| sensitive(&column))
+    {
+        return true;
+    }
+    let chosen_by = query.fingerprint();
+    data.columns.iter().filter(sensitive).any(|column| chosen_by.contains(column.key))
+}
+
+fn dropped(why: &'static str) {
+    metrics::counter!("query_reads_unrecorded_total", "why" => why).increment(1);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use events::testing::id;
+    use events::{Actor, ActorKind, UserId};
+    use platform::dataset::find;
+
+    use super::*;
+
+    fn reads() -> Reads {
+        let commands = Commands::new("http://127.0.0.1:1", QUERY_API, "").unwrap();
+        Reads { commands, gathered: Mutex::default(), due: Mutex::default() }
+    }
+
+    fn somebody(number: u128) -> Principal {
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: id::<UserId>(number).to_string(),
+            session_id: None,
+            on_behalf_of: None,
+        };
+        Principal { tenant: id(0), actor, expires_at: Timestamp::MAX }
+    }
+
+    #[test]
+    fn one_caller_and_dataset_are_one_record_however_often_it_is_read() {
+        let reads = reads();
+        for page in 0..100 {
+            reads.note(&somebody(1), "identity.users", &format!("level = {}", page / 10), 50);
+        }
+        reads.note(&somebody(2), "identity.users", "", 1);
+        reads.note(&somebody(1), EVENTS, "", 0);
+        reads.more(&somebody(1), EVENTS, 10_000);
+        reads.gather(Timestamp::MAX);
+        let due = lock(&reads.due);
+        assert_eq!(due.len(), 3);
+        let of = |reader: u128, dataset| {
+            let reader = id::<UserId>(reader).to_string();
+            let found = due.iter().find(|(_, _, r)| r.reader_id == reader && r.dataset == dataset);
+            found.map(|(_, _, record)| (record.reads, record.rows, record.filters.len()))
+        };
+        assert_eq!(of(1, "identity.users"), Some((100, 5_000, FILTERS)));
+        assert_eq!(of(2, "identity.users"), Some((1, 1, 1)));
+        assert_eq!(of(1, EVENTS), Some((1, 10_000, 1)));
+    }
+
+    #[test]
+    fn a_reading_waits_until_its_minutes_are_over() {
+        let reads = reads();
+        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.gather(clock::now() - WINDOW);
+        assert!(lock(&reads.due).is_empty());
+        reads.gather(clock::now());
+        assert_eq!(lock(&reads.due).len(), 1);
+        assert!(lock(&reads.gathered).is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_too_much_is_dropped() {
+        let reads = reads();
+        for number in 0..MOST as u128 + 10 {
+            reads.note(&somebody(number), "identity.users", "", 1);
+        }
+        reads.note(&somebody(1), "identity.users", "", 1);
+        assert_eq!(lock(&reads.gathered).len(), MOST);
+        reads.gather(Timestamp::MAX);
+        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.gather(Timestamp::MAX);
+        assert_eq!(lock(&reads.due).len(), MOST);
+    }
+
+    #[tokio::test]
+    async fn what_the_log_does_not_take_now_stays_due() {
+        let reads = reads();
+        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.gather(Timestamp::MAX);
+        reads.tell().await;
+        assert_eq!(lock(&reads.due).len(), 1);
+    }
+
+    #[test]
+    fn what_is_sensitive_is_told_from_the_columns_shown_and_chosen_by() {
+        let asked = |dataset: &str, fields: &str, filter: &str| {
+            let data = find(dataset).unwrap();
+            let query = Query::everything(data).unwrap().only(data, fields.split(',')).unwrap();
+            is_sensitive(data, &query.filtered(data, filter, None).unwrap())
+        };
+        assert!(asked("identity.users", "handle,login_failures", ""));
+        assert!(asked("identity.users", "handle", "login_failures > 3"));
+        assert!(!asked("identity.users", "handle", "status = active"));
+        assert!(asked("audit.trail", "action", ""));
+        assert!(!asked("rbac.roles", "name", ""));
+    }
+}
