@@ -28,6 +28,12 @@ pub struct Settings {
     pub command_url: String,
     /// Where clients reach query-api.
     pub query_url: String,
+    /// Where people reach the console, at which links in e-mail begin; `query_url` when empty.
+    pub public_url: String,
+    /// The server that takes e-mail, as a URL: `smtps://user:password@host`, or `smtp://user:password@host:587?tls=required`.
+    pub smtp_url: String,
+    /// The address that e-mail comes from.
+    pub mail_from: String,
     /// Folder for files: exports and backups.
     pub data_dir: PathBuf,
     /// Key that seals all secrets: 32 bytes, base64.
@@ -69,6 +75,9 @@ impl Default for Settings {
             query_addr: SocketAddr::from(([127, 0, 0, 1], 7402)),
             command_url: "http://127.0.0.1:7401".into(),
             query_url: "http://127.0.0.1:7402".into(),
+            public_url: String::new(),
+            smtp_url: String::new(),
+            mail_from: String::new(),
             data_dir: ".annals/files".into(),
             master_key: String::new(),
             bootstrap_token: String::new(),
@@ -97,7 +106,7 @@ impl std::fmt::Debug for Settings {
 }
 
 /// Engine addresses are known by their usual names, without our prefix.
-const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL"];
+const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM"];
 /// With the name of a feature flag behind it in upper case, the variable that has the last word on that flag.
 const FEATURE_FLAG: &str = "FEATURE_FLAG_";
 /// Variables of ours that are no settings.
@@ -135,6 +144,12 @@ impl Settings {
         settings.feature_flags.extend(flags);
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Where links that people follow begin.
+    pub fn links_begin(&self) -> &str {
+        let url = if self.public_url.is_empty() { &self.query_url } else { &self.public_url };
+        url.trim_end_matches('/')
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -67,7 +67,7 @@ async fn check(settings: &Settings, engines: &'static [Engine]) -> anyhow::Resul
 
 fn chosen(which: Which) -> (Vec<Process>, &'static [Engine]) {
     let process = match which {
-        Which::All => return (Process::ALL.to_vec(), &Engine::ALL),
+        Which::All => return (Process::ALL.to_vec(), &Engine::NEEDED),
         Which::CommandApi => Process::CommandApi,
         Which::Relay => Process::Relay,
         Which::Projectors => Process::Projectors,

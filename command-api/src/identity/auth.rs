@@ -10,14 +10,13 @@ use events::identity::user::{self, User};
 use events::rbac::resolve::WORKERS;
 use events::{Actor, ActorKind, Context, Module, SessionId, TenantId, UserId};
 use jiff::SignedDuration;
-use platform::clock;
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets::{fingerprint, random_token};
+use platform::{bearer, clock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bearer;
 use crate::answer::Answer;
 use crate::app::{App, is_secret};
 use crate::pipeline::{Ask, Target};

@@ -1,7 +1,6 @@
 //! Routes of identity: organisations, users, invitations, and signing in.
 
 mod auth;
-mod bearer;
 mod invitations;
 mod organizations;
 mod passwords;

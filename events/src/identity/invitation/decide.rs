@@ -125,6 +125,7 @@ impl crate::aggregate::Rejection for Rejection {
 impl Decider for Invitation {
     const TYPE: &'static str = "identity.invitation";
     const MODULE: Module = Module::Identity;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
