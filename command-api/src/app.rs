@@ -23,6 +23,8 @@ use crate::log::Writer;
 const KEPT_AGGREGATES: u64 = 200_000;
 /// Password hashes computed at once; each takes a core for tens of milliseconds, and commands must go on meanwhile.
 const HASHES_AT_ONCE: usize = 2;
+/// Forgotten passwords looked after at once; more are refused, whoever asks.
+const FORGOTTEN_AT_ONCE: usize = 8;
 /// Wake-ups of the relay are joined for this long, because one NOTIFY per batch would cost more than it tells.
 const NOTIFY_PAUSE: Duration = Duration::from_millis(1);
 
@@ -35,6 +37,8 @@ pub(crate) struct App {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) master: MasterKey,
     pub(crate) hashing: Semaphore,
+    /// Forgotten passwords being looked after, beside the requests.
+    pub(crate) forgotten: Arc<Semaphore>,
     consistency: TokenKey,
 }
 
@@ -55,6 +59,7 @@ impl App {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
             hashing: Semaphore::new(HASHES_AT_ONCE),
+            forgotten: Arc::new(Semaphore::new(FORGOTTEN_AT_ONCE)),
             settings,
             pool,
             writer,

@@ -123,7 +123,7 @@ fn wrong_credentials() -> Problem {
 }
 
 /// Acts for the installation itself, in the name of nobody signed in yet.
-fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> Ask {
+pub(super) fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> Ask {
     let actor = Actor {
         kind: ActorKind::System,
         id: "sign-in".into(),
@@ -262,7 +262,7 @@ impl App {
     }
 
     /// The user of an organisation by e-mail address or handle; by the claims of the log, which are never behind.
-    async fn find_user(
+    pub(super) async fn find_user(
         &self,
         slug: &str,
         login: &str,

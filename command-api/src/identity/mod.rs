@@ -1,6 +1,7 @@
 //! Routes of identity: organisations, users, invitations, and signing in.
 
 mod auth;
+mod emails;
 mod invitations;
 mod organizations;
 mod passwords;
@@ -25,6 +26,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     users::routes(registry);
     sessions::routes(registry);
     passwords::routes(registry);
+    emails::routes(registry);
     invitations::routes(registry);
 }
 

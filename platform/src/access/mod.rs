@@ -355,9 +355,12 @@ impl Standing {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
         }
-        let theirs = |session: &Session| session.user_id == self.user_id;
+        let theirs = |id: &str, session: &Session| {
+            let kept = |id| self.user.state.keeps(id, session.began_after);
+            session.user_id == self.user_id && id.parse().is_ok_and(kept)
+        };
         match &self.session {
-            Some((_, session)) if theirs(&session.state) && session.state.alive(now).is_ok() => {
+            Some((id, Folded { state, .. })) if theirs(id, state) && state.alive(now).is_ok() => {
                 Ok(())
             }
             Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
