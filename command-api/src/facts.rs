@@ -7,7 +7,7 @@ use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
-use events::{Decider, TenantId, UnitId, UserId};
+use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::bearer;
 use platform::fold::Folded;
@@ -16,8 +16,9 @@ use platform::secrets::fingerprint;
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::identity::next_digest;
-use crate::log::Fact;
+use crate::draft::Draft;
+use crate::identity::{default_access, next_digest};
+use crate::log::{Fact, StreamWrite};
 
 /// Where facts are read from, and the versions they were found at.
 pub(crate) struct Sources<'a> {
@@ -95,6 +96,8 @@ impl<'a> Sources<'a> {
             add(Fact::of::<Policy>(self.tenant.to_string(), standing.versions.policy));
             add(Fact::of::<UserAccess>(user.clone(), standing.versions.access));
             add(Fact::of::<User>(user, standing.user.version));
+            let organization = standing.organization.version;
+            add(Fact::of::<Organization>(self.tenant.to_string(), organization));
             if let Some((id, session)) = &standing.session {
                 add(Fact::of::<Session>(id, session.version));
             }
@@ -112,6 +115,16 @@ pub(crate) trait LoadFacts<D: Decider>: Sized + Send {
         state: &D,
         command: &D::Command,
     ) -> impl Future<Output = Result<Self, Problem>> + Send;
+
+    /// What is stored because of a decision, in one append: mostly what was decided, and nothing else.
+    fn streams(
+        sources: &mut Sources<'_>,
+        draft: &Draft<D>,
+        context: &Context,
+    ) -> impl Future<Output = Result<Vec<StreamWrite>, Problem>> + Send {
+        let (_, _, streams) = (sources, context, vec![draft.write()]);
+        async { Ok(streams) }
+    }
 }
 
 impl<D: Decider<Facts = ()>> LoadFacts<D> for ()
@@ -223,6 +236,33 @@ impl LoadFacts<User> for user::Facts {
             | user::Command::Reactivate => Ok(known),
         }
     }
+
+    async fn streams(
+        sources: &mut Sources<'_>,
+        draft: &Draft<User>,
+        context: &Context,
+    ) -> Result<Vec<StreamWrite>, Problem> {
+        let access = match draft.is_birth() {
+            true => newcomer(sources, draft.id(), context).await?,
+            false => None,
+        };
+        Ok([draft.write()].into_iter().chain(access).collect())
+    }
+}
+
+/// A newcomer has the default role from the start.
+async fn newcomer(
+    sources: &mut Sources<'_>,
+    user_id: &str,
+    context: &Context,
+) -> Result<Option<StreamWrite>, Problem> {
+    if sources.app.settings.rbac_default_role.is_empty() {
+        return Ok(None);
+    }
+    let tenant = sources.tenant.to_string();
+    let policy = sources.get::<Policy>(&tenant).await?.state;
+    let user_id = user_id.parse().map_err(|_| Problem::absent("user"))?;
+    default_access(sources.app, policy, user_id, context).await
 }
 
 /// What says whether the caller may take over an account that is not theirs.

@@ -296,6 +296,7 @@ impl App {
                 Err(Undecided::Failed(problem)) => return Err(*problem),
             }
         }
+        let streams = D::Facts::streams(&mut sources, &draft, &ask.context()).await?;
         let facts_used = sources.into_facts();
         if ask.manner.validate_only || draft.is_empty() {
             return Ok(Attempt::Done(uncommitted(ask, &draft)));
@@ -303,7 +304,7 @@ impl App {
         let append = Append {
             tenant,
             key: ask.manner.key.clone(),
-            streams: vec![draft.write()],
+            streams,
             metadata: ask.metadata(&facts_used),
             facts: facts_used,
         };

@@ -44,6 +44,8 @@ pub struct Settings {
     pub service_secret: String,
     /// `iss` and `aud` of access tokens.
     pub issuer: String,
+    /// Code of the role that whoever joins an organisation has, where it has such a role and nothing else was given.
+    pub rbac_default_role: String,
     /// Life of an access token in seconds, at most 600.
     pub access_token_seconds: u32,
     /// Life of a refresh token in seconds.
@@ -83,6 +85,7 @@ impl Default for Settings {
             bootstrap_token: String::new(),
             service_secret: String::new(),
             issuer: "annals".into(),
+            rbac_default_role: String::new(),
             access_token_seconds: 600,
             refresh_token_seconds: 30 * 24 * 3600,
             log: "info".into(),
@@ -105,8 +108,9 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-/// Engine addresses are known by their usual names, without our prefix.
-const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM"];
+/// Known by their usual names too, without our prefix.
+const UNPREFIXED: &[&str] =
+    &["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "RBAC_DEFAULT_ROLE"];
 /// With the name of a feature flag behind it in upper case, the variable that has the last word on that flag.
 const FEATURE_FLAG: &str = "FEATURE_FLAG_";
 /// Variables of ours that are no settings.

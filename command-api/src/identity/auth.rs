@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use events::identity::organization::Organization;
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
 use events::rbac::resolve::WORKERS;
@@ -155,6 +156,7 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
         let _recorded_or_locked = app.execute(&ask, || to_user(failed.clone())).await;
         return Err(wrong_credentials());
     }
+    app.check_at_work(tenant).await?;
     app.execute(&ask, || to_user(user::Command::RecordLogin)).await?;
     let session_id: SessionId = clock::new_id();
     let refresh_token = new_refresh_token(tenant, session_id);
@@ -178,6 +180,7 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
     let unknown = || Problem::unauthenticated("the refresh token is not valid; sign in again");
     let (tenant, session_id) =
         bearer::named(REFRESH_PREFIX, &body.refresh_token).ok_or_else(unknown)?;
+    app.check_at_work(tenant).await?;
     let ask = as_system(tenant, "identity_session_refresh", request);
     let next = new_refresh_token(tenant, session_id);
     let command = session::Refresh {
@@ -232,6 +235,13 @@ fn new_refresh_token(tenant: TenantId, session: SessionId) -> String {
 }
 
 impl App {
+    /// Refuses to let anybody into an organisation that is suspended.
+    pub(super) async fn check_at_work(&self, tenant: TenantId) -> Result<(), Problem> {
+        let organization = self.aggregates.refresh::<Organization>(tenant, &tenant.to_string());
+        let organization = organization.await.map_err(|error| Problem::internal(&error))?;
+        platform::access::check_at_work(&organization.state)
+    }
+
     fn session_end(&self) -> jiff::Timestamp {
         clock::now() + SignedDuration::from_secs(i64::from(self.settings.refresh_token_seconds))
     }

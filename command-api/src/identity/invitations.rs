@@ -22,6 +22,7 @@ use platform::secrets::{MasterKey, fingerprint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::joining::default_access;
 use super::users::{self, default_locale, default_time_zone};
 use crate::answer::{Answer, WithToken};
 use crate::app::App;
@@ -204,6 +205,7 @@ async fn join(app: &App, request: &Incoming) -> Result<Joined, Problem> {
     if !known.state.is_token(&presented_sha256) {
         return Err(unknown());
     }
+    app.check_at_work(tenant).await?;
     let actor = Actor {
         kind: ActorKind::System,
         id: "invitation".into(),
@@ -273,7 +275,11 @@ impl Joining<'_> {
         let newcomer = self.newcomer(&known.state.email);
         let mut streams =
             vec![draft.write(), users::newcomer(user_id, newcomer, secret_id, &context).await?];
-        streams.extend(access(user_id, &known.state.roles, &facts, &context).await?);
+        streams.extend(if known.state.roles.is_empty() {
+            default_access(app, Arc::clone(&facts.policy), user_id, &context).await?
+        } else {
+            access(user_id, &known.state.roles, &facts, &context).await?
+        });
         let facts = sources.into_facts();
         let metadata = self.ask.metadata(&facts);
         let append = Append { tenant, key: None, streams, facts, metadata };

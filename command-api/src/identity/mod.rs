@@ -3,6 +3,7 @@
 mod auth;
 mod emails;
 mod invitations;
+mod joining;
 mod organizations;
 mod passwords;
 mod sessions;
@@ -18,6 +19,7 @@ use crate::app::App;
 use crate::registry::Registry;
 
 pub(crate) use invitations::next_digest;
+pub(crate) use joining::default_access;
 pub(crate) use users::{default_locale, default_time_zone};
 
 pub(crate) fn routes(registry: &mut Registry) {

@@ -197,6 +197,7 @@ impl App {
         token: &str,
     ) -> Result<(TenantId, UserId, Arc<User>), Problem> {
         let (tenant, user_id): (_, UserId) = kind.named(token).ok_or_else(unknown_token)?;
+        self.check_at_work(tenant).await?;
         let user = self.aggregates.refresh::<User>(tenant, &user_id.to_string()).await;
         Ok((tenant, user_id, user.map_err(|error| Problem::internal(&error))?.state))
     }

@@ -192,3 +192,79 @@ async fn a_deactivation_ends_sessions_for_good_and_spares_the_last_administrator
     assert!(facts.contains("rbac.policy/"), "the append names the policy: {facts}");
     api.stop().await;
 }
+
+#[tokio::test]
+async fn who_joins_has_the_default_role_where_the_organisation_has_it_and_nothing_else_was_given() {
+    let api = Api::start_with(|settings| settings.rbac_default_role = "member".into()).await;
+    let owner = api.found("acme").await;
+    let (early, _) = api.newcomer("acme", &owner, "early").await;
+    assert_eq!(
+        api.count("rbac.user_access.role_assigned").await,
+        0,
+        "there is no such role: {early}"
+    );
+    let role =
+        json!({"name": "Member", "code": "member", "permissions": ["identity.users:register"]});
+    assert_eq!(api.post("/rbac/roles", &owner, role).await.status, 201);
+    let (_, member) = api.newcomer("acme", &owner, "anna").await;
+    assert_eq!(api.post("/users", &member, json!({"handle": "x"})).await.status, 201);
+    assert_eq!(
+        api.count("rbac.user_access.role_assigned").await,
+        2,
+        "and so has the one they made"
+    );
+
+    let body = json!({"handle": "again"});
+    let key = [("idempotency-key", "\"k1\"")];
+    let first = api.with(Method::POST, "/users", &owner, body.clone(), &key).await;
+    let again = api.with(Method::POST, "/users", &owner, body, &key).await;
+    assert_eq!(first.body["events"], again.body["events"]);
+    assert_eq!(first.body["aggregate"], again.body["aggregate"]);
+
+    let other = json!({"name": "Other", "permissions": ["audit.trail:read"]});
+    let other = api.post("/rbac/roles", &owner, other).await;
+    let other = other.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    for (number, roles) in [(1, json!([])), (2, json!([{"role_id": other}]))] {
+        let before = api.count("rbac.user_access.role_assigned").await;
+        let invite = json!({"email": format!("guest{number}@example.org"), "roles": roles});
+        let token = api.post("/invitations", &owner, invite).await.body["token"].clone();
+        let accept =
+            json!({"token": token, "handle": format!("guest{number}"), "password": PASSWORD});
+        assert_eq!(api.post("/invitations/accept", "", accept).await.status, 201);
+        assert_eq!(api.count("rbac.user_access.role_assigned").await, before + 1, "one role each");
+    }
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn in_a_suspended_organisation_nobody_signs_in_or_does_anything_until_it_is_reactivated() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let other = api.found("other").await;
+    let login = api.login("acme", "owner").await.body;
+    let rule = |what: &str, tenant: &str| format!("/organizations/{tenant}/{what}");
+    let acme = login["tenant_id"].as_str().unwrap();
+    let (bootstrap, why) = (&api.settings.bootstrap_token, json!({"reason": "unpaid"}));
+    let suspend = rule("suspend", acme);
+    assert_eq!(api.post(&suspend, &owner, why.clone()).await.status, 401, "not by its owner");
+    let nowhere = rule("suspend", &Uuid::nil().to_string());
+    assert_eq!(api.post(&nowhere, bootstrap, why.clone()).await.status, 404);
+    assert_eq!(api.post(&suspend, bootstrap, why).await.status, 200);
+
+    let suspended = (403, "ORGANIZATION_SUSPENDED");
+    let user = json!({"handle": "x"});
+    assert_eq!(code(&api.post("/users", &owner, user.clone()).await), suspended);
+    assert_eq!(code(&api.login("acme", "owner").await), suspended);
+    let wrong = json!({"organization": "acme", "login": "owner", "password": "not the password"});
+    assert_eq!(api.post("/auth/login", "", wrong).await.status, 401, "nobody else learns of it");
+    let refresh = json!({"refresh_token": login["refresh_token"]});
+    assert_eq!(code(&api.post("/auth/refresh", "", refresh.clone()).await), suspended);
+    assert_eq!(api.post("/users", &other, user.clone()).await.status, 201, "the others go on");
+    assert_eq!(api.count("audit.security_log.access_denied").await, 0);
+
+    let reactivated = api.post(&rule("reactivate", acme), bootstrap, json!({})).await;
+    assert_eq!(reactivated.status, 200, "{}", reactivated.body);
+    assert_eq!(api.post("/users", &owner, user).await.status, 201);
+    assert_eq!(api.post("/auth/refresh", "", refresh).await.status, 200);
+    api.stop().await;
+}

@@ -334,8 +334,14 @@ fn forgets_failures_when_the_user_signs_in() {
 
 #[test]
 fn unlocks_a_locked_or_failing_user() {
-    assert_eq!(failing(10).decide(Command::Unlock, &Facts::default(), &after(10)), Ok(vec![Event::Unlocked]));
-    assert_eq!(failing(3).decide(Command::Unlock, &Facts::default(), &after(10)), Ok(vec![Event::Unlocked]));
+    assert_eq!(
+        failing(10).decide(Command::Unlock, &Facts::default(), &after(10)),
+        Ok(vec![Event::Unlocked])
+    );
+    assert_eq!(
+        failing(3).decide(Command::Unlock, &Facts::default(), &after(10)),
+        Ok(vec![Event::Unlocked])
+    );
     assert_eq!(failing(10).decide(Command::Unlock, &Facts::default(), &after(60)), Ok(vec![]));
     given::<User>([registered()]).when(Command::Unlock).then([]);
     let mut user = failing(10);
