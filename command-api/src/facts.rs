@@ -242,10 +242,8 @@ impl LoadFacts<User> for user::Facts {
         draft: &Draft<User>,
         context: &Context,
     ) -> Result<Vec<StreamWrite>, Problem> {
-        let access = match draft.is_birth() {
-            true => newcomer(sources, draft.id(), context).await?,
-            false => None,
-        };
+        let access =
+            if draft.is_birth() { newcomer(sources, draft.id(), context).await? } else { None };
         Ok([draft.write()].into_iter().chain(access).collect())
     }
 }

@@ -237,8 +237,9 @@ fn new_refresh_token(tenant: TenantId, session: SessionId) -> String {
 impl App {
     /// Refuses to let anybody into an organisation that is suspended.
     pub(super) async fn check_at_work(&self, tenant: TenantId) -> Result<(), Problem> {
-        let organization = self.aggregates.refresh::<Organization>(tenant, &tenant.to_string());
-        let organization = organization.await.map_err(|error| Problem::internal(&error))?;
+        let id = tenant.to_string();
+        let organization = self.aggregates.refresh::<Organization>(tenant, &id).await;
+        let organization = organization.map_err(|error| Problem::internal(&error))?;
         platform::access::check_at_work(&organization.state)
     }
 

@@ -175,7 +175,9 @@ async fn a_suspended_organisation_is_asked_nothing_and_an_ended_user_neither() {
 
     let ended = user::Event::SessionsEnded { reason: RevocationReason::Logout, except: None };
     world.append::<User>((org.tenant, "system"), ann.user, [ended]).await;
-    world.until("every session is over", || async { status().await == StatusCode::UNAUTHORIZED }).await;
+    world
+        .until("every session is over", || async { status().await == StatusCode::UNAUTHORIZED })
+        .await;
     Arc::into_inner(world).unwrap().end().await;
 }
 
