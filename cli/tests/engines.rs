@@ -105,6 +105,7 @@ async fn given_engines_are_used_and_left_alone() {
     let options = Options {
         database_url: Some(engines.database_url().into()),
         nats_url: Some(engines.nats_url().into()),
+        smtp_url: Some(engines.smtp_url().into()),
         ..Options::private(other.path())
     };
     let mut borrowed = Engines::start(&options).await.unwrap();

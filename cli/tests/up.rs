@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 /// The program, knowing of no engine.
 fn annals() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
-    for variable in ["DATABASE_URL", "NATS_URL", "REDIS_URL"] {
+    for variable in ["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM"] {
         command.env_remove(variable);
     }
     command

@@ -26,6 +26,8 @@ use crate::visible::WAITING_MOST;
 const KEPT_AGGREGATES: u64 = 200_000;
 /// Password hashes computed at once; each takes a core for tens of milliseconds, and commands must go on meanwhile.
 const HASHES_AT_ONCE: usize = 2;
+/// Forgotten passwords looked after at once; more are refused, whoever asks.
+const FORGOTTEN_AT_ONCE: usize = 8;
 /// Wake-ups of the relay are joined for this long, because one NOTIFY per batch would cost more than it tells.
 const NOTIFY_PAUSE: Duration = Duration::from_millis(1);
 
@@ -41,6 +43,8 @@ pub(crate) struct App {
     pub(crate) limits: Arc<Limits>,
     /// Turns of those who wait until read models show what they did.
     pub(crate) waiting: Semaphore,
+    /// Forgotten passwords being looked after, beside the requests.
+    pub(crate) forgotten: Arc<Semaphore>,
     consistency: TokenKey,
 }
 
@@ -65,6 +69,7 @@ impl App {
             hashing: Semaphore::new(HASHES_AT_ONCE),
             limits,
             waiting: Semaphore::new(WAITING_MOST),
+            forgotten: Arc::new(Semaphore::new(FORGOTTEN_AT_ONCE)),
             settings,
             pool,
             writer,

@@ -81,6 +81,11 @@ impl<D: Decider> Draft<D> {
         self.events.is_empty()
     }
 
+    /// Whether it comes into being.
+    pub(crate) fn is_birth(&self) -> bool {
+        self.base == 0 && !self.is_empty()
+    }
+
     /// The state as it would be.
     pub(crate) fn state(&self) -> &D {
         &self.root.0

@@ -2,22 +2,26 @@
 
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
+use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, Touched};
 use events::rbac::resolve::effect::Effect;
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
-use events::{Decider, TenantId, UnitId, UserId};
+use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
+use platform::bearer;
 use platform::fold::Folded;
 use platform::fold::every;
 use platform::problem::Problem;
+use platform::secrets::fingerprint;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::identity::next_digest;
-use crate::log::{EVERY, Fact};
+use crate::draft::Draft;
+use crate::identity::{default_access, next_digest};
+use crate::log::{EVERY, Fact, StreamWrite};
 
 /// Where facts are read from, and the versions they were found at.
 pub(crate) struct Sources<'a> {
@@ -119,8 +123,10 @@ impl<'a> Sources<'a> {
             add(Fact::of::<Policy>(self.tenant.to_string(), standing.versions.policy));
             add(Fact::of::<UserAccess>(user.clone(), standing.versions.access));
             add(Fact::of::<User>(user, standing.user.version));
+            let organization = standing.organization.version;
+            add(Fact::of::<Organization>(self.tenant.to_string(), organization));
             if let Some((id, session)) = &standing.session {
-                add(Fact::of::<events::identity::session::Session>(id, session.version));
+                add(Fact::of::<Session>(id, session.version));
             }
         }
         facts
@@ -144,6 +150,16 @@ pub(crate) trait LoadFacts<D: Decider>: Sized + Send {
         _change: (&D, &D),
     ) -> impl Future<Output = Result<Option<Effect>, Problem>> + Send {
         async { Ok(None) }
+    }
+
+    /// What is stored because of a decision, in one append: mostly what was decided, and nothing else.
+    fn streams(
+        sources: &mut Sources<'_>,
+        draft: &Draft<D>,
+        context: &Context,
+    ) -> impl Future<Output = Result<Vec<StreamWrite>, Problem>> + Send {
+        let (_, _, streams) = (sources, context, vec![draft.write()]);
+        async { Ok(streams) }
     }
 }
 
@@ -249,6 +265,125 @@ impl LoadFacts<Invitation> for invitation::Facts {
         let policy = sources.get::<Policy>(&tenant).await?.state;
         let next_sha256 = next_digest(&sources.app.master, sources.tenant, id, state.sendings + 1)?;
         Ok(Self { policy, organization, sender_access, sender_is_active, next_sha256 })
+    }
+}
+
+impl LoadFacts<User> for user::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        id: &str,
+        state: &User,
+        command: &user::Command,
+    ) -> Result<Self, Problem> {
+        let user_id: UserId = id.parse().map_err(|_| Problem::absent("user"))?;
+        let (master, tenant) = (&sources.app.master, sources.tenant);
+        let next = |kind: bearer::Kind| {
+            fingerprint(&kind.make(master, tenant, user_id.0, state.requests + 1))
+        };
+        let known = Self { user_id, ..Self::default() };
+        match command {
+            user::Command::SetPassword(_) | user::Command::ChangeEmail(_) => {
+                reach(sources, known).await
+            }
+            user::Command::Deactivate(_) => administrators(sources, known).await,
+            user::Command::RequestPasswordReset => {
+                Ok(Self { next_sha256: next(bearer::PASSWORD_RESET), ..known })
+            }
+            user::Command::RequestEmailChange(_) => {
+                Ok(Self { next_sha256: next(bearer::EMAIL_CHANGE), ..known })
+            }
+            user::Command::Register(_)
+            | user::Command::Rename(_)
+            | user::Command::Relocate(_)
+            | user::Command::ResetPassword(_)
+            | user::Command::ConfirmEmailChange(_)
+            | user::Command::EndSessions
+            | user::Command::RecordLoginFailure(_)
+            | user::Command::RecordLogin
+            | user::Command::Unlock
+            | user::Command::Reactivate => Ok(known),
+        }
+    }
+
+    async fn streams(
+        sources: &mut Sources<'_>,
+        draft: &Draft<User>,
+        context: &Context,
+    ) -> Result<Vec<StreamWrite>, Problem> {
+        let access =
+            if draft.is_birth() { newcomer(sources, draft.id(), context).await? } else { None };
+        Ok([draft.write()].into_iter().chain(access).collect())
+    }
+}
+
+/// A newcomer has the default role from the start.
+async fn newcomer(
+    sources: &mut Sources<'_>,
+    user_id: &str,
+    context: &Context,
+) -> Result<Option<StreamWrite>, Problem> {
+    if sources.app.settings.rbac_default_role.is_empty() {
+        return Ok(None);
+    }
+    let tenant = sources.tenant.to_string();
+    let policy = sources.get::<Policy>(&tenant).await?.state;
+    let user_id = user_id.parse().map_err(|_| Problem::absent("user"))?;
+    default_access(sources.app, policy, user_id, context).await
+}
+
+/// What says whether the caller may take over an account that is not theirs.
+async fn reach(sources: &mut Sources<'_>, known: user::Facts) -> Result<user::Facts, Problem> {
+    if sources.caller() == Some(known.user_id) {
+        return Ok(known);
+    }
+    let tenant = sources.tenant.to_string();
+    let policy = sources.get::<Policy>(&tenant).await?.state;
+    let access = sources.now::<UserAccess>(&known.user_id.to_string()).await?.state;
+    let caller_access = sources.actor_access().await?;
+    let mut held = policy.protected_grants(known.user_id).iter().chain(access.assignments());
+    let organization = if held.any(|held| held.unit_id.is_some()) {
+        sources.get::<Organization>(&tenant).await?.state
+    } else {
+        Arc::default()
+    };
+    Ok(user::Facts { policy, organization, access, caller_access, ..known })
+}
+
+/// What says whether anybody else could administer the organisation; who is found to is named in the append.
+async fn administrators(
+    sources: &mut Sources<'_>,
+    known: user::Facts,
+) -> Result<user::Facts, Problem> {
+    let tenant = sources.tenant.to_string();
+    let policy = sources.now::<Policy>(&tenant).await?.state;
+    let administrators: Vec<UserId> = policy.administrators().collect();
+    let mut another_administrator = false;
+    if administrators.contains(&known.user_id) {
+        for other in administrators.iter().filter(|other| **other != known.user_id) {
+            let other = sources.now::<User>(&other.to_string()).await?.state;
+            another_administrator = other.status == user::Status::Active;
+            if another_administrator {
+                break;
+            }
+        }
+    }
+    Ok(user::Facts { policy, another_administrator, ..known })
+}
+
+impl LoadFacts<Session> for session::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        id: &str,
+        state: &Session,
+        command: &session::Command,
+    ) -> Result<Self, Problem> {
+        let session_id = id.parse().map_err(|_| Problem::absent("session"))?;
+        let user_id = match command {
+            session::Command::Start(start) => start.user_id,
+            session::Command::Refresh(_) => state.user_id,
+            session::Command::Revoke(_) => return Ok(Self::default()),
+        };
+        Ok(Self { session_id, user: sources.now::<User>(&user_id.to_string()).await?.state })
     }
 }
 

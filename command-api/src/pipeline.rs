@@ -316,6 +316,7 @@ impl App {
             }
         }
         ask.facts.notes.phase("decide", began);
+        let streams = D::Facts::streams(&mut sources, &draft, &ask.context()).await?;
         if ask.manner.validate_only || draft.is_empty() {
             let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft).await?;
             return Ok(Attempt::Done(answer));
@@ -324,7 +325,7 @@ impl App {
         let append = Append {
             tenant,
             key: ask.manner.key.clone(),
-            streams: vec![draft.write()],
+            streams,
             metadata: ask.metadata(&facts_used),
             facts: facts_used,
         };

@@ -51,8 +51,8 @@ impl App {
     /// Keeps that a caller lacked a permission.
     pub(crate) async fn record_denial(&self, ask: &Ask, problem: Problem) -> Problem {
         let Access::Needs(permission) = ask.access else { return problem };
-        if problem.status == 401 {
-            return problem;
+        if !problem.params.contains_key("permission") {
+            return problem; // the session or the organisation is at fault, not the right
         }
         let command = Command::RecordDenial(AccessDenied {
             permission: permission.name().to_owned(),
@@ -103,7 +103,8 @@ impl App {
         if head.kind == SecurityLog::TYPE {
             return Err(refused_before(&head.payload));
         }
-        let of_head: Vec<&Spanned> = events.iter().filter(|event| event.id == head.id).collect();
+        let of_head: Vec<&Spanned> =
+            events.iter().filter(|event| event.id == head.id && event.kind == head.kind).collect();
         let version = of_head.last().map_or(0, |event| event.sequence);
         let happened = of_head.iter().map(|event| Happened {
             id: event.event_id,

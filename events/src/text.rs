@@ -1,5 +1,6 @@
 //! Checks of short texts that the rules of many modules share; each cleans what it accepts.
 
+use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization;
 
 /// What is wrong with a text; reads on after the name of its field.
@@ -77,6 +78,14 @@ pub fn sha256(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
     let lower = text.bytes().all(|b| !b.is_ascii_uppercase());
     (lower && hex::decode_to_slice(text, &mut digest).is_ok()).then_some(digest)
+}
+
+/// Whether two texts are the same SHA-256, in constant time.
+pub fn is_same_sha256(stored: &str, presented: &str) -> bool {
+    match (sha256(stored), sha256(presented)) {
+        (Some(stored), Some(presented)) => stored.ct_eq(&presented).into(),
+        (None, _) | (_, None) => false,
+    }
 }
 
 /// The IANA name of a time zone, in its usual spelling.

@@ -97,6 +97,8 @@ impl House {
             ("DATABASE_URL", engines.database_url().to_owned()),
             ("NATS_URL", engines.nats_url().to_owned()),
             ("REDIS_URL", engines.redis_url().to_owned()),
+            ("SMTP_URL", engines.smtp_url().to_owned()),
+            ("MAIL_FROM", "annals@house.test".to_owned()),
             ("ANNALS_COMMAND_ADDR", format!("127.0.0.1:{}", ports[0])),
             ("ANNALS_QUERY_ADDR", format!("127.0.0.1:{}", ports[2])),
             ("ANNALS_COMMAND_URL", url(ports[0])),
@@ -237,6 +239,39 @@ impl House {
         Ok(sqlx::PgPool::connect(self.engines.database_url()).await?)
     }
 
+    /// The token in the link of the last letter to `address` about `page`, once it has come.
+    pub async fn mailed(&self, address: &str, page: &str) -> anyhow::Result<String> {
+        let began = Instant::now();
+        while began.elapsed() < READY_LIMIT {
+            let letters = self.mail()?;
+            let to_them =
+                letters.iter().filter(|letter| letter.contains(&format!("To: {address}")));
+            let links = to_them.filter_map(|letter| {
+                let (_, link) = letter.split_once(&format!("/{page}#token="))?;
+                link.split_whitespace().next().map(str::to_owned)
+            });
+            if let Some(token) = links.last() {
+                return Ok(token);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        bail!("no letter to {address} has a link to {page}; {}", self.last_words())
+    }
+
+    /// Every letter that came, in the order of their coming, as its text is read.
+    pub fn mail(&self) -> anyhow::Result<Vec<String>> {
+        let folder = self.engines.mailbox().context("the mailbox is not ours")?.join("new");
+        let mut letters = Vec::new();
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let entry = entry?;
+            let text = std::fs::read_to_string(entry.path())?;
+            letters
+                .push((entry.metadata()?.modified()?, text.replace("=\n", "").replace("=3D", "=")));
+        }
+        letters.sort();
+        Ok(letters.into_iter().map(|(_, text)| text).collect())
+    }
+
     /// A file of this journey's own.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -274,7 +309,7 @@ impl House {
     pub async fn stop(mut self) {
         self.end_children();
         let Self { engines, .. } = &mut self;
-        for engine in [Engine::Redis, Engine::Nats, Engine::Postgres] {
+        for engine in [Engine::Mail, Engine::Redis, Engine::Nats, Engine::Postgres] {
             let _already_gone = engines.stop_one(engine).await;
         }
     }

@@ -28,6 +28,12 @@ pub struct Settings {
     pub command_url: String,
     /// Where clients reach query-api.
     pub query_url: String,
+    /// Where people reach the console, at which links in e-mail begin; `query_url` when empty.
+    pub public_url: String,
+    /// The server that takes e-mail, as a URL: `smtps://user:password@host`, or `smtp://user:password@host:587?tls=required`.
+    pub smtp_url: String,
+    /// The address that e-mail comes from.
+    pub mail_from: String,
     /// Folder for files: exports and backups.
     pub data_dir: PathBuf,
     /// Key that seals all secrets: 32 bytes, base64.
@@ -38,6 +44,8 @@ pub struct Settings {
     pub service_secret: String,
     /// `iss` and `aud` of access tokens.
     pub issuer: String,
+    /// Code of the role that whoever joins an organisation has, where it has such a role and nothing else was given.
+    pub rbac_default_role: String,
     /// Life of an access token in seconds, at most 600.
     pub access_token_seconds: u32,
     /// Life of a refresh token in seconds.
@@ -79,11 +87,15 @@ impl Default for Settings {
             query_addr: SocketAddr::from(([127, 0, 0, 1], 7402)),
             command_url: "http://127.0.0.1:7401".into(),
             query_url: "http://127.0.0.1:7402".into(),
+            public_url: String::new(),
+            smtp_url: String::new(),
+            mail_from: String::new(),
             data_dir: ".annals/files".into(),
             master_key: String::new(),
             bootstrap_token: String::new(),
             service_secret: String::new(),
             issuer: "annals".into(),
+            rbac_default_role: String::new(),
             access_token_seconds: 600,
             refresh_token_seconds: 30 * 24 * 3600,
             log: "info".into(),
@@ -111,8 +123,9 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-/// Engine addresses are known by their usual names, without our prefix.
-const UNPREFIXED: &[&str] = &["DATABASE_URL", "NATS_URL", "REDIS_URL"];
+/// Known by their usual names too, without our prefix.
+const UNPREFIXED: &[&str] =
+    &["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "RBAC_DEFAULT_ROLE"];
 /// With the name of a feature flag behind it in upper case, the variable that has the last word on that flag.
 const FEATURE_FLAG: &str = "FEATURE_FLAG_";
 /// Variables of ours that are no settings.
@@ -155,6 +168,12 @@ impl Settings {
     /// The origins allowed besides our own.
     pub fn origins(&self) -> impl Iterator<Item = &str> {
         self.allowed_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty())
+    }
+
+    /// Where links that people follow begin.
+    pub fn links_begin(&self) -> &str {
+        let url = if self.public_url.is_empty() { &self.query_url } else { &self.public_url };
+        url.trim_end_matches('/')
     }
 
     fn check(&self) -> anyhow::Result<()> {

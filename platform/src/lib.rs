@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod aggregates;
+pub mod bearer;
 pub mod chain;
 pub mod clock;
 pub mod codes;

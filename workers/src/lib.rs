@@ -4,6 +4,7 @@ mod audit;
 pub mod backups;
 pub mod exports;
 mod identity;
+mod mail;
 mod notifications;
 mod rbac;
 mod runtime;

@@ -18,6 +18,7 @@ const NEEDS: &[Need] = &[
     Need { program: "initdb", package: "postgresql", variable: "DATABASE_URL" },
     Need { program: "nats-server", package: "nats-server", variable: "NATS_URL" },
     Need { program: "redis-server", package: "redis-server", variable: "REDIS_URL" },
+    Need { program: "aiosmtpd", package: "python3-aiosmtpd", variable: "SMTP_URL" },
 ];
 
 /// Installs what is missing for `annals up`: engines that are given in the environment are not.

@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     /// A setting of the fresh Postgres, as name=value; may be repeated
     #[arg(long = "postgres", value_name = "NAME=VALUE")]
     postgres_settings: Vec<String>,
-    /// The command; it gets `DATABASE_URL`, `NATS_URL` and `REDIS_URL`
+    /// The command; it gets `DATABASE_URL`, `NATS_URL`, `REDIS_URL` and `SMTP_URL`
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
 }

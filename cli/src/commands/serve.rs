@@ -76,7 +76,7 @@ async fn check(
 
 fn chosen(which: Which) -> (Vec<Process>, &'static [Engine]) {
     let process = match which {
-        Which::All => return (Process::ALL.to_vec(), &Engine::ALL),
+        Which::All => return (Process::ALL.to_vec(), &Engine::NEEDED),
         Which::CommandApi => Process::CommandApi,
         Which::Relay => Process::Relay,
         Which::Projectors => Process::Projectors,

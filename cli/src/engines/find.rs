@@ -22,11 +22,11 @@ pub(super) fn postgres_bin(major: Option<u32>) -> Option<PathBuf> {
     bin.join("postgres").is_file().then_some(bin)
 }
 
-/// The program of NATS or Redis, or Postgres's server.
+/// The program of NATS, Redis or the mailbox, or Postgres's server.
 pub(super) fn program(engine: Engine) -> Option<PathBuf> {
     match engine {
         Engine::Postgres => Some(postgres_bin(None)?.join("postgres")),
-        Engine::Nats | Engine::Redis => on_path(engine.program()),
+        Engine::Nats | Engine::Redis | Engine::Mail => on_path(engine.program()),
     }
 }
 

@@ -1,7 +1,8 @@
-//! The engines we stand on, Postgres, NATS and Redis: private ones in a data folder, or the ones given.
+//! The engines we stand on, Postgres, NATS and Redis, and a mailbox for development: private ones in a data folder, or the ones given.
 
 mod find;
 mod folder;
+mod mail;
 mod nats;
 mod ports;
 mod postgres;
@@ -20,7 +21,7 @@ pub use ports::{is_free, pick};
 use folder::Memory;
 use process::Server;
 
-/// One of the three.
+/// One of the four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// Holds the log: the only truth.
@@ -29,11 +30,16 @@ pub enum Engine {
     Nats,
     /// Caches.
     Redis,
+    /// Takes e-mail; a private one keeps it in a folder and passes nothing on.
+    Mail,
 }
 
 impl Engine {
     /// Every engine, in starting order.
-    pub const ALL: [Self; 3] = [Self::Postgres, Self::Nats, Self::Redis];
+    pub const ALL: [Self; 4] = [Self::Postgres, Self::Nats, Self::Redis, Self::Mail];
+
+    /// Those that the processes cannot start without; e-mail waits for its server.
+    pub const NEEDED: [Self; 3] = [Self::Postgres, Self::Nats, Self::Redis];
 
     /// Its name in file names.
     pub fn name(self) -> &'static str {
@@ -41,6 +47,7 @@ impl Engine {
             Self::Postgres => "postgres",
             Self::Nats => "nats",
             Self::Redis => "redis",
+            Self::Mail => "mail",
         }
     }
 
@@ -49,6 +56,7 @@ impl Engine {
             Self::Postgres => "postgres",
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
+            Self::Mail => "aiosmtpd",
         }
     }
 
@@ -58,6 +66,7 @@ impl Engine {
             Self::Postgres => "postgresql",
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
+            Self::Mail => "python3-aiosmtpd",
         }
     }
 
@@ -67,6 +76,7 @@ impl Engine {
             Self::Postgres => "DATABASE_URL",
             Self::Nats => "NATS_URL",
             Self::Redis => "REDIS_URL",
+            Self::Mail => "SMTP_URL",
         }
     }
 }
@@ -82,6 +92,8 @@ pub struct Options {
     pub nats_url: Option<String>,
     /// A Redis to use instead of a private one.
     pub redis_url: Option<String>,
+    /// A mail server to use instead of a private one.
+    pub smtp_url: Option<String>,
     /// Further settings of the private Postgres, as `name=value`.
     pub postgres_settings: Vec<String>,
 }
@@ -97,6 +109,7 @@ impl Options {
             Engine::Postgres => self.database_url.as_ref(),
             Engine::Nats => self.nats_url.as_ref(),
             Engine::Redis => self.redis_url.as_ref(),
+            Engine::Mail => self.smtp_url.as_ref(),
         }
     }
 }
@@ -107,6 +120,7 @@ pub struct Engines {
     postgres: Place,
     nats: Place,
     redis: Place,
+    mail: Place,
     options: Options,
     // The last field: the folder is let go when the engines are told to end.
     folder: Folder,
@@ -126,18 +140,19 @@ impl Engines {
             Engine::ALL.into_iter().filter(|engine| options.given(*engine).is_none()).collect();
         find::require(&wanted)?;
         let folder = Folder::open(&options.folder)?;
-        let (postgres, nats, redis) = tokio::join!(
+        let (postgres, nats, redis, mail) = tokio::join!(
             place(&folder, options, Engine::Postgres),
             place(&folder, options, Engine::Nats),
             place(&folder, options, Engine::Redis),
+            place(&folder, options, Engine::Mail),
         );
-        match (postgres, nats, redis) {
-            (Ok(postgres), Ok(nats), Ok(redis)) => {
-                Ok(Self { postgres, nats, redis, options: options.clone(), folder })
+        match (postgres, nats, redis, mail) {
+            (Ok(postgres), Ok(nats), Ok(redis), Ok(mail)) => {
+                Ok(Self { postgres, nats, redis, mail, options: options.clone(), folder })
             }
-            (postgres, nats, redis) => {
+            (postgres, nats, redis, mail) => {
                 let mut first = None;
-                for place in [postgres, nats, redis] {
+                for place in [postgres, nats, redis, mail] {
                     match place {
                         Ok(place) => place.stop().await,
                         Err(error) => first = first.or(Some(error)),
@@ -168,8 +183,21 @@ impl Engines {
         self.redis.url()
     }
 
-    /// The three as environment variables.
-    pub fn environment(&self) -> [(&'static str, &str); 3] {
+    /// Where e-mail is taken.
+    pub fn smtp_url(&self) -> &str {
+        self.mail.url()
+    }
+
+    /// The folder (a Maildir) of what a private mail server took.
+    pub fn mailbox(&self) -> Option<PathBuf> {
+        match &self.mail {
+            Place::Private { memory, .. } => Some(mail::mailbox(&memory.home)),
+            Place::Given(_) => None,
+        }
+    }
+
+    /// The four as environment variables.
+    pub fn environment(&self) -> [(&'static str, &str); 4] {
         Engine::ALL.map(|engine| (engine.variable(), self.place(engine).url()))
     }
 
@@ -196,12 +224,13 @@ impl Engines {
             error = watch(Engine::Postgres) => error,
             error = watch(Engine::Nats) => error,
             error = watch(Engine::Redis) => error,
+            error = watch(Engine::Mail) => error,
         }
     }
 
     /// Stops all private engines, Postgres last and in order: the next start needs no recovery.
     pub async fn stop(self) {
-        tokio::join!(self.nats.stop(), self.redis.stop());
+        tokio::join!(self.nats.stop(), self.redis.stop(), self.mail.stop());
         self.postgres.stop().await;
     }
 
@@ -256,6 +285,7 @@ impl Engines {
             Engine::Postgres => &self.postgres,
             Engine::Nats => &self.nats,
             Engine::Redis => &self.redis,
+            Engine::Mail => &self.mail,
         }
     }
 
@@ -264,6 +294,7 @@ impl Engines {
             Engine::Postgres => &mut self.postgres,
             Engine::Nats => &mut self.nats,
             Engine::Redis => &mut self.redis,
+            Engine::Mail => &mut self.mail,
         }
     }
 
@@ -306,7 +337,7 @@ async fn place(folder: &Folder, options: &Options, engine: Engine) -> anyhow::Re
     if memory.home.as_os_str().is_empty() {
         memory.home = match engine {
             Engine::Postgres => postgres::choose_home(folder)?,
-            Engine::Nats | Engine::Redis => folder.path().join(engine.name()),
+            Engine::Nats | Engine::Redis | Engine::Mail => folder.path().join(engine.name()),
         };
         folder.remember(engine, &memory)?;
     }
@@ -323,6 +354,7 @@ async fn place(folder: &Folder, options: &Options, engine: Engine) -> anyhow::Re
             Engine::Postgres => postgres::start(&memory, port, &log, &options.postgres_settings)?,
             Engine::Nats => nats::start(&memory, port, &log)?,
             Engine::Redis => redis::start(&memory, port, &log)?,
+            Engine::Mail => mail::start(&memory, port, &log)?,
         };
         memory.pid = Some(server.pid.as_raw());
         folder.remember(engine, &memory)?;
@@ -351,6 +383,7 @@ async fn answers(
                 Engine::Postgres => postgres::look(memory, port).await,
                 Engine::Nats => nats::look(memory, port).await,
                 Engine::Redis => redis::look(memory, port).await,
+                Engine::Mail => mail::look(port).await,
             };
             if let Ok(url) = look {
                 return url;
@@ -395,7 +428,7 @@ async fn end_leftover(engine: Engine, memory: &Memory) {
 fn working_folder(engine: Engine, home: &Path) -> PathBuf {
     match engine {
         Engine::Postgres => postgres::data(home),
-        Engine::Nats | Engine::Redis => home.to_path_buf(),
+        Engine::Nats | Engine::Redis | Engine::Mail => home.to_path_buf(),
     }
 }
 
@@ -403,7 +436,7 @@ impl Engine {
     fn end_signal(self) -> nix::sys::signal::Signal {
         match self {
             Self::Postgres => nix::sys::signal::Signal::SIGINT, // "fast": sessions are ended, data flushed
-            Self::Nats | Self::Redis => nix::sys::signal::Signal::SIGTERM,
+            Self::Nats | Self::Redis | Self::Mail => nix::sys::signal::Signal::SIGTERM,
         }
     }
 }

@@ -196,7 +196,7 @@ impl House {
 /// The program, knowing of nothing.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
-    for variable in ["DATABASE_URL", "NATS_URL", "REDIS_URL"] {
+    for variable in ["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL"] {
         command.env_remove(variable);
     }
     command.kill_on_drop(true);

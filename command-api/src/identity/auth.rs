@@ -5,20 +5,20 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use events::identity::organization::Organization;
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
 use events::rbac::resolve::{QUERY_API, WORKERS};
 use events::{Actor, ActorKind, Context, Module, SessionId, TenantId, UserId};
 use jiff::SignedDuration;
-use platform::clock;
 use platform::commands::query_api_secret;
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets::{fingerprint, random_token};
+use platform::{bearer, clock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bearer;
 use crate::answer::Answer;
 use crate::app::{App, is_secret};
 use crate::pipeline::{Ask, Target};
@@ -125,7 +125,7 @@ fn wrong_credentials() -> Problem {
 }
 
 /// Acts for the installation itself, in the name of nobody signed in yet.
-fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> Ask {
+pub(super) fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> Ask {
     let actor = Actor {
         kind: ActorKind::System,
         id: "sign-in".into(),
@@ -158,6 +158,7 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
         let _recorded_or_locked = app.execute(&ask, || to_user(failed.clone())).await;
         return Err(wrong_credentials());
     }
+    app.check_at_work(tenant).await?;
     app.execute(&ask, || to_user(user::Command::RecordLogin)).await?;
     let session_id: SessionId = clock::new_id();
     let refresh_token = new_refresh_token(tenant, session_id);
@@ -181,6 +182,7 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
     let unknown = || Problem::unauthenticated("the refresh token is not valid; sign in again");
     let (tenant, session_id) =
         bearer::named(REFRESH_PREFIX, &body.refresh_token).ok_or_else(unknown)?;
+    app.check_at_work(tenant).await?;
     let ask = as_system(tenant, "identity_session_refresh", request);
     let next = new_refresh_token(tenant, session_id);
     let command = session::Refresh {
@@ -239,6 +241,14 @@ fn new_refresh_token(tenant: TenantId, session: SessionId) -> String {
 }
 
 impl App {
+    /// Refuses to let anybody into an organisation that is suspended.
+    pub(super) async fn check_at_work(&self, tenant: TenantId) -> Result<(), Problem> {
+        let id = tenant.to_string();
+        let organization = self.aggregates.refresh::<Organization>(tenant, &id).await;
+        let organization = organization.map_err(|error| Problem::internal(&error))?;
+        platform::access::check_at_work(&organization.state)
+    }
+
     fn session_end(&self) -> jiff::Timestamp {
         clock::now() + SignedDuration::from_secs(i64::from(self.settings.refresh_token_seconds))
     }
@@ -269,7 +279,7 @@ impl App {
     }
 
     /// The user of an organisation by e-mail address or handle; by the claims of the log, which are never behind.
-    async fn find_user(
+    pub(super) async fn find_user(
         &self,
         slug: &str,
         login: &str,

@@ -13,6 +13,7 @@ use events::{
     TenantId, UnitId, UserId,
 };
 use jiff::Timestamp;
+use platform::bearer::INVITATION;
 use platform::clock;
 use platform::fold::Folded;
 use platform::problem::Problem;
@@ -21,7 +22,7 @@ use platform::secrets::{MasterKey, fingerprint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bearer;
+use super::joining::default_access;
 use super::users::{self, default_locale, default_time_zone};
 use crate::answer::{Answer, WithToken};
 use crate::app::App;
@@ -31,7 +32,6 @@ use crate::log::{Append, Outcome, StreamWrite};
 use crate::pipeline::{Ask, MAX_ATTEMPTS, Target, busy, lost, refused};
 use crate::registry::{Incoming, Nothing, Registry};
 
-const PREFIX: &str = "in1";
 const ACCEPT: &str = "identity_invitation_accept";
 
 /// Somebody to invite.
@@ -192,8 +192,7 @@ fn shown(app: &App, ask: &Ask, answer: Answer) -> Result<WithToken, Problem> {
 /// The token of one sending. It follows from the master key, so a repeated request is answered with it though it is kept nowhere.
 fn token(master: &MasterKey, tenant: TenantId, id: &str, sending: i64) -> Result<String, Problem> {
     let id: InvitationId = id.parse().map_err(|_| Problem::absent("invitation"))?;
-    let secret = master.token("invitation/v1", &format!("{tenant}|{id}|{sending}"));
-    Ok(bearer::name(PREFIX, tenant, id.0, &secret))
+    Ok(INVITATION.make(master, tenant, id.0, sending))
 }
 
 /// SHA-256 of the token of one sending, for its event.
@@ -209,13 +208,14 @@ pub(crate) fn next_digest(
 async fn join(app: &App, request: &Incoming) -> Result<Joined, Problem> {
     let body: Acceptance = request.json()?;
     let unknown = || refused(&invitation::Rejection::TokenUnknown);
-    let (tenant, id) = bearer::named(PREFIX, &body.token).ok_or_else(unknown)?;
+    let (tenant, id) = INVITATION.named(&body.token).ok_or_else(unknown)?;
     let known = invited(app, tenant, id).await?;
     let presented_sha256 = fingerprint(&body.token);
     // A guess is not kept: nobody fills the log of an organisation without a token of its own.
     if !known.state.is_token(&presented_sha256) {
         return Err(unknown());
     }
+    app.check_at_work(tenant).await?;
     let actor = Actor {
         kind: ActorKind::System,
         id: "invitation".into(),
@@ -285,7 +285,11 @@ impl Joining<'_> {
         let newcomer = self.newcomer(&known.state.email);
         let mut streams =
             vec![draft.write(), users::newcomer(user_id, newcomer, secret_id, &context).await?];
-        streams.extend(access(user_id, &known.state.roles, &facts, &context).await?);
+        streams.extend(if known.state.roles.is_empty() {
+            default_access(app, Arc::clone(&facts.policy), user_id, &context).await?
+        } else {
+            access(user_id, &known.state.roles, &facts, &context).await?
+        });
         let facts = sources.into_facts();
         let metadata = self.ask.metadata(&facts);
         let append = Append { tenant, key: None, streams, facts, metadata };

@@ -1,8 +1,9 @@
 //! Routes of identity: organisations, users, invitations, and signing in.
 
 mod auth;
-mod bearer;
+mod emails;
 mod invitations;
+mod joining;
 mod organizations;
 mod passwords;
 mod sessions;
@@ -18,6 +19,7 @@ use crate::app::App;
 use crate::registry::Registry;
 
 pub(crate) use invitations::next_digest;
+pub(crate) use joining::default_access;
 pub(crate) use users::{default_locale, default_time_zone};
 
 pub(crate) fn routes(registry: &mut Registry) {
@@ -26,6 +28,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     users::routes(registry);
     sessions::routes(registry);
     passwords::routes(registry);
+    emails::routes(registry);
     invitations::routes(registry);
 }
 

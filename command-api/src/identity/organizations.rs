@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use events::identity::organization::{
-    AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, UnitKind,
+    AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, Suspend,
+    UnitKind,
 };
 use events::identity::user::Register;
 use events::rbac::policy::{self, Policy};
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::users::{self, default_locale, default_time_zone};
+use crate::answer::Answer;
 use crate::app::App;
 use crate::draft::Draft;
 use crate::log::{Append, Outcome, StreamWrite};
@@ -115,6 +117,8 @@ struct ChangeUnit {
     parent_id: Option<UnitId>,
 }
 
+const SUSPEND: &str = "identity_organization_suspend";
+const REACTIVATE: &str = "identity_organization_reactivate";
 const UNIT: &str = "/organizations/{organization_id}/units/{unit_id}";
 
 pub(super) fn routes(registry: &mut Registry) {
@@ -127,6 +131,26 @@ pub(super) fn routes(registry: &mut Registry) {
         set_up(&app, &request)
             .await
             .map(|founded| (axum::http::StatusCode::CREATED, axum::Json(founded)))
+    });
+    let suspend = "/organizations/{organization_id}/suspend";
+    let suspend = Route::post(suspend, Module::Identity, SUSPEND)
+        .summary("let nobody work in an organisation any more, until it is reactivated")
+        .access(Access::Bootstrap)
+        .takes::<Suspend>()
+        .answers::<Answer>(200);
+    registry.special(suspend, |State(app): State<Arc<App>>, request: Incoming| async move {
+        let suspend = || request.json().map(Command::Suspend);
+        rule(&app, &request, SUSPEND, suspend).await
+    });
+    let reactivate = "/organizations/{organization_id}/reactivate";
+    let reactivate = Route::post(reactivate, Module::Identity, REACTIVATE)
+        .summary("let the users of an organisation work in it again")
+        .access(Access::Bootstrap)
+        .takes::<Nothing>()
+        .answers::<Answer>(200);
+    registry.special(reactivate, |State(app): State<Arc<App>>, request: Incoming| async move {
+        let reactivate = || request.json().map(|Nothing {}| Command::Reactivate);
+        rule(&app, &request, REACTIVATE, reactivate).await
     });
     let manage = |route: Route| route.needs(Permission::IdentityOrganizationsManage);
     registry.command::<Rename, Organization>(
@@ -196,6 +220,30 @@ fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem>
     Ok(Target { commands, ..Target::of(own(call)?) })
 }
 
+/// A command of whoever runs the installation for one of its organisations.
+async fn rule(
+    app: &App,
+    request: &Incoming,
+    operation: &'static str,
+    command: impl Fn() -> Result<Command, Problem>,
+) -> Result<Answer, Problem> {
+    app.check_bootstrap(&request.headers, "organisations are ruled with the bootstrap token")?;
+    let tenant: TenantId = request.id("organization_id")?;
+    let known = app.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await;
+    // Where there is none, nothing is kept of who asked.
+    if known.map_err(|error| Problem::internal(&error))?.version == 0 {
+        return Err(Problem::absent("organisation"));
+    }
+    let context = Context { tenant, actor: bootstrap(), now: clock::now() };
+    let ask = Ask { status: 200, ..Ask::installation(&context, request, operation) };
+    app.execute(&ask, || Ok(Target::<Organization>::new(tenant, command()?))).await
+}
+
+/// Whoever holds the bootstrap token.
+fn bootstrap() -> Actor {
+    Actor { kind: ActorKind::System, id: "bootstrap".into(), session_id: None, on_behalf_of: None }
+}
+
 async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     app.check_bootstrap(&request.headers, "organisations are set up with the bootstrap token")?;
     let body: SetUp = request.json()?;
@@ -203,13 +251,7 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     let user_id = body.owner.id.unwrap_or_else(clock::new_id);
     let owner_role_id: RoleId = clock::new_id();
     let secret_id = app.keep_password(tenant_id, &body.owner.password, "/owner/password").await?;
-    let actor = Actor {
-        kind: ActorKind::System,
-        id: "bootstrap".into(),
-        session_id: None,
-        on_behalf_of: None,
-    };
-    let context = Context { tenant: tenant_id, actor, now: clock::now() };
+    let context = Context { tenant: tenant_id, actor: bootstrap(), now: clock::now() };
     let owner = Register {
         handle: body.owner.handle.clone(),
         display_name: body.owner.display_name.clone(),

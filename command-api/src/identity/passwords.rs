@@ -6,20 +6,26 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use axum::extract::State;
-use events::identity::user::{Command, SetPassword, User};
+use axum::http::StatusCode;
+use events::identity::user::{self, Command, RecordLoginFailure, ResetPassword, SetPassword, User};
 use events::{Module, Permission, SecretId, TenantId, UserId};
+use platform::bearer::{Kind, PASSWORD_RESET};
 use platform::clock;
 use platform::db::begin_for;
 use platform::problem::Problem;
-use platform::routes::Route;
+use platform::routes::{Access, Route};
+use platform::secrets::fingerprint;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::auth;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::pipeline::Target;
+use crate::pipeline::{Ask, Target, refused};
 use crate::registry::{Incoming, Registry};
 
+const FORGOT: &str = "identity_user_request_password_reset";
+const RESET: &str = "identity_user_reset_password";
 const MIN_CHARS: usize = 12;
 const MAX_BYTES: usize = 1024;
 
@@ -30,6 +36,33 @@ struct ChangeOwn {
     /// The password in use.
     current_password: String,
     /// The next one: 12 characters or more.
+    new_password: String,
+}
+
+/// Whose password was forgotten.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Forgotten {
+    /// The organisation's short name.
+    organization: String,
+    /// The e-mail address or the handle.
+    login: String,
+}
+
+/// What is answered whether or not there is such a user.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Mailed {
+    /// What happens now.
+    detail: &'static str,
+}
+
+/// A new password, by a token from an e-mail.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reset {
+    /// The token.
+    token: String,
+    /// The password: 12 characters or more.
     new_password: String,
 }
 
@@ -60,6 +93,22 @@ pub(super) fn routes(registry: &mut Registry) {
         let route = set.clone();
         async move { set_for(&app, &route, &request).await }
     });
+    let forgot = Route::post("/auth/password/forgot", Module::Identity, FORGOT)
+        .summary("have a link to set another password sent by e-mail")
+        .access(Access::Public)
+        .takes::<Forgotten>()
+        .answers::<Mailed>(202);
+    registry.special(forgot, |State(app): State<Arc<App>>, request: Incoming| async move {
+        forget(app, request).map(|mailed| (StatusCode::ACCEPTED, axum::Json(mailed)))
+    });
+    let reset = Route::post("/auth/password/reset", Module::Identity, RESET)
+        .summary("set a password by the token of an e-mail; ends all sessions")
+        .access(Access::Public)
+        .takes::<Reset>()
+        .answers::<Answer>(200);
+    registry.special(reset, |State(app): State<Arc<App>>, request: Incoming| async move {
+        reset_password(&app, &request).await
+    });
 }
 
 async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
@@ -74,10 +123,7 @@ async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answ
         .refresh::<User>(tenant, &user_id.to_string())
         .await
         .map_err(|error| Problem::internal(&error))?;
-    if !app.password_is(tenant, user.state.password, &body.current_password).await? {
-        let detail = "current_password is not right; reset it if you forgot it";
-        return Err(Problem::invalid("/current_password", "PASSWORD_WRONG", detail));
-    }
+    app.prove(&ask, user_id, &user.state, &body.current_password, request).await?;
     set(app, &ask, user_id, &body.new_password, "/new_password").await
 }
 
@@ -88,9 +134,51 @@ async fn set_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer,
     set(app, &ask, request.id("user_id")?, &body.password, "/password").await
 }
 
+/// The work is done beside the answer, which is the same and as quick whoever is named.
+fn forget(app: Arc<App>, request: Incoming) -> Result<Mailed, Problem> {
+    let body: Forgotten = request.json()?;
+    let busy = |_| Problem::unavailable("too many passwords are being forgotten; try again");
+    let permit = Arc::clone(&app.forgotten).try_acquire_owned().map_err(busy)?;
+    platform::lifecycle::detach(async move {
+        if let Err(problem) = request_reset(&app, &body, &request).await {
+            tracing::warn!(code = problem.code, "a forgotten password could not be looked after");
+        }
+        drop(permit);
+    });
+    Ok(Mailed { detail: "if there is such a user with an e-mail address, a link is on its way" })
+}
+
+async fn request_reset(app: &App, body: &Forgotten, request: &Incoming) -> Result<(), Problem> {
+    let Some((tenant, user)) = app.find_user(&body.organization, &body.login).await? else {
+        return Ok(());
+    };
+    let ask = auth::as_system(tenant, FORGOT, request);
+    app.execute(&ask, || Ok(Target::<User>::new(user, Command::RequestPasswordReset))).await?;
+    Ok(())
+}
+
+async fn reset_password(app: &App, request: &Incoming) -> Result<Answer, Problem> {
+    let body: Reset = request.json()?;
+    let presented_sha256 = fingerprint(&body.token);
+    let (tenant, user_id, user) = app.holder(PASSWORD_RESET, &body.token).await?;
+    // A guess is not kept, and a password is hashed for a token that is good only: it takes its time.
+    let pending = user.password_reset.as_ref().ok_or_else(unknown_token)?;
+    pending.check(&presented_sha256, clock::now()).map_err(|no| refused(&no))?;
+    let secret_id = app.keep_password(tenant, &body.new_password, "/new_password").await?;
+    let reset = ResetPassword { presented_sha256, secret_id };
+    let ask = auth::as_system(tenant, RESET, request);
+    app.execute(&ask, || Ok(Target::<User>::new(user_id, Command::ResetPassword(reset.clone()))))
+        .await
+}
+
+/// The refusal of a token that was never sent, or is not the last.
+pub(super) fn unknown_token() -> Problem {
+    refused(&user::Rejection::TokenUnknown)
+}
+
 async fn set(
     app: &App,
-    ask: &crate::pipeline::Ask,
+    ask: &Ask,
     user_id: UserId,
     password: &str,
     pointer: &str,
@@ -102,6 +190,40 @@ async fn set(
 }
 
 impl App {
+    /// The user whom a token from an e-mail names, as the log has them now.
+    pub(super) async fn holder(
+        &self,
+        kind: Kind,
+        token: &str,
+    ) -> Result<(TenantId, UserId, Arc<User>), Problem> {
+        let (tenant, user_id): (_, UserId) = kind.named(token).ok_or_else(unknown_token)?;
+        self.check_at_work(tenant).await?;
+        let user = self.aggregates.refresh::<User>(tenant, &user_id.to_string()).await;
+        Ok((tenant, user_id, user.map_err(|error| Problem::internal(&error))?.state))
+    }
+
+    /// Has the caller prove who they are by their password; a wrong one counts as a sign-in that failed.
+    pub(super) async fn prove(
+        &self,
+        ask: &Ask,
+        user_id: UserId,
+        user: &User,
+        password: &str,
+        request: &Incoming,
+    ) -> Result<(), Problem> {
+        let tenant = ask.principal.tenant;
+        user.may_sign_in(clock::now()).map_err(|no| refused(&no))?;
+        if self.password_is(tenant, user.password, password).await? {
+            return Ok(());
+        }
+        let failure = RecordLoginFailure { ip: request.facts.ip };
+        let failed = auth::as_system(tenant, ask.operation, request);
+        let to_user = || Target::<User>::new(user_id, Command::RecordLoginFailure(failure.clone()));
+        let _recorded_or_locked = self.execute(&failed, || Ok(to_user())).await;
+        let detail = "current_password is not right; reset it if you forgot it";
+        Err(Problem::invalid("/current_password", "PASSWORD_WRONG", detail))
+    }
+
     /// Hashes and seals a password. The row is written before the event that names it; one that is never named is harmless.
     pub(super) async fn keep_password(
         &self,

@@ -1,7 +1,7 @@
 //! Routes for users.
 
 use events::identity::user::{
-    ChangeEmail, Command, Deactivate, Register, Relocate, Rename, SetPassword, User,
+    self, ChangeEmail, Command, Deactivate, Register, Relocate, Rename, SetPassword, User,
 };
 use events::{Context, Module, Permission, SecretId, UserId};
 use platform::clock;
@@ -95,7 +95,7 @@ pub(super) fn routes(registry: &mut Registry) {
         ),
         |call| {
             let reason = call.body.reason.clone();
-            Ok(Target::new(user(call)?, Command::Deactivate(Deactivate { reason })))
+            Ok(Target::new(named(call)?, Command::Deactivate(Deactivate { reason })))
         },
     );
     registry.command::<Nothing, User>(
@@ -104,7 +104,7 @@ pub(super) fn routes(registry: &mut Registry) {
             "identity_user_reactivate",
             "let a user sign in again",
         ),
-        |call| Ok(Target::new(user(call)?, Command::Reactivate)),
+        |call| Ok(Target::new(named(call)?, Command::Reactivate)),
     );
     registry.command::<Nothing, User>(
         manage(
@@ -112,11 +112,11 @@ pub(super) fn routes(registry: &mut Registry) {
             "identity_user_unlock",
             "end a lock after failed sign-ins",
         ),
-        |call| Ok(Target::new(user(call)?, Command::Unlock)),
+        |call| Ok(Target::new(named(call)?, Command::Unlock)),
     );
 }
 
-fn user<B>(call: &Call<B>) -> Result<UserId, Problem> {
+fn named<B>(call: &Call<B>) -> Result<UserId, Problem> {
     call.id("user_id")
 }
 
@@ -152,7 +152,7 @@ fn change(call: &Call<ChangeUser>) -> Result<Target<User>, Problem> {
             return Err(Problem::invalid("/locale", "RELOCATION_INCOMPLETE", detail));
         }
     }
-    Ok(Target { commands, commutes: SIGN_INS, ..Target::of(user(call)?) })
+    Ok(Target { commands, commutes: SIGN_INS, ..Target::of(named(call)?) })
 }
 
 /// A new user with their password, to be stored with what makes them one.
@@ -162,8 +162,9 @@ pub(super) async fn newcomer(
     secret_id: SecretId,
     context: &Context,
 ) -> Result<StreamWrite, Problem> {
+    let set = Command::SetPassword(SetPassword { secret_id });
     let mut draft = Draft::<User>::new(id.to_string(), &Folded::default());
-    draft.settle(Command::Register(register), (), context).await?;
-    draft.settle(Command::SetPassword(SetPassword { secret_id }), (), context).await?;
+    draft.settle(Command::Register(register), user::Facts::default(), context).await?;
+    draft.settle(set, user::Facts::default(), context).await?;
     Ok(draft.write())
 }

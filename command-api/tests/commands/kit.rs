@@ -32,9 +32,16 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 
 impl Api {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With other settings.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let database = TestDatabase::create(&migrations::MIGRATOR).await.expect("a database");
         let files = tempfile::tempdir().expect("a folder");
-        let settings = database.settings(files.path()).expect("settings");
+        let mut settings = Settings::clone(&*database.settings(files.path()).expect("settings"));
+        change(&mut settings);
+        let settings = Arc::new(settings);
         let tasks = Tasks::new(Shutdown::new());
         let router = command_api::router(Arc::clone(&settings), &tasks).await.expect("a router");
         let owner = PgPool::connect(&database.url).await.expect("the owner's connection");

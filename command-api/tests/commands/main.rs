@@ -1,6 +1,7 @@
 //! command-api against a real Postgres: what a client sees, and what the log then holds.
 
 mod access;
+mod accounts;
 mod cancelled;
 mod conventions;
 mod documentation;

@@ -34,6 +34,13 @@ impl<'a> Giver<'a> {
         Ok(self.at(unit_path).may_give(self.policy, role_id, role)?)
     }
 
+    /// Whether a role that somebody has could be given by the giver, be it protected; one that is gone gives nothing.
+    pub fn may_give_any(&self, role_id: RoleId, unit_path: &[UnitId]) -> bool {
+        let caller = self.at(unit_path);
+        let role = self.policy.role(role_id);
+        role.is_none_or(|role| caller.may_give(self.policy, role_id, role).is_ok())
+    }
+
     /// Whether the giver holds a permission for the organisation as a whole.
     pub fn has(&self, permission: Permission) -> bool {
         self.at(&[]).has([permission.name()]).is_ok()

@@ -270,6 +270,14 @@ impl Value {
         }
     }
 
+    /// The text, of a setting that is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Boolean(_) | Self::Integer(_) => None,
+        }
+    }
+
     /// The number, of a setting that is one.
     pub fn integer(&self) -> Option<i64> {
         match self {

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::{Status, User};
 use events::rbac::policy::Policy;
 use events::rbac::resolve::{Effective, Holder, service_allows};
 use events::rbac::user_access::UserAccess;
-use events::{ActorKind, Decider, Permission, TenantId, UnitId, UserId};
+use events::{ActorKind, Decider, Permission, Rejection as _, TenantId, UnitId, UserId};
 use jiff::Timestamp;
 use moka::sync::Cache;
 
@@ -39,6 +40,8 @@ pub struct Standing {
     pub user: Folded<User>,
     /// The session in use, with its id.
     pub session: Option<(String, Folded<Session>)>,
+    /// The organisation, which may be suspended.
+    pub organization: Folded<Organization>,
     /// What follows for the organisation as a whole.
     pub effective: Arc<Effective>,
 }
@@ -117,6 +120,7 @@ impl Access {
             None => None,
         };
         let user = self.aggregates.get::<User>(tenant, &id).await?;
+        let organization = self.aggregates.get::<Organization>(tenant, &tenant.to_string()).await?;
         let resolved = match found {
             Some(resolved) => resolved,
             None => match self.in_memory(tenant, user_id, &id) {
@@ -129,7 +133,7 @@ impl Access {
             },
         };
         let Resolved { versions, effective } = resolved;
-        Ok(Some(Standing { user_id, versions, user, session, effective }))
+        Ok(Some(Standing { user_id, versions, user, session, organization, effective }))
     }
 
     /// The caller's standing as the log has it, checked again when the last check is older than [`TRUSTED`].
@@ -159,12 +163,14 @@ impl Access {
         let (tenant, id) = (principal.tenant, user_id.to_string());
         let session =
             principal.actor.session_id.map(|session| session.to_string()).unwrap_or_default();
-        let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, Session::TYPE];
-        let ids = [&*tenant.to_string(), &id, &id, &session];
+        let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, Session::TYPE, Organization::TYPE];
+        let organization = tenant.to_string();
+        let ids = [&*organization, &id, &id, &session, &organization];
         let (versions, epoch) = self.ask_log(tenant, &kinds, &ids).await?;
         let at = |index: usize| versions.get(index).copied().unwrap_or_default();
         self.catch_up::<User>(tenant, &id, at(2)).await?;
         self.catch_up::<Session>(tenant, &session, at(3)).await?;
+        self.catch_up::<Organization>(tenant, &organization, at(4)).await?;
         let versions = Versions { policy: at(0), access: at(1) };
         self.settle(Place { tenant, user: user_id, epoch, versions }, &id).await.map(Some)
     }
@@ -347,23 +353,35 @@ impl Rights {
 }
 
 impl Standing {
-    /// Whether the account and the session still stand; a token outlives neither.
+    /// Whether the organisation is at work, and the account and the session still stand; a token outlives none of them.
     pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
+        check_at_work(&self.organization.state)?;
         match self.user.state.status {
             Status::Active => {}
             Status::Absent | Status::Deactivated => {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
         }
-        let theirs = |session: &Session| session.user_id == self.user_id;
+        let theirs = |id: &str, session: &Session| {
+            let kept = |id| self.user.state.keeps(id, session.began_after);
+            session.user_id == self.user_id && id.parse().is_ok_and(kept)
+        };
         match &self.session {
-            Some((_, session)) if theirs(&session.state) && session.state.alive(now).is_ok() => {
+            Some((id, Folded { state, .. })) if theirs(id, state) && state.alive(now).is_ok() => {
                 Ok(())
             }
             Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
             None => Err(Problem::unauthenticated("the token names no session; sign in again")),
         }
     }
+}
+
+/// Refuses to work in an organisation that is suspended.
+pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
+    organization.at_work().map_err(|rejection| {
+        let detail = rejection.to_string();
+        Problem { code: rejection.code().into(), ..Problem::forbidden(detail) }
+    })
 }
 
 /// Whether the caller may do what needs `permission`, anywhere in the organisation; `standing` is a user's.

@@ -63,6 +63,8 @@ impl ReadModel for Organizations {
         match event {
             Event::Renamed { name } => row.name.clone_from(name),
             Event::Created { .. }
+            | Event::Suspended { .. }
+            | Event::Reactivated
             | Event::UnitAdded { .. }
             | Event::UnitMoved { .. }
             | Event::UnitRenamed { .. }

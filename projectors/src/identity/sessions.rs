@@ -102,6 +102,7 @@ mod tests {
             amr: vec!["pwd".into()],
             ip: "192.0.2.1".parse().ok(),
             user_agent: None,
+            began_after: 0,
         };
         let refreshed = Event::Refreshed {
             rotation: 1,

@@ -43,7 +43,10 @@ impl ReadModel for Units {
             | Event::UnitMoved { .. }
             | Event::UnitRenamed { .. }
             | Event::UnitClosed { .. } => Some(fact.tenant().to_string()),
-            Event::Created { .. } | Event::Renamed { .. } => None,
+            Event::Created { .. }
+            | Event::Renamed { .. }
+            | Event::Suspended { .. }
+            | Event::Reactivated => None,
         })
     }
 
@@ -73,7 +76,10 @@ impl ReadModel for Units {
             Event::UnitClosed { unit_id } => {
                 change(rows, *unit_id, fact)?.closed_at = Some(fact.at());
             }
-            Event::Created { .. } | Event::Renamed { .. } => {}
+            Event::Created { .. }
+            | Event::Renamed { .. }
+            | Event::Suspended { .. }
+            | Event::Reactivated => {}
         }
         Ok(())
     }

@@ -90,6 +90,9 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
         }
         Event::EmailReplaced { email, .. } => row.email.clone_from(email),
         Event::PasswordReplaced { .. } => row.has_password = true,
+        Event::PasswordResetRequested { .. }
+        | Event::EmailChangeRequested { .. }
+        | Event::SessionsEnded { .. } => {}
         Event::LoginFailed { count, .. } => row.login_failures = *count,
         Event::Locked { until } => row.locked_until = Some(*until),
         Event::LoginFailuresCleared => row.login_failures = 0,

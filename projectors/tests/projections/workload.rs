@@ -153,6 +153,7 @@ async fn session(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         amr: vec!["pwd".into()],
         ip: "2001:db8::1".parse().ok(),
         user_agent: Some("curl".into()),
+        began_after: 0,
     };
     let refreshed =
         SessionEvent::Refreshed { rotation: 1, refresh_sha256: "b2".into(), expires_at };

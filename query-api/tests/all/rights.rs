@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use events::Permission;
+use events::identity::organization::{self, Organization};
 use events::identity::session::{self, RevocationReason, Session};
+use events::identity::user::{self, User};
 use platform::routes::{Access, Route};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -159,6 +161,30 @@ async fn a_right_given_counts_at_once_and_a_session_ended_soon() {
         .until("the session is over", || async {
             world.get("/me", &ann).send().await.unwrap().status() == StatusCode::UNAUTHORIZED
         })
+        .await;
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_suspended_organisation_is_asked_nothing_and_an_ended_user_neither() {
+    let world = Arc::new(World::start().await);
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let status = async || world.get("/me", &ann).send().await.unwrap().status();
+    let rule = async |event| {
+        world.append::<Organization>((org.tenant, "system"), org.tenant, [event]).await;
+    };
+    rule(organization::Event::Suspended { reason: "unpaid".into() }).await;
+    world.until("it is suspended", || async { status().await == StatusCode::FORBIDDEN }).await;
+    let (_, refused) = world.problem("/me", &ann).await;
+    assert_eq!(refused["code"], "ORGANIZATION_SUSPENDED");
+    rule(organization::Event::Reactivated).await;
+    world.until("it is at work again", || async { status().await == StatusCode::OK }).await;
+
+    let ended = user::Event::SessionsEnded { reason: RevocationReason::Logout, except: None };
+    world.append::<User>((org.tenant, "system"), ann.user, [ended]).await;
+    world
+        .until("every session is over", || async { status().await == StatusCode::UNAUTHORIZED })
         .await;
     Arc::into_inner(world).unwrap().end().await;
 }

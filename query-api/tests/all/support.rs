@@ -271,6 +271,7 @@ impl World {
             amr: vec!["pwd".into()],
             ip: Some([192, 0, 2, 7].into()),
             user_agent: Some("test".into()),
+            began_after: 0,
         };
         self.append::<Session>((tenant, &user.to_string()), session, [started]).await;
         let token = self.token(tenant, user, Some(session), 600);

@@ -1,43 +1,39 @@
-//! Identity: the end of an invitation is recorded when its time has come.
+//! Identity: the letters that people are written because of what happened to their account, and the end of invitations.
+
+mod ends;
+mod letters;
+
+use std::time::Duration;
 
 use events::envelope::Recorded;
-use events::identity::invitation::Event;
-use jiff::Timestamp;
 use serde_json::json;
 
-use crate::runtime::{Effect, Jobs, Reaction, Reminder};
+use crate::runtime::{Effect, Handler, Jobs, Reaction};
 
-const INVITATION: &str = "identity.invitation";
+const MAIL: &str = "identity.mail";
 
 /// What workers do for identity.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
-        reactions: vec![Reaction {
-            name: "identity_ends",
-            events: &[
-                "identity.invitation.issued",
-                "identity.invitation.resent",
-                "identity.invitation.expired",
-                "identity.invitation.accepted",
-                "identity.invitation.revoked",
-            ],
-            react: on_invitation,
+        reactions: vec![
+            Reaction { name: "identity_mail", events: letters::EVENTS, react: on_event },
+            Reaction { name: "identity_ends", events: ends::EVENTS, react: ends::on_invitation },
+        ],
+        handlers: vec![Handler {
+            kind: MAIL,
+            slots: 4,
+            lease: Duration::from_secs(30),
+            max_attempts: 8, // a server that is away for an hour loses nothing
+            run: letters::run,
+            give_up: letters::give_up,
         }],
-        handlers: Vec::new(),
     }
 }
 
-fn on_invitation(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
-    let end: Option<Timestamp> = match serde_json::from_str(&event.payload)? {
-        Event::Issued { expires_at, .. } | Event::Resent { expires_at, .. } => Some(expires_at),
-        Event::Expired { .. } | Event::Accepted { .. } | Event::Revoked { .. } => None,
-    };
-    let (kind, subject_id) = (INVITATION, event.aggregate_id.clone());
-    let path = format!("/invitations/{subject_id}/expire");
-    Ok(vec![match end {
-        Some(due_at) => {
-            Effect::Remind(Reminder { kind, subject_id, due_at, path, body: json!({}) })
-        }
-        None => Effect::Forget { kind, subject_id },
-    }])
+/// The job says which event it is; what is in the letter is looked up when it is written, and no token is ever in a job.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
+fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let subject_id = event.aggregate_id.clone();
+    let body = json!({"event": event.event_type, "version": event.sequence});
+    Ok(vec![Effect::Start { kind: MAIL, subject_id, body }])
 }

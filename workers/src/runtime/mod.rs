@@ -38,6 +38,7 @@ pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
 use crate::backups::archive;
+use crate::mail::Mailer;
 
 /// Aggregates kept folded in memory.
 const AGGREGATES_KEPT: u64 = 10_000;
@@ -150,6 +151,8 @@ pub(crate) enum Done {
     Cancelled,
     /// It cannot be done, and its subject was told; trying again cannot help.
     Failed(String),
+    /// It cannot be done until somebody changes something: a dead letter, which says what, and can be tried again then.
+    Stuck(String),
 }
 
 /// Why a job has to be tried again.
@@ -186,6 +189,12 @@ pub(crate) struct Office {
     pub(crate) access: Access,
     /// The keys of backups.
     pub(crate) key: archive::Key,
+    /// The installation's master key.
+    pub(crate) master: MasterKey,
+    /// Where e-mail is handed over.
+    pub(crate) mailer: Mailer,
+    /// Where the links in it begin.
+    pub(crate) links_begin: Arc<str>,
     /// This process's name, different for every start.
     pub(crate) worker: Arc<str>,
 }
@@ -205,7 +214,10 @@ impl Office {
             commands: Commands::new(&settings.command_url, WORKERS, &settings.service_secret)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
-            key: archive::Key::new(master),
+            key: archive::Key::new(master.clone()),
+            master,
+            mailer: Mailer::open(settings)?,
+            links_begin: settings.links_begin().into(),
             worker: worker.into(),
         })
     }

@@ -138,6 +138,7 @@ impl Slot {
             Ok(Done::Finished) => self.end(job, Ended::Succeeded, None).await,
             Ok(Done::Cancelled) => self.end(job, Ended::Cancelled, None).await,
             Ok(Done::Failed(reason)) => self.end(job, Ended::Failed, Some(&reason)).await,
+            Ok(Done::Stuck(reason)) => self.give_up(job, &reason).await,
             Err(Trouble(error)) => {
                 let error = format!("{error:#}");
                 if job.attempt >= job.max_attempts {

@@ -13,6 +13,8 @@ use crate::engines::{self, Engines, Folder};
 
 const FILE: &str = "installation.json";
 const USUAL_PORT: u16 = 7400;
+/// Where mail comes from when nothing else was said; the mailbox of development takes it.
+const MAIL_FROM: &str = "annals@localhost";
 
 /// Made on first start, kept as long as the data.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,6 +78,8 @@ impl Installation {
             database_url: engines.database_url().to_owned(),
             nats_url: engines.nats_url().to_owned(),
             redis_url: engines.redis_url().to_owned(),
+            smtp_url: engines.smtp_url().to_owned(),
+            mail_from: kept(given.mail_from, &MAIL_FROM.to_owned()),
             master_key: kept(given.master_key, &self.master_key),
             bootstrap_token: kept(given.bootstrap_token, &self.bootstrap_token),
             service_secret: kept(given.service_secret, &self.service_secret),

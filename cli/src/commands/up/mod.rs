@@ -62,6 +62,7 @@ fn options(given: &Settings, arguments: &Arguments) -> Options {
         database_url: some(&given.database_url),
         nats_url: some(&given.nats_url),
         redis_url: some(&given.redis_url),
+        smtp_url: some(&given.smtp_url),
         postgres_settings: Vec::new(),
     }
 }
@@ -105,7 +106,8 @@ async fn serve(
 
 /// Checks the engines that were given, and brings the schema up.
 async fn prepare(settings: &Settings) -> anyhow::Result<()> {
-    preflight::check(settings, Needs { engines: &Engine::ALL, patience: Duration::ZERO }).await?;
+    preflight::check(settings, Needs { engines: &Engine::NEEDED, patience: Duration::ZERO })
+        .await?;
     let pool = preflight::schema_pool(&settings.database_url).await?;
     let migrated = migrations::up(&pool).await.context("cannot bring the schema up");
     pool.close().await;

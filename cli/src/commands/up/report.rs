@@ -39,6 +39,12 @@ fn text(
     line("Postgres", &settings.database_url);
     line("NATS", &settings.nats_url);
     line("Redis", &settings.redis_url);
+    if let Some(mailbox) = engines.mailbox() {
+        line(
+            "Mail",
+            &format!("{}, which nobody gets: it stays in {}", settings.smtp_url, mailbox.display()),
+        );
+    }
     line("Bootstrap", &format!("{} (creates organisations)", settings.bootstrap_token));
     let mut login = None;
     if let Some(demo) = &installation.demo {
@@ -73,6 +79,7 @@ fn title(engine: Engine) -> &'static str {
         Engine::Postgres => "Postgres",
         Engine::Nats => "NATS",
         Engine::Redis => "Redis",
+        Engine::Mail => "mailbox",
     }
 }
 
@@ -82,6 +89,8 @@ fn environment(settings: &Settings) -> String {
         ("DATABASE_URL", settings.database_url.clone()),
         ("NATS_URL", settings.nats_url.clone()),
         ("REDIS_URL", settings.redis_url.clone()),
+        ("SMTP_URL", settings.smtp_url.clone()),
+        ("MAIL_FROM", settings.mail_from.clone()),
         ("ANNALS_COMMAND_URL", settings.command_url.clone()),
         ("ANNALS_QUERY_URL", settings.query_url.clone()),
         ("ANNALS_DATA_DIR", settings.data_dir.display().to_string()),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use subtle::ConstantTimeEq as _;
 
 use super::{Accept, Command, Event, Invitation, Issue, Status};
 use crate::aggregate::{Actor, ActorKind, Class, Context, Decider};
@@ -145,6 +144,7 @@ impl crate::aggregate::Rejection for Rejection {
 impl Decider for Invitation {
     const TYPE: &'static str = "identity.invitation";
     const MODULE: Module = Module::Identity;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -182,10 +182,7 @@ impl Invitation {
 
     /// Whether this is the digest of the token that is good now, in constant time.
     pub fn is_token(&self, presented_sha256: &str) -> bool {
-        match (text::sha256(&self.token_sha256), text::sha256(presented_sha256)) {
-            (Some(stored), Some(presented)) => stored.ct_eq(&presented).into(),
-            (None, _) | (_, None) => false,
-        }
+        text::is_same_sha256(&self.token_sha256, presented_sha256)
     }
 
     fn open(&self) -> Result<(), Rejection> {

@@ -16,6 +16,8 @@ pub struct Invitation {
     pub email: String,
     /// The roles that the invitee will have.
     pub roles: Vec<Assignment>,
+    /// What the sender adds.
+    pub message: Option<String>,
     /// Whoever sent it last, and answers for the roles.
     pub invited_by: UserId,
     /// SHA-256 of the token that is good now.
@@ -46,11 +48,12 @@ pub enum Status {
 impl Invitation {
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Issued { email, roles, message: _, invited_by, token_sha256, expires_at } => {
+            Event::Issued { email, roles, message, invited_by, token_sha256, expires_at } => {
                 *self = Self {
                     status: Status::Open,
                     email: email.clone(),
                     roles: roles.clone(),
+                    message: message.clone(),
                     invited_by: *invited_by,
                     token_sha256: token_sha256.clone(),
                     sendings: 1,

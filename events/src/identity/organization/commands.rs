@@ -13,6 +13,10 @@ pub enum Command {
     Create(Create),
     /// Gives it another name.
     Rename(Rename),
+    /// Lets nobody work in it any more.
+    Suspend(Suspend),
+    /// Lets its users work in it again.
+    Reactivate,
     /// Adds a unit.
     AddUnit(AddUnit),
     /// Makes a unit part of another, or puts it at the top.
@@ -38,6 +42,14 @@ pub struct Create {
     pub locale: String,
     /// The currency of its books, an ISO 4217 code.
     pub currency: String,
+}
+
+/// Lets nobody work in the organisation any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Suspend {
+    /// Why.
+    pub reason: String,
 }
 
 /// Gives the organisation another name.

@@ -13,6 +13,8 @@ pub const NAME_MAX_CHARS: usize = 200;
 pub const SLUG_MIN_CHARS: usize = 2;
 /// Longest slug.
 pub const SLUG_MAX_CHARS: usize = 63;
+/// Longest reason of a suspension.
+pub const REASON_MAX_CHARS: usize = 500;
 /// Longest code of a unit.
 pub const CODE_MAX_CHARS: usize = 32;
 /// Most units of one organisation, closed ones included.
@@ -55,6 +57,12 @@ pub enum Rejection {
     /// The currency is not known.
     #[error("currency is not an ISO 4217 code: write it like EUR")]
     CurrencyUnknown,
+    /// The reason cannot be used.
+    #[error("reason {0}")]
+    ReasonInvalid(Fault),
+    /// Nobody can work in it for now.
+    #[error("the organisation is suspended: ask whoever runs this installation")]
+    Suspended,
     /// There is no such unit.
     #[error("unit_id names no unit of the organisation: add the unit first")]
     UnitUnknown,
@@ -107,6 +115,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::TimeZoneUnknown
             | Self::LocaleInvalid
             | Self::CurrencyUnknown
+            | Self::ReasonInvalid(_)
             | Self::UnitCodeInvalid(_)
             | Self::ParentUnknown => Class::Invalid,
             Self::Exists
@@ -118,6 +127,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::TreeTooDeep
             | Self::TreeFull
             | Self::UnitHasOpenParts => Class::Conflict,
+            Self::Suspended => Class::Forbidden,
         }
     }
 
@@ -128,6 +138,7 @@ impl crate::aggregate::Rejection for Rejection {
             Self::TimeZoneUnknown => Some("/time_zone"),
             Self::LocaleInvalid => Some("/locale"),
             Self::CurrencyUnknown => Some("/currency"),
+            Self::ReasonInvalid(_) => Some("/reason"),
             Self::UnitExists => Some("/unit_id"),
             Self::UnitCodeInvalid(_) | Self::UnitCodeTaken => Some("/code"),
             Self::ParentUnknown | Self::ParentClosed | Self::UnitCycle | Self::TreeTooDeep => {
@@ -135,6 +146,7 @@ impl crate::aggregate::Rejection for Rejection {
             }
             Self::Unknown
             | Self::Exists
+            | Self::Suspended
             | Self::UnitUnknown
             | Self::UnitClosed
             | Self::TreeFull
@@ -157,10 +169,17 @@ impl Decider for Organization {
         }
         match self.status {
             Status::Absent => return Err(Rejection::Unknown),
+            Status::Suspended => return self.decide_suspended(&command),
             Status::Open => {}
         }
         match command {
             Command::Create(_) => Err(Rejection::Exists),
+            Command::Suspend(suspend) => {
+                let reason = text::lines(&suspend.reason, REASON_MAX_CHARS);
+                let reason = reason.map_err(Rejection::ReasonInvalid)?;
+                Ok(vec![Event::Suspended { reason }])
+            }
+            Command::Reactivate => Ok(vec![]),
             Command::Rename(rename) => {
                 let name = name(&rename.name)?;
                 Ok(if name == self.name { vec![] } else { vec![Event::Renamed { name }] })
@@ -178,10 +197,31 @@ impl Decider for Organization {
 }
 
 impl Organization {
+    /// Whether its users may work in it. One of which nothing is known has none.
+    pub fn at_work(&self) -> Result<(), Rejection> {
+        match self.status {
+            Status::Absent | Status::Open => Ok(()),
+            Status::Suspended => Err(Rejection::Suspended),
+        }
+    }
+
+    fn decide_suspended(&self, command: &Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Reactivate => Ok(vec![Event::Reactivated]),
+            Command::Suspend(_) => Ok(vec![]),
+            Command::Create(_)
+            | Command::Rename(_)
+            | Command::AddUnit(_)
+            | Command::MoveUnit(_)
+            | Command::RenameUnit(_)
+            | Command::CloseUnit(_) => self.at_work().map(|()| vec![]),
+        }
+    }
+
     fn create(&self, create: &Create) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Absent => {}
-            Status::Open => return Err(Rejection::Exists),
+            Status::Open | Status::Suspended => return Err(Rejection::Exists),
         }
         let currency = create.currency.trim().to_ascii_uppercase();
         Ok(vec![Event::Created {

@@ -33,6 +33,15 @@ pub enum Event {
         /// The new name.
         name: String,
     },
+    /// Nobody can work in the organisation until it is reactivated; nothing in it changes.
+    #[serde(rename = "identity.organization.suspended")]
+    Suspended {
+        /// Why.
+        reason: String,
+    },
+    /// The organisation is at work again.
+    #[serde(rename = "identity.organization.reactivated")]
+    Reactivated,
     /// A unit was added to the organisation.
     #[serde(rename = "identity.organization.unit_added")]
     UnitAdded {
@@ -107,6 +116,8 @@ impl crate::aggregate::Event for Event {
         match self {
             Self::Created { slug, .. } => vec![Claim::take(SLUG, slug).global()],
             Self::Renamed { .. }
+            | Self::Suspended { .. }
+            | Self::Reactivated
             | Self::UnitAdded { .. }
             | Self::UnitMoved { .. }
             | Self::UnitRenamed { .. }

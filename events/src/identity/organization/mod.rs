@@ -3,7 +3,8 @@
 //! One stream per organisation, whose id is the tenant's. The organisation has a name, a slug that
 //! is unique in the installation, and a home time zone, locale and currency. Units (branches,
 //! plants, departments, sites) form a tree; each has a code that is unique in the organisation and
-//! never used again, also after the unit has closed.
+//! never used again, also after the unit has closed. While an organisation is suspended nobody can
+//! work in it, and nothing in it changes.
 
 mod commands;
 mod decide;

@@ -35,6 +35,8 @@ pub enum Status {
     Absent,
     /// It is at work.
     Open,
+    /// Nobody can work in it for now.
+    Suspended,
 }
 
 /// A part of the organisation.
@@ -90,6 +92,8 @@ impl Organization {
                     units: BTreeMap::new(),
                 };
             }
+            Event::Suspended { .. } => self.status = Status::Suspended,
+            Event::Reactivated => self.status = Status::Open,
             Event::Renamed { name } => self.name.clone_from(name),
             Event::UnitAdded { unit_id, kind, code, name, parent_id, time_zone } => {
                 let unit = Unit {

@@ -79,6 +79,8 @@ fn samples_are_frozen() {
     frozen::<Organization>([
         created(),
         Event::Renamed { name: "Muster Gruppe".into() },
+        Event::Suspended { reason: "unpaid".into() },
+        Event::Reactivated,
         Event::UnitAdded {
             unit_id: unit(2),
             kind: UnitKind::Branch,
@@ -103,6 +105,8 @@ fn creates_an_organisation_once() {
 fn refuses_everything_before_it_exists() {
     for command in [
         Command::Rename(Rename { name: "x".into() }),
+        Command::Suspend(Suspend { reason: "x".into() }),
+        Command::Reactivate,
         Command::AddUnit(add(1, None)),
         move_to(1, None),
         Command::RenameUnit(RenameUnit { unit_id: unit(1), name: "x".into() }),
@@ -358,4 +362,26 @@ proptest! {
             prop_assert!(unit.closed || parent.is_none_or(|parent| !parent.closed));
         }
     }
+}
+
+#[test]
+fn nothing_changes_while_it_is_suspended() {
+    let suspend = |reason: &str| Command::Suspend(Suspend { reason: reason.into() });
+    let suspended = || Event::Suspended { reason: "unpaid".into() };
+    given::<Organization>([created()]).when(suspend(" unpaid ")).then([suspended()]);
+    given::<Organization>([created()])
+        .when(suspend(""))
+        .refused(Rejection::ReasonInvalid(Fault::Empty));
+    given::<Organization>([created()]).when(Command::Reactivate).then([]);
+    let past = || [created(), suspended()];
+    given::<Organization>(past()).when(suspend("again")).then([]);
+    for command in [
+        Command::Rename(Rename { name: "x".into() }),
+        Command::AddUnit(add(1, None)),
+        move_to(1, None),
+        close(1),
+    ] {
+        given::<Organization>(past()).when(command).refused(Rejection::Suspended);
+    }
+    given::<Organization>(past()).when(Command::Reactivate).then([Event::Reactivated]);
 }

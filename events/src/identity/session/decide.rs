@@ -1,10 +1,14 @@
 //! The rules of a session.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::{Command, Event, Refresh, RevocationReason, Revoke, Session, Start, Status};
 use crate::aggregate::{Class, Context, Decider};
+use crate::identity::user::User;
+use crate::ids::SessionId;
 use crate::modules::Module;
 use crate::text;
 
@@ -16,6 +20,15 @@ pub const AMR_MAX_METHODS: usize = 8;
 pub const AMR_MAX_CHARS: usize = 32;
 /// How much of the name of a program is kept.
 pub const USER_AGENT_MAX_CHARS: usize = 512;
+
+/// What a decision on a session needs to know of other streams.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The session.
+    pub session_id: SessionId,
+    /// Whose it is.
+    pub user: Arc<User>,
+}
 
 /// Why a session refuses.
 #[derive(
@@ -107,17 +120,18 @@ impl Decider for Session {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    type Facts = ();
+    const SHAPE: i64 = 2;
+    type Facts = Facts;
 
     fn decide(
         &self,
         command: Command,
-        (): &(),
+        facts: &Facts,
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Start(start) => self.start(start, context.now),
-            Command::Refresh(refresh) => self.refresh(refresh, context.now),
+            Command::Start(start) => self.start(start, facts, context.now),
+            Command::Refresh(refresh) => self.refresh(refresh, facts, context.now),
             Command::Revoke(Revoke { reason }) => match self.status {
                 Status::Absent => Err(Rejection::Unknown),
                 Status::Open => Ok(vec![Event::Revoked { reason }]),
@@ -142,7 +156,7 @@ impl Session {
         }
     }
 
-    fn start(&self, start: Start, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn start(&self, start: Start, facts: &Facts, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Absent => {}
             Status::Open | Status::Revoked(_) => return Err(Rejection::Exists),
@@ -159,14 +173,23 @@ impl Session {
             amr: start.amr,
             ip: start.ip,
             user_agent: start.user_agent.as_deref().and_then(program),
+            began_after: facts.user.ended.times,
         }])
     }
 
-    fn refresh(&self, refresh: Refresh, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn refresh(
+        &self,
+        refresh: Refresh,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         let presented = digest(&refresh.presented_sha256)?;
         let next = digest(&refresh.next_sha256)?;
         let expires_at = expiry(refresh.expires_at, now)?;
         self.alive(now)?;
+        if !facts.user.keeps(facts.session_id, self.began_after) {
+            return Err(Rejection::Revoked);
+        }
         let is = |stored: &String, digest: &[u8; 32]| {
             text::sha256(stored).is_some_and(|stored| bool::from(stored.ct_eq(digest)))
         };

@@ -29,6 +29,9 @@ pub enum Event {
         /// With which program.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_agent: Option<String>,
+        /// How often all sessions of the user had been ended before.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        began_after: u32,
     },
     /// The refresh token was exchanged for the next.
     #[serde(rename = "identity.session.refreshed")]
@@ -81,6 +84,11 @@ pub enum RevocationReason {
     Reuse,
     /// The user was deactivated.
     Deactivated,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl crate::aggregate::Event for Event {}

@@ -26,6 +26,8 @@ pub struct Session {
     pub spent_sha256: Vec<String>,
     /// When the session ends unless it is refreshed.
     pub expires_at: Timestamp,
+    /// How often all sessions of the user had been ended before.
+    pub began_after: u32,
 }
 
 /// Where a session stands in its life; that it has expired is a matter of the clock.
@@ -44,13 +46,14 @@ pub enum Status {
 impl Session {
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Started { user_id, refresh_sha256, expires_at, amr, .. } => {
+            Event::Started { user_id, refresh_sha256, expires_at, amr, began_after, .. } => {
                 *self = Self {
                     status: Status::Open,
                     user_id: *user_id,
                     amr: amr.clone(),
                     refresh_sha256: refresh_sha256.clone(),
                     expires_at: *expires_at,
+                    began_after: *began_after,
                     ..Self::default()
                 };
             }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aggregate::{Context, Decider, Rejection as _};
+use crate::identity::user::{self, User};
 use crate::testing::{at, context, frozen, given, id};
 
 const TOMORROW: &str = "2026-01-02T12:00:00Z";
@@ -31,6 +32,7 @@ fn started() -> Event {
         amr: vec!["pwd".into()],
         ip: Some([192, 0, 2, 1].into()),
         user_agent: Some("curl/8.5".into()),
+        began_after: 0,
     }
 }
 
@@ -151,7 +153,8 @@ fn recognises_as_many_old_tokens_as_it_keeps() {
     for rotation in 1..=SPENT_MAX_TOKENS + 1 {
         session.evolve(&rotated(rotation));
     }
-    let refresh = |old| session.decide(Command::Refresh(refresh(old, 9_999)), &(), &context());
+    let refresh =
+        |old| session.decide(Command::Refresh(refresh(old, 9_999)), &Facts::default(), &context());
     assert_eq!(refresh(0), Err(Rejection::TokenUnknown));
     assert!(!refreshed(&refresh(1).unwrap()));
     assert!(refreshed(&refresh(SPENT_MAX_TOKENS + 1).unwrap()));
@@ -217,4 +220,35 @@ fn is_alive_while_open_and_unexpired() {
     session.evolve(&revoked(RevocationReason::Password));
     assert_eq!(session.alive(context().now), Err(Rejection::Revoked));
     assert_eq!(Rejection::Revoked.code(), "SESSION_REVOKED");
+}
+
+#[test]
+fn goes_on_only_while_the_user_keeps_it() {
+    let ended = |except| user::Event::SessionsEnded { reason: RevocationReason::Logout, except };
+    let after = |event: Option<user::Event>| {
+        let mut user = User::default();
+        if let Some(event) = event {
+            user.evolve(&event);
+        }
+        Facts { session_id: id(5), user: std::sync::Arc::new(user) }
+    };
+    let begun = given::<Session>([]).facts(after(Some(ended(None))));
+    let begun = begun.when(Command::Start(start())).result().unwrap();
+    assert!(matches!(&begun[0], Event::Started { began_after: 1, .. }));
+    let refresh = || {
+        Command::Refresh(Refresh {
+            presented_sha256: token(0),
+            next_sha256: token(1),
+            expires_at: at(LATER),
+        })
+    };
+    for (facts, goes_on) in [
+        (after(None), true),
+        (after(Some(ended(None))), false),
+        (after(Some(ended(Some(id(5))))), true),
+        (after(Some(ended(Some(id(6))))), false),
+    ] {
+        let result = given::<Session>([started()]).facts(facts).when(refresh()).result();
+        assert_eq!(result.is_ok(), goes_on, "{result:?}");
+    }
 }

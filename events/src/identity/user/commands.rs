@@ -20,6 +20,16 @@ pub enum Command {
     ChangeEmail(ChangeEmail),
     /// Gives them a new password, whose hash is in `secrets` already.
     SetPassword(SetPassword),
+    /// Lets whoever reads their e-mail set another password, which they forgot.
+    RequestPasswordReset,
+    /// Gives them a new password by the token of such a request.
+    ResetPassword(ResetPassword),
+    /// Asks whoever reads the e-mail of another address to confirm that it is theirs.
+    RequestEmailChange(RequestEmailChange),
+    /// Exchanges their e-mail address by the token of such a request.
+    ConfirmEmailChange(ConfirmEmailChange),
+    /// Ends all their sessions.
+    EndSessions,
     /// Notes that somebody failed to sign in as them.
     RecordLoginFailure(RecordLoginFailure),
     /// Notes that they proved who they are; refused when they may not sign in.
@@ -81,6 +91,29 @@ pub struct ChangeEmail {
 pub struct SetPassword {
     /// The row of `secrets` that holds its hash.
     pub secret_id: SecretId,
+}
+
+/// Gives a user a new password by a token from their e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResetPassword {
+    /// SHA-256 of the token that was presented.
+    pub presented_sha256: String,
+    /// The row of `secrets` that holds the hash of the password.
+    pub secret_id: SecretId,
+}
+
+/// Asks for a new e-mail address to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestEmailChange {
+    /// The new address.
+    pub email: String,
+}
+
+/// Confirms a new e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmEmailChange {
+    /// SHA-256 of the token that was presented.
+    pub presented_sha256: String,
 }
 
 /// Notes that somebody failed to sign in.

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::credentials::{Facts, ended};
 use super::{ChangeEmail, Command, Deactivate, Event, Register, Relocate, Rename, Status, User};
 use crate::aggregate::{Class, Context, Decider};
+use crate::identity::session::RevocationReason;
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -73,6 +75,21 @@ pub enum Rejection {
     /// The reason cannot be used.
     #[error("reason {0}")]
     ReasonInvalid(Fault),
+    /// The account has roles that the caller may not give.
+    #[error("the user has roles that you may not give: ask somebody who may give them")]
+    OutOfReach,
+    /// Nobody would be left to administer the organisation.
+    #[error("the user is the last active administrator: make somebody else one first")]
+    LastAdministrator,
+    /// The token is not one that was sent last.
+    #[error("token is not of a request that is open: use the one that came last, or ask again")]
+    TokenUnknown,
+    /// The token is too old.
+    #[error("the token expired: ask for another")]
+    TokenExpired,
+    /// There was a request a moment ago.
+    #[error("an e-mail was sent less than a minute ago: wait for it, or ask again later")]
+    RequestedJustNow,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -86,9 +103,13 @@ impl crate::aggregate::Rejection for Rejection {
 
     fn class(&self) -> Class {
         match self {
-            Self::Unknown => Class::Absent,
-            Self::Exists | Self::Deactivated => Class::Conflict,
-            Self::Locked(_) => Class::Forbidden,
+            Self::Unknown | Self::TokenUnknown => Class::Absent,
+            Self::Exists
+            | Self::Deactivated
+            | Self::LastAdministrator
+            | Self::TokenExpired
+            | Self::RequestedJustNow => Class::Conflict,
+            Self::Locked(_) | Self::OutOfReach => Class::Forbidden,
             Self::HandleInvalid(_)
             | Self::HandleNotPrintable
             | Self::DisplayNameInvalid(_)
@@ -107,7 +128,14 @@ impl crate::aggregate::Rejection for Rejection {
             Self::LocaleInvalid => Some("/locale"),
             Self::TimeZoneUnknown => Some("/time_zone"),
             Self::ReasonInvalid(_) => Some("/reason"),
-            Self::Unknown | Self::Exists | Self::Deactivated | Self::Locked(_) => None,
+            Self::TokenUnknown | Self::TokenExpired => Some("/token"),
+            Self::Unknown
+            | Self::Exists
+            | Self::Deactivated
+            | Self::Locked(_)
+            | Self::OutOfReach
+            | Self::LastAdministrator
+            | Self::RequestedJustNow => None,
         }
     }
 }
@@ -118,12 +146,13 @@ impl Decider for User {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    type Facts = ();
+    const SHAPE: i64 = 2;
+    type Facts = Facts;
 
     fn decide(
         &self,
         command: Command,
-        (): &(),
+        facts: &Facts,
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
         match self.status {
@@ -133,21 +162,32 @@ impl Decider for User {
                 | Command::Relocate(_)
                 | Command::ChangeEmail(_)
                 | Command::SetPassword(_)
+                | Command::RequestPasswordReset
+                | Command::ResetPassword(_)
+                | Command::RequestEmailChange(_)
+                | Command::ConfirmEmailChange(_)
+                | Command::EndSessions
                 | Command::RecordLoginFailure(_)
                 | Command::RecordLogin
                 | Command::Unlock
                 | Command::Deactivate(_)
                 | Command::Reactivate => Err(Rejection::Unknown),
             },
-            Status::Active => self.decide_active(command, context.now),
+            Status::Active => self.decide_active(command, facts, context),
             Status::Deactivated => match command {
                 Command::Register(_) => Err(Rejection::Exists),
                 Command::Reactivate => Ok(vec![Event::Reactivated]),
-                Command::Deactivate(_) | Command::RecordLoginFailure(_) => Ok(vec![]),
+                Command::Deactivate(_)
+                | Command::RecordLoginFailure(_)
+                | Command::RequestPasswordReset
+                | Command::EndSessions => Ok(vec![]),
                 Command::Rename(_)
                 | Command::Relocate(_)
                 | Command::ChangeEmail(_)
                 | Command::SetPassword(_)
+                | Command::ResetPassword(_)
+                | Command::RequestEmailChange(_)
+                | Command::ConfirmEmailChange(_)
                 | Command::RecordLogin
                 | Command::Unlock => Err(Rejection::Deactivated),
             },
@@ -171,17 +211,27 @@ impl User {
         }
     }
 
-    fn decide_active(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn decide_active(
+        &self,
+        command: Command,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        let now = context.now;
         match command {
             Command::Register(_) => Err(Rejection::Exists),
             Command::Rename(rename) => self.rename(&rename),
             Command::Relocate(to) => self.relocate(&to),
-            Command::ChangeEmail(change) => self.change_email(&change),
-            Command::SetPassword(set) => {
-                let known = self.password == Some(set.secret_id);
-                let replaced = Event::PasswordReplaced { secret_id: set.secret_id };
-                Ok(if known { vec![] } else { vec![replaced] })
+            Command::ChangeEmail(change) => {
+                facts.in_reach(context)?;
+                self.change_email(&change)
             }
+            Command::SetPassword(set) => self.set_password(&set, facts, context),
+            Command::RequestPasswordReset => Ok(self.request_reset(facts, now)),
+            Command::ResetPassword(reset) => self.reset_password(&reset, now),
+            Command::RequestEmailChange(wanted) => self.request_email(&wanted, facts, now),
+            Command::ConfirmEmailChange(confirm) => self.confirm_email(&confirm, now),
+            Command::EndSessions => Ok(vec![ended(RevocationReason::Logout, None)]),
             Command::RecordLoginFailure(failure) => Ok(self.login_failed(failure.ip, now)),
             Command::RecordLogin => {
                 self.may_sign_in(now)?;
@@ -192,7 +242,7 @@ impl User {
                 let free = self.locked(now).is_none() && self.failures.is_empty();
                 Ok(if free { vec![] } else { vec![Event::Unlocked] })
             }
-            Command::Deactivate(deactivate) => deactivate_user(&deactivate),
+            Command::Deactivate(deactivate) => deactivate_user(&deactivate, facts),
             Command::Reactivate => Ok(vec![]),
         }
     }
@@ -248,9 +298,13 @@ fn register_user(register: &Register) -> Result<Vec<Event>, Rejection> {
     }])
 }
 
-fn deactivate_user(deactivate: &Deactivate) -> Result<Vec<Event>, Rejection> {
+fn deactivate_user(deactivate: &Deactivate, facts: &Facts) -> Result<Vec<Event>, Rejection> {
     let reason = text::lines(&deactivate.reason, REASON_MAX_CHARS);
-    Ok(vec![Event::Deactivated { reason: reason.map_err(Rejection::ReasonInvalid)? }])
+    let reason = reason.map_err(Rejection::ReasonInvalid)?;
+    if facts.is_last_administrator() {
+        return Err(Rejection::LastAdministrator);
+    }
+    Ok(vec![Event::Deactivated { reason }, ended(RevocationReason::Deactivated, None)])
 }
 
 fn handle(text: &str) -> Result<String, Rejection> {

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::Claim;
-use crate::ids::SecretId;
+use crate::identity::session::RevocationReason;
+use crate::ids::{SecretId, SessionId};
 use crate::text::fold;
 
 /// The namespace of handles, unique in the organisation.
@@ -64,6 +65,33 @@ pub enum Event {
         /// The row of `secrets` that holds its hash.
         secret_id: SecretId,
     },
+    /// Somebody forgot the user's password, and whoever reads the user's e-mail can set another.
+    #[serde(rename = "identity.user.password_reset_requested")]
+    PasswordResetRequested {
+        /// SHA-256 of the token, in hexadecimal digits.
+        token_sha256: String,
+        /// From when on the token is of no use.
+        expires_at: Timestamp,
+    },
+    /// The user wants another e-mail address, and whoever reads its e-mail can confirm that.
+    #[serde(rename = "identity.user.email_change_requested")]
+    EmailChangeRequested {
+        /// The address, once it is confirmed.
+        email: String,
+        /// SHA-256 of the token, in hexadecimal digits.
+        token_sha256: String,
+        /// From when on the token is of no use.
+        expires_at: Timestamp,
+    },
+    /// Every session that the user had was ended.
+    #[serde(rename = "identity.user.sessions_ended")]
+    SessionsEnded {
+        /// Why.
+        reason: RevocationReason,
+        /// The one that goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        except: Option<SessionId>,
+    },
     /// Somebody failed to sign in as the user.
     #[serde(rename = "identity.user.login_failed")]
     LoginFailed {
@@ -117,6 +145,9 @@ impl crate::aggregate::Event for Event {
             Self::Renamed { .. }
             | Self::Relocated { .. }
             | Self::PasswordReplaced { .. }
+            | Self::PasswordResetRequested { .. }
+            | Self::EmailChangeRequested { .. }
+            | Self::SessionsEnded { .. }
             | Self::LoginFailed { .. }
             | Self::Locked { .. }
             | Self::LoginFailuresCleared

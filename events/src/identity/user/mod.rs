@@ -3,9 +3,12 @@
 //! A user is known by a handle, and where there is one by an e-mail address; both are unique in the
 //! organisation whatever the case. The password itself is in `secrets`; the user only names the
 //! row. Ten failed sign-ins within a quarter of an hour lock the user for as long. A deactivated
-//! user can only be reactivated.
+//! user can only be reactivated. Whoever reads a user's e-mail can set a forgotten password; a new
+//! address has to be confirmed by whoever reads it. Nobody takes over an account with roles that
+//! they may not give, be it by its password or by its address.
 
 mod commands;
+mod credentials;
 mod decide;
 mod events;
 mod state;
@@ -13,6 +16,7 @@ mod state;
 mod tests;
 
 pub use commands::*;
+pub use credentials::*;
 pub use decide::*;
 pub use events::*;
 pub use state::*;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use crate::ids::SecretId;
+use crate::ids::{SecretId, SessionId};
 
 /// A person in one organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +24,38 @@ pub struct User {
     /// The row of `secrets` that holds the hash of the password; without one nobody signs in with a
     /// password.
     pub password: Option<SecretId>,
+    /// The request for a new password that can still be met.
+    pub password_reset: Option<Pending>,
+    /// The e-mail address that waits to be confirmed, and the request for it.
+    pub email_change: Option<(String, Pending)>,
+    /// How many requests there were, each with a token of its own.
+    pub requests: i64,
+    /// What ended their sessions so far.
+    pub ended: Ended,
     /// The failed sign-ins that still count, oldest first.
     pub failures: Vec<Timestamp>,
     /// The end of the latest lock; over once it is past.
     pub locked_until: Option<Timestamp>,
+}
+
+/// A request that whoever has its token can meet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The number of the request, from which its token follows.
+    pub number: i64,
+    /// SHA-256 of the token.
+    pub token_sha256: String,
+    /// From when on it is of no use.
+    pub expires_at: Timestamp,
+}
+
+/// How often all sessions of a user were ended; one that began before the last time goes on only if it was spared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How often.
+    pub times: u32,
+    /// The one that was spared the last time.
+    pub except: Option<SessionId>,
 }
 
 /// Where a user stands in their life here.
@@ -49,6 +77,16 @@ impl User {
         self.locked_until.filter(|until| now < *until)
     }
 
+    /// Whether a session goes on that began when so many endings had been.
+    pub fn keeps(&self, session: SessionId, began_after: u32) -> bool {
+        began_after == self.ended.times || self.ended.except == Some(session)
+    }
+
+    fn pending(&mut self, token_sha256: &str, expires_at: Timestamp) -> Pending {
+        self.requests += 1;
+        Pending { number: self.requests, token_sha256: token_sha256.to_owned(), expires_at }
+    }
+
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
             Event::Registered { handle, display_name, email, locale, time_zone } => {
@@ -67,8 +105,24 @@ impl User {
                 self.locale.clone_from(locale);
                 self.time_zone.clone_from(time_zone);
             }
-            Event::EmailReplaced { email, .. } => self.email.clone_from(email),
-            Event::PasswordReplaced { secret_id } => self.password = Some(*secret_id),
+            Event::EmailReplaced { email, .. } => {
+                self.email.clone_from(email);
+                // What was sent to the address before is of no use any more.
+                (self.password_reset, self.email_change) = (None, None);
+            }
+            Event::PasswordReplaced { secret_id } => {
+                self.password = Some(*secret_id);
+                self.password_reset = None;
+            }
+            Event::PasswordResetRequested { token_sha256, expires_at } => {
+                self.password_reset = Some(self.pending(token_sha256, *expires_at));
+            }
+            Event::EmailChangeRequested { email, token_sha256, expires_at } => {
+                self.email_change = Some((email.clone(), self.pending(token_sha256, *expires_at)));
+            }
+            Event::SessionsEnded { except, .. } => {
+                self.ended = Ended { times: self.ended.times + 1, except: *except };
+            }
             Event::LoginFailed { count, failed_at, .. } => {
                 self.failures.push(*failed_at);
                 let still_counting = usize::try_from(*count).unwrap_or(usize::MAX);

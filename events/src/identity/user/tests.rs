@@ -1,9 +1,15 @@
 //! The rules of a user, by example.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
+use super::credentials::{Facts, ended};
 use super::*;
 use crate::aggregate::{Claim, Context, Decider, Event as _, Rejection as _};
+use crate::identity::session::RevocationReason;
+use crate::rbac::policy::{self, OWNER_LEVEL, Policy, RoleCreated};
+use crate::rbac::user_access::{self, UserAccess};
 use crate::testing::{at, context, frozen, given, id};
 use crate::text::Fault;
 
@@ -58,7 +64,7 @@ fn failing(count: i64) -> User {
     let mut user = User::default();
     user.evolve(&registered());
     for minute in 0..count {
-        for event in user.decide(failure(), &(), &after(minute)).unwrap() {
+        for event in user.decide(failure(), &Facts::default(), &after(minute)).unwrap() {
             user.evolve(&event);
         }
     }
@@ -76,6 +82,16 @@ fn samples_are_frozen() {
             email: Some("anna@example.net".into()),
         },
         Event::PasswordReplaced { secret_id: id(7) },
+        Event::PasswordResetRequested {
+            token_sha256: digest(1),
+            expires_at: at("2026-01-01T12:30:00Z"),
+        },
+        Event::EmailChangeRequested {
+            email: "anna@example.com".into(),
+            token_sha256: digest(2),
+            expires_at: at("2026-01-01T12:30:00Z"),
+        },
+        Event::SessionsEnded { reason: RevocationReason::Password, except: Some(id(3)) },
         Event::LoginFailed {
             count: 3,
             failed_at: at("2026-01-01T12:00:00.25Z"),
@@ -254,7 +270,9 @@ fn names_the_secret_that_holds_the_password() {
     let set = |number| Command::SetPassword(SetPassword { secret_id: id(number) });
     let replaced = |number| Event::PasswordReplaced { secret_id: id(number) };
     given::<User>([registered()]).when(set(7)).then([replaced(7)]);
-    given::<User>([registered(), replaced(7)]).when(set(8)).then([replaced(8)]);
+    given::<User>([registered(), replaced(7)])
+        .when(set(8))
+        .then([replaced(8), ended(RevocationReason::Password, None)]);
     given::<User>([registered(), replaced(7)]).when(set(7)).then([]);
 }
 
@@ -272,7 +290,7 @@ fn counts_failed_sign_ins_of_the_last_quarter_of_an_hour() {
 fn locks_at_the_tenth_failure_within_a_quarter_of_an_hour() {
     let user = failing(9);
     assert_eq!(user.locked(minutes_later(9)), None);
-    let tenth = user.decide(failure(), &(), &after(9)).unwrap();
+    let tenth = user.decide(failure(), &Facts::default(), &after(9)).unwrap();
     assert_eq!(
         tenth,
         [
@@ -280,23 +298,24 @@ fn locks_at_the_tenth_failure_within_a_quarter_of_an_hour() {
             Event::Locked { until: minutes_later(9 + LOCK_MINUTES) },
         ]
     );
-    let spread = user.decide(failure(), &(), &after(FAILURES_WINDOW_MINUTES)).unwrap();
+    let spread =
+        user.decide(failure(), &Facts::default(), &after(FAILURES_WINDOW_MINUTES)).unwrap();
     assert_eq!(spread, [Event::LoginFailed { count: 9, failed_at: minutes_later(15), ip: None }]);
 }
 
 #[test]
 fn writes_nothing_while_locked_and_counts_afresh_afterwards() {
     let user = failing(10);
-    assert_eq!(user.decide(failure(), &(), &after(20)), Ok(vec![]));
+    assert_eq!(user.decide(failure(), &Facts::default(), &after(20)), Ok(vec![]));
     let fresh = Event::LoginFailed { count: 1, failed_at: minutes_later(24), ip: None };
-    assert_eq!(user.decide(failure(), &(), &after(24)), Ok(vec![fresh]));
+    assert_eq!(user.decide(failure(), &Facts::default(), &after(24)), Ok(vec![fresh]));
 }
 
 #[test]
 fn keeps_a_locked_user_out_until_the_lock_ends() {
     let user = failing(10);
     let until = minutes_later(24);
-    let login = |minutes| user.decide(Command::RecordLogin, &(), &after(minutes));
+    let login = |minutes| user.decide(Command::RecordLogin, &Facts::default(), &after(minutes));
     assert_eq!(login(23), Err(Rejection::Locked(until)));
     assert_eq!(login(24), Ok(vec![]));
     assert_eq!(user.may_sign_in(minutes_later(23)), Err(Rejection::Locked(until)));
@@ -315,9 +334,15 @@ fn forgets_failures_when_the_user_signs_in() {
 
 #[test]
 fn unlocks_a_locked_or_failing_user() {
-    assert_eq!(failing(10).decide(Command::Unlock, &(), &after(10)), Ok(vec![Event::Unlocked]));
-    assert_eq!(failing(3).decide(Command::Unlock, &(), &after(10)), Ok(vec![Event::Unlocked]));
-    assert_eq!(failing(10).decide(Command::Unlock, &(), &after(60)), Ok(vec![]));
+    assert_eq!(
+        failing(10).decide(Command::Unlock, &Facts::default(), &after(10)),
+        Ok(vec![Event::Unlocked])
+    );
+    assert_eq!(
+        failing(3).decide(Command::Unlock, &Facts::default(), &after(10)),
+        Ok(vec![Event::Unlocked])
+    );
+    assert_eq!(failing(10).decide(Command::Unlock, &Facts::default(), &after(60)), Ok(vec![]));
     given::<User>([registered()]).when(Command::Unlock).then([]);
     let mut user = failing(10);
     user.evolve(&Event::Unlocked);
@@ -327,7 +352,9 @@ fn unlocks_a_locked_or_failing_user() {
 #[test]
 fn deactivates_and_reactivates() {
     let deactivate = |reason: &str| Command::Deactivate(Deactivate { reason: reason.into() });
-    given::<User>([registered()]).when(deactivate(" left ")).then([deactivated()]);
+    given::<User>([registered()])
+        .when(deactivate(" left "))
+        .then([deactivated(), ended(RevocationReason::Deactivated, None)]);
     given::<User>([registered(), deactivated()]).when(deactivate("again")).then([]);
     given::<User>([registered()]).when(Command::Reactivate).then([]);
     let past = || [registered(), deactivated()];
@@ -363,4 +390,219 @@ fn names_its_refusals() {
         Rejection::Locked(at(NOON)).to_string(),
         "the user is locked until 2026-01-01T12:00:00Z: wait, or have them unlocked"
     );
+}
+
+const OWNER: u128 = 100;
+const MANAGER: u128 = 101;
+const CLERK: u128 = 102;
+
+/// The digest of the token of a request.
+fn digest(request: u128) -> String {
+    format!("{request:064x}")
+}
+
+/// An owner, held by user 9 and everybody in `owners`, over a manager, over a clerk.
+fn policy(owners: &[u128]) -> Policy {
+    let mut policy = Policy::default();
+    policy.evolve(&policy::Event::Initialized { owner_role_id: id(OWNER) });
+    for (number, level) in [(OWNER, OWNER_LEVEL), (MANAGER, 500), (CLERK, 100)] {
+        policy.evolve(&policy::Event::RoleCreated(RoleCreated {
+            role_id: id(number),
+            name: format!("role {number}"),
+            code: format!("role-{number}"),
+            description: None,
+            level,
+            unit_id: None,
+            system: number == OWNER,
+            protected: number == OWNER,
+        }));
+    }
+    let everything =
+        policy::Event::PermissionGranted { role_id: id(OWNER), permission: "*:*".into() };
+    policy.evolve(&everything);
+    for user in owners {
+        policy.evolve(&policy::Event::ProtectedRoleGranted {
+            user_id: id(*user),
+            role_id: id(OWNER),
+            unit_id: None,
+            expires_at: None,
+        });
+    }
+    policy
+}
+
+fn access(roles: &[u128]) -> Arc<UserAccess> {
+    let mut access = UserAccess::default();
+    for role in roles {
+        let assigned = user_access::Event::RoleAssigned {
+            role_id: id(*role),
+            unit_id: None,
+            expires_at: None,
+        };
+        access.evolve(&assigned);
+    }
+    Arc::new(access)
+}
+
+/// User 7, with these roles, in the hands of user 1, with those.
+fn in_hands(of_user: &[u128], of_caller: &[u128], owners: &[u128]) -> Facts {
+    Facts {
+        user_id: id(7),
+        policy: Arc::new(policy(owners)),
+        access: access(of_user),
+        caller_access: access(of_caller),
+        ..Facts::default()
+    }
+}
+
+fn takeovers() -> [Command; 2] {
+    [Command::SetPassword(SetPassword { secret_id: id(8) }), email("mine@example.org")]
+}
+
+#[test]
+fn takes_over_nobody_who_has_a_role_that_one_may_not_give() {
+    let refused = |facts: Facts| {
+        for command in takeovers() {
+            given::<User>([registered()])
+                .facts(facts.clone())
+                .when(command)
+                .refused(Rejection::OutOfReach);
+        }
+    };
+    refused(in_hands(&[MANAGER], &[MANAGER], &[9]));
+    refused(in_hands(&[CLERK], &[], &[9]));
+    refused(in_hands(&[], &[MANAGER], &[7, 9]));
+    for facts in [
+        in_hands(&[CLERK], &[MANAGER], &[9]),
+        in_hands(&[], &[], &[9]),
+        in_hands(&[MANAGER], &[], &[1]),
+        in_hands(&[], &[], &[1, 7]),
+    ] {
+        for command in takeovers() {
+            let given = given::<User>([registered()]).facts(facts.clone());
+            assert!(given.when(command).result().is_ok());
+        }
+    }
+}
+
+#[test]
+fn changes_their_own_password_whatever_they_are_and_goes_on_in_that_session() {
+    let facts = Facts { user_id: id(1), ..in_hands(&[MANAGER], &[], &[1, 9]) };
+    let mut here = context();
+    here.actor.session_id = Some(id(5));
+    let old = Event::PasswordReplaced { secret_id: id(3) };
+    given::<User>([registered(), old])
+        .facts(facts)
+        .context(here)
+        .when(Command::SetPassword(SetPassword { secret_id: id(8) }))
+        .then([
+            Event::PasswordReplaced { secret_id: id(8) },
+            ended(RevocationReason::Password, Some(id(5))),
+        ]);
+}
+
+#[test]
+fn the_last_administrator_who_may_sign_in_is_not_deactivated() {
+    let leave = || Command::Deactivate(Deactivate { reason: "left".into() });
+    let last = in_hands(&[], &[], &[7, 9]);
+    given::<User>([registered()])
+        .facts(last.clone())
+        .when(leave())
+        .refused(Rejection::LastAdministrator);
+    for facts in [Facts { another_administrator: true, ..last }, in_hands(&[MANAGER], &[], &[9])] {
+        assert!(given::<User>([registered()]).facts(facts).when(leave()).result().is_ok());
+    }
+}
+
+fn asking(request: u128) -> Facts {
+    Facts { next_sha256: digest(request), ..Facts::default() }
+}
+
+fn forgotten(request: u128, minute: i64) -> Event {
+    let expires_at = minutes_later(minute + TOKEN_MINUTES);
+    Event::PasswordResetRequested { token_sha256: digest(request), expires_at }
+}
+
+fn reset(request: u128) -> Command {
+    let presented_sha256 = digest(request);
+    Command::ResetPassword(ResetPassword { presented_sha256, secret_id: id(8) })
+}
+
+#[test]
+fn a_forgotten_password_is_asked_for_once_a_minute() {
+    let ask = |past: Vec<Event>, minute| {
+        let given = given::<User>([registered()].into_iter().chain(past)).facts(asking(2));
+        given.context(after(minute)).when(Command::RequestPasswordReset)
+    };
+    ask(vec![], 0).then([forgotten(2, 0)]);
+    ask(vec![forgotten(1, 0)], 0).then([]);
+    ask(vec![forgotten(1, 0)], 1).then([forgotten(2, 1)]);
+    ask(vec![deactivated()], 0).then([]);
+    let gone = Event::EmailReplaced { previous: Some("Anna@Example.org".into()), email: None };
+    ask(vec![gone], 0).then([]);
+}
+
+#[test]
+fn a_token_sets_a_password_once_and_until_it_expires_and_ends_every_session() {
+    let old = || Event::PasswordReplaced { secret_id: id(3) };
+    let new = || Event::PasswordReplaced { secret_id: id(8) };
+    let past = || vec![registered(), old(), forgotten(1, 0)];
+    let all = || ended(RevocationReason::Password, None);
+    let when = |past: Vec<Event>, minute: i64, request| {
+        given::<User>(past).context(after(minute)).when(reset(request))
+    };
+    when(past(), 29, 1).then([new(), all()]);
+    when(past(), 30, 1).refused(Rejection::TokenExpired);
+    when(past(), 0, 2).refused(Rejection::TokenUnknown);
+    let used = past().into_iter().chain([new(), all()]).collect();
+    when(used, 1, 1).refused(Rejection::TokenUnknown);
+    let again = past().into_iter().chain([forgotten(2, 2)]).collect();
+    when(again, 3, 1).refused(Rejection::TokenUnknown);
+    let locked = past().into_iter().chain([Event::Locked { until: minutes_later(15) }]).collect();
+    when(locked, 1, 1).then([Event::Unlocked, new(), all()]);
+    let moved = Event::EmailReplaced { previous: None, email: Some("new@example.org".into()) };
+    when(past().into_iter().chain([moved]).collect(), 1, 1).refused(Rejection::TokenUnknown);
+}
+
+#[test]
+fn a_new_address_counts_once_it_is_confirmed() {
+    let wanted =
+        |email: &str| Command::RequestEmailChange(RequestEmailChange { email: email.into() });
+    let asked = || Event::EmailChangeRequested {
+        email: "new@example.org".into(),
+        token_sha256: digest(1),
+        expires_at: minutes_later(TOKEN_MINUTES),
+    };
+    let given = |past: Vec<Event>, minute| {
+        given::<User>([registered()].into_iter().chain(past))
+            .facts(asking(1))
+            .context(after(minute))
+    };
+    given(vec![], 0).when(wanted("new@example.org")).then([asked()]);
+    given(vec![], 0).when(wanted("Anna@Example.org")).then([]);
+    given(vec![], 0).when(wanted("nowhere")).refused(Rejection::EmailInvalid);
+    let again = given(vec![asked()], 0).when(wanted("other@example.org"));
+    again.refused(Rejection::RequestedJustNow);
+    let confirm = |request| {
+        Command::ConfirmEmailChange(ConfirmEmailChange { presented_sha256: digest(request) })
+    };
+    let replaced = || Event::EmailReplaced {
+        previous: Some("Anna@Example.org".into()),
+        email: Some("new@example.org".into()),
+    };
+    given(vec![asked()], 29).when(confirm(1)).then([replaced()]);
+    given(vec![asked()], 30).when(confirm(1)).refused(Rejection::TokenExpired);
+    given(vec![asked()], 1).when(confirm(2)).refused(Rejection::TokenUnknown);
+    given(vec![asked(), replaced()], 2).when(confirm(1)).refused(Rejection::TokenUnknown);
+}
+
+#[test]
+fn sessions_that_began_before_an_end_do_not_go_on_unless_spared() {
+    let mut user = User::default();
+    user.evolve(&registered());
+    assert!(user.keeps(id(1), 0));
+    user.evolve(&ended(RevocationReason::Password, Some(id(1))));
+    assert!(user.keeps(id(1), 0) && !user.keeps(id(2), 0) && user.keeps(id(2), 1));
+    user.evolve(&ended(RevocationReason::Logout, None));
+    assert!(!user.keeps(id(1), 0) && !user.keeps(id(2), 1) && user.keeps(id(3), 2));
 }

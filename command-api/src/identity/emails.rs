@@ -1,0 +1,92 @@
+//! Routes for one's own e-mail address: another one counts once whoever reads its e-mail has confirmed it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use events::Module;
+use events::identity::user::{Command, ConfirmEmailChange, RequestEmailChange, User};
+use platform::bearer::EMAIL_CHANGE;
+use platform::clock;
+use platform::problem::Problem;
+use platform::routes::{Access, Route};
+use platform::secrets::fingerprint;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::auth;
+use super::passwords::unknown_token;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::pipeline::{Target, refused};
+use crate::registry::{Incoming, Registry};
+
+const CONFIRM: &str = "identity_user_confirm_email_change";
+
+/// Another e-mail address for oneself.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// The address.
+    email: String,
+    /// The password in use.
+    current_password: String,
+}
+
+/// The confirmation of an address.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    /// The token from the e-mail.
+    token: String,
+}
+
+pub(super) fn routes(registry: &mut Registry) {
+    let request =
+        Route::post("/auth/email", Module::Identity, "identity_user_request_email_change")
+            .summary("change your own e-mail address; a link to confirm it is sent there")
+            .takes::<Wanted>()
+            .answers::<Answer>(200);
+    registry.special(request.clone(), move |State(app): State<Arc<App>>, incoming: Incoming| {
+        let route = request.clone();
+        async move { ask_for(&app, &route, &incoming).await }
+    });
+    let confirm = Route::post("/auth/email/confirm", Module::Identity, CONFIRM)
+        .summary("confirm an e-mail address by the token that was sent there")
+        .access(Access::Public)
+        .takes::<Confirmation>()
+        .answers::<Answer>(200);
+    registry.special(confirm, |State(app): State<Arc<App>>, request: Incoming| async move {
+        confirm_by(&app, &request).await
+    });
+}
+
+async fn ask_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
+    let mut ask = request.ask(app, route)?;
+    app.admit(&mut ask).await?;
+    let body: Wanted = request.json()?;
+    let user_id =
+        ask.principal.user().ok_or_else(|| Problem::forbidden("a service has no address"))?;
+    let user = app.aggregates.refresh::<User>(ask.principal.tenant, &user_id.to_string()).await;
+    let user = user.map_err(|error| Problem::internal(&error))?;
+    app.prove(&ask, user_id, &user.state, &body.current_password, request).await?;
+    let wanted = RequestEmailChange { email: body.email };
+    app.execute(&ask, || {
+        Ok(Target::<User>::new(user_id, Command::RequestEmailChange(wanted.clone())))
+    })
+    .await
+}
+
+async fn confirm_by(app: &App, request: &Incoming) -> Result<Answer, Problem> {
+    let body: Confirmation = request.json()?;
+    let presented_sha256 = fingerprint(&body.token);
+    let (tenant, user_id, user) = app.holder(EMAIL_CHANGE, &body.token).await?;
+    // A guess is not kept.
+    let (_, pending) = user.email_change.as_ref().ok_or_else(unknown_token)?;
+    pending.check(&presented_sha256, clock::now()).map_err(|no| refused(&no))?;
+    let confirm = ConfirmEmailChange { presented_sha256 };
+    let ask = auth::as_system(tenant, CONFIRM, request);
+    app.execute(&ask, || {
+        Ok(Target::<User>::new(user_id, Command::ConfirmEmailChange(confirm.clone())))
+    })
+    .await
+}

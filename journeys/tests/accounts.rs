@@ -1,0 +1,98 @@
+//! What people do about their own accounts: a forgotten password, another address, signing out everywhere; and what others
+//! may not do to them.
+
+use std::time::Duration;
+
+use journeys::House;
+use journeys::client::{Client, PASSWORD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(20);
+const NEXT: &str = "correct horse battery staple";
+
+async fn sign_in(somebody: &Client, login: &str, password: &str) -> anyhow::Result<u16> {
+    let body = json!({"organization": "acme", "login": login, "password": password});
+    Ok(somebody.post("/auth/login", &body).await?.status)
+}
+
+/// A user with that address and PASSWORD, signed in.
+async fn person(owner: &Client, handle: &str) -> anyhow::Result<Client> {
+    let body = json!({"handle": handle, "email": format!("{handle}@acme.test")});
+    let made = owner.post("/users", &body).await?.ok()?;
+    let path = format!("/users/{}/password", made.made());
+    owner.command(Method::PUT, &path, &json!({"password": PASSWORD}), &[]).await?.ok()?;
+    owner.login("acme", handle).await
+}
+
+async fn letters_to(house: &House, address: &str, subject: &str) -> anyhow::Result<usize> {
+    let (to, subject) = (format!("To: {address}"), format!("Subject: {subject}"));
+    let letters = house.mail()?;
+    Ok(letters.iter().filter(|one| one.contains(&to) && one.contains(&subject)).count())
+}
+
+async fn told(house: &House, address: &str, subject: &str) -> anyhow::Result<()> {
+    let began = std::time::Instant::now();
+    while letters_to(house, address, subject).await? == 0 {
+        anyhow::ensure!(began.elapsed() < SOON, "nothing came for {address}: {:?}", house.mail()?);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_by_mail_and_ends_every_session() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let ada = person(&owner, "ada").await?;
+    let nobody = owner.with_token("");
+    let forgot = |login: &str| json!({"organization": "acme", "login": login});
+    let known = nobody.post("/auth/password/forgot", &forgot("ada")).await?;
+    let unknown = nobody.post("/auth/password/forgot", &forgot("nobody")).await?;
+    assert_eq!((known.status, &known.body), (202, &unknown.body), "nobody learns who there is");
+    nobody.post("/auth/password/forgot", &forgot("ada@acme.test")).await?;
+
+    let token = house.mailed("ada@acme.test", "reset-password").await?;
+    let reset = |token: &str, password: &str| json!({"token": token, "new_password": password});
+    let forged = format!("{}x", &token[..token.len() - 1]);
+    assert_eq!(nobody.post("/auth/password/reset", &reset(&forged, NEXT)).await?.status, 404);
+    assert_eq!(nobody.post("/auth/password/reset", &reset(&token, "short")).await?.status, 422);
+    ada.get("/me").await?.ok()?;
+    nobody.post("/auth/password/reset", &reset(&token, NEXT)).await?.ok()?;
+    assert_eq!(nobody.post("/auth/password/reset", &reset(&token, NEXT)).await?.status, 404);
+    assert_eq!(ada.post("/auth/logout", &json!({})).await?.status, 401, "the session has ended");
+    let gone = |body: &Value| body["code"] == "UNAUTHENTICATED";
+    let began = std::time::Instant::now();
+    while !gone(&ada.get("/me").await?.body) {
+        anyhow::ensure!(began.elapsed() < Duration::from_secs(5), "the session still asks");
+    }
+    assert_eq!(sign_in(&nobody, "ada", PASSWORD).await?, 401);
+    assert_eq!(sign_in(&nobody, "ada", NEXT).await?, 200);
+    told(&house, "ada@acme.test", "Your password for acme was changed").await?;
+    let asked = letters_to(&house, "ada@acme.test", "Set a new password for acme").await?;
+    assert_eq!(asked, 1, "once a minute");
+    let secret = token.rsplit('.').next().unwrap_or_default();
+    assert!(!house.last_words().contains(secret));
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_address_is_confirmed_there_and_the_old_one_hears_of_it() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let ada = person(&owner, "ada").await?;
+    let wanted = |password: &str| json!({"email": "ada@new.test", "current_password": password});
+    assert_eq!(ada.post("/auth/email", &wanted("not my password")).await?.status, 422);
+    ada.post("/auth/email", &wanted(PASSWORD)).await?.ok()?;
+    let token = house.mailed("ada@new.test", "confirm-email").await?;
+    assert_eq!(sign_in(&ada, "ada@new.test", PASSWORD).await?, 401, "it is not confirmed yet");
+    let nobody = owner.with_token("");
+    nobody.post("/auth/email/confirm", &json!({"token": token})).await?.ok()?;
+    assert_eq!(nobody.post("/auth/email/confirm", &json!({"token": token})).await?.status, 404);
+    assert_eq!(sign_in(&ada, "ada@new.test", PASSWORD).await?, 200);
+    assert_eq!(sign_in(&ada, "ada@acme.test", PASSWORD).await?, 401);
+    told(&house, "ada@acme.test", "Your e-mail address for acme was changed").await?;
+    house.stop().await;
+    Ok(())
+}

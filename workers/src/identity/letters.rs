@@ -1,0 +1,243 @@
+//! Which letter follows from an event, if it still does when it is written.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use events::identity::invitation::{Invitation, Status};
+use events::identity::organization::Organization;
+use events::identity::user::{self, Pending, User};
+use events::{Decider as _, InvitationId, UserId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use platform::bearer::{EMAIL_CHANGE, INVITATION, Kind, PASSWORD_RESET};
+use platform::clock;
+use platform::secrets::fingerprint;
+use serde::Deserialize;
+
+use crate::mail::Letter;
+use crate::runtime::{Done, Job, Office, Trouble};
+
+/// The events that a letter follows from.
+pub(super) const EVENTS: &[&str] = &[
+    "identity.invitation.issued",
+    "identity.invitation.resent",
+    "identity.user.password_reset_requested",
+    "identity.user.password_replaced",
+    "identity.user.email_change_requested",
+    "identity.user.email_replaced",
+];
+
+/// The event, as the reaction put it into the job.
+#[derive(Deserialize)]
+struct Cause {
+    event: String,
+    /// The version of its stream after it.
+    version: i64,
+}
+
+pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let cause: Cause =
+            serde_json::from_value(job.body.clone()).context("the job names no event")?;
+        match letter(office, job, &cause).await? {
+            Some(letter) => office.send(job, &letter).await,
+            None => Ok(Done::Cancelled),
+        }
+    }
+    .boxed()
+}
+
+/// Nobody waits for an answer; the dead letter stays to be seen, and the job says what was wrong.
+pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    futures::future::ready(Ok(())).boxed()
+}
+
+/// The letter, unless what happened since has made it pointless.
+async fn letter(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Letter>> {
+    match cause.event.as_str() {
+        "identity.invitation.issued" | "identity.invitation.resent" => {
+            invitation(office, job, cause.version).await
+        }
+        "identity.user.password_reset_requested" => reset(office, job).await,
+        "identity.user.password_replaced" => replaced(office, job, cause.version).await,
+        "identity.user.email_change_requested" => confirmation(office, job).await,
+        "identity.user.email_replaced" => moved(office, job, cause.version).await,
+        other => anyhow::bail!("no letter follows from {other}"),
+    }
+}
+
+/// An invitation with its link. Before it is accepted or revoked every event of an invitation is a sending of it, so the
+/// event's version is the sending's number, from which its token follows.
+async fn invitation(office: &Office, job: &Job, sending: i64) -> anyhow::Result<Option<Letter>> {
+    let tenant = job.tenant_id;
+    let invitation = office.aggregates.refresh::<Invitation>(tenant, &job.subject_id).await?.state;
+    let id: InvitationId = job.subject_id.parse().context("the subject is no invitation")?;
+    let token = INVITATION.make(&office.master, tenant, id.0, sending);
+    let is_good = invitation.status == Status::Open
+        && invitation.is_token(&fingerprint(&token))
+        && invitation.expires_at > clock::now();
+    if !is_good {
+        return Ok(None);
+    }
+    let sender = invitation.invited_by.to_string();
+    let sender = office.aggregates.refresh::<User>(tenant, &sender).await?.state;
+    let organization = organization(office, job).await?;
+    let name = &sender.display_name;
+    let written = invitation.message.as_ref().map(|text| format!("{name} writes:\n{text}"));
+    let paragraphs = [format!("{name} invites you to join {organization}.")]
+        .into_iter()
+        .chain(written)
+        .chain([format!(
+            "The invitation can be accepted once, until {}. Whoever has its link can accept it, so do not pass it on. \
+             If you did not expect it, ignore it.",
+            moment(invitation.expires_at)
+        )]);
+    Ok(Some(Letter {
+        to: invitation.email.clone(),
+        subject: format!("{name} invites you to {organization}"),
+        paragraphs: paragraphs.collect(),
+        action: Some(("Accept the invitation", office.link("accept-invitation", &token))),
+    }))
+}
+
+/// The link by which a forgotten password is replaced; of the request that was made last.
+async fn reset(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
+    let user = user(office, job).await?;
+    let (Some(pending), Some(email)) = (&user.password_reset, &user.email) else { return Ok(None) };
+    let Some(token) = token(office, job, PASSWORD_RESET, &user, pending)? else { return Ok(None) };
+    let organization = organization(office, job).await?;
+    Ok(Some(Letter {
+        to: email.clone(),
+        subject: format!("Set a new password for {organization}"),
+        paragraphs: vec![
+            format!(
+                "Somebody, hopefully you, forgot the password of {} at {organization}.",
+                user.handle
+            ),
+            format!(
+                "The link sets a new one, once, until {}, and ends all sessions. If it was not you, ignore this: \
+                 nothing has changed.",
+                moment(pending.expires_at)
+            ),
+        ],
+        action: Some(("Set a new password", office.link("reset-password", &token))),
+    }))
+}
+
+/// Whoever has a new password hears of it, unless it is their first.
+async fn replaced(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
+    let user = user(office, job).await?;
+    let Some(to) = user.email.clone() else { return Ok(None) };
+    let had_one: bool = sqlx::query_scalar(
+        "select exists (select from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
+            and sequence < $4 and event_type = 'identity.user.password_replaced')",
+    )
+    .bind(job.tenant_id.0)
+    .bind(User::TYPE)
+    .bind(&job.subject_id)
+    .bind(version)
+    .fetch_one(&office.pool)
+    .await?;
+    if !had_one {
+        return Ok(None);
+    }
+    let organization = organization(office, job).await?;
+    Ok(Some(Letter {
+        to,
+        subject: format!("Your password for {organization} was changed"),
+        paragraphs: vec![
+            format!("The password of {} at {organization} was changed.", user.handle),
+            "If it was not you, set another with \"forgot password\" and tell your administrator."
+                .into(),
+        ],
+        action: None,
+    }))
+}
+
+/// The link by which a new address is confirmed, sent there.
+async fn confirmation(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
+    let user = user(office, job).await?;
+    let Some((email, pending)) = &user.email_change else { return Ok(None) };
+    let Some(token) = token(office, job, EMAIL_CHANGE, &user, pending)? else { return Ok(None) };
+    let organization = organization(office, job).await?;
+    Ok(Some(Letter {
+        to: email.clone(),
+        subject: format!("Confirm your e-mail address for {organization}"),
+        paragraphs: vec![
+            format!("{} at {organization} wants to be reached at this address.", user.handle),
+            format!(
+                "The link confirms that, once, until {}. If you do not know of it, ignore this.",
+                moment(pending.expires_at)
+            ),
+        ],
+        action: Some(("Confirm the address", office.link("confirm-email", &token))),
+    }))
+}
+
+/// The address before hears that it is the address no longer.
+async fn moved(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
+    let payload: String = sqlx::query_scalar(
+        "select payload::text from log.events
+          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
+    )
+    .bind(job.tenant_id.0)
+    .bind(User::TYPE)
+    .bind(&job.subject_id)
+    .bind(version)
+    .fetch_one(&office.pool)
+    .await?;
+    // One event of many; the job was made for no other.
+    let user::Event::EmailReplaced { previous: Some(to), .. } = serde_json::from_str(&payload)?
+    else {
+        return Ok(None);
+    };
+    let (user, organization) = (user(office, job).await?, organization(office, job).await?);
+    Ok(Some(Letter {
+        to,
+        subject: format!("Your e-mail address for {organization} was changed"),
+        paragraphs: vec![
+            format!("{} at {organization} is no longer reached at this address.", user.handle),
+            "If it was not you, tell your administrator at once.".into(),
+        ],
+        action: None,
+    }))
+}
+
+/// The token of a request that is still open.
+fn token(
+    office: &Office,
+    job: &Job,
+    kind: Kind,
+    user: &User,
+    pending: &Pending,
+) -> anyhow::Result<Option<String>> {
+    let id: UserId = job.subject_id.parse().context("the subject is no user")?;
+    let token = kind.make(&office.master, job.tenant_id, id.0, pending.number);
+    let is_good = user.status == user::Status::Active
+        && pending.check(&fingerprint(&token), clock::now()).is_ok();
+    Ok(is_good.then_some(token))
+}
+
+async fn user(office: &Office, job: &Job) -> anyhow::Result<Arc<User>> {
+    Ok(office.aggregates.refresh::<User>(job.tenant_id, &job.subject_id).await?.state)
+}
+
+/// The name of the job's organisation.
+async fn organization(office: &Office, job: &Job) -> anyhow::Result<String> {
+    let tenant = job.tenant_id;
+    let known = office.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await?;
+    Ok(known.state.name.clone())
+}
+
+/// A moment as everybody reads it.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%d %B %Y, %H:%M UTC").to_string()
+}
+
+impl Office {
+    /// The address of a page, with a token behind `#`, where it reaches no server and no log.
+    fn link(&self, page: &str, token: &str) -> String {
+        format!("{}/{page}#token={token}", self.links_begin)
+    }
+}

@@ -1,0 +1,87 @@
+//! E-mail: letters handed to the installation's SMTP server, and what its answers mean for the job that sends one.
+//!
+//! A server that is away or says "later" is asked again; what it refuses is not sent again. Between its taking the message
+//! and our noting it a crash can send the same message twice: with the same `Message-ID`, by which who gets it knows.
+
+mod letter;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use events::settings::Key;
+use lettre::address::Address;
+use lettre::transport::smtp::{AsyncSmtpTransport, Error};
+use lettre::{AsyncTransport as _, Tokio1Executor};
+use platform::config::Settings;
+
+use crate::runtime::{Done, Job, Office, Trouble};
+
+pub(crate) use letter::Letter;
+
+/// How long the server may take for one answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// How long the whole conversation may take.
+const TOTAL_LIMIT: Duration = Duration::from_mins(1);
+/// Answers that refuse us and not the message (RFC 4954): what helps is another `SMTP_URL`.
+const ABOUT_US: [u16; 4] = [530, 534, 535, 538];
+
+/// The way to the server, if there is one.
+#[derive(Clone)]
+pub(crate) struct Mailer {
+    way: Option<Way>,
+}
+
+#[derive(Clone)]
+struct Way {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Address,
+}
+
+impl Mailer {
+    /// Reads where mail goes; connects when there is some.
+    pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
+        if settings.smtp_url.is_empty() || settings.mail_from.is_empty() {
+            return Ok(Self { way: None });
+        }
+        // The reason is left out: it may show the password.
+        let builder =
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(&settings.smtp_url).map_err(|_| {
+                anyhow!("SMTP_URL is not valid; write it like smtps://user:password@host")
+            })?;
+        let from = settings.mail_from.parse().context("MAIL_FROM is no e-mail address")?;
+        let transport = builder.timeout(Some(ANSWER_LIMIT)).build();
+        Ok(Self { way: Some(Way { transport, from }) })
+    }
+}
+
+impl Office {
+    /// Sends a letter in the name that the organisation chose.
+    pub(crate) async fn send(&self, job: &Job, letter: &Letter) -> Result<Done, Trouble> {
+        let Some(Way { transport, from }) = &self.mailer.way else {
+            let missing = "no e-mail can be sent: give the workers SMTP_URL and MAIL_FROM, then `annals dlq retry`";
+            return Ok(Done::Stuck(missing.into()));
+        };
+        let sender = self.setting(job.tenant_id, Key::NotificationsMailSender).await?;
+        let sender = sender.text().unwrap_or("Annals");
+        let message = match letter.message(job.key("mail"), sender, from) {
+            Ok(message) => message,
+            Err(error) => return Ok(Done::Failed(format!("{error:#}"))),
+        };
+        match tokio::time::timeout(TOTAL_LIMIT, transport.send(message)).await {
+            Ok(Ok(_)) => Ok(Done::Finished),
+            Ok(Err(error)) => after(error),
+            Err(_) => Err(anyhow!("the e-mail server did not answer in time").into()),
+        }
+    }
+}
+
+/// What an error means for the job.
+fn after(error: Error) -> Result<Done, Trouble> {
+    let about_us = error.status().is_some_and(|code| ABOUT_US.contains(&code.into()));
+    if error.is_permanent() && !about_us {
+        return Ok(Done::Failed(format!("the e-mail server refused the message: {error}")));
+    }
+    Err(Trouble(anyhow::Error::new(error).context("the e-mail server did not take the message")))
+}
