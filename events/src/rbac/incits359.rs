@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::policy::{self, CreatePermission, CreateRole, DefineExclusiveRoles, Policy};
@@ -475,4 +476,35 @@ fn ssd_role_set_cardinality() {
     system.exclude(&[CASHIER, AUDITOR, CLERK], 3).unwrap();
     assert_eq!(system.ask(|review| review.ssd_role_set_cardinality(set())), Some(3));
     assert_eq!(system.ask(|review| review.ssd_role_set_cardinality(id(7))), None);
+}
+
+proptest! {
+    #[test]
+    fn nobody_ever_has_roles_that_exclude_each_other(
+        steps in prop::collection::vec((0_u8..6, ANNA..=BERT, 0_u128..6, 0_u128..6), 0..60),
+    ) {
+        let mut system = System::begun();
+        for number in 0..6_u16 {
+            system.add_role(20 + u128::from(number), number).unwrap();
+        }
+        for (step, user, one, other) in steps {
+            let (one, other) = (20 + one, 20 + other);
+            // Much of it is refused, and rightly.
+            let _refused = match step {
+                0 | 1 => system.assign(user, one).is_err(),
+                2 => system.deassign(user, one).is_err(),
+                3 => system.inherit(one, other).is_err(),
+                4 => system.disinherit(one, other).is_err(),
+                _ if system.policy.exclusive_set(set()).is_none() => {
+                    system.exclude(&[one, other], 2).is_err()
+                }
+                _ => system.change(policy::Command::RemoveExclusiveRoles { set_id: set() }).is_err(),
+            };
+            for user in [ANNA, BERT] {
+                let authorized = system.ask(|review| review.authorized_roles(id(user)));
+                let breached = system.policy.exclusive_set(set());
+                prop_assert!(!breached.is_some_and(|set| set.is_breached_by(&authorized)));
+            }
+        }
+    }
 }

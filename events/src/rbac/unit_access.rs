@@ -44,9 +44,10 @@ impl Level {
         }
     }
 
-    /// The role that says what the level means; without one it means nothing.
+    /// The role that says what the level means, its code to the letter; without one it means nothing.
     pub fn role(self, policy: &Policy) -> Option<RoleId> {
-        policy.role_with_code(self.code())
+        let role_id = policy.role_with_code(self.code())?;
+        policy.role(role_id).filter(|role| role.facts.code == self.code()).map(|_| role_id)
     }
 }
 

@@ -109,6 +109,7 @@ mod tests {
 
     #[test]
     fn an_end_is_remembered_moved_and_forgotten() {
+        use user_access::Event;
         let (role_id, unit_id) = (id(3), Some(id(4)));
         let end = at("2026-02-01T00:00:00Z");
         let (user, subject_id) = (id::<events::UserId>(1).to_string(), |user: &str| {
@@ -122,7 +123,6 @@ mod tests {
             body: json!({ "unit_id": unit_id }),
         });
         let forgotten = Effect::Forget { kind: ROLE, subject_id: subject_id(&user) };
-        use user_access::Event;
         for (event, effect) in [
             (Event::RoleAssigned { role_id, unit_id, expires_at: None }, None),
             (Event::RoleAssigned { role_id, unit_id, expires_at: Some(end) }, Some(&reminded)),
