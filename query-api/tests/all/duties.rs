@@ -98,6 +98,9 @@ async fn permissions_are_shown_with_what_comes_with_them_and_lists_with_what_the
     assert_eq!(lacking["gaps"], json!([gap]));
     assert_eq!(json(validate(&["shop.orders:manage"]).await.unwrap()).await["valid"], true);
     let templates = world.body("/rbac/templates", &org.owner).await;
-    assert_eq!(column(&templates, "template"), ["school", "maintenance", "manufacturing", "booking"]);
+    assert_eq!(
+        column(&templates, "template"),
+        ["school", "maintenance", "manufacturing", "booking"]
+    );
     world.end().await;
 }
