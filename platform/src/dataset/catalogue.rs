@@ -3,7 +3,8 @@
 use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
-use super::{Column, Dataset, Owner, duties};
+use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
+use super::{Column, Dataset, Owner};
 
 /// The datasets of a module.
 pub fn datasets(module: Module) -> &'static [Dataset] {
