@@ -1,6 +1,6 @@
 //! The review functions of INCITS 359-2012, under its names: who has which role, and what a role or a user may do on what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,14 +26,12 @@ pub struct Review<'a> {
 impl Review<'_> {
     /// The users who hold a role themselves.
     pub fn assigned_users(&self, role_id: RoleId) -> BTreeSet<UserId> {
-        let users = self.users().into_iter();
-        users.filter(|user_id| self.assigned_roles(*user_id).contains(&role_id)).collect()
+        self.users_whose(|held| held.contains(&role_id))
     }
 
     /// The users who hold a role or one that inherits from it.
     pub fn authorized_users(&self, role_id: RoleId) -> BTreeSet<UserId> {
-        let users = self.users().into_iter();
-        users.filter(|user_id| self.authorized_roles(*user_id).contains(&role_id)).collect()
+        self.users_whose(|held| held.into_iter().any(|held| self.policy.inherits(held, role_id)))
     }
 
     /// The roles that a user holds, in whatever unit.
@@ -85,9 +83,18 @@ impl Review<'_> {
         self.policy.exclusive_set(set_id)
     }
 
-    fn users(&self) -> BTreeSet<UserId> {
-        let of_policy = self.policy.protected_holders().map(|(user_id, _)| user_id);
-        of_policy.chain(self.holders.iter().map(|(user_id, _)| *user_id)).collect()
+    /// The users whose own roles are as asked for.
+    fn users_whose(&self, wanted: impl Fn(BTreeSet<RoleId>) -> bool) -> BTreeSet<UserId> {
+        let nothing = Arc::default();
+        let of_policy = self.policy.protected_holders().map(|(user_id, _)| (user_id, &nothing));
+        let assigned = self.holders.iter().map(|(user_id, access)| (*user_id, access));
+        // Whoever holds something of both kinds is looked at by what was assigned.
+        let all: BTreeMap<UserId, &Arc<UserAccess>> = of_policy.chain(assigned).collect();
+        let held = |(user_id, access): (UserId, &Arc<UserAccess>)| {
+            let roles = exclusion::held(self.policy, user_id, access, self.now);
+            wanted(roles).then_some(user_id)
+        };
+        all.into_iter().filter_map(held).collect()
     }
 
     fn access(&self, user_id: UserId) -> Arc<UserAccess> {

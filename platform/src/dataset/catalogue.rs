@@ -3,6 +3,7 @@
 use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
+use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
 use super::{Column, Dataset, Owner};
 
 /// The datasets of a module.
@@ -24,8 +25,8 @@ pub fn find(name: &str) -> Option<&'static Dataset> {
 }
 
 const VERSION: Column = Column::new("version", "Version", Integer);
-const CREATED_AT: Column = Column::new("created_at", "Created", Time);
-const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
+pub(super) const CREATED_AT: Column = Column::new("created_at", "Created", Time);
+pub(super) const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
 
 const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, INVITATIONS];
 
@@ -226,47 +227,6 @@ const ASSIGNMENTS: Dataset = Dataset {
     ],
     key: &["assignment_id"],
     default_sort: "user_id,role_id",
-};
-
-const EXCLUSIVE_SETS: Dataset = Dataset {
-    name: "rbac.exclusive_sets",
-    label: "Exclusive sets",
-    table: "read.rbac_exclusive_sets",
-    projections: &["rbac_exclusive_sets"],
-    permission: Some(Permission::RbacRolesRead),
-    owner: None,
-    columns: &[
-        Column::new("set_id", "Set", Id),
-        Column::new("name", "Name", Text),
-        Column::new("roles", "Roles", List),
-        Column::new("cardinality", "Too many", Integer),
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["set_id"],
-    default_sort: "name",
-};
-
-const USER_PLANT_ACCESS: Dataset = Dataset {
-    name: "rbac.user_plant_access",
-    label: "Access to units",
-    table: "read.rbac_user_plant_access",
-    projections: &["rbac_user_plant_access"],
-    permission: Some(Permission::RbacAssignmentsRead),
-    owner: None,
-    columns: &[
-        Column::new("access_id", "Access", Id),
-        Column::new("user_id", "User", Id),
-        Column::new("unit_id", "Unit", Id),
-        Column::new("level", "Level", Text),
-        Column::new("role_code", "Code of the role", Text),
-        Column::new("expires_at", "Expires", Time).nullable(),
-        Column::new("granted_by", "Granted by", Text).nullable(),
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["access_id"],
-    default_sort: "user_id,unit_id",
 };
 
 const EFFECTIVE_PERMISSIONS: Dataset = Dataset {

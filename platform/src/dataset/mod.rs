@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub mod cursor;
+mod duties;
 pub mod filter;
 mod query;
 pub mod rows;
