@@ -246,11 +246,11 @@ impl House {
             let letters = self.mail()?;
             let to_them =
                 letters.iter().filter(|letter| letter.contains(&format!("To: {address}")));
-            let links = to_them.filter_map(|letter| {
+            let mut links = to_them.filter_map(|letter| {
                 let (_, link) = letter.split_once(&format!("/{page}#token="))?;
                 link.split_whitespace().next().map(str::to_owned)
             });
-            if let Some(token) = links.last() {
+            if let Some(token) = links.next_back() {
                 return Ok(token);
             }
             tokio::time::sleep(POLL).await;

@@ -64,11 +64,7 @@ async fn ask_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer,
     let mut ask = request.ask(app, route)?;
     app.admit(&mut ask).await?;
     let body: Wanted = request.json()?;
-    let user_id =
-        ask.principal.user().ok_or_else(|| Problem::forbidden("a service has no address"))?;
-    let user = app.aggregates.refresh::<User>(ask.principal.tenant, &user_id.to_string()).await;
-    let user = user.map_err(|error| Problem::internal(&error))?;
-    app.prove(&ask, user_id, &user.state, &body.current_password, request).await?;
+    let user_id = app.prove(&ask, &body.current_password, request).await?;
     let wanted = RequestEmailChange { email: body.email };
     app.execute(&ask, || {
         Ok(Target::<User>::new(user_id, Command::RequestEmailChange(wanted.clone())))

@@ -115,15 +115,7 @@ async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answ
     let mut ask = request.ask(app, route)?;
     app.admit(&mut ask).await?;
     let body: ChangeOwn = request.json()?;
-    let tenant = ask.principal.tenant;
-    let user_id =
-        ask.principal.user().ok_or_else(|| Problem::forbidden("a service has no password"))?;
-    let user = app
-        .aggregates
-        .refresh::<User>(tenant, &user_id.to_string())
-        .await
-        .map_err(|error| Problem::internal(&error))?;
-    app.prove(&ask, user_id, &user.state, &body.current_password, request).await?;
+    let user_id = app.prove(&ask, &body.current_password, request).await?;
     set(app, &ask, user_id, &body.new_password, "/new_password").await
 }
 
@@ -206,15 +198,17 @@ impl App {
     pub(super) async fn prove(
         &self,
         ask: &Ask,
-        user_id: UserId,
-        user: &User,
         password: &str,
         request: &Incoming,
-    ) -> Result<(), Problem> {
+    ) -> Result<UserId, Problem> {
         let tenant = ask.principal.tenant;
+        let user_id =
+            ask.principal.user().ok_or_else(|| Problem::forbidden("a service has no password"))?;
+        let user = self.aggregates.refresh::<User>(tenant, &user_id.to_string()).await;
+        let user = user.map_err(|error| Problem::internal(&error))?.state;
         user.may_sign_in(clock::now()).map_err(|no| refused(&no))?;
         if self.password_is(tenant, user.password, password).await? {
-            return Ok(());
+            return Ok(user_id);
         }
         let failure = RecordLoginFailure { ip: request.facts.ip };
         let failed = auth::as_system(tenant, ask.operation, request);

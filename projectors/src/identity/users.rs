@@ -82,7 +82,6 @@ impl ReadModel for Users {
 
 fn change(row: &mut Row, event: &Event, at: Timestamp) {
     match event {
-        Event::Registered { .. } => {}
         Event::Renamed { display_name } => row.display_name.clone_from(display_name),
         Event::Relocated { locale, time_zone } => {
             row.locale.clone_from(locale);
@@ -90,7 +89,8 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
         }
         Event::EmailReplaced { email, .. } => row.email.clone_from(email),
         Event::PasswordReplaced { .. } => row.has_password = true,
-        Event::PasswordResetRequested { .. }
+        Event::Registered { .. }
+        | Event::PasswordResetRequested { .. }
         | Event::EmailChangeRequested { .. }
         | Event::SessionsEnded { .. } => {}
         Event::LoginFailed { count, .. } => row.login_failures = *count,
