@@ -54,6 +54,8 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) needs: Vec<Permission>,
     /// For a record that belongs to somebody: whose it is, and what everybody else needs.
     pub(crate) owner: Option<Owner<D>>,
+    /// Whether it begins work that goes on below `/jobs`.
+    pub(crate) job: bool,
     /// Event types after which the commands mean what they meant before.
     pub(crate) commutes: &'static [&'static str],
 }
@@ -77,6 +79,7 @@ impl<D: Decider> Target<D> {
             needs: Vec::new(),
             owner: None,
             commutes: &[],
+            job: false,
         }
     }
 
@@ -332,7 +335,8 @@ impl App {
         ask.facts.notes.phase("append", began);
         match outcome {
             Outcome::Stored(stored) => {
-                let answer = committed(self, ask, &draft, target.location, &stored);
+                let mut answer = committed(self, ask, &draft, target.location, &stored);
+                answer.header.job = target.job;
                 let (id, folded) = draft.into_folded();
                 if folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY {
                     self.start_snapshot(tenant, id.clone(), folded.clone());

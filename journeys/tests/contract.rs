@@ -213,6 +213,7 @@ async fn every_documented_route_refuses_as_documented() -> anyhow::Result<()> {
         let reply = visits.visit(&route, client, Some(&oversize)).await;
         visits.expect(&route, &reply, "with too large a body", &[413]);
     }
+    assert!(visited > 100, "only {visited} routes are documented");
     let count = visits.wrong.len();
     assert_eq!(count, 0, "of {visited} routes: {:#?}\n{}", visits.wrong, house.last_words());
     house.stop().await;

@@ -46,7 +46,9 @@ async fn one_trace_leads_from_the_request_to_the_workers_events() -> anyhow::Res
         }
     }
     // The message that follows is another job, caused by the completion.
-    let told = "select metadata ->> 'traceparent' from log.events where event_type = 'notifications.notification.created'";
+    let told = "select metadata ->> 'traceparent' from log.events
+                 where event_type = 'notifications.notification.created'
+                   and metadata ->> 'correlation_id' = 'story-1'";
     let began = std::time::Instant::now();
     let told: Option<String> = loop {
         if let Some(row) = sqlx::query_scalar(told).fetch_optional(&database).await? {

@@ -138,5 +138,5 @@ fn request(call: &Call<Ask>, format: Format) -> Result<Target<Export>, Problem> 
         requested_by,
     });
     let target = Target::create(id, command).at(format!("/exports/{id}"));
-    Ok(Target { needs: dataset.permission.into_iter().collect(), ..target })
+    Ok(Target { needs: dataset.permission.into_iter().collect(), job: true, ..target })
 }
