@@ -6,7 +6,7 @@ use std::path::Path;
 
 use journeys::client::{Client, Reply};
 use journeys::house::House;
-use platform::codes;
+use platform::{codes, problem};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -116,6 +116,10 @@ impl Visits<'_> {
                 None => wrong(format!("{code} is not in the catalogue")),
                 Some(status) if *status != reply.status => wrong(format!("{code} means {status}")),
                 Some(_) => {}
+            }
+            let kind = reply.body["type"].as_str().unwrap_or_default();
+            if !kind.ends_with(&problem::slug(code)) {
+                wrong(format!("{kind} is not the page of its code"));
             }
             if !reply.body["trace_id"].is_string() || !reply.body["instance"].is_string() {
                 wrong("cannot be traced".into());
