@@ -44,6 +44,8 @@ pub(crate) struct Header {
     pub(crate) replayed: bool,
     pub(crate) consistency: Option<String>,
     pub(crate) location: Option<String>,
+    /// Whether it began work that has an address of its own.
+    pub(crate) job: bool,
     /// Whether the client can do without the body.
     pub(crate) minimal: bool,
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::http::StatusCode;
 use events::aggregate::Class;
 use events::envelope::{Metadata, meta};
 use events::{ActorKind, Context, Decider, Permission, Rejection, TenantId, UserId};
 use platform::access::{self, Standing};
-use platform::clock;
 use platform::fold::{self, Folded, SNAPSHOT_EVERY};
 use platform::http::RequestFacts;
 use platform::limits::Quota;
 use platform::principal::Principal;
-use platform::problem::{Fault, Problem};
+use platform::problem::Problem;
 use platform::routes::Access;
+use platform::{clock, codes};
 
 use crate::answer::{Answer, Happened, Header, Place};
 use crate::app::App;
@@ -54,6 +55,8 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) needs: Vec<Permission>,
     /// For a record that belongs to somebody: whose it is, and what everybody else needs.
     pub(crate) owner: Option<Owner<D>>,
+    /// Whether it begins work that goes on below `/jobs`.
+    pub(crate) job: bool,
     /// Event types after which the commands mean what they meant before.
     pub(crate) commutes: &'static [&'static str],
 }
@@ -77,6 +80,7 @@ impl<D: Decider> Target<D> {
             needs: Vec::new(),
             owner: None,
             commutes: &[],
+            job: false,
         }
     }
 
@@ -282,17 +286,8 @@ impl App {
                 Err(problem) => return Ok(Attempt::Refused(problem)),
             },
         };
-        let (tenant, began) = (ask.principal.tenant, Instant::now());
-        let folded: Folded<D> = match self.aggregates.kept(tenant, &target.id) {
-            Some(kept) => kept,
-            None if target.is_new => Folded::default(),
-            None => self
-                .aggregates
-                .refresh(tenant, &target.id)
-                .await
-                .map_err(|error| Problem::internal(&error))?,
-        };
-        ask.facts.notes.phase("load", began);
+        let tenant = ask.principal.tenant;
+        let folded = self.state(ask, &target).await?;
         if let Err(problem) = ask.manner.check_version(folded.version) {
             let moved = Moved { kind: D::TYPE, id: &target.id, commutes: target.commutes };
             let told = self.told(ask, standing.as_ref(), &moved, problem).await?;
@@ -334,7 +329,8 @@ impl App {
         ask.facts.notes.phase("append", began);
         match outcome {
             Outcome::Stored(stored) => {
-                let answer = committed(self, ask, &draft, target.location, &stored);
+                let mut answer = committed(self, ask, &draft, target.location, &stored);
+                answer.header.job = target.job;
                 let (id, folded) = draft.into_folded();
                 if folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY {
                     self.start_snapshot(tenant, id.clone(), folded.clone());
@@ -355,6 +351,22 @@ impl App {
 }
 
 impl App {
+    /// The aggregate as far as it is known here; a new one is not looked for.
+    async fn state<D: Decider>(&self, ask: &Ask, target: &Target<D>) -> Result<Folded<D>, Problem> {
+        let (tenant, began) = (ask.principal.tenant, Instant::now());
+        let folded = match self.aggregates.kept(tenant, &target.id) {
+            Some(kept) => kept,
+            None if target.is_new => Folded::default(),
+            None => self
+                .aggregates
+                .refresh(tenant, &target.id)
+                .await
+                .map_err(|error| Problem::internal(&error))?,
+        };
+        ask.facts.notes.phase("load", began);
+        Ok(folded)
+    }
+
     /// Keeps a snapshot beside the request; a failure costs time at the next cold read, nothing else.
     fn start_snapshot<D: Decider>(&self, tenant: TenantId, id: String, folded: Folded<D>) {
         let pool = self.pool.clone();
@@ -368,23 +380,14 @@ impl App {
 
 /// A refusal by the rules, as a problem.
 pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
-    let detail = rejection.to_string();
-    let mut problem = match rejection.class() {
-        Class::Invalid => {
-            Problem::invalid(rejection.pointer().unwrap_or_default(), rejection.code(), detail)
-        }
-        Class::Conflict => Problem::conflict(rejection.code(), detail),
-        Class::Forbidden => Problem { code: rejection.code().into(), ..Problem::forbidden(detail) },
-        Class::Absent => Problem { code: rejection.code().into(), detail, ..Problem::absent("") },
-        Class::Unauthenticated => {
-            Problem { code: rejection.code().into(), ..Problem::unauthenticated(detail) }
-        }
-    };
-    if let (Some(pointer), true) = (rejection.pointer(), problem.errors.is_empty()) {
-        let detail = problem.detail.clone();
-        problem.errors.push(Fault::new(pointer, rejection.code(), detail));
+    let class = rejection.class();
+    let status = StatusCode::from_u16(codes::status(class)).unwrap_or_default();
+    let problem = Problem::new(status, rejection.code(), rejection.to_string());
+    match rejection.pointer() {
+        Some(pointer) => problem.at(pointer),
+        None if class == Class::Invalid => problem.at(""),
+        None => problem,
     }
-    problem
 }
 
 /// Why an append got no outcome, as a problem.

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawPathParams, RawQuery, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
@@ -17,7 +17,7 @@ use platform::http::{RequestFacts, json_body};
 use platform::prefer::Prefer;
 use platform::principal::Principal;
 use platform::problem::Problem;
-use platform::routes::Route;
+use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -29,6 +29,30 @@ use crate::pipeline::{Ask, Target};
 
 const PREFIX: &str = "/api/v1";
 const AUTH: &str = "/api/v1/auth/";
+
+/// The parameters of every command.
+const COMMAND: &[Parameter] = &[
+    Parameter {
+        name: "validate_only",
+        place: "query",
+        description: "`true` for what would happen, with nothing stored",
+    },
+    header(
+        "Idempotency-Key",
+        "the same key and request have one effect, and the same answer again; a UUIDv7 is a good key",
+    ),
+    header("If-Match", "the version that you decided on, in quotes; 412 when there is another"),
+    header("If-None-Match", "`*` when it must not exist yet"),
+    header(
+        "Prefer",
+        "`wait=3` until read models show it, `return=minimal` without the body, `respond-async` for the address of its job",
+    ),
+    header("Wait-For", "the read models to wait for, separated by commas; all unless told"),
+];
+
+const fn header(name: &'static str, description: &'static str) -> Parameter {
+    Parameter { name, place: "header", description }
+}
 
 /// Routes and their handlers.
 #[derive(Default)]
@@ -79,7 +103,7 @@ impl Registry {
         D::Facts: LoadFacts<D>,
     {
         let status = route.status;
-        let route = route.takes::<B>().answers::<Answer>(status);
+        let route = route.takes::<B>().answers::<Answer>(status).parameters(COMMAND);
         let shared = Arc::new(route.clone());
         let handler = move |State(app): State<Arc<App>>, request: Incoming| async move {
             let answer = run(&app, &shared, &request, build).await;
@@ -156,7 +180,7 @@ impl axum::extract::FromRequest<Arc<App>> for Incoming {
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
         // Whoever has no token yet is counted by where they come from; a token that nobody looks at changes nothing.
-        if !headers.contains_key(header::AUTHORIZATION) || request.uri().path().starts_with(AUTH) {
+        if !headers.contains_key(AUTHORIZATION) || request.uri().path().starts_with(AUTH) {
             facts.notes.spent(state.limits.admit_address(facts.ip)?);
         }
         let uri = request.uri().clone();
@@ -229,6 +253,11 @@ where
     let answer = app.execute(&ask, || build(&call)).await?;
     let prefer = Prefer::read(&request.headers);
     let mut answer = app.wait_until_visible(request, prefer, answer).await;
+    if prefer.respond_async && answer.header.job {
+        answer.header.status = 202;
+        answer.header.location = Some(format!("{PREFIX}/jobs/{}", answer.aggregate.id));
+        request.facts.notes.applied("respond-async");
+    }
     if prefer.minimal {
         answer.header.minimal = true;
         request.facts.notes.applied("return=minimal");

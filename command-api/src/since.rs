@@ -9,7 +9,7 @@ use events::envelope::meta;
 use jiff_sqlx::Timestamp;
 use platform::access::{Standing, authorize};
 use platform::db;
-use platform::problem::{Problem, Since};
+use platform::problem::{Conflict, Problem, Since};
 
 use crate::app::App;
 use crate::pipeline::Ask;
@@ -60,8 +60,9 @@ impl App {
         });
         let since: Vec<Since> = since.collect();
         let commutes = |event: &Since| moved.commutes.contains(&event.kind.as_str());
-        let safe = !since.is_empty() && since.iter().all(commutes);
-        Ok(Problem { since: Some(since), safe_to_retry: Some(safe), ..problem })
+        let safe_to_retry = !since.is_empty() && since.iter().all(commutes);
+        let conflict = Some(Box::new(Conflict { since, safe_to_retry }));
+        Ok(Problem { conflict, ..problem })
     }
 }
 

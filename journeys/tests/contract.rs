@@ -6,7 +6,7 @@ use std::path::Path;
 
 use journeys::client::{Client, Reply};
 use journeys::house::House;
-use platform::codes;
+use platform::{codes, problem};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -117,6 +117,10 @@ impl Visits<'_> {
                 Some(status) if *status != reply.status => wrong(format!("{code} means {status}")),
                 Some(_) => {}
             }
+            let kind = reply.body["type"].as_str().unwrap_or_default();
+            if !kind.ends_with(&problem::slug(code)) {
+                wrong(format!("{kind} is not the page of its code"));
+            }
             if !reply.body["trace_id"].is_string() || !reply.body["instance"].is_string() {
                 wrong("cannot be traced".into());
             }
@@ -213,6 +217,7 @@ async fn every_documented_route_refuses_as_documented() -> anyhow::Result<()> {
         let reply = visits.visit(&route, client, Some(&oversize)).await;
         visits.expect(&route, &reply, "with too large a body", &[413]);
     }
+    assert!(visited > 100, "only {visited} routes are documented");
     let count = visits.wrong.len();
     assert_eq!(count, 0, "of {visited} routes: {:#?}\n{}", visits.wrong, house.last_words());
     house.stop().await;

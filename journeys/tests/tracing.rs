@@ -6,8 +6,11 @@ use journeys::house::House;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// An event's type, trace, correlation and cause.
+type Row = (String, Option<String>, Option<String>, Option<String>);
 
 #[tokio::test]
 async fn one_trace_leads_from_the_request_to_the_workers_events() -> anyhow::Result<()> {
@@ -22,7 +25,7 @@ async fn one_trace_leads_from_the_request_to_the_workers_events() -> anyhow::Res
     owner.until(&format!("/jobs/{id}"), SOON, done).await?;
 
     let database = house.database().await?;
-    let rows: Vec<(String, Option<String>, Option<String>, Option<String>)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "select event_type, metadata ->> 'traceparent', metadata ->> 'correlation_id', metadata ->> 'causation_id'
            from log.events where aggregate_type = 'exports.export' and aggregate_id = $1 order by sequence",
     )
@@ -46,7 +49,9 @@ async fn one_trace_leads_from_the_request_to_the_workers_events() -> anyhow::Res
         }
     }
     // The message that follows is another job, caused by the completion.
-    let told = "select metadata ->> 'traceparent' from log.events where event_type = 'notifications.notification.created'";
+    let told = "select metadata ->> 'traceparent' from log.events
+                 where event_type = 'notifications.notification.created'
+                   and metadata ->> 'correlation_id' = 'story-1'";
     let began = std::time::Instant::now();
     let told: Option<String> = loop {
         if let Some(row) = sqlx::query_scalar(told).fetch_optional(&database).await? {

@@ -22,7 +22,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::lifecycle::Shutdown;
 use crate::limits::Spent;
-use crate::problem::{Fault, Problem};
+use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const MAX_REQUEST_ID_BYTES: usize = 64;
@@ -279,14 +279,25 @@ fn within(value: &Value) -> Option<String> {
 }
 
 fn body_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let pointer =
-        error.path().iter().fold(String::new(), |pointer, segment| format!("{pointer}/{segment}"));
+    let pointer = pointer(error.path());
     let detail = error.inner().to_string();
     if error.inner().is_data() {
         return Problem::invalid(&pointer, "BODY_INVALID", detail);
     }
-    let fault = Fault::new(pointer, "BODY_SYNTAX", detail.clone());
-    Problem { errors: vec![fault], ..Problem::bad_request("BODY_SYNTAX", detail) }
+    Problem::bad_request("BODY_SYNTAX", detail).at(&pointer)
+}
+
+/// A place in a body as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let segment = |segment: &Segment| match segment {
+        Segment::Seq { index } => index.to_string(),
+        Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+        Segment::Enum { variant } => variant.clone(),
+        Segment::Unknown => String::new(),
+    };
+    let segments = path.iter().map(segment).filter(|segment| !segment.is_empty());
+    segments.fold(String::new(), |pointer, segment| format!("{pointer}/{segment}"))
 }
 
 const REFUSED_BY_NOTARY: &str = "select log.organizations_refused_by_notary()";
@@ -423,6 +434,35 @@ mod tests {
             assert_eq!(problem.errors[0].pointer, pointer, "{body}");
         }
         assert_eq!(read(r#"{"a":"\\u0000"}"#).unwrap()["a"], "\\u0000");
+    }
+
+    #[test]
+    fn the_member_at_fault_is_pointed_to() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Inner {
+            #[serde(rename = "a/b~c")]
+            _number: u8,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            _list: Vec<Inner>,
+        }
+        let headers = HeaderMap::from_iter([(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )]);
+        let fault = |body: &'static str| {
+            let problem =
+                json_body::<Outer>(&headers, &Bytes::from_static(body.as_bytes())).unwrap_err();
+            (problem.status, problem.errors[0].pointer.clone())
+        };
+        let number = r#"{"_list":[{"a/b~c":1},{"a/b~c":"x"}]}"#;
+        assert_eq!(fault(number), (422, "/_list/1/a~1b~0c".to_owned()));
+        assert_eq!(fault(r#"{"_list":[],"zebra":1}"#), (422, "/zebra".to_owned()));
+        assert_eq!(fault(r#"{"_list":[{}]}"#), (422, "/_list/0".to_owned()));
+        assert_eq!(fault(r#"{"_list":["#).0, 400);
     }
 
     #[test]

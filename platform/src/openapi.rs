@@ -93,14 +93,11 @@ fn parameters(route: &Route) -> Vec<Value> {
         Some(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
     });
     let others = route.parameters.iter().map(|parameter| {
-        json!({"name": parameter.name, "in": parameter.place, "required": false,
+        let required = route.needs_version && parameter.name == "If-Match";
+        json!({"name": parameter.name, "in": parameter.place, "required": required,
                "description": parameter.description, "schema": {"type": "string"}})
     });
-    let version = route.needs_version.then(|| {
-        json!({"name": "If-Match", "in": "header", "required": true,
-               "description": "the version that you decided on, in quotes", "schema": {"type": "string"}})
-    });
-    in_path.chain(others).chain(version).collect()
+    in_path.chain(others).collect()
 }
 
 fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) -> Value {

@@ -32,12 +32,9 @@ pub struct Problem {
     /// The limits that were reached; the name is that of the draft on rate limits.
     #[serde(default, rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
     pub violated_policies: Vec<String>,
-    /// What happened to the record after the version that the command was decided on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Vec<Since>>,
-    /// Whether the same command may be sent again without looking: it commutes with all of `since`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub safe_to_retry: Option<bool>,
+    /// Of a version conflict, what the client did not know of.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Box<Conflict>>,
     /// Members at fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
@@ -52,6 +49,15 @@ pub struct Problem {
     /// Seconds for `Retry-After`.
     #[serde(skip)]
     pub retry_after: Option<u32>,
+}
+
+/// What the client of a version conflict did not know of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conflict {
+    /// What happened to the record after the version that the command was decided on.
+    pub since: Vec<Since>,
+    /// Whether the same command may be sent again without looking: it commutes with all of `since`.
+    pub safe_to_retry: bool,
 }
 
 /// An event that the client did not know of.
@@ -109,8 +115,7 @@ impl Problem {
             detail: detail.into(),
             params: Map::new(),
             violated_policies: Vec::new(),
-            since: None,
-            safe_to_retry: None,
+            conflict: None,
             errors: Vec::new(),
             instance: None,
             trace_id: None,
@@ -122,6 +127,18 @@ impl Problem {
     /// 400.
     pub fn bad_request(code: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 400 with the query parameter at fault.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self::bad_request("PARAMETER_INVALID", detail).at(name).with("parameter", name)
+    }
+
+    /// With the member or parameter at fault.
+    #[must_use]
+    pub fn at(mut self, pointer: &str) -> Self {
+        self.errors.push(Fault::new(pointer, &*self.code, &*self.detail));
+        self
     }
 
     /// 401; the client signs in again.
@@ -146,9 +163,7 @@ impl Problem {
 
     /// 422 with the member at fault.
     pub fn invalid(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let fault = Fault::new(pointer, code, detail.clone());
-        Self { errors: vec![fault], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).at(pointer)
     }
 
     /// 503 with `Retry-After`.

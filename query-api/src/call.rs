@@ -136,7 +136,7 @@ impl Call {
         let parse = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
         let refused = || {
             let detail = format!("{name} must be a number, 0 or greater");
-            Problem::bad_request("PARAMETER_INVALID", detail).with("parameter", name)
+            Problem::parameter(name, detail)
         };
         self.parameter(name).map(|text| parse(text).ok_or_else(refused)).transpose()
     }
@@ -147,7 +147,7 @@ impl Call {
             None => Ok(()),
             Some((name, _)) => {
                 let detail = format!("there is no parameter `{name}`; there are {known:?}");
-                Err(Problem::bad_request("PARAMETER_UNKNOWN", detail))
+                Err(Problem::bad_request("PARAMETER_UNKNOWN", detail).at(name))
             }
         }
     }

@@ -96,7 +96,7 @@ fn shorthand(
     if data.column(column).is_none_or(|column| !column.filterable) {
         let known = PARAMETERS.join(", ");
         let detail = format!("there is no parameter `{column}`; there are {known} and columns");
-        return Err(Problem::bad_request("PARAMETER_UNKNOWN", detail));
+        return Err(Problem::bad_request("PARAMETER_UNKNOWN", detail).at(column));
     }
     Ok(query.narrowed(data, equals(column, value), call.me())?)
 }
@@ -218,9 +218,11 @@ fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
 }
 
 async fn total(call: &Call, data: &Dataset, query: &Query) -> Result<Option<Total>, Problem> {
-    let count: Count = call.parameter("count").unwrap_or("none").parse().map_err(|_| {
-        Problem::bad_request("PARAMETER_INVALID", "count must be none, estimate or exact")
-    })?;
+    let count: Count = call
+        .parameter("count")
+        .unwrap_or("none")
+        .parse()
+        .map_err(|_| Problem::parameter("count", "count must be none, estimate or exact"))?;
     match count {
         Count::None => Ok(None),
         Count::Exact => {

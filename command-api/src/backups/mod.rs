@@ -172,7 +172,7 @@ fn reports(registry: &mut Registry) {
 fn request(body: &NewBackup, scope: Scope) -> Target<Backup> {
     let id: BackupId = body.id.unwrap_or_else(clock::new_id);
     let command = Command::Request(Request { name: body.name.clone(), scope });
-    Target::create(id, command).at(format!("/backups/{id}"))
+    Target { job: true, ..Target::create(id, command).at(format!("/backups/{id}")) }
 }
 
 fn target<B>(call: &Call<B>, command: Command) -> Result<Target<Backup>, Problem> {

@@ -142,5 +142,5 @@ pub(crate) fn request(
         requested_by,
     });
     let target = Target::create(id, command).at(format!("/exports/{id}"));
-    Ok(Target { needs: dataset.permission.into_iter().collect(), ..target })
+    Ok(Target { needs: dataset.permission.into_iter().collect(), job: true, ..target })
 }

@@ -109,6 +109,21 @@ async fn who_can_do_without_the_body_gets_none() {
 }
 
 #[tokio::test]
+async fn work_that_goes_on_is_told_by_the_address_of_its_job() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let body = json!({"dataset": "rbac.roles"});
+    let prefer = [("prefer", "respond-async")];
+    let made = api.with(Method::POST, "/exports/csv", &owner, body.clone(), &prefer).await;
+    assert_eq!(made.status, 202, "{}", made.body);
+    let id = made.body["aggregate"]["id"].as_str().unwrap();
+    assert_eq!(header(&made, "location"), format!("/api/v1/jobs/{id}"));
+    assert_eq!(header(&made, "preference-applied"), "respond-async");
+    assert_eq!(api.post("/exports/csv", &owner, body).await.status, 201);
+    api.stop().await;
+}
+
+#[tokio::test]
 async fn a_command_says_what_it_waited_for_in_vain() {
     let api = Api::start().await;
     let owner = api.found("acme").await;

@@ -87,7 +87,7 @@ pub(super) fn page() -> Endpoint {
         let after = call.number("after")?;
         if before.is_some() && after.is_some() {
             let detail = "send either after or before";
-            return Err(Problem::bad_request("PARAMETER_INVALID", detail));
+            return Err(Problem::parameter("before", detail));
         }
         let order =
             Order { column: "position", descending: before.is_some(), from: before.or(after) };

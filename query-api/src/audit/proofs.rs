@@ -94,7 +94,7 @@ impl Tree {
             return Ok(size);
         }
         let detail = format!("{name} is at most {}: so many events are signed", self.size);
-        Err(Problem::bad_request("PARAMETER_INVALID", detail).with("parameter", name))
+        Err(Problem::parameter(name, detail))
     }
 
     async fn tiles(&self, call: &Call, needed: &BTreeSet<TileId>) -> Result<Tiles, Problem> {
@@ -146,7 +146,7 @@ pub(super) fn inclusion() -> Endpoint {
         let seq = number(&call).await?;
         let index = seq.checked_sub(1).filter(|index| *index < size).ok_or_else(|| {
             let detail = format!("the tree has the events 1 to {size}; a later one may have it");
-            Problem::bad_request("PARAMETER_INVALID", detail).with("parameter", "tenant_seq")
+            Problem::parameter("tenant_seq", detail)
         })?;
         let mut ranges = vec![Range { start: index, end: index + 1 }];
         ranges.extend(inclusion_path(index, size));
@@ -173,7 +173,7 @@ async fn number(call: &Call) -> Result<u64, Problem> {
         (Some(id), None) => id,
         (Some(_), Some(_)) | (None, None) => {
             let detail = "send either tenant_seq or event_id";
-            return Err(Problem::bad_request("PARAMETER_INVALID", detail));
+            return Err(Problem::parameter("tenant_seq", detail));
         }
     };
     let made = id.get_timestamp().ok_or_else(|| Problem::absent("event"))?.to_unix().0;
@@ -206,7 +206,7 @@ pub(super) fn consistency() -> Endpoint {
         let (from, to) = (tree.size(&call, "from")?, tree.size(&call, "to")?);
         if from == 0 || from > to {
             let detail = "from is 1 or greater, and at most to";
-            return Err(Problem::bad_request("PARAMETER_INVALID", detail).with("parameter", "from"));
+            return Err(Problem::parameter("from", detail));
         }
         let proof = tree.hashes(&call, &consistency_path(from, to)).await?;
         let origin = origin(&call, tree.epoch).to_string();

@@ -1,4 +1,4 @@
-//! The AsyncAPI 3.0 document of the events: what the bus carries and what the WebSocket speaks, made from the catalogue.
+//! The `AsyncAPI` 3.0 document of the events: what the bus carries and what the WebSocket speaks, made from the catalogue.
 
 use events::catalogue::{self, Entry};
 use serde_json::{Map, Value, json};

@@ -95,15 +95,15 @@ impl Listener {
             Some("end") => true,
             Some("start") => false,
             Some(_) => {
-                return Err(Problem::bad_request("PARAMETER_INVALID", "from is start or end"));
+                return Err(Problem::parameter("from", "from is start or end"));
             }
         };
         let after = match (cursor.filter(|cursor| !cursor.is_empty()), call.parameter("at")) {
             (Some(cursor), _) => lane.resume(cursor)?,
             (None, Some(time)) => {
-                let time = time.parse().map_err(|_| {
-                    Problem::bad_request("PARAMETER_INVALID", "at must be a time (RFC 3339)")
-                })?;
+                let time = time
+                    .parse()
+                    .map_err(|_| Problem::parameter("at", "at must be a time (RFC 3339)"))?;
                 before(&self.app.pool, lane, time).await?
             }
             (None, None) => {

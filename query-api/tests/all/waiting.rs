@@ -98,7 +98,7 @@ async fn who_waits_for_work_hears_of_its_next_step() {
         let started = export::Event::Started { attempt: 1, worker: "w".into() };
         world.append::<Export>((org.tenant, "workers"), export, [started]).await;
     };
-    let (answer, _) = tokio::join!(waiting, start);
+    let (answer, ()) = tokio::join!(waiting, start);
     assert_eq!(json(answer.unwrap()).await["state"], "running");
     let patient = world.get(&path, &org.owner).header("prefer", "wait=1").send().await.unwrap();
     assert_eq!(patient.status(), StatusCode::OK, "the work is told of though nothing changed");
