@@ -16,12 +16,13 @@ use platform::routes::Route;
 use crate::app::App;
 use crate::call::{Call, admit};
 
-type Handle = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, Problem>> + Send + Sync>;
+pub(crate) type Handle =
+    Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, Problem>> + Send + Sync>;
 
 /// A route with its handler.
 pub(crate) struct Endpoint {
     pub(crate) route: Route,
-    handle: Handle,
+    pub(crate) handle: Handle,
 }
 
 impl Endpoint {

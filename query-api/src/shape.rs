@@ -20,16 +20,21 @@ pub(crate) const LIST: &[Parameter] = &[
     PREFER,
 ];
 /// The parameters of every item.
-pub(crate) const ITEM: &[Parameter] = &[
-    query("fields", "which columns, separated by commas"),
-    Parameter {
-        name: "If-None-Match",
-        place: "header",
-        description: "answer 304 when the version is still this one",
-    },
-    TOKEN,
-    PREFER,
-];
+pub(crate) const ITEM: &[Parameter] = &[FIELDS, IF_NONE_MATCH, TOKEN, PREFER];
+/// The parameters of every item that can be seen as it was.
+pub(crate) const PAST_ITEM: &[Parameter] =
+    &[FIELDS, IF_NONE_MATCH, TOKEN, PREFER, AS_OF, AT_VERSION];
+/// The moment in the past to which an answer refers.
+pub(crate) const AS_OF: Parameter =
+    query("as_of", "as it was at a position of the log or an RFC 3339 time that has passed");
+/// The version in the past to which an answer refers.
+pub(crate) const AT_VERSION: Parameter = query("at_version", "as it was at this version");
+const FIELDS: Parameter = query("fields", "which columns, separated by commas");
+const IF_NONE_MATCH: Parameter = Parameter {
+    name: "If-None-Match",
+    place: "header",
+    description: "answer 304 when the version is still this one",
+};
 const TOKEN: Parameter = Parameter {
     name: "Consistency-Token",
     place: "header",

@@ -3,6 +3,7 @@
 mod catalogue;
 pub mod cursor;
 pub mod filter;
+pub mod mask;
 mod query;
 pub mod rows;
 mod sql;

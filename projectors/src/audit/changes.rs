@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use platform::dataset::mask::{MASK, is_secret};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -31,9 +32,6 @@ pub(super) struct Effect<'a> {
 
 /// Columns that change with every event, or say again what the entry itself says.
 const NOISE: &[&str] = &["tenant_id", "version", "created_at", "changed_at"];
-/// Words that mark a member whose value nobody may read in the trail.
-const SENSITIVE: &[&str] = &["password", "secret", "token", "credential", "refresh", "private_key"];
-const MASK: &str = "***";
 
 /// The changes in all rows that the event touched. The first row that changed is the resource; the paths of other rows begin
 /// with their kind and id.
@@ -111,13 +109,9 @@ fn items<'a>(
     true
 }
 
-fn is_sensitive(name: &str) -> bool {
-    SENSITIVE.iter().any(|word| name.contains(word))
-}
-
 fn shown<'a>(name: &str, value: &'a Value) -> Cow<'a, Value> {
     // Whether there is a password may be known.
-    if is_sensitive(name) && !value.is_boolean() {
+    if is_secret(name) && !value.is_boolean() {
         Cow::Owned(Value::String(MASK.into()))
     } else {
         Cow::Borrowed(value)
@@ -143,7 +137,7 @@ impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {
-            if is_sensitive(name) {
+            if is_secret(name) {
                 map.serialize_entry(name, MASK)?;
             } else {
                 map.serialize_entry(name, value)?;

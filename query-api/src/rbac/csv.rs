@@ -34,7 +34,9 @@ type People = BTreeMap<String, (User, UserAccess)>;
 
 pub(super) fn policy_csv() -> Endpoint {
     let route = Route::get("/rbac/policy.csv", Module::Rbac, "rbac_policy_csv")
-        .summary("Roles, permissions and who holds them, as Casbin reads it; see the page on Casbin")
+        .summary(
+            "Roles, permissions and who holds them, as Casbin reads it; see the page on Casbin",
+        )
         .needs(Permission::RbacAssignmentsRead)
         .answers::<String>(200)
         .media_type("text/csv")

@@ -37,9 +37,9 @@ fn python() -> PathBuf {
 }
 
 fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("{command:?}: {error}; install python3 and python3-venv")
-    });
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; install python3 and python3-venv"));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {error}");
     String::from_utf8(output.stdout).unwrap()

@@ -11,3 +11,4 @@ mod settings;
 mod sse;
 mod streams;
 mod support;
+mod travel;

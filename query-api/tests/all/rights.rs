@@ -66,9 +66,15 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             assert!(!by_nobody.is_server_error(), "{path}");
         }
         let by_owner = status(&world, &route, &path, Some(&org.owner)).await;
-        // Nobody makes backups here, nobody signs, and nobody is invited.
-        let absent =
-            ["{backup_id}", "{size}", "/audit/proofs/", "/audit/leaves", "/invitations/{id}"];
+        // Nobody makes backups here, nobody signs, nobody is invited, and nothing is set.
+        let absent = [
+            "{backup_id}",
+            "{size}",
+            "/audit/proofs/",
+            "/audit/leaves",
+            "/invitations/{id}",
+            "/settings/{key}/",
+        ];
         let absent = absent.iter().any(|part| route.path.contains(part));
         let expected = if absent { StatusCode::NOT_FOUND } else { StatusCode::OK };
         assert_eq!(by_owner, expected, "{path}");
