@@ -297,8 +297,8 @@ impl App {
             }
         }
         if ask.manner.validate_only || draft.is_empty() {
-            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft).await?;
-            return Ok(Attempt::Done(answer));
+            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft);
+            return answer.await.map(Attempt::Done);
         }
         let facts_used = sources.into_facts();
         let append = Append {

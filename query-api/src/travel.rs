@@ -242,7 +242,7 @@ impl Place {
         if let Some(text) = &self.text {
             let text = format!("%{}%", text.replace('_', "\\_"));
             let text = statement.bind(Bind::Text(Some(text)));
-            condition.push_str(&format!(" and e.payload::text like ${text}"));
+            condition += &format!(" and e.payload::text like ${text}");
         }
         condition
     }
@@ -408,11 +408,7 @@ impl<D: Decider> Past<D> {
             || self.masked.contains(&name)
             || is_secret(name);
         // Whether there is something may be known.
-        match value {
-            Value::Null | Value::Bool(_) => value,
-            _ if sensitive => MASK.into(),
-            value => value,
-        }
+        if sensitive && !value.is_null() && !value.is_boolean() { MASK.into() } else { value }
     }
 
     fn happening(&self, record: &Record<'_>) -> Happening {

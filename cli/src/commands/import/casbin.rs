@@ -144,7 +144,7 @@ impl Policy {
                 };
                 let ready = !made.1.iter().any(waits);
                 if ready {
-                    ordered.push(made);
+                    ordered.push(*made);
                 }
                 !ready
             });
