@@ -1,6 +1,7 @@
 //! Items as they were: at a moment or a version, how they came to be, and what changed in between; folded by their own rules.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,7 +243,7 @@ impl Place {
         if let Some(text) = &self.text {
             let text = format!("%{}%", text.replace('_', "\\_"));
             let text = statement.bind(Bind::Text(Some(text)));
-            condition += &format!(" and e.payload::text like ${text}");
+            let _never = write!(condition, " and e.payload::text like ${text}");
         }
         condition
     }
