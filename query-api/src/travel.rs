@@ -346,6 +346,9 @@ impl<D: Decider> Past<D> {
             }
             before = after;
         }
+        if first.is_empty() && before.is_empty() {
+            return Err(Problem::absent(self.what)); // the stream holds others, and never this one
+        }
         Ok(self.changes(&first, &before, &mut by))
     }
 
