@@ -78,7 +78,10 @@ impl Policy {
 
     fn of(lines: Vec<Line>) -> Self {
         let mut policy = Self::default();
-        let named: BTreeSet<String> = lines.iter().filter_map(role_of).collect();
+        // Our own lines mark roles, so that a user may be called like one; those of others are told apart by their use.
+        let ours = lines.iter().any(|line| matches!(line, Line::Role(_)));
+        let named: BTreeSet<String> =
+            if ours { BTreeSet::new() } else { lines.iter().filter_map(role_of).collect() };
         for line in lines {
             policy.add(line, &named);
         }
