@@ -313,8 +313,8 @@ impl App {
         ask.facts.notes.phase("decide", began);
         let streams = D::Facts::streams(&mut sources, &draft, &ask.context()).await?;
         if ask.manner.validate_only || draft.is_empty() {
-            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft).await?;
-            return Ok(Attempt::Done(answer));
+            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft);
+            return answer.await.map(Attempt::Done);
         }
         let facts_used = sources.into_facts();
         let append = Append {

@@ -28,7 +28,7 @@ pub(crate) type Handle =
 /// A route with its handler.
 pub(crate) struct Endpoint {
     pub(crate) route: Route,
-    handle: Handle,
+    pub(crate) handle: Handle,
 }
 
 impl Endpoint {

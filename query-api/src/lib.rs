@@ -23,6 +23,7 @@ mod record;
 mod settings;
 mod shape;
 pub mod stream;
+mod travel;
 
 use std::sync::Arc;
 use std::time::Duration;

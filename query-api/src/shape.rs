@@ -21,10 +21,17 @@ pub(crate) const LIST: &[Parameter] = &[
     PREFER,
 ];
 /// The parameters of every item.
-pub(crate) const ITEM: &[Parameter] =
-    &[query("fields", "which columns, separated by commas"), KNOWN, TOKEN, PREFER];
+pub(crate) const ITEM: &[Parameter] = &[FIELDS, KNOWN, TOKEN, PREFER];
+/// The parameters of every item that can be seen as it was.
+pub(crate) const PAST_ITEM: &[Parameter] = &[FIELDS, KNOWN, TOKEN, PREFER, AS_OF, AT_VERSION];
 /// The parameters of work that goes on.
 pub(crate) const WAITING: &[Parameter] = &[KNOWN, PREFER];
+/// The moment in the past to which an answer refers.
+pub(crate) const AS_OF: Parameter =
+    query("as_of", "as it was at a position of the log or an RFC 3339 time that has passed");
+/// The version in the past to which an answer refers.
+pub(crate) const AT_VERSION: Parameter = query("at_version", "as it was at this version");
+const FIELDS: Parameter = query("fields", "which columns, separated by commas");
 const KNOWN: Parameter = Parameter {
     name: "If-None-Match",
     place: "header",

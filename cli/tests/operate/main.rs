@@ -4,6 +4,7 @@ mod backups;
 mod history;
 mod house;
 mod imports;
+mod policies;
 mod projections;
 mod restores;
 mod tampering;

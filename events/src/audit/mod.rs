@@ -6,4 +6,4 @@
 pub mod security_log;
 mod sensitive;
 
-pub use sensitive::{MEMBERS as SENSITIVE_MEMBERS, is_sensitive};
+pub use sensitive::{MASK, MEMBERS as SENSITIVE_MEMBERS, is_secret, is_sensitive};

@@ -24,14 +24,21 @@ pub const MEMBERS: &[(&str, &[&str])] = &[
     ("backups.backup", &["location"]),
 ];
 
+/// What stands in place of a value that is masked.
+pub const MASK: &str = "***";
+
 /// Words that mark a secret in whatever stream, so that a member forgotten above is masked nevertheless.
 const WORDS: &[&str] = &["password", "secret", "token", "credential", "refresh", "private_key"];
 
 /// Whether the trail masks a member of a stream's events, or a column made of them.
 pub fn is_sensitive(stream: &str, member: &str) -> bool {
     let of_stream = MEMBERS.iter().filter(|(name, _)| *name == stream);
-    of_stream.flat_map(|(_, members)| *members).any(|name| *name == member)
-        || WORDS.iter().any(|word| member.contains(word))
+    of_stream.flat_map(|(_, members)| *members).any(|name| *name == member) || is_secret(member)
+}
+
+/// Whether nobody may read a member of this name anywhere, whatever else they may.
+pub fn is_secret(member: &str) -> bool {
+    WORDS.iter().any(|word| member.contains(word))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use events::audit::is_sensitive;
+use events::audit::{MASK, is_sensitive};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -32,7 +32,6 @@ pub(super) struct Effect<'a> {
 
 /// Columns that change with every event, or say again what the entry itself says.
 const NOISE: &[&str] = &["tenant_id", "version", "created_at", "changed_at"];
-const MASK: &str = "***";
 
 /// The changes in all rows that the event touched. The first row that changed is the resource; the paths of other rows begin
 /// with their kind and id.

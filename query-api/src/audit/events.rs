@@ -19,6 +19,7 @@ use crate::list::push_json;
 use crate::reads::EVENTS;
 use crate::record;
 use crate::shape::query;
+use crate::stream::matching::Matcher;
 
 const PAGE: &[Parameter] = &[
     query("after", "events after this position, oldest first"),
@@ -27,7 +28,16 @@ const PAGE: &[Parameter] = &[
     query("event_type", "only events of this type"),
     query("aggregate_type", "only events of streams of this type"),
     query("aggregate_id", "only events of this stream"),
+    FILTER,
 ];
+/// The filter over events, in the grammar of lists.
+pub(super) const FILTER: Parameter = query(
+    "filter",
+    "which events, for example `type=rbac.* AND data.role_id=\"...\"`: by what a CloudEvent says of them",
+);
+/// The most events that are looked at for one filtered page, which then says where to go on.
+const MAX_SCANNED: i64 = 20_000;
+const CHUNK: i64 = 2_000;
 const STREAM: &[Parameter] = &[
     query("after", "events after this version of the stream"),
     query("limit", "events of a page: 50 unless told, at most 500"),
@@ -95,8 +105,17 @@ pub(super) fn page() -> Endpoint {
         for name in ["event_type", "aggregate_type", "aggregate_id"] {
             filter.extend(call.parameter(name).map(|value| (name, value.to_owned())));
         }
-        answer(&call, &filter, &order).await
+        match matcher(&call)? {
+            None => answer(&call, &filter, &order).await,
+            Some(matcher) => filtered(&call, &filter, order, &matcher).await,
+        }
     })
+}
+
+/// The filter that the caller sends.
+pub(super) fn matcher(call: &Call) -> Result<Option<Matcher>, Problem> {
+    let text = call.parameter("filter").filter(|text| !text.is_empty());
+    Ok(text.map(|text| Matcher::parse(text, call.me())).transpose()?)
 }
 
 pub(super) fn of_stream() -> Endpoint {
@@ -121,8 +140,7 @@ async fn answer(
     filter: &[(&'static str, String)],
     order: &Order,
 ) -> Result<Response, Problem> {
-    let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
-    let limit = limit.clamp(1, i64::from(MAX_LIMIT));
+    let limit = limit(call)?;
     let asked = call.ask(&[], &statement(filter, order, limit)).await?;
     let more = i64::try_from(asked.rows.len()).is_ok_and(|rows| rows > limit);
     let shown = asked.rows.iter().take(usize::try_from(limit).unwrap_or_default());
@@ -147,6 +165,50 @@ async fn answer(
 fn described(filter: &[(&'static str, String)]) -> String {
     let parts = filter.iter().map(|(column, value)| format!("{column} = \"{value}\""));
     parts.collect::<Vec<_>>().join(" AND ")
+}
+
+/// Looks at events until the page is full, the log ends, or enough were looked at.
+async fn filtered(
+    call: &Call,
+    filter: &[(&'static str, String)],
+    mut order: Order,
+    matcher: &Matcher,
+) -> Result<Response, Problem> {
+    let limit = limit(call)?;
+    let mut body = String::from("{\"items\":[");
+    let (mut found, mut scanned) = (0, 0);
+    let (asked, next) = loop {
+        let asked = call.ask(&[], &statement(filter, &order, CHUNK)).await?;
+        let mut full = false;
+        for row in &asked.rows {
+            let record = Record::from_row(row)?;
+            order.from = Some(record.position);
+            scanned += 1;
+            if matcher.passes(&record) {
+                if found > 0 {
+                    body.push(',');
+                }
+                record::write(&record, &mut body);
+                found += 1;
+            }
+            full = found == limit || scanned == MAX_SCANNED;
+            if full {
+                break;
+            }
+        }
+        let ended = i64::try_from(asked.rows.len()).is_ok_and(|rows| rows <= CHUNK);
+        if full || ended {
+            break (asked, order.from.filter(|_| full));
+        }
+    };
+    body.push_str("],\"page\":");
+    push_json(&mut body, &EventPage { next, limit });
+    Ok(respond(call, &asked, body))
+}
+
+fn limit(call: &Call) -> Result<i64, Problem> {
+    let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
+    Ok(limit.clamp(1, i64::from(MAX_LIMIT)))
 }
 
 fn respond(call: &Call, asked: &Asked, mut body: String) -> Response {

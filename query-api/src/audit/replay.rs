@@ -19,17 +19,19 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
-use super::events::EventRecord;
+use super::events::{EventRecord, FILTER, matcher};
 use crate::app::App;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::reads::EVENTS;
 use crate::record;
 use crate::shape::query;
+use crate::stream::matching::Matcher;
 
 const RANGE: &[Parameter] = &[
     query("from", "the first position; 1 unless told"),
     query("to", "the last position; the head of the log as seen at the start unless told"),
+    FILTER,
 ];
 /// A chunk is read as a whole before it is sent, so that a slow client never holds a connection to Postgres.
 const CHUNK_EVENTS: i64 = 10_000;
@@ -47,7 +49,8 @@ pub(super) fn replay() -> Endpoint {
         .media_type("application/x-ndjson")
         .parameters(RANGE);
     Endpoint::new(route, |call: Call| async move {
-        call.only_parameters(&["from", "to"])?;
+        call.only_parameters(&["from", "to", "filter"])?;
+        let matcher = matcher(&call)?;
         let from = call.number("from")?.unwrap_or(1);
         let asked = call.head().await?;
         let to = call.number("to")?.unwrap_or(i64::MAX).min(asked.place.head);
@@ -55,7 +58,7 @@ pub(super) fn replay() -> Endpoint {
         let range = format!("position >= {from} AND position <= {to}");
         call.app.reads.note(&call.principal, EVENTS, &range, 0);
         let reader = (Arc::clone(&call.app), Arc::clone(&call.principal));
-        let body = replayed(reader, from - 1, to);
+        let body = replayed(reader, from - 1, to, matcher);
         let kind = (header::CONTENT_TYPE, "application/x-ndjson");
         let mut response: Response = ([kind], body).into_response();
         response.headers_mut().extend(headers);
@@ -64,13 +67,19 @@ pub(super) fn replay() -> Endpoint {
 }
 
 /// The events after position `after` up to position `to`.
-fn replayed((app, reader): (Arc<App>, Arc<Principal>), after: i64, to: i64) -> Body {
+fn replayed(
+    (app, reader): (Arc<App>, Arc<Principal>),
+    after: i64,
+    to: i64,
+    matcher: Option<Matcher>,
+) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(CHUNKS_AHEAD);
     detach(async move {
         let Ok(_turn) = REPLAYS.acquire().await else { return };
         let mut after = after;
         while after < to {
-            let chunk = match chunk(&app.pool, reader.tenant, after, to).await {
+            let pool = (&app.pool, reader.tenant);
+            let chunk = match chunk(pool, after, to, matcher.as_ref()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return,
                 Err(error) => {
@@ -82,6 +91,9 @@ fn replayed((app, reader): (Arc<App>, Arc<Principal>), after: i64, to: i64) -> B
             };
             after = chunk.last;
             app.reads.more(&reader, EVENTS, chunk.rows);
+            if chunk.lines.is_empty() && !sender.is_closed() {
+                continue; // the filter left nothing
+            }
             if sender.send(Ok(Bytes::from(chunk.lines))).await.is_err() {
                 return; // the client has gone
             }
@@ -97,10 +109,10 @@ struct Chunk {
 }
 
 async fn chunk(
-    pool: &PgPool,
-    tenant: TenantId,
+    (pool, tenant): (&PgPool, TenantId),
     after: i64,
     to: i64,
+    matcher: Option<&Matcher>,
 ) -> Result<Option<Chunk>, sqlx::Error> {
     let mut transaction = db::begin_for(pool, tenant).await?;
     // COPY takes no parameters; these are numbers.
@@ -116,12 +128,13 @@ async fn chunk(
         }
     }
     transaction.commit().await?;
-    written(&copied).ok_or_else(|| sqlx::Error::Protocol("a copy of events is malformed".into()))
+    written(&copied, matcher)
+        .ok_or_else(|| sqlx::Error::Protocol("a copy of events is malformed".into()))
 }
 
 /// The copied rows as lines; nothing when there are none.
 #[expect(clippy::option_option, reason = "malformed, empty and filled are three things")]
-fn written(copied: &[u8]) -> Option<Option<Chunk>> {
+fn written(copied: &[u8], matcher: Option<&Matcher>) -> Option<Option<Chunk>> {
     const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
     let mut rest = copied.strip_prefix(SIGNATURE)?.get(8..)?; // after flags and extension length
     let mut chunk = Chunk { lines: String::with_capacity(copied.len() * 2), rows: 0, last: 0 };
@@ -132,9 +145,11 @@ fn written(copied: &[u8]) -> Option<Option<Chunk>> {
         }
         let record = next(&mut rest)?;
         chunk.last = record.position;
-        chunk.rows += 1;
-        record::write(&record, &mut chunk.lines);
-        chunk.lines.push('\n');
+        if matcher.is_none_or(|matcher| matcher.passes(&record)) {
+            chunk.rows += 1;
+            record::write(&record, &mut chunk.lines);
+            chunk.lines.push('\n');
+        }
     }
 }
 

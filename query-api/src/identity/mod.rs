@@ -1,6 +1,7 @@
 //! Questions about organisations, users, sessions and invitations.
 
 pub(crate) mod me;
+mod past;
 
 use events::Module::Identity;
 use platform::dataset::filter::Filter;
@@ -12,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::item::item;
 use crate::list::{list, list_own};
 use crate::shape::{dataset, listing, page_of, row_of, single};
+use crate::travel::with_past;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let users = Route::get("/users", Identity, "identity_users").summary("Who there is");
@@ -26,25 +28,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .summary("Who is invited, and who was");
     let invitation =
         Route::get("/invitations/{id}", Identity, "identity_invitation").summary("One invitation");
-    vec![
+    let lists = vec![
         me::me(),
         me::permissions(),
         Endpoint::new(
             listing(users, "identity.users", |g| page_of(g, "identity.users")),
             |call| async move { list(&call, dataset("identity.users"), None).await },
-        ),
-        Endpoint::new(
-            single(user, "identity.users", |g| row_of(g, "identity.users")),
-            |call| async move {
-                item(&call, dataset("identity.users"), call.segment("id"), "user").await
-            },
-        ),
-        Endpoint::new(
-            single(organization, "identity.organizations", |g| row_of(g, "identity.organizations")),
-            |call| async move {
-                let data = dataset("identity.organizations");
-                item(&call, data, call.segment("id"), "organisation").await
-            },
         ),
         Endpoint::new(
             listing(units, "identity.units", |g| page_of(g, "identity.units")),
@@ -61,14 +50,28 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             listing(invitations, "identity.invitations", |g| page_of(g, "identity.invitations")),
             |call| async move { list(&call, dataset("identity.invitations"), None).await },
         ),
-        Endpoint::new(
-            single(invitation, "identity.invitations", |g| row_of(g, "identity.invitations")),
-            |call| async move {
-                let data = dataset("identity.invitations");
-                item(&call, data, call.segment("id"), "invitation").await
-            },
-        ),
-    ]
+    ];
+    let user = Endpoint::new(
+        single(user, "identity.users", |g| row_of(g, "identity.users")),
+        |call| async move { item(&call, dataset("identity.users"), call.segment("id"), "user").await },
+    );
+    let organization = Endpoint::new(
+        single(organization, "identity.organizations", |g| row_of(g, "identity.organizations")),
+        |call| async move {
+            let data = dataset("identity.organizations");
+            item(&call, data, call.segment("id"), "organisation").await
+        },
+    );
+    let invitation = Endpoint::new(
+        single(invitation, "identity.invitations", |g| row_of(g, "identity.invitations")),
+        |call| async move {
+            let data = dataset("identity.invitations");
+            item(&call, data, call.segment("id"), "invitation").await
+        },
+    );
+    let items = with_past(&past::USER, user).into_iter();
+    let items = items.chain(with_past(&past::ORGANIZATION, organization));
+    lists.into_iter().chain(items).chain(with_past(&past::INVITATION, invitation)).collect()
 }
 
 /// There is no organisation but the caller's own.

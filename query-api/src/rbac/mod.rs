@@ -3,6 +3,7 @@
 mod check;
 mod csv;
 mod evidence;
+mod past;
 mod places;
 mod policy;
 mod review;
@@ -18,6 +19,7 @@ use crate::identity::me::{Permissions, existing, held};
 use crate::item::item;
 use crate::list::{equals, list};
 use crate::shape::{LIST, dataset, listing, page_of, row_of, single};
+use crate::travel::with_past;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![
@@ -30,16 +32,6 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             |call| async move { list(&call, dataset("rbac.roles"), None).await },
         ),
         policy::hierarchy(),
-        Endpoint::new(
-            single(
-                Route::get("/rbac/roles/{role_id}", Rbac, "rbac_role").summary("One role"),
-                "rbac.roles",
-                |g| row_of(g, "rbac.roles"),
-            ),
-            |call| async move {
-                item(&call, dataset("rbac.roles"), call.segment("role_id"), "role").await
-            },
-        ),
         policy::role_permissions(),
         users_of(),
         Endpoint::new(
@@ -60,6 +52,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         audit_logs(),
         access_logs(),
     ];
+    let role = Endpoint::new(
+        single(
+            Route::get("/rbac/roles/{role_id}", Rbac, "rbac_role").summary("One role"),
+            "rbac.roles",
+            |g| row_of(g, "rbac.roles"),
+        ),
+        |call| async move { item(&call, dataset("rbac.roles"), call.segment("role_id"), "role").await },
+    );
+    endpoints.extend(with_past(&past::ROLE, role));
     endpoints.extend(of_users());
     endpoints.extend(exclusive_sets());
     endpoints

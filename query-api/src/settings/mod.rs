@@ -2,6 +2,7 @@
 
 mod chosen;
 mod flags;
+mod past;
 
 use events::Module::Settings;
 use events::settings::configuration::Configuration;
@@ -14,15 +15,15 @@ use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::list;
 use crate::shape::{dataset, listing, page_of};
+use crate::travel::with_past;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let set = Route::get("/settings/chosen", Settings, "settings_chosen")
         .summary("What the organisation and its units have set; the rest holds by default");
     let switched = Route::get("/feature-flags/switched", Settings, "settings_flags_switched")
         .summary("How the organisation has switched features");
-    vec![
+    let lists = vec![
         chosen::settings(),
-        chosen::setting(),
         flags::flags(),
         Endpoint::new(
             listing(set, "settings.settings", |g| page_of(g, "settings.settings")),
@@ -32,7 +33,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             listing(switched, "settings.flags", |g| page_of(g, "settings.flags")),
             |call| async move { list(&call, dataset("settings.flags"), None).await },
         ),
-    ]
+    ];
+    lists.into_iter().chain(with_past(&past::SETTING, chosen::setting())).collect()
 }
 
 /// A question that needs the right to see settings.

@@ -4,9 +4,11 @@ use events::UserId;
 use platform::clock;
 use platform::dataset::filter::{self, Comparison, Filter, Operator, Value};
 use platform::dataset::{Refused, moment};
+use platform::log::Record;
 use serde_json::Value as Json;
 
 use super::lane::Entry;
+use crate::record;
 
 /// What an event can be filtered by; `data` and what is in it as well.
 const MEMBERS: &[&str] = &[
@@ -40,6 +42,23 @@ impl Matcher {
         let mut needs_json = false;
         check(&filter, &mut needs_json)?;
         Ok(Self { filter, me: me.map(|me| me.to_string()), needs_json })
+    }
+
+    /// Whether it holds for an event as it stands in the log.
+    pub(crate) fn passes(&self, record: &Record<'_>) -> bool {
+        let mut json = String::new();
+        if self.needs_json {
+            record::write_cloud_event(record, &mut json);
+        }
+        self.holds(&Entry {
+            position: record.position,
+            aggregate_type: record.aggregate_type.to_owned(),
+            aggregate_id: record.aggregate_id.to_owned(),
+            event_type: record.event_type.to_owned(),
+            concerns: None,
+            json,
+            cursor: String::new(),
+        })
     }
 
     /// Whether it holds for an event.

@@ -8,7 +8,7 @@ mod frames;
 pub(crate) mod http;
 pub(crate) mod hub;
 mod lane;
-mod matching;
+pub(crate) mod matching;
 pub(crate) mod socket;
 mod spec;
 mod subscription;

@@ -118,3 +118,40 @@ async fn a_replay_verifies_against_its_chain() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     world.end().await;
 }
+
+#[tokio::test]
+async fn history_is_filtered_by_the_grammar_of_lists() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    world.org("other").await;
+    for code in ["one", "two", "three"] {
+        world.role(&org, code, &["audit.trail:read"]).await;
+    }
+    let filter = "filter=type%3Drbac.policy.role_created%20AND%20data.code%3At";
+    let page = world.body(&format!("/events?{filter}"), &org.owner).await;
+    let codes = |page: &Value| {
+        let items = page["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["payload"]["code"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&page), ["two", "three"]);
+    assert_eq!(page["page"]["next"], Value::Null);
+    let first = world.body(&format!("/events?{filter}&limit=1"), &org.owner).await;
+    let next = first["page"]["next"].as_i64().unwrap();
+    let second = world.body(&format!("/events?{filter}&limit=1&after={next}"), &org.owner).await;
+    assert_eq!((codes(&first), codes(&second)), (vec!["two".into()], vec!["three".into()]));
+
+    let lines = world.get(&format!("/events/replay?{filter}"), &org.owner).send().await.unwrap();
+    assert_eq!(lines.headers()["content-type"], "application/x-ndjson");
+    let lines = lines.text().await.unwrap();
+    let lines: Vec<Recorded> = lines.lines().map(recorded).collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines.iter().all(|line| line.event_type == "rbac.policy.role_created"));
+    for path in ["/events", "/events/replay"] {
+        let refused = world.problem(&format!("{path}?filter=colour%3Dred"), &org.owner).await;
+        assert_eq!(
+            (refused.0, &refused.1["code"]),
+            (StatusCode::BAD_REQUEST, &"FILTER_INVALID".into())
+        );
+    }
+    world.end().await;
+}

@@ -13,4 +13,5 @@ mod sse;
 mod streams;
 mod support;
 mod tickets;
+mod travel;
 mod waiting;

@@ -1,6 +1,7 @@
 //! `annals import`: brings what others keep into an organisation, through the public API.
 
 mod apply;
+mod casbin;
 mod compare;
 mod existing;
 mod matrix;
@@ -40,10 +41,14 @@ enum What {
 /// a name that does not begin with a-z or 0-9). Users with the same permissions share a role named
 /// after them, "import DIGEST". Nothing is taken away: a user who was imported before with other
 /// permissions keeps those as well. It can be broken off and run again, also by two at once.
+///
+/// A file whose name ends in .csv is a policy in Casbin's format, such as GET /rbac/policy.csv writes:
+/// roles with their grants, inheritance and levels, permissions, and who holds what where and until
+/// when. Roles that are there get exactly the grants of the file; nothing else is taken away.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 struct Access {
-    /// The matrix
+    /// The matrix, or a policy (.csv)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -70,6 +75,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn access_matrix(access: Access) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
+    if access.files.iter().any(|file| casbin::is_casbin(file)) {
+        return policy(&access).await;
+    }
     let mut reading = Reading::default();
     let mut bad: u64 = 0;
     for file in &access.files {
@@ -92,6 +100,23 @@ async fn access_matrix(access: Access) -> anyhow::Result<ExitCode> {
     };
     client.sign_out().await;
     outcome
+}
+
+async fn policy(access: &Access) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        access.files.iter().all(|file| casbin::is_casbin(file)) && !access.verify,
+        "policies (.csv) are imported by themselves, and compared by reading policy.csv again"
+    );
+    let client = Client::start(&access.client).await?;
+    let outcome = casbin::import(&client, &access.files, access.skip_bad).await;
+    client.sign_out().await;
+    let done = serde_json::to_string(&outcome?)?;
+    if access.json {
+        println!("{done}");
+    } else {
+        println!("created: {done}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Import<'a> {

@@ -133,11 +133,10 @@ impl State {
                 let (reason, gone) = (None, a % 2 == 0);
                 Happened::Access(
                     user,
-                    match expires_at {
-                        _ if gone => user_access::Event::RoleRemoved { role_id, unit_id, reason },
-                        expires_at => {
-                            user_access::Event::RoleExtended { role_id, unit_id, expires_at }
-                        }
+                    if gone {
+                        user_access::Event::RoleRemoved { role_id, unit_id, reason }
+                    } else {
+                        user_access::Event::RoleExtended { role_id, unit_id, expires_at }
                     },
                 )
             }
@@ -213,6 +212,11 @@ fn traced(history: &[Happened], facts: &[Fact], needles: Option<&Needles>) -> BT
     trace.finish()
 }
 
+/// The position of the last of so many events.
+fn position(events: usize) -> i64 {
+    i64::try_from(events).unwrap()
+}
+
 fn has(needles: &Needles, payload: &str) -> bool {
     needles.texts.iter().any(|text| payload.contains(text))
 }
@@ -261,7 +265,7 @@ proptest! {
                     let denied_by = matches!(fact, Fact::Known { .. } | Fact::Active { .. });
                     prop_assert!(mark.holds || !verdict.is_allowed() && denied_by, "{:?}", fact);
                     let made = mark.made.unwrap_or_default();
-                    prop_assert!((1..=end as i64).contains(&made), "{:?} {:?}", fact, mark);
+                    prop_assert!((1..=position(end)).contains(&made), "{:?} {:?}", fact, mark);
                 }
             }
         }
@@ -298,12 +302,12 @@ proptest! {
             }
             for held in &difference.gained {
                 let marks = traced(&history, &after.ways(held), None);
-                let within = |mark: &Mark| mark.made.is_some_and(|made| made > from as i64);
+                let within = |mark: &Mark| mark.made.is_some_and(|made| made > position(from));
                 prop_assert!(marks.values().any(within), "{:?} {:?}", held, marks);
             }
             for held in &difference.lost {
                 let marks = traced(&history, &before.ways(held), None);
-                let within = |mark: &Mark| mark.ended.is_some_and(|ended| ended > from as i64);
+                let within = |mark: &Mark| mark.ended.is_some_and(|ended| ended > position(from));
                 prop_assert!(marks.values().any(within), "{:?} {:?}", held, marks);
             }
         }

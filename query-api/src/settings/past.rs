@@ -1,0 +1,45 @@
+//! Settings as they were chosen, by the organisation or by one of its units.
+
+use ::events::UnitId;
+use ::events::settings::Key;
+use ::events::settings::configuration::Configuration;
+use platform::problem::Problem;
+use platform::routes::Parameter;
+use serde_json::{Value, json};
+
+use crate::shape::{AS_OF, AT_VERSION, query};
+use crate::travel::{Past, Place, names};
+
+const PARAMETERS: &[Parameter] = &[
+    query("unit_id", "the unit where it holds; the organisation as a whole when absent"),
+    AS_OF,
+    AT_VERSION,
+];
+
+pub(super) static SETTING: Past<Configuration> = Past {
+    data: "settings.settings",
+    what: "choice of the setting",
+    names: names!("/settings/{key}", "settings_setting"),
+    parameters: PARAMETERS,
+    which: &["unit_id"],
+    place: |call| {
+        let key: Key = call.id("key", "setting")?;
+        let stream = match call.parameter("unit_id") {
+            None => call.tenant().to_string(),
+            Some(unit) => {
+                let unit: UnitId = unit.parse().map_err(|_| Problem::absent("unit"))?;
+                unit.to_string()
+            }
+        };
+        let id = key.name().to_owned();
+        Ok(Place { stream, text: Some(format!("\"{id}\"")), id })
+    },
+    view: setting,
+    masked: &[],
+};
+
+fn setting(configuration: &Configuration, id: &str) -> Option<Value> {
+    let key: Key = id.parse().ok()?;
+    let value = configuration.chosen(key)?;
+    Some(json!({ "key": id, "value": value }))
+}

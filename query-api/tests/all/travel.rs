@@ -1,0 +1,127 @@
+//! Items as they were, how they came to be, and what changed in between.
+
+use events::identity::user::{self, User};
+use events::rbac::policy::{self, Policy};
+use events::settings::configuration::{self, Configuration};
+use events::settings::{Key, Value as Setting};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{World, column};
+
+const FOREVER: &str = "private, immutable, max-age=31536000";
+
+#[tokio::test]
+async fn a_user_is_shown_as_they_were_with_what_is_sensitive_masked() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let by = (org.tenant, "system");
+    let renamed = user::Event::Renamed { display_name: "Ann B".into() };
+    let second = world.append::<User>(by, ann.user, [renamed]).await;
+    let left = user::Event::Deactivated { reason: "moved away".into() };
+    world.append::<User>(by, ann.user, [left]).await;
+    let path = format!("/users/{}", ann.user);
+
+    let then = world.get(&format!("{path}?at_version=1"), &org.owner).send().await.unwrap();
+    assert_eq!(then.headers()["cache-control"], FOREVER);
+    assert!(then.headers()["memento-datetime"].to_str().unwrap().ends_with(" GMT"));
+    assert_eq!(then.headers()["aggregate-version"], "1");
+    let then: Value = then.json().await.unwrap();
+    assert_eq!((&then["display_name"], &then["status"]), (&"ANN".into(), &"active".into()));
+    assert_eq!((&then["version"], &then["login_failures"]), (&1.into(), &"***".into()));
+    let then = world.body(&format!("{path}?as_of={second}"), &org.owner).await;
+    assert_eq!((&then["display_name"], &then["version"]), (&"Ann B".into(), &2.into()));
+    let time = then["as_of"]["time"].as_str().unwrap();
+    let at_time = world.body(&format!("{path}?as_of={time}"), &org.owner).await;
+    assert_eq!(at_time["as_of_event"], then["as_of_event"]);
+
+    let history = world.body(&format!("{path}/history?after=1"), &org.owner).await;
+    assert_eq!(column(&history, "type"), ["identity.user.renamed", "identity.user.deactivated"]);
+    assert_eq!(history["items"][0]["actor_id"], "system");
+    assert_eq!(history["items"][0]["correlation_id"], "c-1");
+    assert_eq!(history["items"][1]["data"]["reason"], "***");
+    let page = world.body(&format!("{path}/history?limit=1"), &org.owner).await;
+    assert_eq!(page["page"]["next"], 1);
+
+    let diff = world.body(&format!("{path}/diff?from=1&to=3"), &org.owner).await;
+    let ops = diff["ops"].as_array().unwrap();
+    assert_eq!(ops.len(), 2);
+    assert_eq!((&ops[0]["path"], &ops[0]["from"]), (&"/display_name".into(), &"ANN".into()));
+    assert_eq!((&ops[0]["op"], &ops[0]["value"]), (&"replace".into(), &"Ann B".into()));
+    assert_eq!(ops[0]["event"], history["items"][0]["event_id"]);
+    let previous = world.body(&format!("{path}/diff"), &org.owner).await;
+    assert_eq!((&previous["from"], &previous["to"]), (&2.into(), &3.into()));
+    assert_eq!(previous["ops"][0]["path"], "/status");
+
+    for (query, code) in [
+        ("?at_version=9", "VERSION_UNKNOWN"),
+        ("/diff?from=3&to=1", "VERSION_UNKNOWN"),
+        ("?as_of=soon", "AS_OF_INVALID"),
+        ("?as_of=1&at_version=1", "PARAMETER_INVALID"),
+        ("?at_version=1&color=red", "PARAMETER_UNKNOWN"),
+    ] {
+        let (status, problem) = world.problem(&format!("{path}{query}"), &org.owner).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &code.into()), "{query}");
+    }
+    let before = world.problem(&format!("{path}?as_of=1"), &org.owner).await;
+    assert_eq!(before.0, StatusCode::NOT_FOUND);
+    let nobody = world.person(org.tenant, "nobody").await;
+    for query in ["?at_version=1", "/history", "/diff"] {
+        let (status, _) = world.problem(&format!("{path}{query}"), &nobody).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{query}");
+    }
+    let others = world.org("other").await;
+    for query in ["?at_version=1", "/history", "/diff"] {
+        let (status, _) = world.problem(&format!("{path}{query}"), &others.owner).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{query}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn roles_settings_and_the_organisation_are_shown_as_they_were() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let by = (org.tenant, "system");
+    let role = world.role(&org, "reader", &["rbac.roles:read"]).await;
+    let other = world.role(&org, "other", &[]).await;
+    let granted =
+        policy::Event::PermissionGranted { role_id: role, permission: "audit.trail:read".into() };
+    let granted = world.append::<Policy>(by, org.tenant, [granted]).await;
+    let gone = policy::Event::RoleDeleted { role_id: role };
+    world.append::<Policy>(by, org.tenant, [gone]).await;
+    let path = format!("/rbac/roles/{role}");
+    let then = world.body(&format!("{path}?as_of={}", granted - 1), &org.owner).await;
+    assert_eq!(
+        (&then["code"], &then["permissions"]),
+        (&"reader".into(), &json!(["rbac.roles:read"]))
+    );
+    let then = world.body(&format!("{path}?as_of={granted}"), &org.owner).await;
+    assert_eq!(then["permissions"], json!(["audit.trail:read", "rbac.roles:read"]));
+    let history = world.body(&format!("{path}/history"), &org.owner).await;
+    assert_eq!(
+        column(&history, "type").last().map(String::as_str),
+        Some("rbac.policy.role_deleted")
+    );
+    assert!(!history.to_string().contains(&other.to_string()), "of this role alone");
+    let last = world.body(&format!("{path}/diff"), &org.owner).await;
+    assert!(last["ops"].as_array().unwrap().iter().all(|op| op["op"] == "remove"));
+
+    let key = Key::ALL.iter().find(|key| key.name() == "exports.kept_hours").unwrap();
+    for hours in [24, 48] {
+        let value = Setting::Integer(hours);
+        let chosen = configuration::Event::SettingChosen { key: *key, value };
+        world.append::<Configuration>(by, org.tenant, [chosen]).await;
+    }
+    let path = "/settings/exports.kept_hours";
+    let then = world.body(&format!("{path}?at_version=1"), &org.owner).await;
+    assert_eq!(then["value"], 24);
+    let diff = world.body(&format!("{path}/diff"), &org.owner).await;
+    assert_eq!((&diff["ops"][0]["from"], &diff["ops"][0]["value"]), (&24.into(), &48.into()));
+
+    let path = format!("/organizations/{}", org.tenant);
+    let then = world.body(&format!("{path}?at_version=1"), &org.owner).await;
+    assert_eq!((&then["slug"], &then["currency"]), (&"acme".into(), &"EUR".into()));
+    world.end().await;
+}
