@@ -214,3 +214,66 @@ async fn the_list_names_what_is_missing_and_what_is_unknown() {
     );
     projector.stop().await;
 }
+
+async fn partitions(place: &Place) -> Vec<String> {
+    sqlx::query_scalar(
+        "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
+          where i.inhparent = 'audit.trail'::regclass and c.relrowsecurity and c.relforcerowsecurity
+            and c.relacl is null order by 1",
+    )
+    .fetch_all(&place.owner)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_trail_has_a_partition_for_each_month_and_those_ahead_also_after_a_rebuild() {
+    let place = Place::new().await;
+    let all = projectors::all();
+    found(&place, tenant(0)).await;
+    let mut last = happen(&place, tenant(0), 1).await;
+    let long_ago = "set session_replication_role = replica;
+        update log.events set recorded_at = recorded_at - interval '70 days' where tenant_seq < 4;
+        set session_replication_role = default";
+    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    let made = partitions(&place).await;
+    assert!(made.len() >= 5, "{made:?}");
+    assert!(made.iter().all(|name| name.starts_with("trail_20")), "{made:?}");
+    projector.stop().await;
+
+    admin::rebuild(&place.pool, &all, "audit_trail").await.unwrap();
+    assert_eq!(partitions(&place).await, made);
+    place.prove(&all).await;
+
+    // The next events are written into the rebuilt partitions.
+    last = happen(&place, tenant(0), 2).await;
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    place.prove(&all).await;
+    projector.stop().await;
+}
+
+/// As it was before there were months: a table of its own, which is read until the next build is in its place.
+#[tokio::test]
+async fn a_trail_without_months_gets_them_with_its_next_build() {
+    let place = Place::new().await;
+    let all = projectors::all();
+    found(&place, tenant(0)).await;
+    let last = happen(&place, tenant(0), 1).await;
+    let before =
+        "create table audit.whole (like audit.trail including defaults including constraints);
+        alter table audit.whole add primary key (tenant_id, tenant_seq);
+        create index whole_at_idx on audit.whole (tenant_id, at, tenant_seq);
+        drop table audit.trail; alter table audit.whole rename to trail;
+        alter table audit.trail owner to annals_owner; select read.protect('audit.trail')";
+    sqlx::raw_sql(before).execute(&place.owner).await.unwrap();
+    assert!(partitions(&place).await.is_empty());
+    admin::rebuild(&place.pool, &all, "audit_trail").await.unwrap();
+    assert!(partitions(&place).await.len() >= 3);
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    place.prove(&all).await;
+    projector.stop().await;
+}
