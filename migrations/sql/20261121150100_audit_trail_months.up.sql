@@ -76,17 +76,17 @@ create function read.next_begin(schema_name text, table_name text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   next text := format('%I.%I', schema_name, table_name || '__next');
-  by text := read.partitioned_by(schema_name, table_name);
+  axis text := read.partitioned_by(schema_name, table_name);
   month timestamptz;
 begin
-  if by is null then
+  if axis is null then
     perform read.next_begin_plain(schema_name, table_name);
     return;
   end if;
   perform read.model(schema_name, table_name);
   execute format('drop table if exists %s', next);
   execute format('create table %s (like %I.%I including defaults including constraints including storage) partition by range (%I)',
-    next, schema_name, table_name, by);
+    next, schema_name, table_name, axis);
   execute format('comment on table %s is %L', next, 'the next build of ' || table_name);
   execute format('grant select, insert, update, delete on %s to projectors', next);
   for month in
@@ -104,10 +104,10 @@ create function read.next_index(schema_name text, table_name text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   next text := format('%I.%I', schema_name, table_name || '__next');
-  by text := read.partitioned_by(schema_name, table_name);
+  axis text := read.partitioned_by(schema_name, table_name);
   found record;
 begin
-  if by is null then
+  if axis is null then
     perform read.next_index_plain(schema_name, table_name);
     return;
   end if;
@@ -120,7 +120,7 @@ begin
   loop
     if found.indisprimary then
       execute format('alter table %s add constraint %I primary key (%s)', next, 'next_pkey_' || left(table_name, 40),
-        (select string_agg(quote_ident(c), ', ') from unnest(array_remove(found.columns, by) || by) c));
+        (select string_agg(quote_ident(c), ', ') from unnest(array_remove(found.columns, axis) || axis) c));
     else
       execute regexp_replace(found.definition, ' INDEX \S+ ON (ONLY )?\S+ USING ',
         format(' INDEX %I ON %s USING ', 'next_' || found.n || '_' || left(table_name, 40), next));
