@@ -126,7 +126,8 @@ const LONG_AGO: &str = "
     set session_replication_role = default";
 
 #[tokio::test]
-async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archived() -> anyhow::Result<()> {
+async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archived()
+-> anyhow::Result<()> {
     let mut house = House::empty().await?;
     house.move_in(Resident::CommandApi)?;
     house.move_in(Resident::QueryApi)?;
@@ -141,18 +142,23 @@ async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archi
         let anybody = journeys::Client::new(&house.command_url, &house.query_url, "")?;
         anybody.login("acme", "owner").await?
     };
-    let old: i64 = sqlx::query_scalar("select count(*) from log.events where recorded_at < now() - interval '40 days'")
-        .fetch_one(&pool)
-        .await?;
+    let old: i64 = sqlx::query_scalar(
+        "select count(*) from log.events where recorded_at < now() - interval '40 days'",
+    )
+    .fetch_one(&pool)
+    .await?;
     assert!(old > 0);
-    let month: String = sqlx::query_scalar("select to_char(min(recorded_at) at time zone 'UTC', 'YYYY-MM-\"01\"') from log.events")
-        .fetch_one(&pool)
-        .await?;
+    let month: String = sqlx::query_scalar(
+        "select to_char(min(recorded_at) at time zone 'UTC', 'YYYY-MM-\"01\"') from log.events",
+    )
+    .fetch_one(&pool)
+    .await?;
     let drop = format!("/audit-logs/archives/{month}/drop");
     let refused = owner.post(&drop, &json!({})).await?;
     assert_eq!((refused.status, &refused.body["code"]), (409, &json!("AUDIT_NOT_ARCHIVED")));
 
-    let this_month = platform::clock::now().to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
+    let this_month =
+        platform::clock::now().to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
     owner.post("/audit-logs/archive", &json!({"older_than": this_month})).await?.ok()?;
     let limit = Duration::from_secs(60);
     let archived = |body: &Value| !body["items"][0].is_null();
@@ -162,7 +168,9 @@ async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archi
     assert_eq!(owner.get("/audit-logs/verify").await?.ok()?.body["intact"], true);
 
     owner.post(&drop, &json!({})).await?.ok()?;
-    owner.until("/audit-logs/archives", SOON, |body| !body["items"][0]["dropped_at"].is_null()).await?;
+    owner
+        .until("/audit-logs/archives", SOON, |body| !body["items"][0]["dropped_at"].is_null())
+        .await?;
     let left = format!("/audit-logs?count=exact&filter=at<{}", "now-40d");
     owner.until(&left, SOON, |body| body["page"]["total"]["value"] == 0).await?;
     let proved = house.annals(&["prove"])?;

@@ -17,10 +17,10 @@ use events::rbac::user_access::{Event as AccessEvent, UserAccess};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
-use jiff::civil::date;
 use events::{
     BackupId, ExportId, InvitationId, NotificationId, SessionId, TenantId, UnitId, UserId,
 };
+use jiff::civil::date;
 
 use crate::support::Place;
 

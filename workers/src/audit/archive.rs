@@ -1,6 +1,7 @@
 //! Writes months of an organisation's trail into files, reads each back, and reports it: one line of JSON per entry, zstd.
 
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write};
 
 use anyhow::{Context as _, ensure};
 use events::FileId;
@@ -103,10 +104,13 @@ fn start(date: Date) -> anyhow::Result<jiff::Timestamp> {
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Contents {
-    rows: i64,
-    first_seq: i64,
-    last_seq: i64,
+pub struct Contents {
+    /// How many entries.
+    pub rows: i64,
+    /// The number of the first.
+    pub first_seq: i64,
+    /// The number of the last.
+    pub last_seq: i64,
 }
 
 /// The part of an entry that an archive is checked by.
@@ -140,7 +144,7 @@ async fn archive(
     ensure!(contents.last_seq <= sealed.size, "{month} is not sealed yet; the archive waits");
     let file_id = FileId(id_caused_by("audit_archive", &job.subject_id, &month.to_string()));
     let whole = tokio::fs::File::from_std(file.reopen()?);
-    let stored = office.archives.put(job.tenant_id, file_id, whole).await?;
+    let stored = office.files.put(job.tenant_id, file_id, whole).await?;
     let read = read_back(office, job, &stored).await?;
     ensure!(read == contents, "the archive of {month} reads back as {read:?}, not {contents:?}");
     let body = json!({
@@ -164,7 +168,7 @@ async fn write(
     snapshot: &mut PgConnection,
     month: Date,
 ) -> anyhow::Result<(NamedTempFile, Contents)> {
-    let file = NamedTempFile::new_in(office.archives.scratch())?;
+    let file = NamedTempFile::new_in(office.files.scratch())?;
     let mut sink = zstd::Encoder::new(BufWriter::new(file.reopen()?), ZSTD_LEVEL)?;
     let mut contents = Contents::default();
     let mut lines = sqlx::query_scalar::<_, String>(
@@ -185,18 +189,54 @@ async fn write(
 
 /// What is stored, byte by byte: the digest must be that of what was sent.
 async fn read_back(office: &Office, job: &Job, stored: &StoredFile) -> anyhow::Result<Contents> {
-    let file = office.archives.open_local(job.tenant_id, stored.id)?;
+    let file = office.files.open_local(job.tenant_id, stored.id)?;
     let sha256 = stored.sha256.clone();
     tokio::task::spawn_blocking(move || {
         let mut bytes = Sha256::new();
         std::io::copy(&mut file.try_clone()?, &mut bytes)?;
         ensure!(hex::encode(bytes.finalize()) == sha256, "the stored archive has another digest");
         std::io::Seek::rewind(&mut &file)?;
-        let mut contents = Contents::default();
-        for line in BufReader::new(zstd::Decoder::new(file)?).lines() {
-            contents.take(&line?)?;
-        }
-        Ok(contents)
+        read(file, &mut std::io::sink())
     })
     .await?
+}
+
+/// Reads an archive of a month, each entry a line of JSON, and passes the entries on; none may be missing between them.
+pub fn read(file: File, to: &mut impl Write) -> anyhow::Result<Contents> {
+    let mut contents = Contents::default();
+    for line in BufReader::new(zstd::Decoder::new(file)?).lines() {
+        let line = line?;
+        contents.take(&line)?;
+        writeln!(to, "{line}")?;
+    }
+    Ok(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(numbers: &[i64]) -> File {
+        let file = NamedTempFile::new().unwrap();
+        let mut sink = zstd::Encoder::new(file.reopen().unwrap(), ZSTD_LEVEL).unwrap();
+        for number in numbers {
+            writeln!(sink, "{}", json!({"tenant_seq": number, "action": "x"})).unwrap();
+        }
+        sink.finish().unwrap();
+        file.reopen().unwrap()
+    }
+
+    #[test]
+    fn an_archive_reads_back_as_it_was_written() {
+        let mut lines = Vec::new();
+        let contents = read(file(&[7, 8, 9]), &mut lines).unwrap();
+        assert_eq!(contents, Contents { rows: 3, first_seq: 7, last_seq: 9 });
+        assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn an_archive_with_a_gap_is_refused() {
+        let error = read(file(&[7, 9]), &mut std::io::sink()).unwrap_err();
+        assert_eq!(error.to_string(), "the entry before 9 is missing");
+    }
 }

@@ -1,6 +1,6 @@
 //! Audit: months of the trail written into files; the notary that signs the log runs beside.
 
-mod archive;
+pub mod archive;
 pub(crate) mod notary;
 
 use std::time::Duration;
