@@ -60,7 +60,7 @@ impl Statement {
         Ok(arguments)
     }
 
-    fn push(&mut self, text: &str) {
+    pub(super) fn push(&mut self, text: &str) {
         self.sql.push_str(text);
     }
 }
