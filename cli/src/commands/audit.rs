@@ -1,7 +1,7 @@
 //! `annals audit`: what an auditor takes home, so that nobody can alter the history unnoticed afterwards.
 
 use std::fs::File;
-use std::io::{BufWriter, Seek as _, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +10,6 @@ use clap::Subcommand;
 use platform::transparency::checkpoint::Checkpoint;
 use platform::transparency::note;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use workers::audit::archive;
 
 use super::client::{Client, Options, read};
@@ -84,16 +83,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 impl Month {
     fn read(&self) -> anyhow::Result<ExitCode> {
         let name = self.file.display();
-        let mut file = File::open(&self.file).with_context(|| format!("cannot open {name}"))?;
+        let file = File::open(&self.file).with_context(|| format!("cannot open {name}"))?;
         if let Some(expected) = &self.sha256 {
-            let mut hash = Sha256::new();
-            std::io::copy(&mut file, &mut hash)?;
-            let found = hex::encode(hash.finalize());
+            let found = archive::digest(&file)?;
             ensure!(
                 found == *expected,
                 "{name} has the digest {found}: it is not what was archived"
             );
-            file.rewind()?;
         }
         let contents = archive::read(file, &mut std::io::stdout().lock())?;
         let (first, last) = (contents.first_seq, contents.last_seq);

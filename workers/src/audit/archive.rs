@@ -1,7 +1,7 @@
 //! Writes months of an organisation's trail into files, reads each back, and reports it: one line of JSON per entry, zstd.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Write};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write};
 
 use anyhow::{Context as _, ensure};
 use events::FileId;
@@ -192,13 +192,24 @@ async fn read_back(office: &Office, job: &Job, stored: &StoredFile) -> anyhow::R
     let file = office.files.open_local(job.tenant_id, stored.id)?;
     let sha256 = stored.sha256.clone();
     tokio::task::spawn_blocking(move || {
-        let mut bytes = Sha256::new();
-        std::io::copy(&mut file.try_clone()?, &mut bytes)?;
-        ensure!(hex::encode(bytes.finalize()) == sha256, "the stored archive has another digest");
-        std::io::Seek::rewind(&mut &file)?;
+        ensure!(digest(&file)? == sha256, "the stored archive has another digest");
         read(file, &mut std::io::sink())
     })
     .await?
+}
+
+/// SHA-256 of a file from its beginning, in hexadecimal digits; it can be read from there again.
+pub fn digest(mut file: &File) -> std::io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+    }
+    file.rewind()?;
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// Reads an archive of a month, each entry a line of JSON, and passes the entries on; none may be missing between them.
