@@ -64,7 +64,10 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<rbac::policy::Policy>();
             visitor.visit::<rbac::user_access::UserAccess>();
         }
-        Module::Audit => visitor.visit::<audit::security_log::SecurityLog>(),
+        Module::Audit => {
+            visitor.visit::<audit::security_log::SecurityLog>();
+            visitor.visit::<audit::ledger::Ledger>();
+        }
         Module::Exports => visitor.visit::<exports::export::Export>(),
         Module::Notifications => visitor.visit::<notifications::notification::Notification>(),
         Module::Backups => visitor.visit::<backups::backup::Backup>(),

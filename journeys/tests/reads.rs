@@ -1,4 +1,5 @@
-//! Reading what is sensitive leaves a record, a report is a file like any other, and what followed from a request can be told.
+//! Reading what is sensitive leaves a record, a report is a file like any other, what followed from a request can be told, and
+//! old months are archived before they are dropped.
 
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,76 @@ async fn a_report_is_made_fetched_and_followed_back_to_who_asked() -> anyhow::Re
     let verified = owner.get("/audit-logs/verify").await?.ok()?.body;
     assert_eq!((&verified["intact"], &verified["fault"]), (&json!(true), &Value::Null));
     assert_eq!(verified["events"], verified["last_seq"]);
+    house.stop().await;
+    Ok(())
+}
+
+/// Everything so far happened two months ago, and the chain says so.
+const LONG_AGO: &str = "
+    set session_replication_role = replica;
+    update log.events set recorded_at = recorded_at - interval '70 days';
+    do $$ declare e record; head bytea := '\\x'; begin
+      for e in select * from log.events order by position loop
+        head := log.link(head, '\\x',
+          int8send(e.tenant_seq) || int8send(e.sequence) || int8send((extract(epoch from e.recorded_at) * 1000000)::bigint),
+          log.digest(e.tenant_id, e.aggregate_type, e.aggregate_id, e.event_id, e.event_type, e.event_version,
+            e.metadata::text, e.payload::text));
+        update log.events set chain = head where position = e.position;
+      end loop;
+      update log.tenants set chain = head;
+    end $$;
+    set session_replication_role = default";
+
+#[tokio::test]
+async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archived()
+-> anyhow::Result<()> {
+    let mut house = House::empty().await?;
+    house.move_in(Resident::CommandApi)?;
+    house.move_in(Resident::QueryApi)?;
+    house.ready().await?;
+    house.found("acme").await?;
+    let pool = house.database().await?;
+    sqlx::raw_sql(LONG_AGO).execute(&pool).await?;
+    for resident in [Resident::Relay, Resident::Projectors, Resident::Workers] {
+        house.move_in(resident)?;
+    }
+    let owner = {
+        let anybody = journeys::Client::new(&house.command_url, &house.query_url, "")?;
+        anybody.login("acme", "owner").await?
+    };
+    let old: i64 = sqlx::query_scalar(
+        "select count(*) from log.events where recorded_at < now() - interval '40 days'",
+    )
+    .fetch_one(&pool)
+    .await?;
+    assert!(old > 0);
+    let month: String = sqlx::query_scalar(
+        "select to_char(min(recorded_at) at time zone 'UTC', 'YYYY-MM-\"01\"') from log.events",
+    )
+    .fetch_one(&pool)
+    .await?;
+    let drop = format!("/audit-logs/archives/{month}/drop");
+    let refused = owner.post(&drop, &json!({})).await?;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("AUDIT_NOT_ARCHIVED")));
+
+    let this_month =
+        platform::clock::now().to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
+    owner.post("/audit-logs/archive", &json!({"older_than": this_month})).await?.ok()?;
+    let limit = Duration::from_secs(60);
+    let archived = |body: &Value| !body["items"][0].is_null();
+    let archives = owner.until("/audit-logs/archives", limit, archived).await?.body;
+    let archive = &archives["items"][0];
+    assert_eq!((&archive["month"], &archive["rows"]), (&json!(month), &json!(old)));
+    assert_eq!(owner.get("/audit-logs/verify").await?.ok()?.body["intact"], true);
+
+    owner.post(&drop, &json!({})).await?.ok()?;
+    owner
+        .until("/audit-logs/archives", SOON, |body| !body["items"][0]["dropped_at"].is_null())
+        .await?;
+    let left = format!("/audit-logs?count=exact&filter=at<{}", "now-40d");
+    owner.until(&left, SOON, |body| body["page"]["total"]["value"] == 0).await?;
+    let proved = house.annals(&["prove"])?;
+    assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stdout));
     house.stop().await;
     Ok(())
 }

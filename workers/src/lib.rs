@@ -1,6 +1,6 @@
 //! Events in, effects out: files, messages and backups, reported back as commands.
 
-mod audit;
+pub mod audit;
 pub mod backups;
 pub mod exports;
 mod identity;

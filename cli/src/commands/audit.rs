@@ -10,6 +10,7 @@ use clap::Subcommand;
 use platform::transparency::checkpoint::Checkpoint;
 use platform::transparency::note;
 use serde::Deserialize;
+use workers::audit::archive;
 
 use super::client::{Client, Options, read};
 use super::events::Replay;
@@ -31,6 +32,18 @@ enum Action {
     Checkpoint(One),
     /// Write checkpoint, leaves, keys and events into a folder; `annals verify` reads them
     Package(Package),
+    /// Write the entries of an archived month to standard output, one line of JSON each
+    Month(Month),
+}
+
+#[derive(Debug, clap::Args)]
+struct Month {
+    /// The archive, as `GET /audit-logs/archives` names it below the folder of files
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The SHA-256 that the log has of it
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,14 +68,34 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let options = match &arguments.action {
         Action::Checkpoint(one) => &one.client,
         Action::Package(package) => &package.client,
+        Action::Month(month) => return month.read(),
     };
     let client = Client::start(options).await?;
     let outcome = match &arguments.action {
         Action::Checkpoint(one) => one.run(&client).await,
         Action::Package(package) => package.run(&client).await,
+        Action::Month(_) => Ok(()), // it needs no client
     };
     client.sign_out().await;
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+impl Month {
+    fn read(&self) -> anyhow::Result<ExitCode> {
+        let name = self.file.display();
+        let file = File::open(&self.file).with_context(|| format!("cannot open {name}"))?;
+        if let Some(expected) = &self.sha256 {
+            let found = archive::digest(&file)?;
+            ensure!(
+                found == *expected,
+                "{name} has the digest {found}: it is not what was archived"
+            );
+        }
+        let contents = archive::read(file, &mut std::io::stdout().lock())?;
+        let (first, last) = (contents.first_seq, contents.last_seq);
+        eprintln!("{} entries, {first} to {last}", contents.rows);
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 impl One {

@@ -1,5 +1,6 @@
-//! Routes of audit: reports of the trail, and what our query API says was read of what is sensitive.
+//! Routes of audit: reports of the trail, archiving it, and what our query API says was read of what is sensitive.
 
+mod archives;
 mod reads;
 mod reports;
 
@@ -8,4 +9,5 @@ use crate::registry::Registry;
 pub(crate) fn routes(registry: &mut Registry) {
     reports::routes(registry);
     reads::routes(registry);
+    archives::routes(registry);
 }

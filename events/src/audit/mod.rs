@@ -3,6 +3,7 @@
 //! What happened is trailed by itself, since every event is in the log; what was refused leaves no
 //! trace but its refusal, which is kept here, as is that somebody read what is sensitive.
 
+pub mod ledger;
 pub mod security_log;
 mod sensitive;
 

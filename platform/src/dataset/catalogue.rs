@@ -258,7 +258,34 @@ const EFFECTIVE_PERMISSIONS: Dataset = Dataset {
     default_sort: "handle,permission",
 };
 
-const AUDIT: &[Dataset] = &[TRAIL];
+const AUDIT: &[Dataset] = &[TRAIL, TRAIL_ARCHIVES];
+
+const TRAIL_ARCHIVES: Dataset = Dataset {
+    name: "audit.archives",
+    label: "Archived months",
+    table: "read.audit_archives",
+    projections: &["audit_archives"],
+    permission: Some(Permission::AuditTrailRead),
+    owner: None,
+    columns: &[
+        Column::new("month", "Month", Text),
+        Column::new("file_id", "File", Id),
+        Column::new("sha256", "SHA-256", Text),
+        Column::new("size_bytes", "Bytes", Integer),
+        Column::new("rows", "Entries", Integer),
+        Column::new("first_seq", "First number", Integer),
+        Column::new("last_seq", "Last number", Integer),
+        Column::new("checkpoint_size", "Sealed up to", Integer),
+        Column::new("checkpoint_root", "Root", Text),
+        Column::new("archived_at", "Archived", Time),
+        Column::new("dropped_at", "Dropped", Time).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["month"],
+    default_sort: "-month",
+};
 
 const TRAIL: Dataset = Dataset {
     name: "audit.trail",

@@ -15,7 +15,7 @@ use events::Permission;
 
 pub use catalogue::{datasets, find};
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
-pub use sql::{Bind, Statement, count, counts, matching, moment, one, page, select};
+pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
 
 use crate::problem::{Fault, Problem};
 

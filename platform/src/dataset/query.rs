@@ -123,6 +123,15 @@ impl Query {
         Self { owner: Some(owner), ..self }
     }
 
+    /// How many of the selected rows have which value of a column, the most frequent first.
+    pub fn counts(&self, dataset: &Dataset, column: &Column) -> Statement {
+        let key = column.key;
+        let what = format!("coalesce(t.\"{key}\"::text, '') as value, count(*) as number");
+        let mut statement = sql::filtered(dataset, self, &what);
+        statement.push(" group by 1 order by 2 desc, 1");
+        statement
+    }
+
     /// The question as text: two with the same text select the same rows in the same order.
     pub fn fingerprint(&self) -> String {
         let filter = self.filter.as_ref().map(ToString::to_string).unwrap_or_default();

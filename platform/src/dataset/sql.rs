@@ -60,7 +60,7 @@ impl Statement {
         Ok(arguments)
     }
 
-    fn push(&mut self, text: &str) {
+    pub(super) fn push(&mut self, text: &str) {
         self.sql.push_str(text);
     }
 }
@@ -107,21 +107,12 @@ pub fn count(dataset: &Dataset, query: &Query) -> Statement {
     filtered(dataset, query, "count(*)")
 }
 
-/// How many of the selected rows have which value of a column, the most frequent first.
-pub fn counts(dataset: &Dataset, query: &Query, column: &Column) -> Statement {
-    let key = column.key;
-    let what = format!("coalesce(t.\"{key}\"::text, '') as value, count(*) as number");
-    let mut statement = filtered(dataset, query, &what);
-    statement.push(" group by 1 order by 2 desc, 1");
-    statement
-}
-
 fn columns(fields: &[&Column]) -> String {
     let quoted = fields.iter().map(|column| format!("t.\"{}\"", column.key));
     quoted.collect::<Vec<_>>().join(", ")
 }
 
-fn filtered(dataset: &Dataset, query: &Query, what: &str) -> Statement {
+pub(super) fn filtered(dataset: &Dataset, query: &Query, what: &str) -> Statement {
     let mut statement = query.condition.clone();
     let condition = if statement.sql.is_empty() { "true" } else { &statement.sql };
     statement.sql = format!("select {what} from {} t where {condition}", dataset.table);

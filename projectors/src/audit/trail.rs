@@ -1,13 +1,17 @@
 //! The audit trail: who did what to what, from where, with what effect; written once and never touched again.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use events::TenantId;
+use events::audit::ledger::{self, Ledger};
 use events::audit::security_log::{Event as Noted, SecurityLog};
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,14 +19,14 @@ use uuid::Uuid;
 use super::changes::{Change, Effect, Members, detail, differences};
 use crate::model::{Column, Fact, FoldError, Sql, Table, column};
 use crate::runtime::log;
-use crate::runtime::projection::{Changes, Fold, Projection, Trace, Traced, Work};
+use crate::runtime::projection::{Changes, Fold, Projection, Swept, Trace, Traced, Work};
 use crate::runtime::tuples::Tuples;
 
 const TABLE: Table = Table {
     name: "audit_trail",
     schema: "audit",
     table: "trail",
-    key: &["tenant_id", "tenant_seq"],
+    key: &["tenant_id", "tenant_seq", "at"],
     group: "aggregate_id",
     resource: ("audit.entry", "event_id"),
     columns: COLUMNS,
@@ -58,7 +62,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Raised when the trail itself is made in another way.
-const BUILD: i32 = 2;
+const BUILD: i32 = 3;
 /// Streams followed at once; those not seen for longest are read from the log again when they come up.
 const STREAMS_KEPT: usize = 40_000;
 
@@ -156,6 +160,8 @@ impl Projection for Trail {
             recent: HashMap::new(),
             older: HashMap::new(),
             pending: Tuples::default(),
+            swept: Vec::new(),
+            months: BTreeSet::new(),
         })
     }
 
@@ -194,6 +200,9 @@ struct Entries {
     recent: HashMap<StreamKey, Stream>,
     older: HashMap<StreamKey, Stream>,
     pending: Tuples,
+    swept: Vec<Swept>,
+    /// The months whose partitions are there.
+    months: BTreeSet<(i16, i8)>,
 }
 
 #[async_trait]
@@ -208,6 +217,7 @@ impl Fold for Entries {
         connection: &mut PgConnection,
         work: &[Work<'_>],
     ) -> Result<(), sqlx::Error> {
+        self.make_room(connection, work).await?;
         if self.recent.len() > STREAMS_KEPT / 2 {
             self.older = std::mem::take(&mut self.recent);
         }
@@ -245,18 +255,60 @@ impl Fold for Entries {
         let stream =
             self.recent.entry(key).or_insert_with(|| begin(others, &fact.recorded.aggregate_type));
         let traced = stream.follow(fact);
+        if let Ok(Some(ledger::Event::MonthDropped { month })) = fact.of::<Ledger>() {
+            self.swept.extend(swept(fact.tenant(), *month));
+        }
         let changes = differences(&fact.recorded.aggregate_type, &traced);
         self.pending.push(COLUMNS, &entry(fact, &traced, &changes))
     }
 
     fn take(&mut self, _rows: usize) -> Result<Changes, FoldError> {
-        Ok(Changes { changed: std::mem::take(&mut self.pending), gone: Tuples::default() })
+        Ok(Changes {
+            changed: std::mem::take(&mut self.pending),
+            gone: Tuples::default(),
+            swept: std::mem::take(&mut self.swept),
+        })
     }
 
     fn forget(&mut self) {
         self.recent.clear();
         self.older.clear();
         self.pending = Tuples::default();
+        self.swept.clear();
+        self.months.clear();
+    }
+}
+
+/// The entries of a month.
+fn swept(tenant: TenantId, month: Date) -> Option<Swept> {
+    let start = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp());
+    let next = month.checked_add(1.month()).ok()?;
+    Some(Swept { tenant, from: start(month)?, before: start(next)? })
+}
+
+impl Entries {
+    /// Has the partitions made that these events need, and those of the months to come.
+    async fn make_room(
+        &mut self,
+        connection: &mut PgConnection,
+        work: &[Work<'_>],
+    ) -> Result<(), sqlx::Error> {
+        let mut wanted = Vec::new();
+        for Work { fact, .. } in work {
+            let day = TimeZone::UTC.to_datetime(fact.at());
+            if self.months.insert((day.year(), day.month())) {
+                wanted.push(fact.at().to_sqlx());
+            }
+        }
+        if !wanted.is_empty() {
+            sqlx::query("select read.months_ahead($1, $2, $3)")
+                .bind(TABLE.schema)
+                .bind(TABLE.table)
+                .bind(&wanted)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
     }
 }
 

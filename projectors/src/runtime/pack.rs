@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff_sqlx::ToSqlx;
 use sqlx::query::Query;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::checkpoints::{self, Believed, Checkpoint, Held, Parked, State, stream_key};
 use super::log::Head;
-use super::projection::{Changes, Fold, Projection, Work};
+use super::projection::{Changes, Fold, Projection, Swept, Work};
 use super::statements::Statements;
 use crate::model::{Fact, FoldError};
 
@@ -332,6 +333,23 @@ pub(crate) async fn write(
                 .execute(&mut *connection)
                 .await?;
         }
+    }
+    sweep(connection, statements, &changes.swept).await
+}
+
+/// Deletes what is swept away.
+pub(crate) async fn sweep(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    swept: &[Swept],
+) -> Result<(), sqlx::Error> {
+    for Swept { tenant, from, before } in swept {
+        sqlx::query(&statements.sweep)
+            .bind(tenant.0)
+            .bind(from.to_sqlx())
+            .bind(before.to_sqlx())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

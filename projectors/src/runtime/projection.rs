@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use events::TenantId;
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -62,12 +63,21 @@ pub struct Work<'a> {
 pub struct Changes {
     pub(crate) changed: Tuples,
     pub(crate) gone: Tuples,
+    pub(crate) swept: Vec<Swept>,
+}
+
+/// All rows of one organisation of some time, which are to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Swept {
+    pub(crate) tenant: TenantId,
+    pub(crate) from: Timestamp,
+    pub(crate) before: Timestamp,
 }
 
 impl Changes {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.gone.is_empty()
+        self.changed.is_empty() && self.gone.is_empty() && self.swept.is_empty()
     }
 }
 

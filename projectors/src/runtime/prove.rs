@@ -98,7 +98,8 @@ pub(crate) async fn prove(
     let mut shadows = [(Shadow::new(projection), Some(copier))];
     fold_all(pool, &mut shadows, (0, position), None).await?;
     let [(mut shadow, copier)] = shadows;
-    let mut connection = copy_rest(&mut shadow, copier.context("the copier is gone")?).await?;
+    let copier = copier.context("the copier is gone")?;
+    let mut connection = copy_rest(&mut shadow, copier, &Statements::on(table, &name)).await?;
 
     let (rows, digest) = digest_of(&mut connection, &Statements::new(table).ordered).await?;
     let (_, expected) = digest_of(&mut connection, &Statements::on(table, &name).ordered).await?;

@@ -113,11 +113,12 @@ async fn build(pool: &PgPool, projections: &[Arc<dyn Projection>]) -> anyhow::Re
     }
     let mut done = Vec::new();
     for (mut shadow, early) in shadows {
+        let table = shadow.table();
         let copier = match early {
             Some(copier) => copier,
-            None => copier(pool, shadow.table()).await?,
+            None => copier(pool, table).await?,
         };
-        drop(copy_rest(&mut shadow, copier).await?);
+        drop(copy_rest(&mut shadow, copier, &next_of(table)).await?);
         let position = switch(pool, &mut shadow, position).await?;
         let (name, parked) = (shadow.table().name, shadow.parked.len());
         let seconds = started.elapsed().as_secs_f64();

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use events::TenantId;
+use events::audit::ledger::Ledger;
+use events::{Decider as _, TenantId};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::checkpoints::{self, Held};
@@ -79,7 +80,10 @@ impl Attempt<'_> {
         group: &str,
         from: i64,
     ) -> anyhow::Result<()> {
-        let groups = self.groups(group, from).await?;
+        let mut groups = self.groups(group, from).await?;
+        if self.projection.append_only() {
+            groups.insert(format!("{}/{}", Ledger::TYPE, self.tenant)); // what was dropped stays dropped
+        }
         let statements = Statements::new(self.projection.table());
         if !self.projection.append_only() {
             for group in &groups {

@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoints::{Held, Parked, stream_key};
 use super::log::{Scan, Wanted};
-use super::projection::{Changes, Fold, Projection, Work};
+use super::pack::sweep;
+use super::projection::{Changes, Fold, Projection, Swept, Work};
+use super::statements::Statements;
 use super::tuples::{COPY_HEADER, COPY_TRAILER};
 use crate::model::{Fact, Table};
 
@@ -27,6 +29,8 @@ pub(crate) struct Shadow {
     pub(crate) parked: Vec<Parked>,
     fold: Box<dyn Fold>,
     held: Held,
+    /// What is to go once all rows are copied.
+    swept: Vec<Swept>,
 }
 
 impl Shadow {
@@ -36,6 +40,7 @@ impl Shadow {
             parked: Vec::new(),
             fold: projection.fold(true),
             held: Held::default(),
+            swept: Vec::new(),
         }
     }
 
@@ -89,6 +94,7 @@ impl Shadow {
             if changes.is_empty() {
                 return Ok(());
             }
+            self.swept.extend(&changes.swept);
             copier.send(changes.changed.into_copy()).await?;
         }
     }
@@ -166,13 +172,16 @@ pub(crate) async fn fold_all(
     Ok(events)
 }
 
-/// Copies what a shadow still holds, and ends its copier.
+/// Copies what a shadow still holds, ends its copier, and takes out of the table what was swept away meanwhile.
 pub(crate) async fn copy_rest(
     shadow: &mut Shadow,
     copier: Copier,
+    table: &Statements,
 ) -> anyhow::Result<PoolConnection<Postgres>> {
     shadow.copy_all(&copier).await?;
-    copier.finish().await
+    let mut connection = copier.finish().await?;
+    sweep(&mut connection, table, &std::mem::take(&mut shadow.swept)).await?;
+    Ok(connection)
 }
 
 /// A task that feeds a COPY while others go on folding.

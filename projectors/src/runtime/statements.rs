@@ -17,6 +17,8 @@ pub(crate) struct Statements {
     pub(crate) delete: String,
     /// Deletes the rows of one group of one organisation.
     pub(crate) delete_group: String,
+    /// Deletes the rows of one organisation from one moment to before another; only where rows have a time.
+    pub(crate) sweep: String,
     /// Takes rows in COPY's binary format.
     pub(crate) copy: String,
     /// All rows as JSON text, in the order of their keys.
@@ -65,6 +67,7 @@ impl Statements {
             delete_group: format!(
                 "delete from {name} where tenant_id = $1 and {group} = $2::{of_group}"
             ),
+            sweep: format!("delete from {name} where tenant_id = $1 and at >= $2 and at < $3"),
             copy: format!("copy {name} ({columns}) from stdin (format binary)"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
             key,

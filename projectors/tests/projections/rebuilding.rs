@@ -1,5 +1,7 @@
 //! Rows are built anew while everything goes on, and a wrong row is found and named.
 
+use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
+use jiff::civil::Date;
 use projectors::admin;
 
 use crate::support::Place;
@@ -213,4 +215,135 @@ async fn the_list_names_what_is_missing_and_what_is_unknown() {
         after[..after.len() - 1].iter().all(|one| one.state == "live" && one.lag_positions == 0)
     );
     projector.stop().await;
+}
+
+async fn partitions(place: &Place) -> Vec<String> {
+    sqlx::query_scalar(
+        "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
+          where i.inhparent = 'audit.trail'::regclass and c.relrowsecurity and c.relforcerowsecurity
+            and c.relacl is null order by 1",
+    )
+    .fetch_all(&place.owner)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_trail_has_a_partition_for_each_month_and_those_ahead_also_after_a_rebuild() {
+    let place = Place::new().await;
+    let all = projectors::all();
+    found(&place, tenant(0)).await;
+    let mut last = happen(&place, tenant(0), 1).await;
+    let long_ago = "set session_replication_role = replica;
+        update log.events set recorded_at = recorded_at - interval '70 days' where tenant_seq < 4;
+        set session_replication_role = default";
+    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    let made = partitions(&place).await;
+    assert!(made.len() >= 5, "{made:?}");
+    assert!(made.iter().all(|name| name.starts_with("trail_20")), "{made:?}");
+    projector.stop().await;
+
+    admin::rebuild(&place.pool, &all, "audit_trail").await.unwrap();
+    assert_eq!(partitions(&place).await, made);
+    place.prove(&all).await;
+
+    // The next events are written into the rebuilt partitions.
+    last = happen(&place, tenant(0), 2).await;
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    place.prove(&all).await;
+    projector.stop().await;
+}
+
+/// As it was before there were months: a table of its own, which is read until the next build is in its place.
+#[tokio::test]
+async fn a_trail_without_months_gets_them_with_its_next_build() {
+    let place = Place::new().await;
+    let all = projectors::all();
+    found(&place, tenant(0)).await;
+    let last = happen(&place, tenant(0), 1).await;
+    let before =
+        "create table audit.whole (like audit.trail including defaults including constraints);
+        alter table audit.whole add primary key (tenant_id, tenant_seq);
+        create index whole_at_idx on audit.whole (tenant_id, at, tenant_seq);
+        drop table audit.trail; alter table audit.whole rename to trail;
+        alter table audit.trail owner to annals_owner; select read.protect('audit.trail')";
+    sqlx::raw_sql(before).execute(&place.owner).await.unwrap();
+    assert!(partitions(&place).await.is_empty());
+    admin::rebuild(&place.pool, &all, "audit_trail").await.unwrap();
+    assert!(partitions(&place).await.len() >= 3);
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    place.prove(&all).await;
+    projector.stop().await;
+}
+
+/// How many entries of the past and of the present the trail has.
+async fn entries(place: &Place) -> (i64, i64) {
+    let past = place.count("audit.trail where at < now() - interval '40 days'").await;
+    (past, place.count("audit.trail").await - past)
+}
+
+#[tokio::test]
+async fn a_dropped_month_stays_dropped_live_rebuilt_and_tried_again() {
+    let place = Place::new().await;
+    let all = projectors::all();
+    found(&place, tenant(0)).await;
+    found(&place, tenant(1)).await;
+    let old = happen(&place, tenant(0), 1).await;
+    let long_ago = "set session_replication_role = replica;
+        update log.events set recorded_at = recorded_at - interval '70 days';
+        set session_replication_role = default";
+    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+    let last = happen(&place, tenant(0), 2).await;
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    assert_eq!(entries(&place).await, (old, last - old));
+
+    let month: String = sqlx::query_scalar(
+        "select to_char(min(recorded_at) at time zone 'UTC', 'YYYY-MM-\"01\"') from log.events",
+    )
+    .fetch_one(&place.owner)
+    .await
+    .unwrap();
+    let month: Date = month.parse().unwrap();
+    let archive = Archive {
+        month,
+        file_id: events::testing::id(9),
+        sha256: "ab".repeat(32),
+        size_bytes: 1,
+        rows: 1,
+        first_seq: 1,
+        last_seq: 1,
+        checkpoint_size: 1,
+        checkpoint_root: "root".into(),
+    };
+    let events = [LedgerEvent::Archived(archive), LedgerEvent::MonthDropped { month }];
+    let last = place.append::<Ledger>(tenant(0), tenant(0), events).await;
+    place.reached(&all, last).await;
+    let (others, present) = entries(&place).await;
+    let of_other = format!("audit.trail where tenant_id = '{}'", tenant(1));
+    assert_eq!((others, present), (place.count(&of_other).await, last - old));
+    place.prove(&all).await;
+    projector.stop().await;
+
+    admin::rebuild(&place.pool, &all, "audit_trail").await.unwrap();
+    assert_eq!(entries(&place).await, (others, present));
+    place.prove(&all).await;
+
+    let group = format!("rbac.policy/{}", tenant(0));
+    sqlx::query(
+        "insert into read.parked (projection, tenant_id, group_key, position, event_type, error)
+         values ('audit_trail', $1, $2, 1, 'x', 'y')",
+    )
+    .bind(tenant(0).0)
+    .bind(&group)
+    .execute(&place.owner)
+    .await
+    .unwrap();
+    let tried = admin::retry(&place.pool, &all, "audit_trail", tenant(0), &group).await.unwrap();
+    assert_eq!(tried, None);
+    assert_eq!(entries(&place).await, (others, present));
 }

@@ -1,5 +1,6 @@
 //! A little of everything that can happen, in several organisations.
 
+use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
 use events::exports::export::{Event as ExportEvent, Export, Format};
@@ -20,6 +21,7 @@ use events::testing::{at, id};
 use events::{
     BackupId, ExportId, InvitationId, NotificationId, SessionId, TenantId, UnitId, UserId,
 };
+use jiff::civil::date;
 
 use crate::support::Place;
 
@@ -136,6 +138,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     place.append::<SecurityLog>(tenant, "2026-01-01", [refused, denied]).await;
     work(place, tenant, user, round).await;
     configure(place, tenant, round).await;
+    archive(place, tenant, round).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -225,6 +228,27 @@ async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     let failed = BackupEvent::Failed { code: "DISK_FULL".into(), message: "no room".into() };
     let backup: BackupId = id(50_000 + round);
     place.append::<Backup>(tenant, backup, [requested, failed]).await;
+}
+
+/// A month of long ago is archived and dropped.
+async fn archive(place: &Place, tenant: TenantId, round: u128) {
+    let month = date(i16::try_from(1000 + round % 900).unwrap(), 1, 1);
+    let archived = Archive {
+        month,
+        file_id: id(80_000 + round),
+        sha256: "e5".repeat(32),
+        size_bytes: 512,
+        rows: 1,
+        first_seq: 1,
+        last_seq: 1,
+        checkpoint_size: 1,
+        checkpoint_root: "root".into(),
+    };
+    let requested = LedgerEvent::ArchiveRequested { older_than: date(2000, 1, 1) };
+    let dropped = LedgerEvent::MonthDropped { month };
+    place
+        .append::<Ledger>(tenant, tenant, [requested, LedgerEvent::Archived(archived), dropped])
+        .await;
 }
 
 async fn configure(place: &Place, tenant: TenantId, round: u128) {

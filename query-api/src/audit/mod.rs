@@ -32,6 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         trail("/logs/audit-trail", "audit_trail_of_logs"),
         trail_of_user(),
         activities(),
+        archives(),
         correlation::tree(),
         verify::range(),
         events::page(),
@@ -53,6 +54,15 @@ fn trail(path: &'static str, operation: &'static str) -> Endpoint {
         .summary("Everything that happened or was refused, newest first");
     Endpoint::new(listing(route, TRAIL, |g| page_of(g, TRAIL)), |call| async move {
         list(&call, dataset(TRAIL), None).await
+    })
+}
+
+fn archives() -> Endpoint {
+    const NAME: &str = "audit.archives";
+    let route = Route::get("/audit-logs/archives", Audit, "audit_archives")
+        .summary("The months of the trail that are in files, and which of them were dropped");
+    Endpoint::new(listing(route, NAME, |g| page_of(g, NAME)), |call| async move {
+        list(&call, dataset(NAME), None).await
     })
 }
 

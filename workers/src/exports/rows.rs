@@ -63,7 +63,7 @@ impl Rows {
         let columns = summarised.flat_map(|(_, columns)| *columns);
         let mut all = Vec::new();
         for column in columns.filter_map(|key| dataset.column(key)) {
-            let counting = dataset::counts(dataset, query, column);
+            let counting = query.counts(dataset, column);
             let counts: Vec<(String, i64)> =
                 sqlx::query_as_with(&counting.sql, counting.arguments()?)
                     .fetch_all(&mut *self.transaction)

@@ -1,0 +1,3 @@
+revoke select on audit.checkpoints from workers;
+drop policy tenant_of_workers on audit.checkpoints;
+drop table read.audit_archives;
