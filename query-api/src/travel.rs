@@ -268,20 +268,17 @@ impl<D: Decider> Past<D> {
         let place = (self.place)(call)?;
         let mut statement = Statement::default();
         let condition = place.events::<D>(&mut statement);
-        let (column, at, settled) = match version {
-            Some(version) => {
-                let present = self.present(call, &place).await?;
-                if version > present {
-                    return Err(unknown_version(present));
-                }
-                ("sequence", version, true)
+        let (column, at, settled) = if let Some(version) = version {
+            let present = self.present(call, &place).await?;
+            if version > present {
+                return Err(unknown_version(present));
             }
-            None => {
-                let text = call.parameter("as_of").unwrap_or_default();
-                let moment = call.moment("as_of", text).await?;
-                let settled = text.parse::<i64>().is_ok() || moment.time < clock::now() - SETTLED;
-                ("position", moment.position, settled)
-            }
+            ("sequence", version, true)
+        } else {
+            let text = call.parameter("as_of").unwrap_or_default();
+            let moment = call.moment("as_of", text).await?;
+            let settled = text.parse::<i64>().is_ok() || moment.time < clock::now() - SETTLED;
+            ("position", moment.position, settled)
         };
         let number = statement.bind(Bind::Integer(at));
         statement.sql = format!(

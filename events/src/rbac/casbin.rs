@@ -215,7 +215,7 @@ fn permissions(policy: &Policy, roles: &[&Role]) -> Vec<Line> {
 pub fn read(line: &str) -> Result<Option<Line>, Fault> {
     let members: Vec<&str> = line.split(',').map(str::trim).collect();
     match members.as_slice() {
-        [""] => Ok(None),
+        [""] | [] => Ok(None),
         ["# role", rest @ ..] => read_role(rest).map(|role| Some(Line::Role(role))),
         [first, ..] if first.starts_with('#') => Ok(None),
         ["p", role, resource, action] => grant(role, (resource, action), EVERYWHERE).map(Some),
@@ -227,7 +227,6 @@ pub fn read(line: &str) -> Result<Option<Line>, Fault> {
         ["g3", name, PERMISSION] => Ok(Some(Line::Permission(permission(name)?))),
         [kind @ ("p" | "g" | "g2" | "g3"), ..] => Err(Fault::Members((*kind).to_owned())),
         [kind, ..] => Err(Fault::Kind((*kind).to_owned())),
-        [] => Ok(None),
     }
 }
 

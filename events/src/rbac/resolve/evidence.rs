@@ -176,13 +176,13 @@ impl Grounds {
             _ => None,
         }));
         let own = |name: &&String| name::catalogue(name).is_none();
-        facts.extend(self.implied.iter().filter(own).map(known));
+        facts.extend(self.implied.iter().filter(own).map(|name| known(name)));
         facts
     }
 }
 
-fn known(permission: &String) -> Fact {
-    Fact::Known { permission: permission.clone() }
+fn known(permission: &str) -> Fact {
+    Fact::Known { permission: permission.to_owned() }
 }
 
 impl Lack {

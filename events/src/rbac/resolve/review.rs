@@ -91,7 +91,7 @@ impl Person<'_> {
         let (had, has) = (before.at(&units), self.at(&units));
         let gained: BTreeSet<_> = has.difference(&had).cloned().collect();
         let lost: BTreeSet<_> = had.difference(&has).cloned().collect();
-        Difference { gained: self.widest(gained), lost: before.widest(lost) }
+        Difference { gained: self.widest(&gained), lost: before.widest(&lost) }
     }
 
     fn at(&self, units: &BTreeSet<UnitId>) -> BTreeSet<Held> {
@@ -109,7 +109,7 @@ impl Person<'_> {
     }
 
     /// Without what another of them, in a unit above or everywhere, says already.
-    fn widest(&self, all: BTreeSet<Held>) -> Vec<Held> {
+    fn widest(&self, all: &BTreeSet<Held>) -> Vec<Held> {
         let said = |held: &Held| {
             let Some(unit) = held.unit_id else { return false };
             let above = self.organization.path(unit).into_iter().skip(1).map(Some);

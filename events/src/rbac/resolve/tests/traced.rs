@@ -74,7 +74,9 @@ struct State {
 impl State {
     fn after(history: &[Happened]) -> Self {
         let mut state = Self::default();
-        history.iter().for_each(|event| state.add(event));
+        for event in history {
+            state.add(event);
+        }
         state
     }
 
@@ -184,7 +186,9 @@ fn registered() -> user::Event {
 fn history(steps: Vec<Step>) -> Vec<Happened> {
     let mut state = State::default();
     let mut history: Vec<_> = (0..USERS).map(|n| Happened::User(user(n), registered())).collect();
-    history.iter().for_each(|event| state.add(event));
+    for event in &history {
+        state.add(event);
+    }
     for step in steps {
         if let Some(event) = state.event(step) {
             state.add(&event);
