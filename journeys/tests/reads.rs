@@ -160,10 +160,10 @@ async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archi
     let this_month =
         platform::clock::now().to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
     owner.post("/audit-logs/archive", &json!({"older_than": this_month})).await?.ok()?;
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     let archived = |body: &Value| !body["items"][0].is_null();
-    let archives = owner.until("/audit-logs/archives", limit, archived).await?.body;
-    let archive = &archives["items"][0];
+    let listed = owner.until("/audit-logs/archives", limit, archived).await?.body;
+    let archive = &listed["items"][0];
     assert_eq!((&archive["month"], &archive["rows"]), (&json!(month), &json!(old)));
     assert_eq!(owner.get("/audit-logs/verify").await?.ok()?.body["intact"], true);
 

@@ -36,14 +36,14 @@ async fn organization(house: &House, slug: &str) -> String {
 async fn a_policy_goes_out_and_comes_back_exactly_and_a_second_run_changes_nothing() {
     let house = House::start().await;
     house.found("beta").await;
-    let unit = Uuid::now_v7();
+    let unit: Uuid = platform::clock::new_id();
     for slug in ["acme", "beta"] {
         let path = format!("/organizations/{}/units", organization(&house, slug).await);
         let north = json!({"id": unit, "kind": "site", "code": "north", "name": "North"});
         send(&house, slug, Method::POST, &path, north).await;
     }
     let make = async |path: &str, body: Value| {
-        let id: Uuid = Uuid::now_v7();
+        let id: Uuid = platform::clock::new_id();
         let mut body = body;
         body["id"] = json!(id);
         send(&house, "acme", Method::POST, path, body).await;

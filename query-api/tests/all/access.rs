@@ -173,7 +173,7 @@ impl<'a> Story<'a> {
             2 if senior > 0 => {
                 let junior_id = self.roles[self.numbers.below(senior)];
                 let senior_id = role_id;
-                self.policy(if unit % 2 == 0 {
+                self.policy(if unit.is_multiple_of(2) {
                     policy::Event::InheritanceAdded { senior_id, junior_id }
                 } else {
                     policy::Event::InheritanceRemoved { senior_id, junior_id }

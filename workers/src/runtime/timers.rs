@@ -34,7 +34,7 @@ struct Due {
     tenant_id: Uuid,
     kind: String,
     subject_id: String,
-    due_us: i64,
+    at_us: i64,
     path: String,
     body: Value,
     attempt: i32,
@@ -99,7 +99,7 @@ impl Due {
     /// The same however often this attempt is made; a refusal is kept under its key, so the next attempt has another.
     fn key(&self) -> Uuid {
         let subject = format!("{}/{}/{}", self.tenant_id, self.kind, self.subject_id);
-        id_caused_by("timer", &subject, &format!("{}/{}", self.due_us, self.attempt))
+        id_caused_by("timer", &subject, &format!("{}/{}", self.at_us, self.attempt))
     }
 
     /// Forgets the timer or puts it off, unless it was set anew meanwhile.
@@ -113,7 +113,7 @@ impl Due {
             .bind(self.tenant_id)
             .bind(&self.kind)
             .bind(&self.subject_id)
-            .bind(self.due_us)
+            .bind(self.at_us)
             .bind(error)
             .execute(connection)
             .await
@@ -152,7 +152,7 @@ pub(super) async fn unset(
 
 /// A moment later than due: what is due at a fraction of a microsecond is over then as well.
 const DUE: &str = "
-    select tenant_id, kind, subject_id, (extract(epoch from due_at) * 1000000)::bigint as due_us, path, body, attempt
+    select tenant_id, kind, subject_id, (extract(epoch from due_at) * 1000000)::bigint as at_us, path, body, attempt
       from work.timers where run_at <= now() - interval '1 millisecond'
      order by run_at limit $1";
 

@@ -98,8 +98,11 @@ impl Policy {
             Line::Permission(name) => self.permission(&name),
             Line::Brings(name, implied) if !name::is_pattern(&name) => {
                 self.permission(&name);
-                let made = self.permissions.iter_mut().find(|(made, _)| *made == name);
-                made.into_iter().for_each(|(_, implies)| implies.push(implied.clone()));
+                if let Some((_, implies)) =
+                    self.permissions.iter_mut().find(|(made, _)| *made == name)
+                {
+                    implies.push(implied.clone());
+                }
             }
             Line::Brings(..) => {} // follows from the pattern
             Line::Grant { role, permission, unit_path } => {
@@ -321,26 +324,28 @@ impl Import<'_> {
     async fn holders(&mut self) -> anyhow::Result<()> {
         #[derive(Deserialize)]
         struct Row {
-            user_id: UserId,
-            role_id: RoleId,
-            unit_id: Option<UnitId>,
+            #[serde(rename = "user_id")]
+            user: UserId,
+            #[serde(rename = "role_id")]
+            role: RoleId,
+            #[serde(rename = "unit_id")]
+            unit: Option<UnitId>,
         }
         let roles = self.standing().await?;
         let mut users = existing::users(self.client, &self.client.here().await?.token).await?;
         let held: Vec<Row> = self.rows("/rbac/assignments").await?;
         let held: BTreeSet<_> =
-            held.into_iter().map(|row| (row.user_id, row.role_id, row.unit_id)).collect();
+            held.into_iter().map(|row| (row.user, row.role, row.unit)).collect();
         for Holder { handle, role, unit_id, expires_at } in &self.policy.holders {
-            let user = match users.get(&text::fold(handle)) {
-                Some(user) => *user,
-                None => {
-                    let id = self.ids.user(handle);
-                    let registered = self.post("/users", json!({ "id": id, "handle": handle }));
-                    registered.await.with_context(|| format!("user \"{handle}\" failed"))?;
-                    users.insert(text::fold(handle), id);
-                    self.done.users += 1;
-                    id
-                }
+            let user = if let Some(user) = users.get(&text::fold(handle)) {
+                *user
+            } else {
+                let id = self.ids.user(handle);
+                let registered = self.post("/users", json!({ "id": id, "handle": handle }));
+                registered.await.with_context(|| format!("user \"{handle}\" failed"))?;
+                users.insert(text::fold(handle), id);
+                self.done.users += 1;
+                id
             };
             let found = roles.get(role).with_context(|| format!("role {role} is not there"))?;
             if held.contains(&(user, found.role_id, *unit_id)) {

@@ -1,4 +1,4 @@
-//! Every function of INCITS 359-2012 that core, general hierarchical and static SoD RBAC have, by its name in the standard.
+//! Every function of INCITS 359-2012 that core, general hierarchical and static `SoD` RBAC have, by its name in the standard.
 //!
 //! A session of ours has all roles of its user active at all times, so that `AddActiveRole` and
 //! `DropActiveRole` are what assigning and removing do to it.
@@ -81,7 +81,9 @@ impl System {
         let facts =
             policy::Facts { holders: self.holders(), user_exists: true, ..Default::default() };
         let events = self.policy.decide(command, &facts, &Self::context())?;
-        events.iter().for_each(|event| self.policy.evolve(event));
+        for event in &events {
+            self.policy.evolve(event);
+        }
         Ok(())
     }
 
@@ -94,7 +96,9 @@ impl System {
         let facts = user_access::Facts { user_id, user_exists: true, policy, ..Default::default() };
         let access = self.access.entry(user_id).or_default();
         let events = access.decide(command, &facts, &Self::context())?;
-        events.iter().for_each(|event| access.evolve(event));
+        for event in &events {
+            access.evolve(event);
+        }
         Ok(())
     }
 

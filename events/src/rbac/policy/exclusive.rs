@@ -121,9 +121,6 @@ impl Policy {
     /// exclude each other.
     pub fn touched_by(&self, command: &Command) -> Touched {
         match command {
-            Command::DefineExclusiveRoles(_)
-            | Command::AddExclusiveRole { .. }
-            | Command::SetExclusiveCardinality { .. } => Touched::Everybody,
             Command::AddInheritance { .. }
             | Command::InstantiateTemplate(_)
             | Command::GrantProtectedRole { .. }
@@ -131,7 +128,11 @@ impl Policy {
             {
                 Touched::Nobody
             }
-            Command::AddInheritance { .. } | Command::InstantiateTemplate(_) => Touched::Everybody,
+            Command::DefineExclusiveRoles(_)
+            | Command::AddExclusiveRole { .. }
+            | Command::SetExclusiveCardinality { .. }
+            | Command::AddInheritance { .. }
+            | Command::InstantiateTemplate(_) => Touched::Everybody,
             Command::GrantProtectedRole { user_id, .. } => Touched::User(*user_id),
             Command::Initialize { .. }
             | Command::CreatePermission(_)

@@ -99,7 +99,9 @@ impl Draft<'_> {
         let Case { facts, context, .. } = *self.case;
         let caller = Caller::of(context, &self.policy, &facts.actor_access, &facts.unit_path);
         let events = decide(&Case { policy: &self.policy, facts, context, caller })?;
-        events.iter().for_each(|event| self.policy.apply(event));
+        for event in &events {
+            self.policy.apply(event);
+        }
         self.events.extend(events);
         Ok(())
     }
