@@ -14,6 +14,7 @@ use platform::limits::Quota;
 use platform::principal::Principal;
 use platform::problem::{Fault, Problem};
 use platform::routes::Access;
+use uuid::Uuid;
 
 use crate::answer::{Answer, Happened, Header, Place};
 use crate::app::App;
@@ -39,6 +40,8 @@ pub(crate) struct Ask {
     pub(crate) quota: Option<Quota>,
     /// The caller's standing as found on admission, which the first attempt leans on.
     pub(crate) standing: Option<Standing>,
+    /// Whose address and program these are, where the caller is nobody's user yet.
+    pub(crate) person: Option<Uuid>,
 }
 
 /// The aggregate a command is for.
@@ -138,6 +141,7 @@ impl Ask {
             manner: Manner::default(),
             quota: None,
             standing: None,
+            person: None,
         }
     }
 
@@ -329,13 +333,14 @@ impl App {
             facts: facts_used,
         };
         let began = Instant::now();
-        let outcome = self.writer.append(append).await.map_err(|error| lost(&error))?;
+        let outcome = self.append(ask, append).await?;
         ask.facts.notes.phase("append", began);
         match outcome {
             Outcome::Stored(stored) => {
                 let answer = committed(self, ask, &draft, target.location, &stored);
                 let (id, folded) = draft.into_folded();
-                if folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY {
+                let grown = folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY;
+                if grown && !fold::is_personal::<D>() {
                     self.start_snapshot(tenant, id.clone(), folded.clone());
                 }
                 self.aggregates.keep::<D>(tenant, &id, folded);

@@ -187,6 +187,7 @@ impl Incoming {
             manner,
             quota: route.quota,
             standing: None,
+            person: None,
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod auth;
 mod bearer;
+mod erasure;
 mod invitations;
 mod organizations;
 mod passwords;
@@ -27,6 +28,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     sessions::routes(registry);
     passwords::routes(registry);
     invitations::routes(registry);
+    erasure::routes(registry);
 }
 
 /// The public keys, where RFC 8615 has clients look for them.

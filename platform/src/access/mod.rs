@@ -351,7 +351,7 @@ impl Standing {
     pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
         match self.user.state.status {
             Status::Active => {}
-            Status::Absent | Status::Deactivated => {
+            Status::Absent | Status::Deactivated | Status::Erased => {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
         }

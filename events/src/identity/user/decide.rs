@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ChangeEmail, Command, Deactivate, Event, Register, Relocate, Rename, Status, User};
-use crate::aggregate::{Class, Context, Decider};
+use super::{
+    ChangeEmail, Command, Deactivate, Erase, Event, Register, Relocate, Rename, Status, User,
+};
+use crate::aggregate::{ActorKind, Class, Context, Decider};
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -73,6 +75,18 @@ pub enum Rejection {
     /// The reason cannot be used.
     #[error("reason {0}")]
     ReasonInvalid(Fault),
+    /// Nothing is known of the user any more.
+    #[error("the user was erased, for good: register another")]
+    Erased,
+    /// The user may still sign in.
+    #[error("the user is active: deactivate them first")]
+    Active,
+    /// Nobody erases themselves.
+    #[error("you cannot erase yourself: have somebody else do it")]
+    ErasesSelf,
+    /// Another user's handle was repeated.
+    #[error("handle is not that of the user: repeat theirs to confirm that they are to be erased")]
+    ConfirmationWrong,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -87,27 +101,36 @@ impl crate::aggregate::Rejection for Rejection {
     fn class(&self) -> Class {
         match self {
             Self::Unknown => Class::Absent,
-            Self::Exists | Self::Deactivated => Class::Conflict,
-            Self::Locked(_) => Class::Forbidden,
+            Self::Exists | Self::Deactivated | Self::Erased | Self::Active => Class::Conflict,
+            Self::Locked(_) | Self::ErasesSelf => Class::Forbidden,
             Self::HandleInvalid(_)
             | Self::HandleNotPrintable
             | Self::DisplayNameInvalid(_)
             | Self::EmailInvalid
             | Self::LocaleInvalid
             | Self::TimeZoneUnknown
-            | Self::ReasonInvalid(_) => Class::Invalid,
+            | Self::ReasonInvalid(_)
+            | Self::ConfirmationWrong => Class::Invalid,
         }
     }
 
     fn pointer(&self) -> Option<&'static str> {
         match self {
-            Self::HandleInvalid(_) | Self::HandleNotPrintable => Some("/handle"),
+            Self::HandleInvalid(_) | Self::HandleNotPrintable | Self::ConfirmationWrong => {
+                Some("/handle")
+            }
             Self::DisplayNameInvalid(_) => Some("/display_name"),
             Self::EmailInvalid => Some("/email"),
             Self::LocaleInvalid => Some("/locale"),
             Self::TimeZoneUnknown => Some("/time_zone"),
             Self::ReasonInvalid(_) => Some("/reason"),
-            Self::Unknown | Self::Exists | Self::Deactivated | Self::Locked(_) => None,
+            Self::Unknown
+            | Self::Exists
+            | Self::Deactivated
+            | Self::Locked(_)
+            | Self::Erased
+            | Self::Active
+            | Self::ErasesSelf => None,
         }
     }
 }
@@ -137,12 +160,14 @@ impl Decider for User {
                 | Command::RecordLogin
                 | Command::Unlock
                 | Command::Deactivate(_)
-                | Command::Reactivate => Err(Rejection::Unknown),
+                | Command::Reactivate
+                | Command::Erase(_) => Err(Rejection::Unknown),
             },
-            Status::Active => self.decide_active(command, context.now),
+            Status::Active => self.decide_active(command, context),
             Status::Deactivated => match command {
                 Command::Register(_) => Err(Rejection::Exists),
                 Command::Reactivate => Ok(vec![Event::Reactivated]),
+                Command::Erase(erase) => self.erase(&erase, context),
                 Command::Deactivate(_) | Command::RecordLoginFailure(_) => Ok(vec![]),
                 Command::Rename(_)
                 | Command::Relocate(_)
@@ -150,6 +175,19 @@ impl Decider for User {
                 | Command::SetPassword(_)
                 | Command::RecordLogin
                 | Command::Unlock => Err(Rejection::Deactivated),
+            },
+            Status::Erased => match command {
+                Command::Erase(_) | Command::Deactivate(_) | Command::RecordLoginFailure(_) => {
+                    Ok(vec![])
+                }
+                Command::Register(_)
+                | Command::Rename(_)
+                | Command::Relocate(_)
+                | Command::ChangeEmail(_)
+                | Command::SetPassword(_)
+                | Command::RecordLogin
+                | Command::Unlock
+                | Command::Reactivate => Err(Rejection::Erased),
             },
         }
     }
@@ -165,13 +203,15 @@ impl User {
         match self.status {
             Status::Absent => Err(Rejection::Unknown),
             Status::Deactivated => Err(Rejection::Deactivated),
+            Status::Erased => Err(Rejection::Erased),
             Status::Active => {
                 self.locked(now).map_or(Ok(()), |until| Err(Rejection::Locked(until)))
             }
         }
     }
 
-    fn decide_active(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn decide_active(&self, command: Command, context: &Context) -> Result<Vec<Event>, Rejection> {
+        let now = context.now;
         match command {
             Command::Register(_) => Err(Rejection::Exists),
             Command::Rename(rename) => self.rename(&rename),
@@ -194,7 +234,24 @@ impl User {
             }
             Command::Deactivate(deactivate) => deactivate_user(&deactivate),
             Command::Reactivate => Ok(vec![]),
+            Command::Erase(erase) => self.erase(&erase, context),
         }
+    }
+
+    /// A service carries out again what was decided before the log was restored, wherever the user stood then.
+    fn erase(&self, erase: &Erase, context: &Context) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind != ActorKind::Service {
+            if context.actor.user() == Some(erase.user_id) {
+                return Err(Rejection::ErasesSelf);
+            }
+            if self.status == Status::Active {
+                return Err(Rejection::Active);
+            }
+            if erase.handle.as_ref() != Some(&self.handle) {
+                return Err(Rejection::ConfirmationWrong);
+            }
+        }
+        Ok(vec![Event::Erased { handle: self.handle.clone(), email: self.email.clone() }])
     }
 
     fn rename(&self, rename: &Rename) -> Result<Vec<Event>, Rejection> {
@@ -228,7 +285,7 @@ impl User {
         let failed = Event::LoginFailed {
             count: u32::try_from(count).unwrap_or(u32::MAX),
             failed_at: now,
-            ip,
+            ip: ip.map(|ip| ip.to_string()),
         };
         if count < FAILURES_MAX_COUNT {
             return vec![failed];
