@@ -269,7 +269,7 @@ async fn a_log_that_was_altered_is_not_backed_up() {
     let mut connection = PgConnection::connect(&log.database.url).await.unwrap();
     for statement in [
         "alter table log.events_00000 disable trigger append_only",
-        "update log.events_00000 set payload = replace(payload::text, 'user2', 'user9')::json where position = 6",
+        "update log.events_00000 set payload = replace(payload::text, 'Zurich', 'Vienna')::json where position = 6",
     ] {
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
