@@ -99,7 +99,7 @@ fn secrets_are_given_to_those_who_need_them() {
         let has = |name: &&str| !compose["services"][name]["environment"][secret].is_null();
         OURS.into_iter().filter(has).collect()
     };
-    assert_eq!(have("ANNALS_MASTER_KEY"), ["command-api", "query-api", "workers"]);
+    assert_eq!(have("ANNALS_MASTER_KEY"), ["command-api", "projectors", "query-api", "workers"]);
     assert_eq!(have("ANNALS_SERVICE_SECRET"), ["command-api", "workers"]);
     assert_eq!(have("ANNALS_BOOTSTRAP_TOKEN"), ["command-api"]);
 }

@@ -12,6 +12,7 @@ use platform::consistency::{Token, TokenKey};
 use platform::db::{self, Role};
 use platform::lifecycle::Tasks;
 use platform::limits::Limits;
+use platform::personal::Personal;
 use platform::principal::{Principal, Tokens};
 use platform::problem::Problem;
 use platform::secrets::MasterKey;
@@ -39,6 +40,7 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) master: MasterKey,
+    pub(crate) personal: Personal,
     pub(crate) hashing: Semaphore,
     pub(crate) limits: Arc<Limits>,
     /// Turns of those who wait until read models show what they did.
@@ -60,7 +62,8 @@ impl App {
         let writer = Writer::start(settings.database_url.clone(), Arc::clone(&committed), tasks);
         start_keeping_keys(tasks, &tokens, &pool, &master);
         start_waking(tasks, committed, settings.database_url.clone());
-        let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
+        let personal = Personal::new(master.clone());
+        let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES).opening(personal.clone());
         let limits = Limits::open(&settings)?;
         tasks.spawn("rate limits", Arc::clone(&limits).run(tasks.shutdown().clone()));
         Ok(Arc::new(Self {
@@ -76,6 +79,7 @@ impl App {
             aggregates,
             tokens,
             master,
+            personal,
         }))
     }
 

@@ -247,7 +247,9 @@ impl LoadFacts<Invitation> for invitation::Facts {
             invitation::Command::Issue(issue) => (sources.caller(), &issue.roles),
             invitation::Command::Resend => (sources.caller(), &state.roles),
             invitation::Command::Accept(_) => (Some(state.invited_by), &state.roles),
-            invitation::Command::Expire | invitation::Command::Revoke => return Ok(Self::default()),
+            invitation::Command::Expire
+            | invitation::Command::Revoke
+            | invitation::Command::Erase => return Ok(Self::default()),
         };
         let organization = if roles.iter().any(|role| role.unit_id.is_some()) {
             sources.get::<Organization>(&tenant).await?.state
@@ -301,7 +303,8 @@ impl LoadFacts<User> for user::Facts {
             | user::Command::RecordLoginFailure(_)
             | user::Command::RecordLogin
             | user::Command::Unlock
-            | user::Command::Reactivate => Ok(known),
+            | user::Command::Reactivate
+            | user::Command::Erase(_) => Ok(known),
         }
     }
 

@@ -15,6 +15,7 @@ mod pipeline;
 mod rbac;
 mod refusal;
 mod registry;
+mod sealing;
 mod settings;
 mod since;
 mod visible;

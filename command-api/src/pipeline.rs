@@ -15,6 +15,7 @@ use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Access;
 use platform::{clock, codes};
+use uuid::Uuid;
 
 use crate::answer::{Answer, Happened, Header, Place};
 use crate::app::App;
@@ -40,6 +41,8 @@ pub(crate) struct Ask {
     pub(crate) quota: Option<Quota>,
     /// The caller's standing as found on admission, which the first attempt leans on.
     pub(crate) standing: Option<Standing>,
+    /// Whose address and program these are, where the caller is nobody's user yet.
+    pub(crate) person: Option<Uuid>,
 }
 
 /// The aggregate a command is for.
@@ -142,6 +145,7 @@ impl Ask {
             manner: Manner::default(),
             quota: None,
             standing: None,
+            person: None,
         }
     }
 
@@ -325,14 +329,15 @@ impl App {
             facts: facts_used,
         };
         let began = Instant::now();
-        let outcome = self.writer.append(append).await.map_err(|error| lost(&error))?;
+        let outcome = self.append(ask, append).await?;
         ask.facts.notes.phase("append", began);
         match outcome {
             Outcome::Stored(stored) => {
                 let mut answer = committed(self, ask, &draft, target.location, &stored);
                 answer.header.job = target.job;
                 let (id, folded) = draft.into_folded();
-                if folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY {
+                let grown = folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY;
+                if grown && !fold::is_personal::<D>() {
                     self.start_snapshot(tenant, id.clone(), folded.clone());
                 }
                 self.aggregates.keep::<D>(tenant, &id, folded);

@@ -12,7 +12,7 @@ use crate::answer::{Answer, Happened, Header, Place};
 use crate::app::App;
 use crate::draft::{Draft, Undecided};
 use crate::log::{Append, Outcome};
-use crate::pipeline::{Ask, key_reused, lost};
+use crate::pipeline::{Ask, key_reused};
 
 impl App {
     /// Keeps the refusal of a command and hands it back; a key used before is answered as it was then.
@@ -90,7 +90,7 @@ impl App {
             facts: Vec::new(),
             metadata: ask.metadata(&[]),
         };
-        self.writer.append(append).await.map_err(|error| lost(&error))
+        self.append(ask, append).await
     }
 
     /// What the command that first came with the key was answered.

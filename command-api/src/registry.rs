@@ -211,6 +211,7 @@ impl Incoming {
             manner,
             quota: route.quota,
             standing: None,
+            person: None,
         })
     }
 

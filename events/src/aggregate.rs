@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TenantId;
 use crate::modules::Module;
+use crate::personal::Personal;
 
 /// An aggregate's rules. The implementing type is its state; the default state means that the aggregate does not exist.
 pub trait Decider:
@@ -48,6 +49,9 @@ pub trait Decider:
 pub trait Event:
     Serialize + DeserializeOwned + Clone + PartialEq + Debug + JsonSchema + Send + Sync + 'static
 {
+    /// What of it is about a person.
+    const PERSONAL: &'static [Personal] = &[];
+
     /// The uniqueness and capacity that this event takes or gives back, inside its append.
     fn claims(&self, stream_id: &str) -> Vec<Claim> {
         let _ = stream_id;

@@ -7,6 +7,7 @@ pub mod envelope;
 pub mod ids;
 pub mod modules;
 pub mod permission;
+pub mod personal;
 pub mod testing;
 pub mod text;
 

@@ -25,6 +25,9 @@ pub enum Permission {
     /// Change, lock, deactivate and reactivate users.
     #[serde(rename = "identity.users:manage")] #[strum(serialize = "identity.users:manage")]
     IdentityUsersManage,
+    /// Erase users and invitees for good.
+    #[serde(rename = "identity.users:erase")] #[strum(serialize = "identity.users:erase")]
+    IdentityUsersErase,
     /// See and end other people's sessions.
     #[serde(rename = "identity.sessions:manage")] #[strum(serialize = "identity.sessions:manage")]
     IdentitySessionsManage,
@@ -114,6 +117,7 @@ impl Permission {
         Self::BackupsArchivesMake,
         Self::RbacAssignmentsExpire,
         Self::IdentityInvitationsExpire,
+        Self::IdentityUsersErase,
     ];
 
     /// What the service principal of our own query API may do, besides nothing.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::Client;
 
@@ -136,16 +136,22 @@ impl Worker {
 
 /// What is wrong between what clients were told and what the log holds; empty when nothing is.
 pub async fn check(history: &[Done], database: &sqlx::PgPool) -> anyhow::Result<Vec<String>> {
-    let rows: Vec<(i64, String, Value)> = sqlx::query_as(
-        "select position, event_id::text, payload from log.events
-          where event_type = 'identity.user.registered' order by position",
+    // Handles are sealed in events; the claim on each is as good, and there is one for each.
+    let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
+        "select e.position, e.event_id::text, c.key from log.events e
+           left join log.claims c on c.tenant_id = e.tenant_id and c.aggregate_id = e.aggregate_id
+            and c.namespace = 'identity.user.handle'
+          where e.event_type = 'identity.user.registered' order by e.position",
     )
     .fetch_all(database)
     .await?;
     let mut wrong = Vec::new();
     let mut found: HashMap<String, (i64, String)> = HashMap::new();
-    for (position, event_id, payload) in rows {
-        let handle = payload["handle"].as_str().unwrap_or_default().to_owned();
+    for (position, event_id, handle) in rows {
+        let Some(handle) = handle else {
+            wrong.push(format!("duplicate: whoever is registered at {position} has no handle"));
+            continue;
+        };
         if let Some((first, _)) = found.insert(handle.clone(), (position, event_id)) {
             wrong.push(format!("duplicate: {handle} at {first} and {position}"));
         }

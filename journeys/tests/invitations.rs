@@ -40,7 +40,7 @@ async fn who_is_invited_joins_with_their_roles_and_the_sender_hears_of_it() -> a
         "invitations are for those who may see them"
     );
 
-    let told = |body: &Value| body.to_string().contains("Ada accepted your invitation");
+    let told = |body: &Value| body.to_string().contains("Your invitation was accepted");
     owner.until("/notifications", SOON, told).await?;
     let trail = "/audit-logs?resource_type=identity.invitation";
     let traced = |body: &Value| body.to_string().contains("identity.invitation.accepted");

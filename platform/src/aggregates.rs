@@ -7,7 +7,8 @@ use events::{Decider, TenantId};
 use moka::sync::Cache;
 use sqlx::PgPool;
 
-use crate::fold::{FoldError, Folded, fold};
+use crate::fold::{FoldError, Folded, fold_opening};
+use crate::personal::Personal;
 
 type Key = (&'static str, TenantId, String);
 
@@ -15,13 +16,20 @@ type Key = (&'static str, TenantId, String);
 #[derive(Clone)]
 pub struct Aggregates {
     pool: PgPool,
+    personal: Option<Personal>,
     kept: Cache<Key, Arc<dyn Any + Send + Sync>>,
 }
 
 impl Aggregates {
     /// A cache of at most `capacity` aggregates.
     pub fn new(pool: PgPool, capacity: u64) -> Self {
-        Self { pool, kept: Cache::new(capacity) }
+        Self { pool, personal: None, kept: Cache::new(capacity) }
+    }
+
+    /// With what is personal in events opened; otherwise states hold it sealed.
+    #[must_use]
+    pub fn opening(self, personal: Personal) -> Self {
+        Self { personal: Some(personal), ..self }
     }
 
     /// The aggregate as last known here: perhaps stale, which the append notices.
@@ -43,7 +51,8 @@ impl Aggregates {
         id: &str,
     ) -> Result<Folded<D>, FoldError> {
         let from = self.kept::<D>(tenant, id).unwrap_or_default();
-        let folded = fold::<D>(&self.pool, tenant, id, from).await?;
+        let folded =
+            fold_opening::<D>(&self.pool, self.personal.as_ref(), tenant, id, from).await?;
         self.keep(tenant, id, folded.clone());
         Ok(folded)
     }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use events::{Decider, TenantId};
+use events::{Decider, Event as _, TenantId};
 use futures::TryStreamExt as _;
 use sqlx::PgPool;
+
+use crate::personal::{Personal, PersonalError};
 
 /// An aggregate's state and the version of its stream that it stands at; version 0 means absent.
 #[derive(Debug)]
@@ -45,8 +47,19 @@ pub async fn fold<D: Decider>(
     id: &str,
     from: Folded<D>,
 ) -> Result<Folded<D>, FoldError> {
-    if from.version > 0 {
-        return fold_events(pool, tenant, id, from).await;
+    fold_opening(pool, None, tenant, id, from).await
+}
+
+/// The same, with what is personal in the events opened; without `personal` it stays sealed.
+pub(crate) async fn fold_opening<D: Decider>(
+    pool: &PgPool,
+    personal: Option<&Personal>,
+    tenant: TenantId,
+    id: &str,
+    from: Folded<D>,
+) -> Result<Folded<D>, FoldError> {
+    if from.version > 0 || is_personal::<D>() {
+        return fold_events(pool, personal, tenant, id, from).await;
     }
     let rows: Vec<(i64, String, bool)> =
         sqlx::query_as("select sequence, payload, is_snapshot from log.load($1, $2, $3, $4)")
@@ -64,7 +77,7 @@ pub async fn fold<D: Decider>(
                 // A cache that cannot be read is no reason to fail: the log has everything.
                 Err(error) => {
                     tracing::warn!(%error, aggregate = D::TYPE, "a snapshot is unreadable, folding from the start");
-                    return fold_events(pool, tenant, id, folded).await;
+                    return fold_events(pool, personal, tenant, id, folded).await;
                 }
             }
         } else {
@@ -74,13 +87,19 @@ pub async fn fold<D: Decider>(
     Ok(folded)
 }
 
+/// Whether the state of an aggregate holds what its events seal. There are no snapshots of it: they would hold it open.
+pub fn is_personal<D: Decider>() -> bool {
+    !D::Event::PERSONAL.is_empty()
+}
+
 async fn fold_events<D: Decider>(
     pool: &PgPool,
+    personal: Option<&Personal>,
     tenant: TenantId,
     id: &str,
     mut from: Folded<D>,
 ) -> Result<Folded<D>, FoldError> {
-    let rows: Vec<(i64, String)> =
+    let mut rows: Vec<(i64, String)> =
         sqlx::query_as("select sequence, payload from log.stream($1, $2, $3, $4)")
             .bind(tenant.0)
             .bind(D::TYPE)
@@ -88,6 +107,10 @@ async fn fold_events<D: Decider>(
             .bind(from.version)
             .fetch_all(pool)
             .await?;
+    if let Some(personal) = personal.filter(|_| is_personal::<D>()) {
+        let mut payloads: Vec<&mut String> = rows.iter_mut().map(|(_, text)| text).collect();
+        personal.open_events(pool, tenant, &mut payloads).await?;
+    }
     for (sequence, payload) in rows {
         add::<D>(&mut from, sequence, &payload)?;
     }
@@ -170,6 +193,9 @@ pub enum FoldError {
     /// The log could not be read.
     #[error("the log could not be read")]
     Database(#[from] sqlx::Error),
+    /// What is personal in the events could not be opened.
+    #[error("what is personal in the events could not be opened")]
+    Personal(#[from] PersonalError),
     /// An event is of a shape that this build does not know.
     #[error("an event of the stream is of a shape that this build does not know")]
     Decode(#[from] serde_json::Error),

@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod log;
 pub mod openapi;
+pub mod personal;
 pub mod prefer;
 pub mod principal;
 pub mod problem;

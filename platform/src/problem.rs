@@ -232,6 +232,15 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
+impl From<crate::personal::PersonalError> for Problem {
+    fn from(error: crate::personal::PersonalError) -> Self {
+        match error {
+            crate::personal::PersonalError::Database(error) => error.into(),
+            error @ crate::personal::PersonalError::Key(_) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Self {
         Self::internal(&error)

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use events::Module;
 use platform::config::Settings;
 use platform::lifecycle::Shutdown;
+use platform::personal::Personal;
+use platform::secrets::MasterKey;
 
 use runtime::projection::Projection;
 pub use runtime::{Proof, Rebuilt, Runner, TableDigest, WrongRow};
@@ -30,9 +32,9 @@ pub mod admin {
 }
 
 /// The projections of one module.
-fn of(module: Module) -> Vec<Box<dyn Projection>> {
+fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
     match module {
-        Module::Identity => identity::projections(),
+        Module::Identity => identity::projections(personal),
         Module::Rbac => rbac::projections(),
         Module::Audit => audit::projections(),
         Module::Exports => exports::projections(),
@@ -42,17 +44,25 @@ fn of(module: Module) -> Vec<Box<dyn Projection>> {
     }
 }
 
-/// Every projection; this list, not what stands in the database, says what there is.
+/// Every projection; this list, not what stands in the database, says what there is. They fold no event with something sealed
+/// in it that they would have to open: see [`with_keys`].
 pub fn all() -> Vec<Arc<dyn Projection>> {
-    Module::ALL.iter().flat_map(|module| of(*module)).map(Arc::from).collect()
+    Module::ALL.iter().flat_map(|module| of(*module, None)).map(Arc::from).collect()
 }
 
-/// The projections whose rows the audit trail compares before and after.
+/// Every projection, with the installation's key to what is personal in events.
+pub fn with_keys(settings: &Settings) -> anyhow::Result<Vec<Arc<dyn Projection>>> {
+    let personal = Personal::new(MasterKey::parse(&settings.master_key)?);
+    Ok(Module::ALL.iter().flat_map(|module| of(*module, Some(&personal))).map(Arc::from).collect())
+}
+
+/// The projections whose rows the audit trail compares before and after: it keeps sealed what is personal.
 fn traced() -> Vec<Box<dyn Projection>> {
-    Module::ALL.iter().filter(|module| **module != Module::Audit).flat_map(|m| of(*m)).collect()
+    let others = Module::ALL.iter().filter(|module| **module != Module::Audit);
+    others.flat_map(|module| of(*module, None)).collect()
 }
 
 /// Feeds every projection until the signal; any number of processes may run it, one at a time leads.
 pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
-    Runner::new(&settings, all()).await?.run(shutdown).await
+    Runner::new(&settings, with_keys(&settings)?).await?.run(shutdown).await
 }

@@ -18,6 +18,9 @@ pub trait ReadModel: Send + Sync + 'static {
     const BUILD: i32;
     /// Whether the fold looks at the metadata, which a rebuild otherwise does not read.
     const READS_METADATA: bool = false;
+    /// Whether rows hold what is personal open, because people sort and filter by it. Then an event blanks the rows of who
+    /// is erased; all other rows hold it sealed, as events do.
+    const OPENS: bool = false;
     /// A row: its fields are the table's columns, in their order and by their names.
     type Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
 
@@ -132,12 +135,13 @@ pub struct Fact {
     /// The event as it stands in the log.
     pub recorded: Recorded,
     decoded: OnceLock<Result<Box<dyn Any + Send + Sync>, FoldError>>,
+    opened: OnceLock<Box<Fact>>,
 }
 
 impl Fact {
     /// An event not decoded yet.
     pub fn new(recorded: Recorded) -> Self {
-        Self { recorded, decoded: OnceLock::new() }
+        Self { recorded, decoded: OnceLock::new(), opened: OnceLock::new() }
     }
 
     /// The event, when it is one of aggregate `D`.
@@ -153,6 +157,17 @@ impl Fact {
             Ok(event) => Ok(event.downcast_ref()),
             Err(error) => Err(error.clone()),
         }
+    }
+
+    /// Keeps the same event with what is personal in it opened.
+    pub(crate) fn open(&self, payload: String) {
+        let opened = Self::new(Recorded { payload, ..self.recorded.clone() });
+        let _as_before = self.opened.set(Box::new(opened));
+    }
+
+    /// The event with what is personal in it opened, where it was.
+    pub(crate) fn opened(&self) -> &Self {
+        self.opened.get().map_or(self, |opened| opened)
     }
 
     /// The organisation.

@@ -12,6 +12,7 @@ use platform::db::{self, Role};
 use platform::files::Files;
 use platform::lifecycle::Tasks;
 use platform::limits::Limits;
+use platform::personal::Personal;
 use platform::principal::{Principal, TokenError, Tokens};
 use platform::problem::Problem;
 use platform::redis::Redis;
@@ -39,6 +40,8 @@ pub(crate) struct App {
     pub(crate) reads: Reads,
     pub(crate) access: Access,
     pub(crate) aggregates: Aggregates,
+    /// What opens personal data in answers.
+    pub(crate) personal: Personal,
     pub(crate) keys: Keys,
     pub(crate) positions: Positions,
     pub(crate) hub: Arc<Hub>,
@@ -75,11 +78,13 @@ impl App {
         let positions = Positions::read(&readers)
             .await
             .map_err(|problem| anyhow::anyhow!("the log cannot be read: {}", problem.detail))?;
-        let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES);
+        let personal = Personal::new(master.clone());
+        let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES).opening(personal.clone());
         let app = Arc::new(Self {
             reads: Reads::new(&settings, &master)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
+            personal,
             keys: Keys {
                 cursor: master.derive("list-cursor/v1"),
                 consistency: TokenKey::new(&master),

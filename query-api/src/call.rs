@@ -91,6 +91,7 @@ fn check(
 pub(crate) fn unreadable(error: FoldError) -> Problem {
     match error {
         FoldError::Database(error) => error.into(),
+        FoldError::Personal(error) => error.into(),
         error @ (FoldError::Decode(_) | FoldError::Gap { .. }) => Problem::internal(&error),
     }
 }

@@ -9,7 +9,7 @@ use sqlx::Row as _;
 
 use crate::ask::Asked;
 use crate::call::Call;
-use crate::list::{equals, push_json, visible};
+use crate::list::{equals, push_json, shown, visible};
 use crate::poll;
 
 /// Answers with the row of `data` whose only key column is `id`; 404 when it is not there or not the caller's to see.
@@ -72,6 +72,7 @@ async fn find(
     dataset::rows::write(row, &query.fields, &mut item)?;
     call.app.reads.rows(call, data, &query, 1);
     let version = row.try_get("#version")?;
+    let item = shown(call, data, item).await?;
     Ok((asked, Some((item, version))))
 }
 

@@ -1,5 +1,7 @@
 //! Lists: any dataset filtered, sorted, paged and counted, its rows passed on as Postgres wrote them.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use platform::dataset::cursor::{self, Bound, Cursor, Rows};
@@ -140,9 +142,22 @@ async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Re
         limit,
         total: total(call, data, query).await?,
     };
-    let items = items(&rows, query)?;
+    let items = shown(call, data, items(&rows, query)?).await?;
     call.app.reads.rows(call, data, query, rows.len());
     Ok(respond(call, &asked, items, &page))
+}
+
+/// Rows as they are shown: what is personal in them opened, where the read model keeps it sealed.
+pub(crate) async fn shown(call: &Call, data: &Dataset, rows: String) -> Result<String, Problem> {
+    if !data.is_sealed() {
+        return Ok(rows);
+    }
+    let personal = &call.app.personal;
+    let opened = personal.open_json(&call.app.pool, call.tenant(), &rows).await?;
+    Ok(match opened {
+        Cow::Borrowed(_) => rows,
+        Cow::Owned(opened) => opened,
+    })
 }
 
 /// The rows as the beginning of the body.

@@ -10,6 +10,7 @@ use platform::problem::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
 use crate::ask::Asked;
 use crate::call::{Call, unreadable};
@@ -124,6 +125,19 @@ impl Call {
         if folded.version == version { Ok(folded) } else { self.fold_to(id, version).await }
     }
 
+    /// The payloads of events in a column of rows, with what is personal in them opened.
+    pub(crate) async fn payloads(
+        &self,
+        rows: &[PgRow],
+        column: usize,
+    ) -> Result<Vec<String>, Problem> {
+        let payloads = rows.iter().map(|row| row.try_get(column));
+        let mut payloads = payloads.collect::<Result<Vec<String>, sqlx::Error>>()?;
+        let mut each: Vec<&mut String> = payloads.iter_mut().collect();
+        self.app.personal.open_events(&self.app.pool, self.tenant(), &mut each).await?;
+        Ok(payloads)
+    }
+
     async fn fold_to<D: Decider>(&self, id: &str, version: i64) -> Result<Folded<D>, Problem> {
         if version > MAX_FOLDED {
             return Err(too_long());
@@ -144,8 +158,8 @@ impl Call {
             if asked.rows.is_empty() {
                 return Err(Problem::internal(&"a stream ends before its version"));
             }
-            for row in &asked.rows {
-                let event = serde_json::from_str::<D::Event>(row.try_get(0)?);
+            for payload in self.payloads(&asked.rows, 0).await? {
+                let event = serde_json::from_str::<D::Event>(&payload);
                 state.evolve(&event.map_err(|error| Problem::internal(&error))?);
                 at += 1;
             }

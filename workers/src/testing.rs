@@ -5,6 +5,8 @@ use events::envelope::encode;
 use events::{Decider, Event as _, TenantId, UserId};
 use platform::clock;
 use platform::db::{self, Role};
+use platform::personal::Personal;
+use platform::secrets::MasterKey;
 use platform::testkit::TestDatabase;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -13,6 +15,7 @@ use uuid::Uuid;
 pub(crate) struct Log {
     pub(crate) database: TestDatabase,
     writer: PgPool,
+    personal: Option<Personal>,
     pub(crate) workers: PgPool,
 }
 
@@ -25,7 +28,12 @@ impl Log {
     pub(crate) async fn over(database: TestDatabase) -> Self {
         let writer = db::connect(&database.url, Role::CommandApi, 2).await.unwrap();
         let workers = db::connect(&database.url, Role::Workers, 6).await.unwrap();
-        Self { database, writer, workers }
+        Self { database, writer, personal: None, workers }
+    }
+
+    /// As command-api does it, with what is personal sealed.
+    pub(crate) fn sealing(self, master: MasterKey) -> Self {
+        Self { personal: Some(Personal::new(master)), ..self }
     }
 
     /// Appends events to one stream; the position of the last.
@@ -48,7 +56,12 @@ impl Log {
     ) -> i64 {
         let (id, key) = (id.to_string(), clock::new_id::<Uuid>().to_string());
         let claims: Vec<_> = events.iter().flat_map(|event| event.claims(&id)).collect();
-        let encoded: Vec<_> = events.iter().map(|event| encode(event).unwrap()).collect();
+        let mut encoded: Vec<_> = events.iter().map(|event| encode(event).unwrap()).collect();
+        if let Some(personal) = &self.personal {
+            for event in &mut encoded {
+                personal.seal_event(&self.writer, (tenant, &id), event).await.unwrap();
+            }
+        }
         let metadata = format!(r#"{{"actor_kind":"user","actor_id":"{actor}","command":"test"}}"#);
         let of_scope = |scope| match scope {
             ClaimScope::Tenant => tenant.0,

@@ -48,7 +48,7 @@ async fn caught_up(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
 /// Brings every read model up to the log, without the bus.
 async fn project(bed: &Bed, limit: Duration) -> anyhow::Result<()> {
     let settings = Settings { nats_url: String::new(), ..(*bed.settings).clone() };
-    let runner = projectors::Runner::new(&settings, projectors::all()).await?;
+    let runner = projectors::Runner::new(&settings, projectors::with_keys(&settings)?).await?;
     let shutdown = Shutdown::new();
     let tasks = Tasks::new(shutdown.clone());
     tasks.spawn("projector", runner.run(shutdown.clone()));

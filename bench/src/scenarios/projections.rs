@@ -39,7 +39,7 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     let founded = bed.found().await?;
     let fed = if effort.quick { 5_000 } else { 50_000 };
     let feeding = Feeding { bed: &bed, founded, fed };
-    let everything = projectors::all();
+    let everything = projectors::with_keys(&bed.settings)?;
     feeding.feed(&everything, "").await?; // gives every projection its checkpoint
     for _ in 0..effort.rounds {
         feeding.round(&mut report, &everything).await?;

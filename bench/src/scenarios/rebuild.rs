@@ -37,7 +37,7 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
 
 async fn rebuild(report: &mut Report, bed: &Bed, effort: &Effort, head: i64) -> anyhow::Result<()> {
     let pool = db::connect(bed.url(), Role::Projectors, POOL).await?;
-    let projections = projectors::all();
+    let projections = projectors::with_keys(&bed.settings)?;
     let what = format!("rebuild, log of {head} events");
     for _ in 0..effort.rounds {
         for name in REBUILT.iter().copied() {

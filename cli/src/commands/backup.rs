@@ -14,6 +14,7 @@ use platform::clock;
 use platform::config::Settings;
 use platform::db::{self, Role};
 use platform::files::Files;
+use platform::personal::Ledger;
 use platform::secrets::MasterKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -290,8 +291,10 @@ impl Restore {
         }
         let mut connection = PgConnection::connect(&self.into).await?;
         let files = Files::open(&settings.data_dir)?;
-        let restored =
-            archive::restore(BufReader::new(source), &key, &mut connection, &files).await?;
+        let ledger = Ledger::new(&settings.data_dir, &MasterKey::parse(&settings.master_key)?);
+        let erased = ledger.read()?;
+        let source = BufReader::new(source);
+        let restored = archive::restore(source, &key, &mut connection, &files, &erased).await?;
         connection.close().await?;
         println!(
             "restored {} events and {} files of {} organisation(s); the head is position {}, epoch {}",
@@ -301,6 +304,7 @@ impl Restore {
             restored.position,
             restored.epoch
         );
+        println!("{} erased people stay so, as {} says", erased.len(), ledger.path().display());
         println!("Read models fill when the projectors start on this database.");
         Ok(ExitCode::SUCCESS)
     }

@@ -1,6 +1,7 @@
 //! `annals projections`, `rebuild` and `prove`: how read models stand, what is held back, and whether they are what the log says.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use events::TenantId;
 use platform::config::Settings;
 use platform::db::{self, Role};
 use projectors::admin;
+use projectors::runtime::projection::Projection;
 use projectors::{Proof, WrongRow};
 use serde_json::json;
 use sqlx::PgPool;
@@ -79,7 +81,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 pub(super) async fn rebuild(arguments: Rebuild) -> anyhow::Result<ExitCode> {
     let pool = pool().await?;
-    let outcome = admin::rebuild(&pool, &projectors::all(), &arguments.name).await;
+    let outcome = admin::rebuild(&pool, &with_keys()?, &arguments.name).await;
     pool.close().await;
     let (built, digest) = outcome?;
     if arguments.form.json {
@@ -107,7 +109,7 @@ pub(super) async fn rebuild(arguments: Rebuild) -> anyhow::Result<ExitCode> {
 
 pub(super) async fn prove(arguments: Prove) -> anyhow::Result<ExitCode> {
     let pool = pool().await?;
-    let outcome = admin::prove(&pool, &projectors::all()).await;
+    let outcome = admin::prove(&pool, &with_keys()?).await;
     pool.close().await;
     let proofs = outcome?;
     let equal = proofs.iter().all(|proof| proof.equal);
@@ -117,6 +119,11 @@ pub(super) async fn prove(arguments: Prove) -> anyhow::Result<ExitCode> {
         print(&proofs);
     }
     Ok(ExitCode::from(u8::from(!equal)))
+}
+
+/// Every projection, able to open what is personal in events.
+fn with_keys() -> anyhow::Result<Vec<Arc<dyn Projection>>> {
+    projectors::with_keys(&Settings::load()?)
 }
 
 async fn pool() -> anyhow::Result<PgPool> {
@@ -194,7 +201,7 @@ impl Retry {
             None => self.only_tenant(pool).await?,
         };
         let (name, group) = (&self.name, &self.group);
-        let stays = admin::retry(pool, &projectors::all(), name, tenant, group).await?;
+        let stays = admin::retry(pool, &with_keys()?, name, tenant, group).await?;
         match stays {
             None => println!("{group} of {name} is right again"),
             Some(reason) => {

@@ -136,8 +136,8 @@ async fn what_was_taken_away_since_is_given_again() {
     house.json(&["import", "access", file]).await;
     let held: Vec<(String, String)> = sqlx::query_as(
         "select a.aggregate_id, a.payload ->> 'role_id' from log.events a
-           join log.events u on u.aggregate_id = a.aggregate_id and u.event_type = 'identity.user.registered'
-          where a.event_type = 'rbac.user_access.role_assigned' order by u.payload ->> 'handle'",
+           join log.claims u on u.aggregate_id = a.aggregate_id and u.namespace = 'identity.user.handle'
+          where a.event_type = 'rbac.user_access.role_assigned' order by u.key",
     )
     .fetch_all(&house.owner)
     .await

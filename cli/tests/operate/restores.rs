@@ -20,9 +20,11 @@ async fn lived_in(house: &House) {
     .fetch_one(&house.owner)
     .await
     .unwrap();
-    let unit = json!({ "kind": "department", "code": "W7", "name": "Ward 7" });
+    let unit = json!({ "id": new_id(), "kind": "department", "code": "W7", "name": "Ward 7" });
     let path = format!("/organizations/{organization}/units");
+    let unit_id = unit["id"].as_str().unwrap().to_owned();
     house.send(Method::POST, &path, unit).await;
+    access(house, &unit_id).await;
     let guest = json!({ "email": "dora@example.org", "roles": [] });
     house.send(Method::POST, "/invitations", guest).await;
     for (path, body) in [
@@ -42,6 +44,27 @@ async fn lived_in(house: &House) {
         .send();
     assert_eq!(refused.await.unwrap().status(), 409, "after {asked}");
     house.until("everybody was told", || told_everybody(house)).await;
+}
+
+/// Two roles that exclude each other, and access to a unit.
+async fn access(house: &House, unit_id: &str) {
+    let roles = [new_id(), new_id()];
+    for (role, name) in roles.iter().zip(["Asks", "Approves"]) {
+        let body = json!({ "id": role, "name": name, "permissions": [] });
+        house.send(Method::POST, "/rbac/roles", body).await;
+    }
+    let set = json!({ "name": "Four eyes", "roles": roles, "cardinality": 2 });
+    house.send(Method::POST, "/rbac/exclusive-sets", set).await;
+    let reader = json!({ "id": new_id(), "name": "Reads units", "code": "unit-read" });
+    house.send(Method::POST, "/rbac/roles", reader).await;
+    let user = new_id();
+    house.send(Method::POST, "/users", json!({ "id": user, "handle": "dieter" })).await;
+    let path = format!("/rbac/users/{user}/plants/{unit_id}");
+    house.send(Method::PUT, &path, json!({ "level": "read" })).await;
+}
+
+fn new_id() -> String {
+    platform::clock::new_id::<uuid::Uuid>().to_string()
 }
 
 /// Whether every file is made and every message about files and roles is written.
@@ -207,7 +230,9 @@ async fn an_organisation_comes_back_in_a_new_epoch_with_the_same_read_models() {
     lived_in(&house).await;
     let owner = house.token().await;
     let kept = kept(&house, &owner, "/backups").await;
-    assert!(kept.digests.iter().all(|digest| digest.rows > 0), "{:#?}", kept.digests);
+    // No month of a house this young is old enough to be archived.
+    let filled = |digest: &TableDigest| digest.rows > 0 || digest.name == "audit_archives";
+    assert!(kept.digests.iter().all(filled), "{:#?}", kept.digests);
 
     let successor = restored(&house, &kept).await;
     let (epoch, position) = head(&successor).await;

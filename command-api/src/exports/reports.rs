@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::pipeline::Target;
-use crate::registry::{Call, Registry};
+use crate::registry::{Call, Nothing, Registry};
 
 /// A worker begins.
 #[derive(Deserialize, JsonSchema)]
@@ -121,6 +121,14 @@ pub(super) fn routes(registry: &mut Registry) {
             };
             target(call, Command::Fail(fail))
         },
+    );
+    registry.command::<Nothing, Export>(
+        report(
+            "/exports/{export_id}/withdraw",
+            "exports_export_withdraw",
+            "the file is gone before its time: it may hold what was erased",
+        ),
+        |call| target(call, Command::Withdraw),
     );
 }
 

@@ -124,8 +124,12 @@ fn wrong_credentials() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "CREDENTIALS_WRONG", detail)
 }
 
-/// Acts for the installation itself, in the name of nobody signed in yet.
-pub(super) fn as_system(tenant: TenantId, operation: &'static str, request: &Incoming) -> Ask {
+/// Acts for the installation itself, in the name of a user who is not signed in yet.
+pub(super) fn as_system(
+    (tenant, user_id): (TenantId, UserId),
+    operation: &'static str,
+    request: &Incoming,
+) -> Ask {
     let actor = Actor {
         kind: ActorKind::System,
         id: "sign-in".into(),
@@ -133,7 +137,8 @@ pub(super) fn as_system(tenant: TenantId, operation: &'static str, request: &Inc
         on_behalf_of: None,
     };
     let context = Context { tenant, actor, now: clock::now() };
-    Ask { status: 200, ..Ask::installation(&context, request, operation) }
+    let ask = Ask::installation(&context, request, operation);
+    Ask { status: 200, person: Some(user_id.0), ..ask }
 }
 
 async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
@@ -145,7 +150,7 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
         app.password_is(TenantId::default(), None, &login.password).await?;
         return Err(wrong_credentials());
     };
-    let ask = as_system(tenant, "identity_session_start", request);
+    let ask = as_system((tenant, user_id), "identity_session_start", request);
     let user = app
         .aggregates
         .refresh::<User>(tenant, &user_id.to_string())
@@ -183,7 +188,8 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
     let (tenant, session_id) =
         bearer::named(REFRESH_PREFIX, &body.refresh_token).ok_or_else(unknown)?;
     app.check_at_work(tenant).await?;
-    let ask = as_system(tenant, "identity_session_refresh", request);
+    let session = app.session(tenant, session_id).await?;
+    let ask = as_system((tenant, session.user_id), "identity_session_refresh", request);
     let next = new_refresh_token(tenant, session_id);
     let command = session::Refresh {
         presented_sha256: fingerprint(&body.refresh_token),
@@ -200,12 +206,7 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
         let detail = "the refresh token was used before, so the session was ended; sign in again";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "REFRESH_TOKEN_REUSED", detail));
     }
-    let session = app
-        .aggregates
-        .get::<Session>(tenant, &session_id.to_string())
-        .await
-        .map_err(|error| Problem::internal(&error))?;
-    let user_id = session.state.user_id;
+    let user_id = app.session(tenant, session_id).await?.user_id;
     // The account may have been closed since; then the session is of no use, whoever revokes it.
     let to_user = || Ok(Target::<User>::new(user_id, user::Command::RecordLogin));
     app.execute(&ask, to_user).await?;
@@ -247,6 +248,12 @@ impl App {
         let organization = self.aggregates.refresh::<Organization>(tenant, &id).await;
         let organization = organization.map_err(|error| Problem::internal(&error))?;
         platform::access::check_at_work(&organization.state)
+    }
+
+    /// The session as last known here; whose it is never changes.
+    async fn session(&self, tenant: TenantId, id: SessionId) -> Result<Arc<Session>, Problem> {
+        let session = self.aggregates.get::<Session>(tenant, &id.to_string()).await;
+        Ok(session.map_err(|error| Problem::internal(&error))?.state)
     }
 
     fn session_end(&self) -> jiff::Timestamp {

@@ -80,7 +80,7 @@ async fn confirm_by(app: &App, request: &Incoming) -> Result<Answer, Problem> {
     let (_, pending) = user.email_change.as_ref().ok_or_else(unknown_token)?;
     pending.check(&presented_sha256, clock::now()).map_err(|no| refused(&no))?;
     let confirm = ConfirmEmailChange { presented_sha256 };
-    let ask = auth::as_system(tenant, CONFIRM, request);
+    let ask = auth::as_system((tenant, user_id), CONFIRM, request);
     app.execute(&ask, || {
         Ok(Target::<User>::new(user_id, Command::ConfirmEmailChange(confirm.clone())))
     })

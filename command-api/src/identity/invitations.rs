@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::draft::Draft;
 use crate::facts::{LoadFacts as _, Sources};
 use crate::log::{Append, Outcome, StreamWrite};
-use crate::pipeline::{Ask, MAX_ATTEMPTS, Target, busy, lost, refused};
+use crate::pipeline::{Ask, MAX_ATTEMPTS, Target, busy, refused};
 use crate::registry::{Incoming, Nothing, Registry};
 
 const ACCEPT: &str = "identity_invitation_accept";
@@ -223,7 +223,7 @@ async fn join(app: &App, request: &Incoming) -> Result<Joined, Problem> {
         on_behalf_of: Some(known.state.invited_by),
     };
     let context = Context { tenant, actor, now: clock::now() };
-    let ask = Ask::installation(&context, request, ACCEPT);
+    let ask = Ask { person: Some(id.0), ..Ask::installation(&context, request, ACCEPT) };
     let joining = Joining { app, ask: &ask, id, body: &body, presented_sha256 };
     match joining.carry_out(&known).await {
         Ok(joined) => Ok(joined),
@@ -293,7 +293,7 @@ impl Joining<'_> {
         let facts = sources.into_facts();
         let metadata = self.ask.metadata(&facts);
         let append = Append { tenant, key: None, streams, facts, metadata };
-        match app.writer.append(append).await.map_err(|error| lost(&error))? {
+        match app.append(self.ask, append).await? {
             Outcome::Stored(stored) => {
                 Ok(Some(Joined { tenant_id: tenant, user_id, position: stored.last_position }))
             }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod emails;
+mod erasure;
 mod invitations;
 mod joining;
 mod organizations;
@@ -30,6 +31,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     passwords::routes(registry);
     emails::routes(registry);
     invitations::routes(registry);
+    erasure::routes(registry);
 }
 
 /// The public keys, where RFC 8615 has clients look for them.

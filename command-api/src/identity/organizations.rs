@@ -22,7 +22,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::draft::Draft;
 use crate::log::{Append, Outcome, StreamWrite};
-use crate::pipeline::{Ask, Target, lost};
+use crate::pipeline::{Ask, Target};
 use crate::registry::{Call, Incoming, Nothing, Registry};
 
 /// An organisation to set up.
@@ -264,10 +264,11 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
         users::newcomer(user_id, owner, secret_id, &context).await?,
         policy(tenant_id, user_id, owner_role_id, &context).await?,
     ];
-    let ask = Ask::installation(&context, request, "identity_organization_create");
+    let asked = Ask::installation(&context, request, "identity_organization_create");
+    let ask = Ask { person: Some(user_id.0), ..asked };
     let metadata = ask.metadata(&[]);
     let append = Append { tenant: tenant_id, key: None, streams, facts: Vec::new(), metadata };
-    match app.writer.append(append).await.map_err(|error| lost(&error))? {
+    match app.append(&ask, append).await? {
         Outcome::Stored(stored) => {
             Ok(Founded { tenant_id, user_id, owner_role_id, position: stored.last_position })
         }

@@ -144,7 +144,7 @@ async fn request_reset(app: &App, body: &Forgotten, request: &Incoming) -> Resul
     let Some((tenant, user)) = app.find_user(&body.organization, &body.login).await? else {
         return Ok(());
     };
-    let ask = auth::as_system(tenant, FORGOT, request);
+    let ask = auth::as_system((tenant, user), FORGOT, request);
     app.execute(&ask, || Ok(Target::<User>::new(user, Command::RequestPasswordReset))).await?;
     Ok(())
 }
@@ -158,7 +158,7 @@ async fn reset_password(app: &App, request: &Incoming) -> Result<Answer, Problem
     pending.check(&presented_sha256, clock::now()).map_err(|no| refused(&no))?;
     let secret_id = app.keep_password(tenant, &body.new_password, "/new_password").await?;
     let reset = ResetPassword { presented_sha256, secret_id };
-    let ask = auth::as_system(tenant, RESET, request);
+    let ask = auth::as_system((tenant, user_id), RESET, request);
     app.execute(&ask, || Ok(Target::<User>::new(user_id, Command::ResetPassword(reset.clone()))))
         .await
 }
@@ -211,7 +211,7 @@ impl App {
             return Ok(user_id);
         }
         let failure = RecordLoginFailure { ip: request.facts.ip };
-        let failed = auth::as_system(tenant, ask.operation, request);
+        let failed = auth::as_system((tenant, user_id), ask.operation, request);
         let to_user = || Target::<User>::new(user_id, Command::RecordLoginFailure(failure.clone()));
         let _recorded_or_locked = self.execute(&failed, || Ok(to_user())).await;
         let detail = "current_password is not right; reset it if you forgot it";

@@ -112,11 +112,13 @@ async fn watch(database: PgPool, ended: Arc<AtomicBool>) -> u32 {
     looks
 }
 
-/// Every registration in the log: handle, position, event.
+/// Every registration in the log: handle, position, event. Handles are sealed there; the claim on each is as good.
 async fn registered(api: &Api) -> Vec<(String, i64, String)> {
     sqlx::query_as(
-        "select payload ->> 'handle', position, event_id::text from log.events
-          where event_type = 'identity.user.registered'",
+        "select c.key, e.position, e.event_id::text from log.events e
+           left join log.claims c on c.tenant_id = e.tenant_id and c.namespace = 'identity.user.handle'
+            and c.aggregate_id = e.aggregate_id
+          where e.event_type = 'identity.user.registered'",
     )
     .fetch_all(&api.owner)
     .await

@@ -105,16 +105,15 @@ async fn nobody_changes_what_is_in_the_log() {
 async fn a_long_stream_gets_a_snapshot_and_another_process_goes_on_from_it() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
-    let (anna, _) = api.newcomer("acme", &owner, "anna").await;
-    for number in 0..210 {
-        let body = json!({"display_name": format!("Anna {number}")});
-        let renamed = api.call(Method::PATCH, &format!("/users/{anna}"), &owner, body).await;
-        assert_eq!(renamed.status, 200, "{}", renamed.body);
+    let path = "/settings/exports.kept_hours";
+    for hours in 1..=210 {
+        let set = api.call(Method::PUT, path, &owner, json!({ "value": hours })).await;
+        assert_eq!(set.status, 200, "{}", set.body);
     }
-    let snapshot = "select last_sequence from log.snapshots where aggregate_type = 'identity.user' and aggregate_id = $1";
-    let kept = async || {
-        sqlx::query_scalar::<_, i64>(snapshot).bind(&anna).fetch_optional(&api.owner).await.unwrap()
-    };
+    let snapshot =
+        "select last_sequence from log.snapshots where aggregate_type = 'settings.configuration'";
+    let kept =
+        async || sqlx::query_scalar::<_, i64>(snapshot).fetch_optional(&api.owner).await.unwrap();
     let began = std::time::Instant::now();
     while kept().await.is_none() {
         assert!(
@@ -124,15 +123,14 @@ async fn a_long_stream_gets_a_snapshot_and_another_process_goes_on_from_it() {
         tokio::task::yield_now().await;
     }
     let second = api.beside().await;
-    let path = format!("/users/{anna}");
-    let body = json!({"display_name": "Anna after"});
-    let renamed = send(&second, request(Method::PATCH, &path, &owner, &body, &[])).await;
-    assert_eq!(renamed.body["aggregate"]["version"], 213, "{}", renamed.body);
-    let garbled = "update log.snapshots set payload = '{\"status\": 7}' where aggregate_id = $1";
-    sqlx::query(garbled).bind(&anna).execute(&api.owner).await.unwrap();
+    let body = json!({"value": 300});
+    let set = send(&second, request(Method::PUT, path, &owner, &body, &[])).await;
+    assert_eq!(set.body["aggregate"]["version"], 211, "{}", set.body);
+    let garbled = "update log.snapshots set payload = '{\"settings\": 7}'";
+    sqlx::query(garbled).execute(&api.owner).await.unwrap();
     let third = api.beside().await;
-    let body = json!({"display_name": "Anna last"});
-    let renamed = send(&third, request(Method::PATCH, &path, &owner, &body, &[])).await;
-    assert_eq!(renamed.body["aggregate"]["version"], 214, "an unreadable snapshot is passed over");
+    let body = json!({"value": 301});
+    let set = send(&third, request(Method::PUT, path, &owner, &body, &[])).await;
+    assert_eq!(set.body["aggregate"]["version"], 212, "an unreadable snapshot is passed over");
     api.stop().await;
 }

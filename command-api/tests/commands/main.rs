@@ -6,6 +6,7 @@ mod cancelled;
 mod conventions;
 mod documentation;
 mod effects;
+mod erasure;
 mod exclusion;
 mod idempotency;
 mod identity;

@@ -358,7 +358,7 @@ impl Standing {
         check_at_work(&self.organization.state)?;
         match self.user.state.status {
             Status::Active => {}
-            Status::Absent | Status::Deactivated => {
+            Status::Absent | Status::Deactivated | Status::Erased => {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
         }

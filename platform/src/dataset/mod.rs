@@ -130,6 +130,11 @@ impl Dataset {
     pub fn column(&self, key: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.key == key)
     }
+
+    /// Whether its rows hold what is personal as events have it, sealed: it is opened when they are shown.
+    pub fn is_sealed(&self) -> bool {
+        matches!(self.name, "audit.trail" | "identity.sessions")
+    }
 }
 
 /// Why a filter, a sort order, a list of fields or a cursor is not accepted.

@@ -1,6 +1,7 @@
 //! The invitations, one row each; tokens are not among the columns, not even as digests.
 
 use events::identity::invitation::{Event, Invitation};
+use events::personal::ERASED;
 use events::rbac::Assignment;
 use events::{Decider as _, InvitationId, TenantId, UserId};
 use jiff::Timestamp;
@@ -43,7 +44,8 @@ impl ReadModel for Invitations {
         columns: Row::COLUMNS,
         reads: &[Invitation::TYPE],
     };
-    const BUILD: i32 = 2;
+    const BUILD: i32 = 3;
+    const OPENS: bool = true;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -93,6 +95,11 @@ impl ReadModel for Invitations {
             Event::Revoked { .. } => {
                 row.status = REVOKED.into();
                 row.revoked_at = Some(fact.at());
+            }
+            Event::Erased { .. } => {
+                row.status = ERASED.into();
+                row.email = ERASED.into();
+                row.message = row.message.take().map(|_| ERASED.into());
             }
         }
         Ok(())
@@ -146,5 +153,7 @@ mod tests {
         let row = after([Event::Revoked { email: email() }]);
         assert_eq!(row["status"], "revoked");
         assert_eq!(row["revoked_at"], "2026-01-01T12:00:03Z");
+        let row = after([Event::Erased { email: email() }]);
+        assert_eq!((&row["status"], &row["email"]), (&"erased".into(), &"erased".into()));
     }
 }

@@ -6,14 +6,16 @@ mod sessions;
 mod units;
 mod users;
 
+use platform::personal::Personal;
+
 use crate::runtime::projection::{Keyed, Projection};
 
-pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
+pub(crate) fn projections(personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
     vec![
         Keyed::<organizations::Organizations>::boxed(),
         Keyed::<units::Units>::boxed(),
-        Keyed::<users::Users>::boxed(),
+        Keyed::<users::Users>::opening(personal),
         Keyed::<sessions::Sessions>::boxed(),
-        Keyed::<invitations::Invitations>::boxed(),
+        Keyed::<invitations::Invitations>::opening(personal),
     ]
 }

@@ -1,6 +1,7 @@
 //! The users, one row each, with all that is known of them but their secrets.
 
 use events::identity::user::{Event, User};
+use events::personal::ERASED;
 use events::{Decider as _, TenantId, UserId};
 use jiff::Timestamp;
 
@@ -41,7 +42,8 @@ impl ReadModel for Users {
         columns: Row::COLUMNS,
         reads: &[User::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
+    const OPENS: bool = true;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -110,7 +112,20 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             row.deactivated_at = None;
             row.deactivation_reason = None;
         }
+        Event::Erased { .. } => forget(row),
     }
+}
+
+/// The row stays, so that ids in history lead somewhere.
+fn forget(row: &mut Row) {
+    row.status = ERASED.into();
+    row.handle = ERASED.into();
+    row.display_name = ERASED.into();
+    row.email = None;
+    row.deactivation_reason = row.deactivation_reason.take().map(|_| ERASED.into());
+    row.has_password = false;
+    row.login_failures = 0;
+    row.locked_until = None;
 }
 
 #[cfg(test)]
@@ -165,6 +180,15 @@ mod tests {
         assert_eq!(row["status"], "active");
         assert_eq!(row["deactivated_at"], json!(null));
         assert_eq!(row["version"], 3);
+    }
+
+    #[test]
+    fn an_erased_user_leaves_a_row_that_says_nothing_of_them() {
+        let gone = Event::Deactivated { reason: "Ada left".into() };
+        let erased = Event::Erased { handle: "ada".into(), email: Some("ada@example.org".into()) };
+        let row = after([gone, erased]);
+        assert_eq!((&row["status"], &row["handle"]), (&json!("erased"), &json!("erased")));
+        assert!(!row.to_string().to_lowercase().contains("ada"), "{row}");
     }
 
     #[test]

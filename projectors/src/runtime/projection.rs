@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use events::TenantId;
 use jiff::Timestamp;
+use platform::personal::{Personal, PersonalError, is_sealed, open_event};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -100,12 +101,22 @@ pub struct Traced {
 pub type Object = serde_json::Map<String, serde_json::Value>;
 
 /// A read model as a projection.
-pub struct Keyed<M>(PhantomData<M>);
+pub struct Keyed<M> {
+    personal: Option<Personal>,
+    model: PhantomData<M>,
+}
 
 impl<M: ReadModel> Keyed<M> {
     /// The projection of read model `M`.
     pub fn boxed() -> Box<dyn Projection> {
-        Box::new(Self(PhantomData))
+        const { assert!(!M::OPENS, "its rows hold what is personal open: use opening") };
+        Box::new(Self { personal: None, model: PhantomData })
+    }
+
+    /// The projection of a read model whose rows hold what is personal open; without keys it stays sealed.
+    pub fn opening(personal: Option<&Personal>) -> Box<dyn Projection> {
+        const { assert!(M::OPENS, "its rows hold nothing open: use boxed") };
+        Box::new(Self { personal: personal.cloned(), model: PhantomData })
     }
 }
 
@@ -127,7 +138,7 @@ impl<M: ReadModel> Projection for Keyed<M> {
     }
 
     fn fold(&self, complete: bool) -> Box<dyn Fold> {
-        Box::new(Groups::<M>::new(complete))
+        Box::new(Groups::<M>::new(complete, self.personal.clone()))
     }
 
     fn trace(&self) -> Option<Box<dyn Trace>> {
@@ -145,10 +156,11 @@ struct Groups<M: ReadModel> {
     is_touched: Vec<bool>,
     complete: bool,
     load: String,
+    personal: Option<Personal>,
 }
 
 impl<M: ReadModel> Groups<M> {
-    fn new(complete: bool) -> Self {
+    fn new(complete: bool, personal: Option<Personal>) -> Self {
         Self {
             index: HashMap::new(),
             rows: Vec::new(),
@@ -156,6 +168,7 @@ impl<M: ReadModel> Groups<M> {
             is_touched: Vec::new(),
             complete,
             load: Statements::new(const { &M::TABLE }).load,
+            personal,
         }
     }
 
@@ -183,6 +196,9 @@ impl<M: ReadModel> Fold for Groups<M> {
         connection: &mut PgConnection,
         work: &[Work<'_>],
     ) -> Result<(), sqlx::Error> {
+        if M::OPENS {
+            open(self.personal.as_ref(), connection, work).await?;
+        }
         if self.complete {
             return Ok(());
         }
@@ -224,7 +240,7 @@ impl<M: ReadModel> Fold for Groups<M> {
             None => self.make(fact.tenant(), group),
         };
         let rows = &mut self.rows[place];
-        if let Err(error) = M::fold(rows, fact) {
+        if let Err(error) = M::fold(rows, fact.opened()) {
             rows.take_back();
             return Err(error);
         }
@@ -255,6 +271,31 @@ impl<M: ReadModel> Fold for Groups<M> {
         self.touched.clear();
         self.is_touched.clear();
     }
+}
+
+/// Opens what is personal in events, with the keys of all of them asked for at once.
+async fn open(
+    personal: Option<&Personal>,
+    connection: &mut PgConnection,
+    work: &[Work<'_>],
+) -> Result<(), sqlx::Error> {
+    let sealed = || work.iter().map(|one| one.fact).filter(|one| is_sealed(&one.recorded.payload));
+    if sealed().next().is_none() {
+        return Ok(());
+    }
+    let Some(personal) = personal else {
+        let lack = "what is personal in events opens with ANNALS_MASTER_KEY only; set it";
+        return Err(sqlx::Error::Configuration(lack.into()));
+    };
+    let texts = sealed().map(|fact| (fact.tenant(), fact.recorded.payload.as_str()));
+    let keys = personal.keys(connection, texts).await.map_err(|error| match error {
+        PersonalError::Database(error) => error,
+        error @ PersonalError::Key(_) => sqlx::Error::Decode(error.into()),
+    })?;
+    for fact in sealed() {
+        fact.open(open_event(&keys, fact.tenant(), &fact.recorded.payload).into_owned());
+    }
+    Ok(())
 }
 
 /// Whether a group begins with this event, so that none of its rows can be stored: it is the event's own stream, its first

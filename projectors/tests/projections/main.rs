@@ -3,6 +3,7 @@
 mod feeding;
 mod models;
 mod parking;
+mod personal;
 mod rebuilding;
 mod server;
 mod support;

@@ -154,7 +154,7 @@ async fn session(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         refresh_sha256: "a1".into(),
         expires_at,
         amr: vec!["pwd".into()],
-        ip: "2001:db8::1".parse().ok(),
+        ip: Some("2001:db8::1".into()),
         user_agent: Some("curl".into()),
         began_after: 0,
     };

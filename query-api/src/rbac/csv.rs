@@ -119,20 +119,20 @@ async fn people(call: &Call, position: i64, after: &str) -> Result<People, Probl
                where s.aggregate_type = 'identity.user' and s.aggregate_id > ${after} \
                order by s.aggregate_id limit {USERS_AT_ONCE})) \
            and (e.aggregate_type = 'rbac.user_access' or e.event_type = any (array[\
-               'identity.user.registered', 'identity.user.deactivated', 'identity.user.reactivated'])) \
+               'identity.user.registered', 'identity.user.deactivated', 'identity.user.reactivated', \
+               'identity.user.erased'])) \
          order by e.aggregate_id, e.aggregate_type, e.sequence"
     );
     let asked = call.ask(&[], &statement).await?;
     let mut people = People::new();
-    for row in &asked.rows {
-        let (kind, id, payload): (&str, &str, &str) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    for (row, payload) in asked.rows.iter().zip(call.payloads(&asked.rows, 2).await?) {
+        let (kind, id): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
         let (account, access) = people.entry(id.to_owned()).or_default();
         let unreadable = |error: serde_json::Error| Problem::internal(&error);
         if kind == User::TYPE {
-            account.evolve(&serde_json::from_str::<user::Event>(payload).map_err(unreadable)?);
+            account.evolve(&serde_json::from_str::<user::Event>(&payload).map_err(unreadable)?);
         } else {
-            let event = serde_json::from_str::<user_access::Event>(payload);
+            let event = serde_json::from_str::<user_access::Event>(&payload);
             access.evolve(&event.map_err(unreadable)?);
         }
     }

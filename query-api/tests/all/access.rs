@@ -187,7 +187,7 @@ impl<'a> Story<'a> {
                         user::Event::Deactivated { reason: "left".into() }
                     }
                     Some(Status::Deactivated) => user::Event::Reactivated,
-                    Some(Status::Active | Status::Absent) | None => return,
+                    Some(Status::Active | Status::Absent | Status::Erased) | None => return,
                 };
                 self.account(user, event).await;
             }

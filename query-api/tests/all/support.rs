@@ -269,7 +269,7 @@ impl World {
             refresh_sha256: "0".repeat(64),
             expires_at: hours_from_now(1),
             amr: vec!["pwd".into()],
-            ip: Some([192, 0, 2, 7].into()),
+            ip: Some("192.0.2.7".into()),
             user_agent: Some("test".into()),
             began_after: 0,
         };

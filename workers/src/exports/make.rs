@@ -326,6 +326,9 @@ impl Making<'_> {
         let plan = order.query(office, tenant).await?;
         caught_up(office, plan.dataset, order.position).await?;
         let mut rows = Rows::open(&office.pool, tenant, plan.dataset, &plan.query).await?;
+        if plan.dataset.is_sealed() {
+            rows = rows.opening(&office.pool, tenant, &office.personal);
+        }
         let mut header = self.header(&order, &plan, rows.position).await?;
         header.counts = rows.counts(plan.dataset, &plan.query).await?;
         let made_at = header.zone.to_datetime(header.generated_at).date();

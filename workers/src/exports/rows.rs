@@ -2,6 +2,7 @@
 
 use events::TenantId;
 use platform::dataset::{self, Column, Dataset, Kind, Query};
+use platform::personal::{Personal, is_sealed, open_json, open_text};
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool, Postgres, Row as _, Transaction, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
@@ -18,6 +19,8 @@ const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])]
 pub(super) struct Rows {
     transaction: Transaction<'static, Postgres>,
     columns: Vec<&'static Column>,
+    /// What opens the cells, where the read model keeps what is personal sealed.
+    personal: Option<(PgPool, TenantId, Personal)>,
     /// The place in the log that the rows stand at.
     pub(super) position: i64,
     /// How many rows there are.
@@ -50,7 +53,12 @@ impl Rows {
         let declare = format!("declare rows no scroll cursor for {}", select.sql);
         sqlx::query_with(&declare, select.arguments()?).execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
-        Ok(Self { transaction, columns: query.fields.clone(), position, total })
+        Ok(Self { transaction, columns: query.fields.clone(), personal: None, position, total })
+    }
+
+    /// With what is personal opened.
+    pub(super) fn opening(self, pool: &PgPool, tenant: TenantId, personal: &Personal) -> Self {
+        Self { personal: Some((pool.clone(), tenant, personal.clone())), ..self }
     }
 
     /// How many of the rows are of each kind, where that is worth knowing.
@@ -79,7 +87,33 @@ impl Rows {
         // Never kept prepared: the same words fetch other columns when the connection serves the next export.
         let fetch = sqlx::query(FETCH).persistent(false);
         let rows = fetch.fetch_all(&mut *self.transaction).await?;
-        rows.iter().map(|row| self.cells(row)).collect()
+        let mut rows: Vec<Row> =
+            rows.iter().map(|row| self.cells(row)).collect::<anyhow::Result<_>>()?;
+        self.open_cells(&mut rows).await?;
+        Ok(rows)
+    }
+
+    /// Opens what is personal in the cells, with the keys of a whole fetch asked for at once.
+    async fn open_cells(&self, rows: &mut [Row]) -> anyhow::Result<()> {
+        let Some((pool, tenant, personal)) = &self.personal else { return Ok(()) };
+        let texts = rows.iter().flatten().filter_map(sealed);
+        let keys = personal.keys_of(pool, *tenant, texts).await?;
+        for row in rows {
+            for (cell, column) in row.iter_mut().zip(&self.columns) {
+                let Some(text) = sealed(cell) else { continue };
+                let opened = match column.kind {
+                    Kind::Json => open_json(&keys, *tenant, text).into_owned(),
+                    Kind::Text
+                    | Kind::Id
+                    | Kind::Integer
+                    | Kind::Boolean
+                    | Kind::Time
+                    | Kind::List => open_text(&keys, *tenant, text).into_owned(),
+                };
+                *cell = Cell::Text(opened);
+            }
+        }
+        Ok(())
     }
 
     fn cells(&self, row: &PgRow) -> anyhow::Result<Row> {
@@ -93,6 +127,15 @@ pub(super) async fn position(
     dataset: &Dataset,
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(POSITION).bind(dataset.projections).fetch_one(database).await
+}
+
+/// The text of a cell that has something sealed in it.
+fn sealed(cell: &Cell) -> Option<&str> {
+    if let Cell::Text(text) = cell {
+        Some(text.as_str()).filter(|text| is_sealed(text))
+    } else {
+        None
+    }
 }
 
 fn cell(row: &PgRow, at: usize, kind: Kind) -> anyhow::Result<Cell> {

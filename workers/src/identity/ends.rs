@@ -13,6 +13,7 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.invitation.expired",
     "identity.invitation.accepted",
     "identity.invitation.revoked",
+    "identity.invitation.erased",
 ];
 
 const INVITATION: &str = "identity.invitation";
@@ -20,7 +21,10 @@ const INVITATION: &str = "identity.invitation";
 pub(super) fn on_invitation(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     let end: Option<Timestamp> = match serde_json::from_str(&event.payload)? {
         Event::Issued { expires_at, .. } | Event::Resent { expires_at, .. } => Some(expires_at),
-        Event::Expired { .. } | Event::Accepted { .. } | Event::Revoked { .. } => None,
+        Event::Expired { .. }
+        | Event::Accepted { .. }
+        | Event::Revoked { .. }
+        | Event::Erased { .. } => None,
     };
     let (kind, subject_id) = (INVITATION, event.aggregate_id.clone());
     let path = format!("/invitations/{subject_id}/expire");

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use events::identity::invitation::{Invitation, Status};
 use events::identity::organization::Organization;
 use events::identity::user::{self, Pending, User};
+use events::personal::ERASED;
 use events::{Decider as _, InvitationId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -177,7 +178,7 @@ async fn confirmation(office: &Office, job: &Job) -> anyhow::Result<Option<Lette
 
 /// The address before hears that it is the address no longer.
 async fn moved(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
-    let payload: String = sqlx::query_scalar(
+    let mut payload: String = sqlx::query_scalar(
         "select payload::text from log.events
           where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
     )
@@ -187,11 +188,15 @@ async fn moved(office: &Office, job: &Job, version: i64) -> anyhow::Result<Optio
     .bind(version)
     .fetch_one(&office.pool)
     .await?;
+    office.personal.open_events(&office.pool, job.tenant_id, &mut [&mut payload]).await?;
     // One event of many; the job was made for no other.
     let user::Event::EmailReplaced { previous: Some(to), .. } = serde_json::from_str(&payload)?
     else {
         return Ok(None);
     };
+    if to == ERASED {
+        return Ok(None);
+    }
     let (user, organization) = (user(office, job).await?, organization(office, job).await?);
     Ok(Some(Letter {
         to,

@@ -1,6 +1,8 @@
-//! Identity: the letters that people are written because of what happened to their account, and the end of invitations.
+//! Identity: the letters that people are written because of what happened to their account, the end of invitations, and the
+//! forgetting of whoever was erased.
 
 mod ends;
+mod erase;
 mod letters;
 
 use std::time::Duration;
@@ -10,7 +12,10 @@ use serde_json::json;
 
 use crate::runtime::{Effect, Handler, Jobs, Reaction};
 
+pub(crate) use erase::erase_again;
+
 const MAIL: &str = "identity.mail";
+const SHRED: &str = "identity.shred";
 
 /// What workers do for identity.
 pub(crate) fn jobs() -> Jobs {
@@ -18,15 +23,30 @@ pub(crate) fn jobs() -> Jobs {
         reactions: vec![
             Reaction { name: "identity_mail", events: letters::EVENTS, react: on_event },
             Reaction { name: "identity_ends", events: ends::EVENTS, react: ends::on_invitation },
+            Reaction {
+                name: "identity_shred",
+                events: &["identity.user.erased", "identity.invitation.erased"],
+                react: on_erased,
+            },
         ],
-        handlers: vec![Handler {
-            kind: MAIL,
-            slots: 4,
-            lease: Duration::from_secs(30),
-            max_attempts: 8, // a server that is away for an hour loses nothing
-            run: letters::run,
-            give_up: letters::give_up,
-        }],
+        handlers: vec![
+            Handler {
+                kind: MAIL,
+                slots: 4,
+                lease: Duration::from_secs(30),
+                max_attempts: 8, // a server that is away for an hour loses nothing
+                run: letters::run,
+                give_up: letters::give_up,
+            },
+            Handler {
+                kind: SHRED,
+                slots: 1,
+                lease: Duration::from_secs(30),
+                max_attempts: 50, // what was promised is done, however long an export takes
+                run: erase::run,
+                give_up: erase::give_up,
+            },
+        ],
     }
 }
 
@@ -36,4 +56,14 @@ fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     let subject_id = event.aggregate_id.clone();
     let body = json!({"event": event.event_type, "version": event.sequence});
     Ok(vec![Effect::Start { kind: MAIL, subject_id, body }])
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
+fn on_erased(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let body = json!({
+        "stream": event.aggregate_type,
+        "position": event.position,
+        "erased_at": event.recorded_at,
+    });
+    Ok(vec![Effect::Start { kind: SHRED, subject_id: event.aggregate_id.clone(), body }])
 }

@@ -5,7 +5,6 @@ use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, meta};
 use events::exports::export::{self, Export};
 use events::identity::invitation::{self, Invitation};
-use events::identity::user::User;
 use events::notifications::notification::Kind;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
@@ -236,22 +235,22 @@ async fn of_invitation(
     cause: &Cause,
 ) -> anyhow::Result<Option<Message>> {
     match serde_json::from_str(&cause.payload)? {
-        invitation::Event::Accepted { user_id, email } => {
+        invitation::Event::Accepted { .. } => {
             let (tenant, id) = (job.tenant_id, &cause.stream_id);
             let invitation = office.aggregates.refresh::<Invitation>(tenant, id).await?;
-            let user = office.aggregates.refresh::<User>(tenant, &user_id.to_string()).await?;
-            let name = &user.state.display_name;
+            // Nobody is named: what is told stays, and the link leads to who it is for as long as that is known.
             Ok(Some(Message {
                 user_id: invitation.state.invited_by,
                 kind: Kind::InvitationAccepted,
-                title: format!("{name} accepted your invitation"),
-                text: format!("{email} is now the user {}.", user.state.handle),
+                title: "Your invitation was accepted".into(),
+                text: "The invitation shows who joined.".into(),
             }))
         }
         invitation::Event::Issued { .. }
         | invitation::Event::Resent { .. }
         | invitation::Event::Expired { .. }
-        | invitation::Event::Revoked { .. } => Ok(None),
+        | invitation::Event::Revoked { .. }
+        | invitation::Event::Erased { .. } => Ok(None),
     }
 }
 

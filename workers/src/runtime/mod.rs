@@ -29,6 +29,7 @@ use platform::config::Settings;
 use platform::db::{self, Role};
 use platform::files::Files;
 use platform::lifecycle::{Shutdown, Tasks};
+use platform::personal::{Ledger, Personal};
 use platform::secrets::MasterKey;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -195,6 +196,10 @@ pub(crate) struct Office {
     pub(crate) mailer: Mailer,
     /// Where the links in it begin.
     pub(crate) links_begin: Arc<str>,
+    /// What opens personal data in files.
+    pub(crate) personal: Personal,
+    /// Who was erased.
+    pub(crate) ledger: Ledger,
     /// This process's name, different for every start.
     pub(crate) worker: Arc<str>,
 }
@@ -203,8 +208,9 @@ impl Office {
     /// Opens what workers need; waits for nothing.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let pool = db::connect(&settings.database_url, Role::Workers, settings.pool_size).await?;
-        let aggregates = Aggregates::new(pool.clone(), AGGREGATES_KEPT);
         let master = MasterKey::parse(&settings.master_key)?;
+        let personal = Personal::new(master.clone());
+        let aggregates = Aggregates::new(pool.clone(), AGGREGATES_KEPT).opening(personal.clone());
         let start: [u8; 4] = platform::secrets::random();
         let worker = format!("workers-{}-{}", std::process::id(), u32::from_be_bytes(start));
         Ok(Self {
@@ -214,7 +220,9 @@ impl Office {
             commands: Commands::new(&settings.command_url, WORKERS, &settings.service_secret)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
+            ledger: Ledger::new(&settings.data_dir, &master),
             key: archive::Key::new(master.clone()),
+            personal,
             master,
             mailer: Mailer::open(settings)?,
             links_begin: settings.links_begin().into(),
@@ -265,6 +273,8 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     beside.spawn("notary", notary.run(beside.shutdown().clone()));
     let timers = timers::Timers::new(&settings.database_url, office.commands.clone());
     beside.spawn("timers", timers.run(beside.shutdown().clone()));
+    let again = crate::identity::erase_again(office.clone(), beside.shutdown().clone());
+    beside.spawn("erasures", again);
     let outcome = run_with(office, bus, all, shutdown).await;
     beside.shutdown().begin();
     anyhow::ensure!(beside.join(END_LIMIT).await, "the notary or the timers did not end in time");

@@ -24,6 +24,8 @@ pub enum Command {
     RecordDownload(RecordDownload),
     /// The file's time is over.
     Expire,
+    /// Takes the file away before its time, because it may hold what was erased.
+    Withdraw,
 }
 
 /// Asks for a file.

@@ -234,6 +234,7 @@ impl Decider for Export {
                 Ok(vec![Event::Downloaded { by: download.by }])
             }
             Command::Expire => self.expire(context.now),
+            Command::Withdraw => self.withdraw(),
         }
     }
 
@@ -375,6 +376,17 @@ impl Export {
             | Status::Running
             | Status::Failed { .. }
             | Status::Cancelled => Err(Rejection::NotDownloadable(self.status.name())),
+        }
+    }
+
+    /// One that is still being made has to end first: it may have read what was erased since.
+    fn withdraw(&self) -> Result<Vec<Event>, Rejection> {
+        match &self.status {
+            Status::Completed(_) => Ok(vec![Event::Expired]),
+            Status::Failed { .. } | Status::Cancelled | Status::Expired => Ok(vec![]),
+            Status::Absent | Status::Queued | Status::Running => {
+                Err(Rejection::NotDownloadable(self.status.name()))
+            }
         }
     }
 

@@ -166,6 +166,7 @@ fn refuses_everything_before_it_is_requested() {
         Command::Retry,
         download(),
         Command::Expire,
+        Command::Withdraw,
     ] {
         given::<Export>([]).when(command).refused(Rejection::Unknown);
     }
@@ -354,6 +355,18 @@ fn expires_when_its_time_is_over() {
         [(queued, "queued"), (running, "running"), (failed, "failed"), (cancelled, "cancelled")]
     {
         given::<Export>(past).when(Command::Expire).refused(Rejection::NotDownloadable(name));
+    }
+}
+
+#[test]
+fn a_file_is_withdrawn_before_its_time_but_not_before_it_is_made() {
+    let [queued, running, completed, failed, cancelled, expired] = pasts();
+    given::<Export>(completed).when(Command::Withdraw).then([Event::Expired]);
+    for past in [failed, cancelled, expired] {
+        given::<Export>(past).when(Command::Withdraw).then([]);
+    }
+    for (past, name) in [(queued, "queued"), (running, "running")] {
+        given::<Export>(past).when(Command::Withdraw).refused(Rejection::NotDownloadable(name));
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Command {
     Expire,
     /// Takes the invitation back.
     Revoke,
+    /// Forgets the invitee for good.
+    Erase,
 }
 
 /// Invites somebody.

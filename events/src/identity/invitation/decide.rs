@@ -73,6 +73,12 @@ pub enum Rejection {
     /// It was taken back.
     #[error("the invitation was revoked: ask for another")]
     Revoked,
+    /// Nothing is known of the invitee any more.
+    #[error("the invitation was erased, for good: issue another")]
+    Erased,
+    /// The invitee is a user by now.
+    #[error("the invitee became a user: erase the user, and the invitation with them")]
+    OfUser,
     /// Nobody answers for it.
     #[error("only users invite: sign in as one")]
     SenderMissing,
@@ -113,6 +119,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::NotDue
             | Self::Accepted
             | Self::Revoked
+            | Self::Erased
+            | Self::OfUser
             | Self::Unbacked => Class::Conflict,
             Self::SenderMissing => Class::Forbidden,
             Self::EmailInvalid
@@ -135,6 +143,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::NotDue
             | Self::Accepted
             | Self::Revoked
+            | Self::Erased
+            | Self::OfUser
             | Self::SenderMissing
             | Self::Unbacked => None,
         }
@@ -162,6 +172,7 @@ impl Decider for Invitation {
             Command::Accept(accept) => self.accept(&accept, facts, context),
             Command::Expire => self.expire(context.now),
             Command::Revoke => self.revoke(),
+            Command::Erase => self.erase(context),
         }
     }
 
@@ -191,6 +202,7 @@ impl Invitation {
             Status::Open | Status::Expired => Ok(()),
             Status::Accepted => Err(Rejection::Accepted),
             Status::Revoked => Err(Rejection::Revoked),
+            Status::Erased => Err(Rejection::Erased),
         }
     }
 
@@ -202,7 +214,11 @@ impl Invitation {
     ) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Absent => {}
-            Status::Open | Status::Expired | Status::Accepted | Status::Revoked => {
+            Status::Open
+            | Status::Expired
+            | Status::Accepted
+            | Status::Revoked
+            | Status::Erased => {
                 return Err(Rejection::Exists);
             }
         }
@@ -249,7 +265,7 @@ impl Invitation {
             Status::Absent => Err(Rejection::Unknown),
             Status::Open if now < self.expires_at => Err(Rejection::NotDue),
             Status::Open => Ok(vec![Event::Expired { email: self.email.clone() }]),
-            Status::Expired | Status::Accepted | Status::Revoked => Ok(vec![]),
+            Status::Expired | Status::Accepted | Status::Revoked | Status::Erased => Ok(vec![]),
         }
     }
 
@@ -289,7 +305,19 @@ impl Invitation {
                 Ok(vec![Event::Revoked { email: self.email.clone() }])
             }
             Status::Accepted => Err(Rejection::Accepted),
-            Status::Revoked => Ok(vec![]),
+            Status::Revoked | Status::Erased => Ok(vec![]),
+        }
+    }
+
+    /// One that was accepted is about a user: it goes with them, and our own services see to that.
+    fn erase(&self, context: &Context) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Absent => Err(Rejection::Unknown),
+            Status::Accepted if context.actor.kind != ActorKind::Service => Err(Rejection::OfUser),
+            Status::Open | Status::Expired | Status::Accepted | Status::Revoked => {
+                Ok(vec![Event::Erased { email: self.email.clone() }])
+            }
+            Status::Erased => Ok(vec![]),
         }
     }
 }

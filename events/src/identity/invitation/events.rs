@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregate::Claim;
 use crate::ids::UserId;
+use crate::personal::Personal;
 use crate::rbac::Assignment;
 use crate::text::fold;
 
@@ -66,16 +67,34 @@ pub enum Event {
         /// The address, which can be invited again.
         email: String,
     },
+    /// What is known of the invitee was forgotten for good.
+    #[serde(rename = "identity.invitation.erased")]
+    Erased {
+        /// The address, which can be invited again.
+        email: String,
+    },
 }
 
 impl crate::aggregate::Event for Event {
+    const PERSONAL: &'static [Personal] = &[
+        Personal::of_stream("identity.invitation.issued", &["email", "message"]),
+        Personal::of_stream("identity.invitation.resent", &["email"]),
+        Personal::of_stream("identity.invitation.expired", &["email"]),
+        Personal::of_stream("identity.invitation.accepted", &["email"]),
+        Personal::of_stream("identity.invitation.revoked", &["email"]),
+        Personal::of_stream("identity.invitation.erased", &["email"]),
+    ];
+
     fn claims(&self, _: &str) -> Vec<Claim> {
         match self {
             Self::Issued { email, .. } => vec![Claim::take(EMAIL, fold(email))],
             Self::Resent { email, .. } => {
                 email.iter().map(|email| Claim::take(EMAIL, fold(email))).collect()
             }
-            Self::Expired { email } | Self::Accepted { email, .. } | Self::Revoked { email } => {
+            Self::Expired { email }
+            | Self::Accepted { email, .. }
+            | Self::Revoked { email }
+            | Self::Erased { email } => {
                 vec![Claim::release(EMAIL, fold(email))]
             }
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Event;
 use crate::ids::UserId;
+use crate::personal::ERASED;
 use crate::rbac::Assignment;
 
 /// An invitation into the organisation.
@@ -43,6 +44,8 @@ pub enum Status {
     Accepted,
     /// It was taken back.
     Revoked,
+    /// Nothing is known of the invitee any more.
+    Erased,
 }
 
 impl Invitation {
@@ -70,6 +73,10 @@ impl Invitation {
             Event::Expired { .. } => self.status = Status::Expired,
             Event::Accepted { .. } => self.status = Status::Accepted,
             Event::Revoked { .. } => self.status = Status::Revoked,
+            Event::Erased { .. } => {
+                self.status = Status::Erased;
+                self.email = ERASED.into();
+            }
         }
     }
 }

@@ -130,6 +130,10 @@ fn revoked() -> Event {
     Event::Revoked { email: ADDRESS.into() }
 }
 
+fn erased() -> Event {
+    Event::Erased { email: ADDRESS.into() }
+}
+
 fn accept(sending: u128) -> Command {
     Command::Accept(Accept { presented_sha256: token(sending), user_id: id(8) })
 }
@@ -162,7 +166,8 @@ fn samples_are_frozen() {
         token_sha256: token(1),
         expires_at: at(IN_A_WEEK),
     };
-    frozen::<Invitation>([issued, resent(2), accepted(), revoked(), expired()]);
+    let ends = [accepted(), revoked(), expired(), erased()];
+    frozen::<Invitation>([issued, resent(2)].into_iter().chain(ends));
 }
 
 #[test]
@@ -185,9 +190,27 @@ fn an_address_has_one_open_invitation_whatever_its_case() {
     let upper = Event::Revoked { email: ADDRESS.to_uppercase() };
     assert_eq!(taken(&issued(vec![], 1)), [Claim::take(EMAIL, ADDRESS)]);
     assert_eq!(taken(&resent(2)), []);
-    for event in [accepted(), revoked(), upper, expired()] {
+    for event in [accepted(), revoked(), erased(), upper, expired()] {
         assert_eq!(taken(&event), [Claim::release(EMAIL, ADDRESS)]);
     }
+}
+
+#[test]
+fn an_invitee_is_forgotten_unless_they_became_a_user() {
+    let (open, revoked) = (vec![issued(vec![], 1)], vec![issued(vec![], 1), revoked()]);
+    for past in [open, revoked] {
+        given::<Invitation>(past).when(Command::Erase).then([erased()]);
+    }
+    let of_user = || [issued(vec![], 1), accepted()];
+    given::<Invitation>(of_user()).when(Command::Erase).refused(Rejection::OfUser);
+    let actor = Actor { kind: ActorKind::Service, id: "workers".into(), ..context().actor };
+    let as_workers = Context { actor, ..context() };
+    given::<Invitation>(of_user()).context(as_workers).when(Command::Erase).then([erased()]);
+    let past = || [issued(vec![], 1), erased()];
+    given::<Invitation>(past()).when(Command::Erase).then([]);
+    given::<Invitation>(past()).when(Command::Revoke).then([]);
+    given::<Invitation>(past()).facts(by(MANAGER)).when(Command::Resend).refused(Rejection::Erased);
+    given::<Invitation>([]).when(Command::Erase).refused(Rejection::Unknown);
 }
 
 #[test]

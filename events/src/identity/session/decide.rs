@@ -171,7 +171,7 @@ impl Session {
             refresh_sha256: start.refresh_sha256,
             expires_at: expiry(start.expires_at, now)?,
             amr: start.amr,
-            ip: start.ip,
+            ip: start.ip.map(|ip| ip.to_string()),
             user_agent: start.user_agent.as_deref().and_then(program),
             began_after: facts.user.ended.times,
         }])

@@ -1,12 +1,11 @@
 //! What can have happened to a session.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::UserId;
+use crate::personal::{Personal, Subject};
 
 /// A fact about a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +24,7 @@ pub enum Event {
         amr: Vec<String>,
         /// From where.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        ip: Option<IpAddr>,
+        ip: Option<String>,
         /// With which program.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_agent: Option<String>,
@@ -91,4 +90,10 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-impl crate::aggregate::Event for Event {}
+impl crate::aggregate::Event for Event {
+    const PERSONAL: &'static [Personal] = &[Personal {
+        event_type: "identity.session.started",
+        members: &["ip", "user_agent"],
+        subject: Subject::Member("user_id"),
+    }];
+}

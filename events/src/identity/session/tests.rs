@@ -30,7 +30,7 @@ fn started() -> Event {
         refresh_sha256: token(0),
         expires_at: at(TOMORROW),
         amr: vec!["pwd".into()],
-        ip: Some([192, 0, 2, 1].into()),
+        ip: Some("192.0.2.1".into()),
         user_agent: Some("curl/8.5".into()),
         began_after: 0,
     }

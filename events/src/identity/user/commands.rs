@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::SecretId;
+use crate::ids::{SecretId, UserId};
 
 /// An intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum Command {
     Deactivate(Deactivate),
     /// Lets them sign in again.
     Reactivate,
+    /// Forgets them for good.
+    Erase(Erase),
 }
 
 /// Registers a user.
@@ -129,4 +131,13 @@ pub struct RecordLoginFailure {
 pub struct Deactivate {
     /// Why.
     pub reason: String,
+}
+
+/// Forgets a user for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erase {
+    /// Whom.
+    pub user_id: UserId,
+    /// Their handle, so that nobody is erased by mistake. Our own services need none: they carry out what was decided before.
+    pub handle: Option<String>,
 }

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::credentials::{Facts, ended};
-use super::{ChangeEmail, Command, Deactivate, Event, Register, Relocate, Rename, Status, User};
-use crate::aggregate::{Class, Context, Decider};
+use super::{
+    ChangeEmail, Command, Deactivate, Erase, Event, Register, Relocate, Rename, Status, User,
+};
+use crate::aggregate::{ActorKind, Class, Context, Decider};
 use crate::identity::session::RevocationReason;
 use crate::modules::Module;
 use crate::text::{self, Fault};
@@ -90,6 +92,18 @@ pub enum Rejection {
     /// There was a request a moment ago.
     #[error("an e-mail was sent less than a minute ago: wait for it, or ask again later")]
     RequestedJustNow,
+    /// Nothing is known of the user any more.
+    #[error("the user was erased, for good: register another")]
+    Erased,
+    /// The user may still sign in.
+    #[error("the user is active: deactivate them first")]
+    Active,
+    /// Nobody erases themselves.
+    #[error("you cannot erase yourself: have somebody else do it")]
+    ErasesSelf,
+    /// Another user's handle was repeated.
+    #[error("handle is not that of the user: repeat theirs to confirm that they are to be erased")]
+    ConfirmationWrong,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -106,23 +120,28 @@ impl crate::aggregate::Rejection for Rejection {
             Self::Unknown | Self::TokenUnknown => Class::Absent,
             Self::Exists
             | Self::Deactivated
+            | Self::Erased
+            | Self::Active
             | Self::LastAdministrator
             | Self::TokenExpired
             | Self::RequestedJustNow => Class::Conflict,
-            Self::Locked(_) | Self::OutOfReach => Class::Forbidden,
+            Self::Locked(_) | Self::OutOfReach | Self::ErasesSelf => Class::Forbidden,
             Self::HandleInvalid(_)
             | Self::HandleNotPrintable
             | Self::DisplayNameInvalid(_)
             | Self::EmailInvalid
             | Self::LocaleInvalid
             | Self::TimeZoneUnknown
-            | Self::ReasonInvalid(_) => Class::Invalid,
+            | Self::ReasonInvalid(_)
+            | Self::ConfirmationWrong => Class::Invalid,
         }
     }
 
     fn pointer(&self) -> Option<&'static str> {
         match self {
-            Self::HandleInvalid(_) | Self::HandleNotPrintable => Some("/handle"),
+            Self::HandleInvalid(_) | Self::HandleNotPrintable | Self::ConfirmationWrong => {
+                Some("/handle")
+            }
             Self::DisplayNameInvalid(_) => Some("/display_name"),
             Self::EmailInvalid => Some("/email"),
             Self::LocaleInvalid => Some("/locale"),
@@ -135,7 +154,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Locked(_)
             | Self::OutOfReach
             | Self::LastAdministrator
-            | Self::RequestedJustNow => None,
+            | Self::RequestedJustNow
+            | Self::Erased
+            | Self::Active
+            | Self::ErasesSelf => None,
         }
     }
 }
@@ -171,12 +193,14 @@ impl Decider for User {
                 | Command::RecordLogin
                 | Command::Unlock
                 | Command::Deactivate(_)
-                | Command::Reactivate => Err(Rejection::Unknown),
+                | Command::Reactivate
+                | Command::Erase(_) => Err(Rejection::Unknown),
             },
             Status::Active => self.decide_active(command, facts, context),
             Status::Deactivated => match command {
                 Command::Register(_) => Err(Rejection::Exists),
                 Command::Reactivate => Ok(vec![Event::Reactivated]),
+                Command::Erase(erase) => self.erase(&erase, context),
                 Command::Deactivate(_)
                 | Command::RecordLoginFailure(_)
                 | Command::RequestPasswordReset
@@ -190,6 +214,24 @@ impl Decider for User {
                 | Command::ConfirmEmailChange(_)
                 | Command::RecordLogin
                 | Command::Unlock => Err(Rejection::Deactivated),
+            },
+            Status::Erased => match command {
+                Command::Erase(_)
+                | Command::Deactivate(_)
+                | Command::RecordLoginFailure(_)
+                | Command::RequestPasswordReset
+                | Command::EndSessions => Ok(vec![]),
+                Command::Register(_)
+                | Command::Rename(_)
+                | Command::Relocate(_)
+                | Command::ChangeEmail(_)
+                | Command::SetPassword(_)
+                | Command::ResetPassword(_)
+                | Command::RequestEmailChange(_)
+                | Command::ConfirmEmailChange(_)
+                | Command::RecordLogin
+                | Command::Unlock
+                | Command::Reactivate => Err(Rejection::Erased),
             },
         }
     }
@@ -205,6 +247,7 @@ impl User {
         match self.status {
             Status::Absent => Err(Rejection::Unknown),
             Status::Deactivated => Err(Rejection::Deactivated),
+            Status::Erased => Err(Rejection::Erased),
             Status::Active => {
                 self.locked(now).map_or(Ok(()), |until| Err(Rejection::Locked(until)))
             }
@@ -244,7 +287,24 @@ impl User {
             }
             Command::Deactivate(deactivate) => deactivate_user(&deactivate, facts),
             Command::Reactivate => Ok(vec![]),
+            Command::Erase(erase) => self.erase(&erase, context),
         }
+    }
+
+    /// A service carries out again what was decided before the log was restored, wherever the user stood then.
+    fn erase(&self, erase: &Erase, context: &Context) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind != ActorKind::Service {
+            if context.actor.user() == Some(erase.user_id) {
+                return Err(Rejection::ErasesSelf);
+            }
+            if self.status == Status::Active {
+                return Err(Rejection::Active);
+            }
+            if erase.handle.as_ref() != Some(&self.handle) {
+                return Err(Rejection::ConfirmationWrong);
+            }
+        }
+        Ok(vec![Event::Erased { handle: self.handle.clone(), email: self.email.clone() }])
     }
 
     fn rename(&self, rename: &Rename) -> Result<Vec<Event>, Rejection> {
@@ -278,7 +338,7 @@ impl User {
         let failed = Event::LoginFailed {
             count: u32::try_from(count).unwrap_or(u32::MAX),
             failed_at: now,
-            ip,
+            ip: ip.map(|ip| ip.to_string()),
         };
         if count < FAILURES_MAX_COUNT {
             return vec![failed];

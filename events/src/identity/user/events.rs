@@ -1,7 +1,5 @@
 //! What can have happened to a user.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::aggregate::Claim;
 use crate::identity::session::RevocationReason;
 use crate::ids::{SecretId, SessionId};
+use crate::personal::Personal;
 use crate::text::fold;
 
 /// The namespace of handles, unique in the organisation.
@@ -101,7 +100,7 @@ pub enum Event {
         failed_at: Timestamp,
         /// From where.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        ip: Option<IpAddr>,
+        ip: Option<String>,
     },
     /// The user cannot sign in for a while.
     #[serde(rename = "identity.user.locked")]
@@ -124,9 +123,28 @@ pub enum Event {
     /// The user may sign in again.
     #[serde(rename = "identity.user.reactivated")]
     Reactivated,
+    /// What is known of the user was forgotten for good; the id stays, so that history says who did what.
+    #[serde(rename = "identity.user.erased")]
+    Erased {
+        /// The handle, free again.
+        handle: String,
+        /// The e-mail address, free again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+    },
 }
 
 impl crate::aggregate::Event for Event {
+    const PERSONAL: &'static [Personal] = &[
+        Personal::of_stream("identity.user.registered", &["handle", "display_name", "email"]),
+        Personal::of_stream("identity.user.renamed", &["display_name"]),
+        Personal::of_stream("identity.user.email_replaced", &["previous", "email"]),
+        Personal::of_stream("identity.user.email_change_requested", &["email"]),
+        Personal::of_stream("identity.user.login_failed", &["ip"]),
+        Personal::of_stream("identity.user.deactivated", &["reason"]),
+        Personal::of_stream("identity.user.erased", &["handle", "email"]),
+    ];
+
     fn claims(&self, _: &str) -> Vec<Claim> {
         let taken =
             |email: &Option<String>| email.as_deref().map(|it| Claim::take(EMAIL, fold(it)));
@@ -141,6 +159,10 @@ impl crate::aggregate::Event for Event {
                 }
                 let released = previous.map(|it| Claim::release(EMAIL, it));
                 released.into_iter().chain(email.map(|it| Claim::take(EMAIL, it))).collect()
+            }
+            Self::Erased { handle, email } => {
+                let email = email.as_deref().map(|it| Claim::release(EMAIL, fold(it)));
+                email.into_iter().chain([Claim::release(HANDLE, fold(handle))]).collect()
             }
             Self::Renamed { .. }
             | Self::Relocated { .. }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Event;
 use crate::ids::{SecretId, SessionId};
+use crate::personal::ERASED;
 
 /// A person in one organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,8 @@ pub enum Status {
     Active,
     /// They may not sign in.
     Deactivated,
+    /// They are forgotten, for good.
+    Erased,
 }
 
 impl User {
@@ -140,6 +143,16 @@ impl User {
             }
             Event::Deactivated { .. } => self.status = Status::Deactivated,
             Event::Reactivated => self.status = Status::Active,
+            Event::Erased { .. } => {
+                *self = Self {
+                    status: Status::Erased,
+                    handle: ERASED.into(),
+                    display_name: ERASED.into(),
+                    locale: std::mem::take(&mut self.locale),
+                    time_zone: std::mem::take(&mut self.time_zone),
+                    ..Self::default()
+                };
+            }
         }
     }
 }

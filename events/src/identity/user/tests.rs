@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::credentials::{Facts, ended};
 use super::*;
-use crate::aggregate::{Claim, Context, Decider, Event as _, Rejection as _};
+use crate::aggregate::{Actor, ActorKind, Claim, Context, Decider, Event as _, Rejection as _};
 use crate::identity::session::RevocationReason;
+use crate::personal::ERASED;
 use crate::rbac::policy::{self, OWNER_LEVEL, Policy, RoleCreated};
 use crate::rbac::user_access::{self, UserAccess};
 use crate::testing::{at, context, frozen, given, id};
@@ -95,14 +96,73 @@ fn samples_are_frozen() {
         Event::LoginFailed {
             count: 3,
             failed_at: at("2026-01-01T12:00:00.25Z"),
-            ip: Some([192, 0, 2, 1].into()),
+            ip: Some("192.0.2.1".into()),
         },
         Event::Locked { until: at("2026-01-01T12:15:00Z") },
         Event::LoginFailuresCleared,
         Event::Unlocked,
         deactivated(),
         Event::Reactivated,
+        erased(),
     ]);
+}
+
+fn erased() -> Event {
+    Event::Erased { handle: "Anna".into(), email: Some("Anna@Example.org".into()) }
+}
+
+fn erase(handle: &str) -> Command {
+    Command::Erase(Erase { user_id: id(8), handle: Some(handle.into()) })
+}
+
+fn as_workers() -> Context {
+    let id = "workers".into();
+    let actor = Actor { kind: ActorKind::Service, id, session_id: None, on_behalf_of: None };
+    Context { actor, ..context() }
+}
+
+#[test]
+fn erases_a_deactivated_user_whose_handle_is_repeated() {
+    let past = [registered(), deactivated()];
+    given::<User>(past.clone()).when(erase("Anna")).then([erased()]);
+    given::<User>(past.clone()).when(erase("anna")).refused(Rejection::ConfirmationWrong);
+    given::<User>([registered()]).when(erase("Anna")).refused(Rejection::Active);
+    let oneself = Erase { user_id: id(1), handle: Some("Anna".into()) };
+    given::<User>(past).when(Command::Erase(oneself)).refused(Rejection::ErasesSelf);
+    let again = Command::Erase(Erase { user_id: id(8), handle: None });
+    for past in [vec![registered()], vec![registered(), deactivated()]] {
+        given::<User>(past).context(as_workers()).when(again.clone()).then([erased()]);
+    }
+}
+
+#[test]
+fn an_erased_user_is_forgotten_and_stays_so() {
+    let past = || [registered(), deactivated(), erased()];
+    let mut user = User::default();
+    for event in &past() {
+        user.evolve(event);
+    }
+    assert_eq!((user.handle.as_str(), user.email.as_ref()), (ERASED, None));
+    assert!(!serde_json::to_string(&user).unwrap().contains("Anna"));
+    given::<User>(past()).when(erase("Anna")).then([]);
+    given::<User>(past()).when(failure()).then([]);
+    for command in [
+        Command::Register(register()),
+        Command::Rename(Rename { display_name: "x".into() }),
+        Command::SetPassword(SetPassword { secret_id: id(7) }),
+        Command::RecordLogin,
+        Command::Unlock,
+        Command::Reactivate,
+        email("a@b.c"),
+    ] {
+        given::<User>(past()).when(command).refused(Rejection::Erased);
+    }
+}
+
+#[test]
+fn the_handle_and_address_of_an_erased_user_are_free_again() {
+    let freed = [Claim::release(EMAIL, "anna@example.org"), Claim::release(HANDLE, "anna")];
+    assert_eq!(erased().claims("x"), freed);
 }
 
 #[test]
@@ -138,6 +198,7 @@ fn refuses_everything_before_the_user_exists() {
         Command::Unlock,
         Command::Deactivate(Deactivate { reason: "x".into() }),
         Command::Reactivate,
+        erase("x"),
     ] {
         given::<User>([]).when(command).refused(Rejection::Unknown);
     }
@@ -278,10 +339,10 @@ fn names_the_secret_that_holds_the_password() {
 
 #[test]
 fn counts_failed_sign_ins_of_the_last_quarter_of_an_hour() {
-    let ip = Some([192, 0, 2, 1].into());
+    let stored = Some("192.0.2.1".into());
     given::<User>([registered()])
-        .when(Command::RecordLoginFailure(RecordLoginFailure { ip }))
-        .then([Event::LoginFailed { count: 1, failed_at: at(NOON), ip }]);
+        .when(Command::RecordLoginFailure(RecordLoginFailure { ip: Some([192, 0, 2, 1].into()) }))
+        .then([Event::LoginFailed { count: 1, failed_at: at(NOON), ip: stored }]);
     let past = [registered(), failed(1, "2026-01-01T11:45:00Z"), failed(2, "2026-01-01T11:45:01Z")];
     given::<User>(past).when(failure()).then([failed(2, NOON)]);
 }

@@ -69,7 +69,7 @@ impl Person<'_> {
         let path = self.path(unit_id);
         let lack = match self.status {
             Status::Absent => Some(Lack::UserUnknown),
-            Status::Deactivated => Some(Lack::UserDeactivated),
+            Status::Deactivated | Status::Erased => Some(Lack::UserDeactivated),
             Status::Active if unit_id.is_some() && path.is_empty() => Some(Lack::UnitUnknown),
             Status::Active => None,
         };

@@ -65,13 +65,15 @@ pub enum Kind {
     Secrets = 3,
     /// A piece of a stored file.
     File = 4,
+    /// Keys of personal data, sealed; they come before the events that need them.
+    SubjectKeys = 5,
     /// The manifest.
     Manifest = 255,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Events, Self::Keys, Self::Secrets, Self::File, Self::Manifest]
+        [Self::Events, Self::Keys, Self::Secrets, Self::File, Self::SubjectKeys, Self::Manifest]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

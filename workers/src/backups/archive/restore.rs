@@ -9,6 +9,8 @@ use events::envelope::Recorded;
 use events::modules::{AggregateVisitor, visit_aggregates};
 use events::{Decider, Event as _, Module, TenantId};
 use platform::files::Files;
+use platform::personal::{Erasure, Keys, Personal, is_of_erased, open_event};
+use serde::Deserialize;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -46,6 +48,7 @@ pub async fn restore<R: Read + Seek + Send + 'static>(
     key: &Key,
     connection: &mut PgConnection,
     files: &Files,
+    erased: &[Erasure],
 ) -> anyhow::Result<Restored> {
     let (archive, manifest) = verified(archive, key).await?;
     let mut transaction = connection.begin().await?;
@@ -55,14 +58,25 @@ pub async fn restore<R: Read + Seek + Send + 'static>(
         let key = key.clone();
         move || read(archive, &key, &sender)
     });
-    let mut filling =
-        Filling { scope: manifest.scope, position: 0, events: 0, piece: None, files: 0 };
+    let mut filling = Filling {
+        scope: manifest.scope,
+        position: 0,
+        events: 0,
+        piece: None,
+        files: 0,
+        keys: Keys::new(),
+    };
+    let personal = Personal::new(key.0.clone());
     while let Some((kind, body)) = parts.recv().await {
         match kind {
             Kind::Events => filling.events(&mut transaction, &body).await?,
             Kind::Keys => rows(&mut transaction, INSERT_KEYS, &body).await?,
             Kind::Secrets => rows(&mut transaction, INSERT_SECRETS, &body).await?,
             Kind::File => filling.file(files, &body).await?,
+            Kind::SubjectKeys => {
+                let kept = filling.subject_keys(&personal, erased, &body)?;
+                rows(&mut transaction, INSERT_SUBJECT_KEYS, &kept).await?;
+            }
             Kind::Manifest => {}
         }
     }
@@ -141,9 +155,44 @@ struct Filling {
     events: u64,
     piece: Option<(FilePiece, tempfile::NamedTempFile)>,
     files: u64,
+    /// Who has a key: claims are worked out from what it opens.
+    keys: Keys,
+}
+
+/// A row of `secrets.subject_keys`, as far as it is looked at.
+#[derive(Deserialize)]
+struct SubjectKey {
+    tenant_id: TenantId,
+    subject_id: Uuid,
+    /// As Postgres writes bytes: `\\x` and hexadecimal digits.
+    sealed: String,
 }
 
 impl Filling {
+    /// The lines of those who were not erased since; whoever was stays so.
+    fn subject_keys(
+        &mut self,
+        personal: &Personal,
+        erased: &[Erasure],
+        body: &[u8],
+    ) -> anyhow::Result<Vec<u8>> {
+        let mut kept = Vec::with_capacity(body.len());
+        for line in split(body) {
+            let row: SubjectKey = serde_json::from_slice(line)?;
+            let person = (row.tenant_id, row.subject_id);
+            if erased.iter().any(|of| (of.tenant_id, of.subject_id) == person) {
+                continue;
+            }
+            let sealed = hex::decode(row.sealed.trim_start_matches("\\x"))?;
+            let key = personal.unlocked(person, &sealed);
+            let key = key.context("the backup is of an installation with another master key")?;
+            self.keys.insert(person, Some(key));
+            kept.extend_from_slice(line);
+            kept.push(b'\n');
+        }
+        Ok(kept)
+    }
+
     async fn events(&mut self, database: &mut PgConnection, body: &[u8]) -> anyhow::Result<()> {
         let mut events = recorded(body).collect::<anyhow::Result<Vec<_>>>()?;
         for event in &mut events {
@@ -159,7 +208,7 @@ impl Filling {
             .await?;
         let mut claims = Claims::default();
         for event in &events {
-            claims.take(event)?;
+            claims.take(event, &self.keys)?;
         }
         insert_events(&mut *database, &events).await?;
         claims.store(database).await?;
@@ -236,8 +285,13 @@ struct Held {
 }
 
 impl Claims {
-    fn take(&mut self, event: &Recorded) -> anyhow::Result<()> {
-        for claim in claims_of(event)? {
+    fn take(&mut self, event: &Recorded, keys: &Keys) -> anyhow::Result<()> {
+        let tenant = event.tenant_id;
+        if is_of_erased(keys, tenant, &event.payload) {
+            return Ok(()); // whoever is forgotten holds nothing
+        }
+        let payload = open_event(keys, tenant, &event.payload).into_owned();
+        for claim in claims_of(&Recorded { payload, ..event.clone() })? {
             let tenant = match claim.scope {
                 ClaimScope::Tenant => event.tenant_id,
                 ClaimScope::Global => TenantId::default(),
@@ -341,6 +395,7 @@ const FIRST_FULL_TABLE: &str = "
         when exists (select from log.idempotency) then 'log.idempotency'
         when exists (select from log.claims) then 'log.claims'
         when exists (select from secrets.secrets) then 'secrets.secrets'
+        when exists (select from secrets.subject_keys) then 'secrets.subject_keys'
     end";
 
 const INSERT_EVENTS: &str = "
@@ -360,6 +415,10 @@ const INSERT_KEYS: &str = "
 const INSERT_SECRETS: &str = "
     insert into secrets.secrets
     select r.* from unnest($1::text[]) l (line), json_populate_record(null::secrets.secrets, l.line::json) r";
+
+const INSERT_SUBJECT_KEYS: &str = "
+    insert into secrets.subject_keys
+    select r.* from unnest($1::text[]) l (line), json_populate_record(null::secrets.subject_keys, l.line::json) r";
 
 const STREAMS: &str = "
     insert into log.streams (tenant_id, aggregate_type, aggregate_id, version)

@@ -8,6 +8,7 @@ use events::TenantId;
 use events::identity::user::{Event as UserEvent, User};
 use events::testing::id;
 use platform::files::Files;
+use platform::personal::Erasure;
 use platform::secrets;
 use platform::testkit::TestDatabase;
 use sqlx::{Connection, PgConnection};
@@ -16,8 +17,17 @@ use tempfile::TempDir;
 use super::*;
 use crate::testing::Log;
 
+fn master(byte: u8) -> MasterKey {
+    MasterKey::parse(&STANDARD.encode([byte; 32])).unwrap()
+}
+
 fn key(byte: u8) -> Key {
-    Key::new(MasterKey::parse(&STANDARD.encode([byte; 32])).unwrap())
+    Key::new(master(byte))
+}
+
+/// A log whose events are sealed as command-api seals them.
+async fn sealed_log() -> Log {
+    Log::new().await.sealing(master(1))
 }
 
 fn registered(number: u32) -> UserEvent {
@@ -82,6 +92,7 @@ async fn content(url: &str, tenant: Option<TenantId>, positions: bool) -> Vec<St
         "select (to_jsonb(t) - case when $2 then '{}'::text[] else '{first_position,last_position}' end)::text
            from log.idempotency t where $1::uuid is null or tenant_id = $1 order by 1",
         "select to_jsonb(t)::text from secrets.secrets t where $1::uuid is null or tenant_id = $1 order by 1",
+        "select to_jsonb(t)::text from secrets.subject_keys t where $1::uuid is null or tenant_id = $1 order by 1",
     ] {
         let rows: Vec<String> = sqlx::query_scalar(query)
             .bind(tenant.map(|tenant| tenant.0))
@@ -96,15 +107,23 @@ async fn content(url: &str, tenant: Option<TenantId>, positions: bool) -> Vec<St
 }
 
 async fn restored(bytes: Vec<u8>, files: &Files) -> (TestDatabase, anyhow::Result<Restored>) {
+    restored_without(bytes, files, &[]).await
+}
+
+async fn restored_without(
+    bytes: Vec<u8>,
+    files: &Files,
+    erased: &[Erasure],
+) -> (TestDatabase, anyhow::Result<Restored>) {
     let target = TestDatabase::create(&migrations::MIGRATOR).await.unwrap();
     let mut connection = PgConnection::connect(&target.url).await.unwrap();
-    let result = restore(Cursor::new(bytes), &key(1), &mut connection, files).await;
+    let result = restore(Cursor::new(bytes), &key(1), &mut connection, files, erased).await;
     (target, result)
 }
 
 #[tokio::test]
 async fn a_restored_installation_is_the_same_in_a_new_epoch() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 20).await;
     let (bytes, manifest) = made(&log, &files, Scope::Installation).await;
     assert_eq!((manifest.events, manifest.to_position, manifest.files), (41, 41, 3));
@@ -130,8 +149,33 @@ async fn a_restored_installation_is_the_same_in_a_new_epoch() {
 }
 
 #[tokio::test]
+async fn who_was_erased_since_the_backup_has_no_key_and_holds_nothing_after_a_restore() {
+    let (log, (_folder, files)) = (sealed_log().await, store());
+    filled(&log, &files, 3).await;
+    let (bytes, _) = made(&log, &files, Scope::Installation).await;
+    let subject_id = id::<events::UserId>(1000).0;
+    let erased_at = events::testing::at("2026-01-01T12:00:00Z");
+    let erasure = Erasure { tenant_id: id(1), subject_id, erased_at };
+    let (target, result) = restored_without(bytes, &files, &[erasure]).await;
+    result.unwrap();
+    let mut connection = PgConnection::connect(&target.url).await.unwrap();
+    let (keys, theirs, claims, whole): (i64, i64, i64, bool) = sqlx::query_as(
+        "select (select count(*) from secrets.subject_keys),
+                (select count(*) from secrets.subject_keys where subject_id = $1),
+                (select count(*) from log.claims where aggregate_id = $1::text or key in ('erased', 'user0', 'other@example.org') and tenant_id = $2),
+                (select count(*) = 7 from log.events)",
+    )
+    .bind(subject_id)
+    .bind(id::<TenantId>(1).0)
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!((keys, theirs, claims, whole), (5, 0, 0, true));
+}
+
+#[tokio::test]
 async fn a_restored_log_takes_appends_where_it_stopped() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 2).await;
     let (bytes, _) = made(&log, &files, Scope::Installation).await;
     let (target, result) = restored(bytes, &files).await;
@@ -145,7 +189,7 @@ async fn a_restored_log_takes_appends_where_it_stopped() {
 
 #[tokio::test]
 async fn one_organisation_restored_alone_counts_from_one_and_keeps_its_chain() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 20).await;
     let tenant = id(2);
     let (bytes, manifest) = made(&log, &files, Scope::Tenant(tenant)).await;
@@ -171,17 +215,18 @@ async fn one_organisation_restored_alone_counts_from_one_and_keeps_its_chain() {
 
 #[tokio::test]
 async fn a_database_that_holds_something_is_refused() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 1).await;
     let (bytes, _) = made(&log, &files, Scope::Installation).await;
     let mut connection = PgConnection::connect(&log.database.url).await.unwrap();
-    let error = restore(Cursor::new(bytes), &key(1), &mut connection, &files).await.unwrap_err();
+    let error =
+        restore(Cursor::new(bytes), &key(1), &mut connection, &files, &[]).await.unwrap_err();
     assert!(error.to_string().contains("not empty (log.events has rows)"), "{error}");
 }
 
 #[tokio::test]
 async fn every_flipped_byte_and_every_cut_is_found() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 30).await;
     let (bytes, _) = made(&log, &files, Scope::Installation).await;
     let whole = verify(Cursor::new(bytes.clone()), &key(1)).unwrap();
@@ -209,7 +254,7 @@ async fn every_flipped_byte_and_every_cut_is_found() {
 
 #[tokio::test]
 async fn another_master_key_is_named_as_the_reason() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 1).await;
     let (bytes, manifest) = made(&log, &files, Scope::Installation).await;
     let report = verify(Cursor::new(bytes.clone()), &key(2)).unwrap();
@@ -219,12 +264,12 @@ async fn another_master_key_is_named_as_the_reason() {
 
 #[tokio::test]
 async fn a_log_that_was_altered_is_not_backed_up() {
-    let (log, (_folder, files)) = (Log::new().await, store());
+    let (log, (_folder, files)) = (sealed_log().await, store());
     filled(&log, &files, 3).await;
     let mut connection = PgConnection::connect(&log.database.url).await.unwrap();
     for statement in [
         "alter table log.events_00000 disable trigger append_only",
-        "update log.events_00000 set payload = replace(payload::text, 'user2', 'user9')::json where position = 6",
+        "update log.events_00000 set payload = replace(payload::text, 'Zurich', 'Vienna')::json where position = 6",
     ] {
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }

@@ -146,7 +146,7 @@ impl Check {
     fn body(&mut self, kind: Kind, number: u32, body: &[u8]) {
         match kind {
             Kind::Events => self.events(number, body),
-            Kind::Keys | Kind::Secrets => {
+            Kind::Keys | Kind::Secrets | Kind::SubjectKeys => {
                 for line in split(body) {
                     let readable = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
                     self.that(readable, || format!("chunk {number} has a line that is not JSON"));

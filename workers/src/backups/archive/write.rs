@@ -78,6 +78,7 @@ impl Packing {
             sqlx::query_as("select epoch, position from log.head")
                 .fetch_one(&mut *snapshot)
                 .await?;
+        self.rows(&mut snapshot, Kind::SubjectKeys, source.scope).await?;
         let span = self.events(&mut snapshot, source.scope, to_position).await?;
         self.rows(&mut snapshot, Kind::Keys, source.scope).await?;
         self.rows(&mut snapshot, Kind::Secrets, source.scope).await?;
@@ -157,6 +158,9 @@ impl Packing {
             (Kind::Keys, None) => sqlx::query_scalar(ALL_KEYS),
             (Kind::Keys, Some(tenant)) => sqlx::query_scalar(TENANT_KEYS).bind(tenant.0),
             (Kind::Secrets, tenant) => sqlx::query_scalar(SECRETS).bind(tenant.map(|t| t.0)),
+            (Kind::SubjectKeys, tenant) => {
+                sqlx::query_scalar(SUBJECT_KEYS).bind(tenant.map(|t| t.0))
+            }
             (Kind::Events | Kind::File | Kind::Manifest, _) => return Ok(()),
         };
         let mut rows = query.fetch(database);
@@ -263,3 +267,6 @@ const TENANT_KEYS: &str = "
 const SECRETS: &str = "
     select row_to_json(s)::text from secrets.secrets s
      where $1::uuid is null or tenant_id = $1 order by tenant_id, secret_id";
+const SUBJECT_KEYS: &str = "
+    select row_to_json(k)::text from secrets.subject_keys k
+     where $1::uuid is null or tenant_id = $1 order by tenant_id, subject_id";

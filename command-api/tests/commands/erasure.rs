@@ -1,0 +1,93 @@
+//! What is personal leaves no open trace in the log, and somebody who was erased is nobody any more.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::kit::{Answer, Api, PASSWORD, request, send};
+
+async fn stored(api: &Api) -> String {
+    let everything = "select string_agg(payload::text || metadata::text, ' ') from log.events";
+    sqlx::query_scalar(everything).fetch_one(&api.owner).await.unwrap()
+}
+
+async fn keys(api: &Api) -> i64 {
+    let count = "select count(*) from secrets.subject_keys";
+    sqlx::query_scalar(count).fetch_one(&api.owner).await.unwrap()
+}
+
+async fn register(api: &Api, owner: &str) -> (String, String) {
+    let user = json!({"handle": "kanarie", "display_name": "Karl \"Kanarie\"", "email": "kanarie@nest.test"});
+    let made = api.post("/users", owner, user).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.body["aggregate"]["id"].as_str().unwrap().to_owned();
+    (format!("/users/{id}"), id)
+}
+
+async fn erase(api: &Api, owner: &str, path: &str) -> Answer {
+    let gone = api.post(&format!("{path}/deactivate"), owner, json!({"reason": "left"})).await;
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    api.post(&format!("{path}/erase"), owner, json!({"handle": "kanarie"})).await
+}
+
+async fn workers(api: &Api, tenant: &Value) -> String {
+    let login =
+        json!({"service": "workers", "secret": api.settings.service_secret, "tenant_id": tenant});
+    let token = api.post("/auth/service-token", "", login).await;
+    token.body["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_personal_is_sealed_in_the_log_and_decided_on_open() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (path, _) = register(&api, &owner).await;
+    let headers = [("user-agent", "Kanarie/7")];
+    let body = json!({"display_name": "Karla Kanarie"});
+    let renamed = send(&api.router, request(Method::PATCH, &path, &owner, &body, &headers)).await;
+    assert_eq!(renamed.status, 200, "{}", renamed.body);
+    let second = api.beside().await;
+    let same = send(&second, request(Method::PATCH, &path, &owner, &body, &headers)).await;
+    assert_eq!(same.body["events"], json!([]), "another process reads the name it has");
+    let taken = api.post("/users", &owner, json!({"handle": "Kanarie"})).await;
+    assert_eq!(taken.status, 409, "{}", taken.body);
+    let stored = stored(&api).await.to_lowercase();
+    assert!(stored.contains("sealed.v1.") && !stored.contains("kanarie"), "{stored}");
+    assert!(!stored.contains(PASSWORD));
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn an_erased_user_s_key_and_passwords_are_deleted_once_the_workers_say_so() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (path, _) = register(&api, &owner).await;
+    let password = json!({ "password": PASSWORD });
+    let set = api.call(Method::PUT, &format!("{path}/password"), &owner, password).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    let login = api.login("acme", "kanarie").await;
+    let tenant = login.body["tenant_id"].clone();
+    let before = keys(&api).await;
+    let erased = erase(&api, &owner, &path).await;
+    assert_eq!(erased.status, 200, "{}", erased.body);
+    let shred = format!("{path}/shred");
+    assert_eq!(api.post(&shred, &owner, json!({})).await.status, 403);
+    let workers = workers(&api, &tenant).await;
+    for _ in 0..2 {
+        let done = api.post(&shred, &workers, json!({})).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+    assert_eq!(keys(&api).await, before - 1);
+    let secrets: i64 = sqlx::query_scalar("select count(*) from secrets.secrets")
+        .fetch_one(&api.owner)
+        .await
+        .unwrap();
+    assert_eq!(secrets, 1, "the owner's password is left");
+    assert_eq!(api.login("acme", "kanarie").await.status, 401);
+    let third = api.beside().await;
+    let body = json!({"display_name": "x"});
+    let renamed = send(&third, request(Method::PATCH, &path, &owner, &body, &[])).await;
+    assert_eq!(renamed.body["code"], "USER_ERASED", "{}", renamed.body);
+    let (again, _) = register(&api, &owner).await;
+    assert_ne!(again, path, "the handle and the address are free again");
+    api.stop().await;
+}

@@ -1,0 +1,263 @@
+//! Somebody is erased: what was personal is found nowhere any more, every proof still holds, and no restore brings it back.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use journeys::client::PASSWORD;
+use journeys::house::Resident;
+use journeys::{Client, House};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(30);
+/// Part of everything that is known of the canary, and of nothing else.
+const CANARY: &str = "kanarienvogel";
+const BROWSER: (&str, &str) = ("user-agent", "Kanarienvogel-Browser/7");
+
+/// The canary is invited, joins, does this and that, is refused something, exported and backed up.
+async fn lives(house: &House, owner: &Client) -> anyhow::Result<Canary> {
+    let invite =
+        json!({"email": format!("{CANARY}@nest.test"), "message": format!("Dear {CANARY}!")});
+    let issued = owner.post("/invitations", &invite).await?.ok()?;
+    let nobody = owner.with_token("");
+    let accept = json!({"token": issued.body["token"], "handle": format!("{CANARY}7"),
+        "display_name": format!("Karl {CANARY}"), "password": PASSWORD});
+    let post = Method::POST;
+    nobody.command(post.clone(), "/invitations/accept", &accept, &[BROWSER]).await?.ok()?;
+    let login =
+        json!({"organization": "acme", "login": format!("{CANARY}7"), "password": PASSWORD});
+    let session = nobody.command(post.clone(), "/auth/login", &login, &[BROWSER]).await?.ok()?;
+    let text = |name: &str| session.body[name].as_str().unwrap_or_default().to_owned();
+    let them = nobody.with_token(&text("access_token"));
+    let refused = them.command(post, "/users", &json!({"handle": "x"}), &[BROWSER]).await?.status;
+    assert_eq!(refused, 403);
+    let user_id = text("user_id");
+    let rename = json!({"display_name": format!("Karla {CANARY}")});
+    owner.command(Method::PATCH, &format!("/users/{user_id}"), &rename, &[]).await?.ok()?;
+    let asked = owner.post("/exports/csv", &json!({"dataset": "identity.users"})).await?.ok()?;
+    let export = format!("/exports/jobs/{}", asked.made());
+    owner.until(&export, SOON, |body| body["status"] == "completed").await?;
+    let trail = json!({"dataset": "audit.trail"});
+    let asked = owner.post("/exports/csv", &trail).await?.ok()?;
+    let trail = format!("/exports/jobs/{}", asked.made());
+    owner.until(&trail, SOON, |body| body["status"] == "completed").await?;
+    let asked = owner.post("/backups", &json!({"name": "before"})).await?.ok()?;
+    let backup = format!("/backups/{}", asked.made());
+    owner.until(&backup, SOON, |body| body["status"] == "completed").await?;
+    let location: String = sqlx::query_scalar(
+        "select payload::jsonb ->> 'location' from log.events where event_type = 'backups.backup.completed'",
+    )
+    .fetch_one(&house.database().await?)
+    .await?;
+    let backup = Path::new(house.setting("ANNALS_DATA_DIR")).join(location);
+    Ok(Canary { user_id, invitation_id: issued.made().to_owned(), export, backup })
+}
+
+struct Canary {
+    user_id: String,
+    invitation_id: String,
+    export: String,
+    backup: PathBuf,
+}
+
+/// Every place where a text is found: the database as a dump, NATS' store, Redis, stored files, what the processes said.
+fn places(house: &House, text: &str) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let dump = output(Command::new("pg_dump").arg(house.engines.database_url()))?;
+    let mut table = String::new();
+    for line in String::from_utf8_lossy(&dump).lines() {
+        if let Some(copied) = line.strip_prefix("COPY ") {
+            table = copied.split(' ').next().unwrap_or_default().to_owned();
+        }
+        if line.to_lowercase().contains(text) && !found.contains(&table) {
+            found.push(table.clone());
+        }
+    }
+    let redis = ["-u", house.engines.redis_url(), "--no-auth-warning", "EVAL", EVERYTHING, "0"];
+    if contains(&output(Command::new("redis-cli").args(redis))?, text) {
+        found.push("redis".into());
+    }
+    let files = PathBuf::from(house.setting("ANNALS_DATA_DIR"));
+    let logs = house.path("engines");
+    let folder = logs.parent().context("the house has a folder")?.to_owned();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            // Postgres was asked for everything above, and a backup made before holds what was before, sealed.
+            let is_postgres = path.join("PG_VERSION").exists();
+            if path.is_dir() && !is_postgres && path != files.join("backups") {
+                folders.push(path);
+            } else if path.is_file() && contains(&std::fs::read(&path)?, text) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every key of Redis and what it holds.
+const EVERYTHING: &str = "local out = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind, values = redis.call('TYPE', key).ok, {}
+  if kind == 'string' then values = {redis.call('GET', key)}
+  elseif kind == 'hash' then values = redis.call('HGETALL', key)
+  elseif kind == 'list' then values = redis.call('LRANGE', key, 0, -1)
+  elseif kind == 'set' then values = redis.call('SMEMBERS', key)
+  elseif kind == 'zset' then values = redis.call('ZRANGE', key, 0, -1) end
+  table.insert(out, key)
+  for _, value in ipairs(values) do table.insert(out, value) end
+end
+return out";
+
+fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{command:?}: {said}");
+    Ok(output.stdout)
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.to_ascii_lowercase().windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// Waits until so many keys were deleted for good.
+async fn shredded(house: &House, count: i64) -> anyhow::Result<()> {
+    let (pool, began) = (house.database().await?, Instant::now());
+    let done =
+        "select count(*) from work.jobs where kind = 'identity.shred' and state = 'succeeded'";
+    while sqlx::query_scalar::<_, i64>(done).fetch_one(&pool).await? < count {
+        anyhow::ensure!(began.elapsed() < SOON, "nobody is forgotten: {}", house.last_words());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    pool.close().await;
+    Ok(())
+}
+
+async fn erases(house: &House, owner: &Client, canary: &Canary) -> anyhow::Result<()> {
+    let user = format!("/users/{}", canary.user_id);
+    let erase = |handle: &str| json!({ "handle": handle });
+    let handle = format!("{CANARY}7");
+    let path = format!("{user}/erase");
+    assert_eq!(owner.post(&path, &erase(&handle)).await?.status, 409, "the user is active");
+    let reason = json!({"reason": format!("{CANARY} asked for it")});
+    owner.post(&format!("{user}/deactivate"), &reason).await?.ok()?;
+    assert_eq!(owner.post(&path, &erase("owner")).await?.status, 422, "another's handle");
+    let key = owner.post(&format!("{user}/shred"), &json!({})).await?;
+    assert_eq!(key.status, 403, "keys are for our workers: {}", key.body);
+    let of_user = format!("/invitations/{}/erase", canary.invitation_id);
+    assert_eq!(owner.post(&of_user, &json!({})).await?.status, 409, "it became a user");
+    owner.post(&path, &erase(&handle)).await?.ok()?;
+    shredded(house, 2).await?;
+    Ok(())
+}
+
+/// What the read models and files show of the canary now.
+async fn is_forgotten(owner: &Client, canary: &Canary) -> anyhow::Result<()> {
+    let user = format!("/users/{}", canary.user_id);
+    let user = owner.until(&user, SOON, |body| body["status"] == "erased").await?;
+    assert_eq!((&user.body["handle"], &user.body["email"]), (&json!("erased"), &Value::Null));
+    let invitation = format!("/invitations/{}", canary.invitation_id);
+    owner.until(&invitation, SOON, |body| body["status"] == "erased").await?;
+    owner.until(&canary.export, SOON, |body| body["status"] == "expired").await?;
+    let trail = format!("/audit-logs?actor_id={}", canary.user_id);
+    let nothing = |body: &Value| {
+        let text = body.to_string().to_lowercase();
+        !text.contains(CANARY) && text.contains("\"user_agent\":\"erased\"")
+    };
+    owner.until(&trail, Duration::from_secs(5), nothing).await?;
+    Ok(())
+}
+
+/// The log is what was stored, and every read model what the log says, also when made anew.
+async fn proves(house: &House, owner: &Client) -> anyhow::Result<()> {
+    let replay = owner.bytes(&format!("{}/api/v1/events/replay", house.query_url)).await?;
+    assert!(!contains(&replay, CANARY));
+    let file = house.path("replay.ndjson");
+    std::fs::write(&file, &replay)?;
+    for command in [
+        &["verify", &*file.display().to_string()][..],
+        &["rebuild", "identity_users"],
+        &["rebuild", "identity_invitations"],
+        &["rebuild", "audit_trail"],
+        &["prove"],
+    ] {
+        let output = house.annals(command)?;
+        let said =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(output.status.success(), "{command:?}: {said:?}");
+    }
+    Ok(())
+}
+
+/// The backup from before takes the place of the database.
+async fn restored(house: &mut House, canary: &Canary) -> anyhow::Result<()> {
+    for resident in Resident::FIVE {
+        house.kill(resident)?;
+    }
+    let url = house.engines.database_url().to_owned();
+    let (place, name) = url.rsplit_once('/').context("the URL names no database")?;
+    let into = format!("{place}/before");
+    let server = sqlx::PgPool::connect(&format!("{place}/postgres")).await?;
+    sqlx::query("create database before").execute(&server).await?;
+    for (command, url) in [
+        (vec!["migrate", "up"], &into),
+        (
+            vec!["backup", "restore", canary.backup.to_str().unwrap_or_default(), "--into", &into],
+            &url,
+        ),
+    ] {
+        let output = house.annals_with(&command, &[("DATABASE_URL", url)])?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{command:?}: {said}");
+    }
+    let present = name.split('?').next().unwrap_or_default();
+    for statement in [
+        format!("drop database {present} with (force)"),
+        format!("alter database before rename to {present}"),
+    ] {
+        sqlx::query(&statement).execute(&server).await?;
+    }
+    for resident in Resident::FIVE {
+        house.move_in(resident)?;
+    }
+    house.ready().await
+}
+
+#[tokio::test]
+async fn who_is_erased_is_found_nowhere_and_no_restore_brings_them_back() -> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let canary = lives(&house, &owner).await?;
+
+    let trail = format!("/audit-logs?actor_id={}", canary.user_id);
+    let seen = |body: &Value| body.to_string().contains(BROWSER.1);
+    owner.until(&trail, SOON, seen).await.context("the trail shows who did it, opened")?;
+    let before = places(&house, CANARY)?;
+    for place in ["read.identity_users", "read.identity_invitations", "log.claims"] {
+        assert!(before.iter().any(|found| found == place), "{place} is not in {before:?}");
+    }
+    assert!(before.iter().any(|found| found.contains("/blobs/")), "no export in {before:?}");
+    let open = |found: &&String| {
+        found.starts_with("log.events") || found.contains("trail") || found.contains("nats")
+    };
+    assert_eq!(before.iter().find(open), None, "sealed before anybody was erased");
+    let control = places(&house, "identity.user.registered")?;
+    assert!(control.iter().any(|found| found.contains("/nats/")), "{control:?}");
+
+    erases(&house, &owner, &canary).await?;
+    is_forgotten(&owner, &canary).await?;
+    assert_eq!(places(&house, CANARY)?, Vec::<String>::new());
+    proves(&house, &owner).await?;
+    assert_eq!(places(&house, CANARY)?, Vec::<String>::new());
+
+    restored(&mut house, &canary).await?;
+    shredded(&house, 2).await?;
+    let owner = owner.with_token("").login("acme", "owner").await?;
+    is_forgotten(&owner, &canary).await?;
+    assert_eq!(places(&house, CANARY)?, Vec::<String>::new());
+    house.stop().await;
+    Ok(())
+}
