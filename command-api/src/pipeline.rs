@@ -336,11 +336,7 @@ impl App {
                 let mut answer = committed(self, ask, &draft, target.location, &stored);
                 answer.header.job = target.job;
                 let (id, folded) = draft.into_folded();
-                let grown = folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY;
-                if grown && !fold::is_personal::<D>() {
-                    self.start_snapshot(tenant, id.clone(), folded.clone());
-                }
-                self.aggregates.keep::<D>(tenant, &id, folded);
+                self.remember(tenant, &id, folded, base);
                 Ok(Attempt::Done(answer))
             }
             Outcome::Replayed { first, last } => {
@@ -370,6 +366,15 @@ impl App {
         };
         ask.facts.notes.phase("load", began);
         Ok(folded)
+    }
+
+    /// Keeps what an append made of an aggregate that stood at version `base` before.
+    fn remember<D: Decider>(&self, tenant: TenantId, id: &str, folded: Folded<D>, base: i64) {
+        let grown = folded.version / SNAPSHOT_EVERY > base / SNAPSHOT_EVERY;
+        if grown && !fold::is_personal::<D>() {
+            self.start_snapshot(tenant, id.to_owned(), folded.clone());
+        }
+        self.aggregates.keep::<D>(tenant, id, folded);
     }
 
     /// Keeps a snapshot beside the request; a failure costs time at the next cold read, nothing else.

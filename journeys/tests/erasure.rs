@@ -69,7 +69,7 @@ fn places(house: &House, text: &str) -> anyhow::Result<Vec<String>> {
     let mut table = String::new();
     for line in String::from_utf8_lossy(&dump).lines() {
         if let Some(copied) = line.strip_prefix("COPY ") {
-            table = copied.split(' ').next().unwrap_or_default().to_owned();
+            copied.split(' ').next().unwrap_or_default().clone_into(&mut table);
         }
         if line.to_lowercase().contains(text) && !found.contains(&table) {
             found.push(table.clone());

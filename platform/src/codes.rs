@@ -24,6 +24,30 @@ type Row = (u16, &'static str, &'static str, &'static str);
 const OF_THE_DOORS: &[Row] = &[
     (
         400,
+        "AS_OF_INVALID",
+        "The moment asked for is neither a position of the log nor a time that has passed.",
+        "Give a position up to the present one, or an RFC 3339 time.",
+    ),
+    (
+        400,
+        "VERSION_UNKNOWN",
+        "The record never had the version asked for.",
+        "Ask for a version from 1 to `current_version`.",
+    ),
+    (
+        422,
+        "HISTORY_TOO_LONG",
+        "The answer would take more of the log than one answer may.",
+        "Ask for a shorter time or fewer records, or replay the events.",
+    ),
+    (
+        422,
+        "TEXT_NUL",
+        "A text holds the character NUL, which no record can keep.",
+        "Leave it out at the place that `errors` points to.",
+    ),
+    (
+        400,
         "BODY_SYNTAX",
         "The body is not JSON.",
         "Correct the body at the place that `errors` points to.",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use events::rbac::resolve::WORKERS;
+use events::rbac::resolve::{QUERY_API, WORKERS};
 use events::{Actor, ActorKind, SessionId, TenantId, UserId};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -70,7 +70,9 @@ impl Claims {
     fn are_ours(&self) -> bool {
         let named = match self.kind {
             ActorKind::User => self.sid.is_some() && self.sub.parse::<UserId>().is_ok(),
-            ActorKind::Service => self.sid.is_none() && self.sub == WORKERS,
+            ActorKind::Service => {
+                self.sid.is_none() && matches!(self.sub.as_str(), WORKERS | QUERY_API)
+            }
             ActorKind::System => false, // acts within a process, never through its door
         };
         let life = self.exp.saturating_sub(self.iat);

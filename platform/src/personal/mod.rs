@@ -348,7 +348,7 @@ fn anywhere(keys: &Keys, tenant: TenantId, token: &Token<'_>) -> Option<String> 
     places.find_map(|(of, member)| key.open(&place(of, member), token.body))
 }
 
-fn opened<'a>(text: &'a str, open: impl Fn(&Token<'_>) -> Option<String>) -> Cow<'a, str> {
+fn opened(text: &str, open: impl Fn(&Token<'_>) -> Option<String>) -> Cow<'_, str> {
     let with: Vec<_> =
         tokens(text).filter_map(|token| Some((token.range.clone(), open(&token)?))).collect();
     if with.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replaced(text, with)) }

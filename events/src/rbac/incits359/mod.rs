@@ -199,7 +199,10 @@ fn delete_user() {
     let deactivate = serde_json::from_value(json!({"reason": "left"})).unwrap();
     let after = given::<User>(registered).when(user::Command::Deactivate(deactivate)).result();
     let ended = after.unwrap();
-    assert!(ended.iter().any(|event| matches!(event, user::Event::Deactivated { .. })), "{ended:?}");
+    assert!(
+        ended.iter().any(|event| matches!(event, user::Event::Deactivated { .. })),
+        "{ended:?}"
+    );
 }
 
 #[test]
