@@ -86,9 +86,11 @@ fn places(house: &House, text: &str) -> anyhow::Result<Vec<String>> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
-            // Postgres was asked for everything above, and a backup made before holds what was before, sealed.
+            // Postgres was asked for everything above, a backup made before holds what was before, sealed, and letters are
+            // with those to whom they were sent.
             let is_postgres = path.join("PG_VERSION").exists();
-            if path.is_dir() && !is_postgres && path != files.join("backups") {
+            let apart = [files.join("backups"), logs.join("mail")];
+            if path.is_dir() && !is_postgres && !apart.contains(&path) {
                 folders.push(path);
             } else if path.is_file() && contains(&std::fs::read(&path)?, text) {
                 found.push(path.display().to_string());

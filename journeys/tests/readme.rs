@@ -56,7 +56,7 @@ async fn said(script: &str, house: &House, owner: &Client) -> anyhow::Result<Str
     let listening = async {
         loop {
             let text = String::from_utf8_lossy(&said);
-            if text.contains("berta") {
+            if text.contains(r#""type":"identity.user.registered","subject""#) {
                 return anyhow::Ok(());
             }
             if text.contains("\nretry:") && !registered {
