@@ -79,7 +79,7 @@ const STEPS: &[(&str, &str, &str)] = &[
     ),
     (
         "platform/src/dataset/catalogue.rs",
-        "const CHANGED_AT: Column = Column::new(\"changed_at\", \"Changed\", Time);",
+        "pub(super) const CHANGED_AT: Column = Column::new(\"changed_at\", \"Changed\", Time);",
         include_str!("../templates/dataset.rs.in"),
     ),
     ("command-api/src/lib.rs", "mod app;", "mod {{module}};"),
