@@ -69,7 +69,6 @@ struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     unit_id: Option<UnitId>,
     /// The unit and those above it, in which an assignment counts for it as well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     unit_path: Vec<UnitId>,
     /// Whether the account may be used at all; without it nothing is allowed.
     active: bool,
@@ -85,17 +84,19 @@ struct Answer {
     at: Moment,
 }
 
-/// The answers to `checks`, in their order.
+/// The answer to one question, or the answers to `checks`, in their order.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Answers {
-    items: Vec<Answer>,
+#[serde(untagged)]
+enum Answers {
+    One(Box<Answer>),
+    Several { items: Vec<Answer> },
 }
 
 pub(super) fn check() -> Endpoint {
     let route = Route::post("/rbac/check", Module::Rbac, "rbac_check")
         .summary("Whether somebody may or might do something, and why; about oneself without a permission")
         .takes::<Body>()
-        .answers::<Answer>(200);
+        .answers::<Answers>(200);
     Endpoint::new(route, |call: Call| async move {
         let body: Body = json_body(&call.headers, &call.body)?;
         let Body { permission, user_id, unit_id, checks, as_of } = body;
@@ -105,11 +106,11 @@ pub(super) fn check() -> Endpoint {
                 let (headers, mut answers) = answers(&call, vec![check], as_of).await?;
                 let answer = answers.pop();
                 let answer = answer.ok_or_else(|| Problem::internal(&"a check has no answer"))?;
-                Ok(with(headers, plain(&answer)))
+                Ok(with(headers, plain(&Answers::One(Box::new(answer)))))
             }
             (None, false) if user_id.is_none() && unit_id.is_none() => {
                 let (headers, items) = answers(&call, checks, as_of).await?;
-                Ok(with(headers, plain(&Answers { items })))
+                Ok(with(headers, plain(&Answers::Several { items })))
             }
             (Some(_) | None, _) => Err(Problem::invalid(
                 "/permission",
