@@ -46,6 +46,29 @@ impl Shutdown {
     }
 }
 
+/// A pause after a failure that was waited out.
+const RETRY: Duration = Duration::from_secs(5);
+
+impl Shutdown {
+    /// Lets `who` work until the signal, and begin anew after a failure: an outage is waited out. Work that the signal cuts off
+    /// must be such that it can be done again.
+    pub async fn work<F>(&self, who: &'static str, work: impl Fn() -> F)
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        while !self.begun() {
+            let worked = tokio::select! {
+                worked = work() => worked,
+                () = self.wait() => Ok(()),
+            };
+            if let Err(error) = worked {
+                tracing::warn!(error = format!("{error:#}"), "{who} pause, trying again");
+                self.sleep(RETRY).await;
+            }
+        }
+    }
+}
+
 /// The tasks of one process, ended together.
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {

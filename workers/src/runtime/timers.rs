@@ -18,7 +18,6 @@ use platform::commands::{CommandError, Commands};
 
 /// How often it is looked for what is due.
 const POLL: Duration = Duration::from_secs(1);
-const RETRY: Duration = Duration::from_secs(5);
 /// Timers of one look.
 const BATCH: i64 = 100;
 
@@ -47,16 +46,8 @@ impl Timers {
 
     /// Leads or stands by until the signal; an outage is waited out.
     pub(super) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        while !shutdown.begun() {
-            let led = tokio::select! {
-                led = self.lead(&shutdown) => led,
-                () = shutdown.wait() => Ok(()), // what was not forgotten is posted again
-            };
-            if let Err(error) = led {
-                tracing::warn!(error = format!("{error:#}"), "timers pause, trying again");
-                shutdown.sleep(RETRY).await;
-            }
-        }
+        // What was not forgotten is posted again.
+        shutdown.work("timers", || self.lead(&shutdown)).await;
         Ok(())
     }
 

@@ -26,7 +26,6 @@ use sign::{Refusal, Trouble};
 const EVENTS_MOST: i64 = 10_000;
 /// How often the log is looked at.
 const POLL: Duration = Duration::from_secs(1);
-const RETRY: Duration = Duration::from_secs(5);
 const STANDBY_POLL: Duration = Duration::from_secs(1);
 /// Organisations of one look; the others have their turn with the next.
 const ORGANIZATIONS_MOST: i64 = 100;
@@ -62,16 +61,8 @@ impl Notary {
 
     /// Leads or stands by until the signal; an outage is waited out.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        while !shutdown.begun() {
-            let led = tokio::select! {
-                led = self.lead(&shutdown) => led,
-                () = shutdown.wait() => Ok(()), // what is not committed is done again
-            };
-            if let Err(error) = led {
-                tracing::warn!(error = format!("{error:#}"), "the notary pauses, trying again");
-                shutdown.sleep(RETRY).await;
-            }
-        }
+        // What is not committed is done again.
+        shutdown.work("the notary's rounds", || self.lead(&shutdown)).await;
         Ok(())
     }
 
