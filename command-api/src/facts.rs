@@ -1,5 +1,8 @@
 //! What decisions need to know of other streams, read with the versions that the append will check.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
 use events::identity::session::{self, Session};
@@ -11,12 +14,9 @@ use events::settings::configuration::{self, Configuration};
 use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::bearer;
-use platform::fold::Folded;
-use platform::fold::every;
+use platform::fold::{Folded, every};
 use platform::problem::Problem;
 use platform::secrets::fingerprint;
-use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::app::App;
 use crate::draft::Draft;

@@ -7,10 +7,10 @@ use events::rbac::user_access::UserAccess;
 use events::{Decider as _, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use platform::commands::CommandError;
 use serde_json::json;
 
 use crate::runtime::{Done, Effect, Job, Office, Trouble};
-use platform::commands::CommandError;
 
 pub(super) const KIND: &str = "rbac.retire";
 

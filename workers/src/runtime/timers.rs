@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use events::TenantId;
 use metrics::counter;
+use platform::commands::{CommandError, Commands};
 use platform::db::{self, Role, locks};
 use platform::lifecycle::Shutdown;
 use serde_json::Value;
@@ -14,7 +15,6 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{Reminder, id_caused_by};
-use platform::commands::{CommandError, Commands};
 
 /// How often it is looked for what is due.
 const POLL: Duration = Duration::from_secs(1);
