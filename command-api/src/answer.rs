@@ -41,7 +41,6 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Header {
     pub(crate) status: u16,
-    pub(crate) replayed: bool,
     pub(crate) consistency: Option<String>,
     pub(crate) location: Option<String>,
     /// Whether it began work that has an address of its own.
@@ -145,9 +144,6 @@ impl Answer {
         }
         if let Some(location) = &self.header.location {
             set(header::LOCATION, location);
-        }
-        if self.header.replayed {
-            set(HeaderName::from_static("idempotent-replayed"), "true");
         }
         response
     }

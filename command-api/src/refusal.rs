@@ -36,6 +36,7 @@ impl App {
             status: problem.status,
             code: problem.code.clone(),
             detail: problem.detail.clone(),
+            extensions: problem.extensions(),
         });
         let key = ask.manner.key.clone().filter(|_| is_deterministic(problem.status));
         match self.keep(ask, command, key).await? {
@@ -101,6 +102,7 @@ impl App {
             return Err(Problem::internal(&"a used key names positions without events"));
         };
         if head.kind == SecurityLog::TYPE {
+            ask.facts.notes.replayed();
             return Err(refused_before(&head.payload));
         }
         let of_head: Vec<&Spanned> =
@@ -112,6 +114,7 @@ impl App {
             version: event.sequence,
             data: None,
         });
+        ask.facts.notes.replayed();
         let answer = Answer {
             committed: true,
             aggregate: Place { id: head.id.clone(), version },
@@ -120,7 +123,7 @@ impl App {
             position: None,
             visible_in: None,
             pending_in: None,
-            header: Header { status: ask.status, replayed: true, ..Header::default() },
+            header: Header { status: ask.status, ..Header::default() },
         };
         Ok(answer.at(self, tenant, head.epoch, last))
     }
@@ -159,7 +162,7 @@ fn refused_before(payload: &str) -> Problem {
     match serde_json::from_str(payload) {
         Ok(security_log::Event::CommandRefused(refused)) => {
             let status = axum::http::StatusCode::from_u16(refused.status).unwrap_or_default();
-            Problem::new(status, &refused.code, refused.detail)
+            Problem::new(status, &refused.code, refused.detail).extended(refused.extensions)
         }
         Ok(security_log::Event::AccessDenied(denied)) => Problem::forbidden(denied.reason),
         Ok(security_log::Event::DataRead(_)) => Problem::internal(&"a reading is no refusal"),

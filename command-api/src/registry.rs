@@ -199,9 +199,6 @@ impl Incoming {
     pub(crate) fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
         let principal = app.authenticate(&self.headers)?;
         let manner = self.manner(&principal, route.operation)?;
-        if route.needs_version {
-            manner.require_version()?;
-        }
         Ok(Ask {
             principal,
             operation: route.operation,
@@ -248,6 +245,9 @@ where
     let began = Instant::now();
     let mut ask = request.ask(app, route)?;
     app.admit(&mut ask).await?;
+    if route.needs_version {
+        ask.manner.require_version()?;
+    }
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };

@@ -179,8 +179,12 @@ impl Client {
         method: Method,
         url: &str,
         body: Option<&str>,
+        headers: &[(&str, &str)],
     ) -> anyhow::Result<Reply> {
         let mut request = self.http.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }

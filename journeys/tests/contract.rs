@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 /// Stands in everything that the first organisation keeps, and in nothing else.
 const SECRET: &str = "zebrafish";
 const OVERSIZE_BYTES: usize = (1 << 20) + 1;
-/// Ends the session that the visits are made with.
 /// These end the sessions of whoever calls, and with them the visit.
 const SIGNS_OUT: &[&str] = &["identity_session_end", "identity_user_end_sessions"];
 
@@ -26,6 +25,8 @@ struct Route {
     security: Security,
     permission: bool,
     has_body: bool,
+    /// Whether it is refused without the version that the caller decided on.
+    needs_version: bool,
     of_commands: bool,
 }
 
@@ -55,12 +56,18 @@ fn documented() -> Vec<Route> {
                     security,
                     permission: operation["x-permission"].is_string(),
                     has_body: operation["requestBody"].is_object(),
+                    needs_version: needs_version(operation),
                     of_commands,
                 });
             }
         }
     }
     routes
+}
+
+fn needs_version(operation: &Value) -> bool {
+    let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters.any(|parameter| parameter["name"] == "If-Match" && parameter["required"] == true)
 }
 
 /// What the visits ask about, by the name of the parameter.
@@ -86,6 +93,8 @@ struct Visits<'a> {
     house: &'a House,
     known: Known,
     codes: BTreeMap<&'static str, u16>,
+    /// Whether the visits say what version they know.
+    versioned: bool,
     wrong: Vec<String>,
 }
 
@@ -93,7 +102,8 @@ impl Visits<'_> {
     async fn visit(&mut self, route: &Route, client: &Client, body: Option<&str>) -> Reply {
         let base = if route.of_commands { &self.house.command_url } else { &self.house.query_url };
         let url = format!("{base}{}", route.filled(&self.known));
-        let reply = client.raw(route.method.clone(), &url, body).await;
+        let headers: &[_] = if self.versioned { &[("if-match", "\"0\"")] } else { &[] };
+        let reply = client.raw(route.method.clone(), &url, body, headers).await;
         let reply = reply.unwrap_or_else(|error| panic!("{}: {error:#}", route.operation));
         self.judge(route, &reply);
         reply
@@ -187,7 +197,7 @@ async fn every_documented_route_refuses_as_documented() -> anyhow::Result<()> {
     let nobody = owner.with_token("");
     let founder = owner.with_token(&house.bootstrap_token);
     let codes = codes::all().into_iter().map(|code| (code.code, code.status)).collect();
-    let mut visits = Visits { house: &house, known, codes, wrong: Vec::new() };
+    let mut visits = Visits { house: &house, known, codes, versioned: false, wrong: Vec::new() };
     let oversize = format!("\"{}\"", "x".repeat(OVERSIZE_BYTES));
     let mut visited = 0;
     for route in documented() {
@@ -211,12 +221,18 @@ async fn every_documented_route_refuses_as_documented() -> anyhow::Result<()> {
             continue;
         }
         let client = if route.security == Security::Bootstrap { &founder } else { &owner };
+        if route.needs_version {
+            let reply = visits.visit(&route, client, Some("{}")).await;
+            visits.expect(&route, &reply, "without a version", &[428]);
+        }
+        visits.versioned = route.needs_version;
         let reply = visits.visit(&route, client, Some("{")).await;
         visits.expect(&route, &reply, "with half a body", &[400]);
         let reply = visits.visit(&route, client, Some(r#"{"zebrafish":1}"#)).await;
         visits.expect(&route, &reply, "with an unknown member", &[422]);
         let reply = visits.visit(&route, client, Some(&oversize)).await;
         visits.expect(&route, &reply, "with too large a body", &[413]);
+        visits.versioned = false;
     }
     assert!(visited > 100, "only {visited} routes are documented");
     let count = visits.wrong.len();

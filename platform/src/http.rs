@@ -57,6 +57,7 @@ struct Noted {
     phases: Vec<(&'static str, Duration)>,
     preferences: Vec<String>,
     limits: Option<Spent>,
+    replayed: bool,
 }
 
 impl Notes {
@@ -80,6 +81,11 @@ impl Notes {
         self.noted().limits = Some(spent);
     }
 
+    /// That the answer is the one given before to the same key.
+    pub fn replayed(&self) {
+        self.noted().replayed = true;
+    }
+
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +105,9 @@ impl Notes {
         set("server-timing", &timing.join(", "));
         if !noted.preferences.is_empty() {
             set("preference-applied", &noted.preferences.join(", "));
+        }
+        if noted.replayed {
+            set("idempotent-replayed", "true");
         }
         if let Some(spent) = &noted.limits {
             set("ratelimit-policy", &spent.policies());
@@ -463,6 +472,50 @@ mod tests {
         assert_eq!(fault(r#"{"_list":[],"zebra":1}"#), (422, "/zebra".to_owned()));
         assert_eq!(fault(r#"{"_list":[{}]}"#), (422, "/_list/0".to_owned()));
         assert_eq!(fault(r#"{"_list":["#).0, 400);
+    }
+
+    #[tokio::test]
+    async fn pages_of_allowed_origins_read_answers_and_no_others() {
+        use tower::ServiceExt as _;
+        let allowed_origins = "https://office.example.org, https://second.example.org".to_owned();
+        let settings = Settings { allowed_origins, ..Settings::default() };
+        let ask = async |settings: &Settings, method: Method, origin: &'static str| {
+            let router = Router::new().route("/", axum::routing::get(|| async { "hello" }));
+            let request = Request::builder()
+                .method(method)
+                .uri("/")
+                .header(header::ORIGIN, origin)
+                .header(header::ACCESS_CONTROL_REQUEST_METHOD, "PATCH")
+                .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,if-match")
+                .body(Body::empty());
+            let answer = finish(router, settings).oneshot(request.unwrap()).await.unwrap();
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            move |name: &'static str| match name {
+                "status" => status.as_str().to_owned(),
+                name => headers
+                    .get(name)
+                    .map_or(String::new(), |value| value.to_str().unwrap().to_owned()),
+            }
+        };
+        let office = "https://office.example.org";
+        let answer = ask(&settings, Method::GET, office).await;
+        assert_eq!(answer("access-control-allow-origin"), office);
+        assert!(answer("access-control-expose-headers").contains("consistency-token"));
+        assert_eq!(answer("access-control-allow-credentials"), "", "no cookies are ours");
+        let answer = ask(&settings, Method::OPTIONS, office).await;
+        assert_eq!(answer("status"), "200");
+        assert!(answer("access-control-allow-methods").contains("PATCH"));
+        assert_eq!(answer("access-control-allow-headers"), "authorization,if-match");
+        for (settings, origin) in [
+            (&settings, "https://office.example.org.evil.example"),
+            (&settings, "null"),
+            (&Settings::default(), office),
+        ] {
+            for method in [Method::GET, Method::OPTIONS] {
+                let answer = ask(settings, method, origin).await;
+                assert_eq!(answer("access-control-allow-origin"), "", "{origin}");
+            }
+        }
     }
 
     #[test]

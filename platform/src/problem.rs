@@ -12,6 +12,9 @@ const PAGES: &str = "https://annals.dev/problems/";
 /// The registered type of a reached limit.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+/// Members that not every problem has, and that say something of this request alone.
+const EXTENSIONS: [&str; 4] = ["params", "errors", "since", "safe_to_retry"];
+
 /// One refusal.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -190,6 +193,21 @@ impl Problem {
             retryable: true,
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED", detail)
         }
+    }
+
+    /// What it says besides the members that every problem has: `params`, `errors`, and what a version conflict tells.
+    pub fn extensions(&self) -> Map<String, Value> {
+        let Ok(Value::Object(mut members)) = serde_json::to_value(self) else { return Map::new() };
+        members.retain(|name, _| EXTENSIONS.contains(&&**name));
+        members
+    }
+
+    /// With what [`Self::extensions`] gave before.
+    #[must_use]
+    pub fn extended(self, extensions: Map<String, Value>) -> Self {
+        let Ok(Value::Object(mut members)) = serde_json::to_value(&self) else { return self };
+        members.extend(extensions);
+        serde_json::from_value(Value::Object(members)).unwrap_or(self)
     }
 
     /// The same request can succeed later.

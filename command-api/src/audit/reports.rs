@@ -51,6 +51,7 @@ pub(super) fn routes(registry: &mut Registry) {
         Route::post("/audit-logs/report", Module::Audit, "audit_trail_report")
             .summary("make a file of the trail; follow it as an export, and fetch it as one")
             .needs(Permission::AuditTrailRead)
+            .limited(exports::FILES)
             .answers::<()>(201),
         report,
     );

@@ -7,6 +7,7 @@ use events::exports::export::{Command, Export, Format, Request, Sort, Status};
 use events::{ExportId, Module, Permission};
 use platform::clock;
 use platform::dataset::{self, Query};
+use platform::limits::Quota;
 use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -46,11 +47,15 @@ pub(crate) struct Ask {
     pub(crate) time_zone: String,
 }
 
+/// How many files one user may have made: each costs a worker's time and room in the store.
+pub(crate) const FILES: Quota = Quota { name: "exports", most: 600, seconds: 3600 };
+
 pub(crate) fn routes(registry: &mut Registry) {
     let ask = |path, operation, summary| {
         Route::post(path, Module::Exports, operation)
             .summary(summary)
             .needs(Permission::ExportsFilesRequest)
+            .limited(FILES)
             .answers::<()>(201)
     };
     registry.command::<Ask, Export>(

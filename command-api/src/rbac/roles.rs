@@ -99,7 +99,8 @@ pub(super) fn routes(registry: &mut Registry) {
     );
     registry.command::<PutRole, Policy>(
         manage(Route::put(ROLE, Module::Rbac, "rbac_policy_replace_role"))
-            .summary("name, describe and place a role anew"),
+            .summary("name, describe and place a role anew, as its caller has seen the policy last")
+            .needs_version(),
         replace,
     );
     registry.command::<ChangeRole, Policy>(

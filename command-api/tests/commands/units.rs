@@ -71,7 +71,13 @@ async fn a_role_in_full_is_named_described_placed_and_granted_at_once() {
     let path = role.headers["location"].to_str().unwrap().trim_start_matches("/api/v1").to_owned();
     let full = json!({"name": "Bookkeeper", "description": "Keeps the books.", "level": 7,
         "permissions": ["exports.files:request"]});
-    let put = api.call(Method::PUT, &path, &owner, full).await;
+    let blind = api.call(Method::PUT, &path, &owner, full.clone()).await;
+    assert_eq!(
+        (blind.status.as_u16(), &blind.body["code"]),
+        (428, &json!("PRECONDITION_REQUIRED"))
+    );
+    let version = role.headers["etag"].to_str().unwrap();
+    let put = api.with(Method::PUT, &path, &owner, full, &[("if-match", version)]).await;
     assert_eq!(put.status, 200, "{}", put.body);
     let kinds: Vec<&Value> =
         put.body["events"].as_array().unwrap().iter().map(|e| &e["type"]).collect();

@@ -121,6 +121,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     let units = if round.is_multiple_of(4) { vec![opened, closed] } else { vec![opened] };
     place.append::<UserAccess>(tenant, user, [access, units].concat()).await;
     let refused = Refusal::CommandRefused(CommandRefused {
+        extensions: serde_json::Map::new(),
         command: "rbac_policy_create_role".into(),
         resource_type: "rbac.policy".into(),
         resource_id: Some(tenant.to_string()),

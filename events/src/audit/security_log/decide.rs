@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
 
 use super::commands::Command;
 use super::events::{AccessDenied, CommandRefused, DataRead, Event};
@@ -18,12 +19,22 @@ const MAX_DETAIL_CHARS: usize = 1_000;
 /// The longest of the other texts that is kept, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
+/// The longest JSON of the other members of an answer: a version conflict tells of up to 50 events.
+const MAX_EXTENSIONS_BYTES: usize = 32_768;
+
 /// The most filters that are kept of what somebody read.
 const MAX_FILTERS: usize = 5;
 
 /// The id of the stream to which what is recorded at that moment belongs.
 pub fn stream_id(now: Timestamp) -> String {
     now.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+/// All of it, or nothing where it is too long to be kept: half of an answer would be another answer.
+fn bounded(extensions: Map<String, Value>) -> Map<String, Value> {
+    let short =
+        serde_json::to_vec(&extensions).is_ok_and(|json| json.len() <= MAX_EXTENSIONS_BYTES);
+    if short { extensions } else { Map::new() }
 }
 
 impl Decider for SecurityLog {
@@ -44,6 +55,7 @@ impl Decider for SecurityLog {
                 status: refused.status,
                 code: name(&refused.code),
                 detail: text::cut(&refused.detail, MAX_DETAIL_CHARS),
+                extensions: bounded(refused.extensions),
             }),
             Command::RecordDenial(denied) => Event::AccessDenied(AccessDenied {
                 permission: name(&denied.permission),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::aggregate::ActorKind;
 use crate::ids::{SessionId, UnitId};
@@ -38,6 +39,9 @@ pub struct CommandRefused {
     pub code: String,
     /// The refusal for people.
     pub detail: String,
+    /// What else the answer said: the extension members of its problem (RFC 9457, section 3.2), for a repeated key.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extensions: Map<String, Value>,
 }
 
 /// A request that the caller has no permission for.

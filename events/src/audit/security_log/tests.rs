@@ -1,5 +1,7 @@
 //! What is kept of a refusal, and of a reading.
 
+use serde_json::{Map, json};
+
 use super::{AccessDenied, Command, CommandRefused, DataRead, Event, SecurityLog, stream_id};
 use crate::aggregate::ActorKind;
 use crate::testing::{at, frozen, given, id};
@@ -13,6 +15,7 @@ fn refused() -> CommandRefused {
         code: "ROLE_NAME_TAKEN".to_owned(),
         detail: "name \"Planner\" is that of another role of the unit; choose another name"
             .to_owned(),
+        extensions: Map::new(),
     }
 }
 
@@ -68,6 +71,17 @@ fn cuts_what_a_caller_made_too_long_and_takes_out_what_hides() {
     let long = CommandRefused { detail: format!("\u{202e}{}", "ä".repeat(2_000)), ..refused() };
     let kept = CommandRefused { detail: "ä".repeat(1_000), ..refused() };
     given::<SecurityLog>([]).when(Command::RecordRefusal(long)).then([Event::CommandRefused(kept)]);
+}
+
+#[test]
+fn keeps_what_else_an_answer_said_whole_or_not_at_all() {
+    let with = |pointer: &str| {
+        let errors = json!([{"pointer": pointer, "code": "ROLE_NAME_TAKEN", "detail": "taken"}]);
+        CommandRefused { extensions: Map::from_iter([("errors".into(), errors)]), ..refused() }
+    };
+    let record = |refused| given::<SecurityLog>([]).when(Command::RecordRefusal(refused));
+    record(with("/name")).then([Event::CommandRefused(with("/name"))]);
+    record(with(&"/name".repeat(10_000))).then([Event::CommandRefused(refused())]);
 }
 
 #[test]
