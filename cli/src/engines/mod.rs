@@ -16,7 +16,7 @@ use anyhow::Context as _;
 
 pub use find::OLDEST_POSTGRES;
 pub use folder::{Folder, random_password};
-pub use ports::{is_free, pick};
+pub use ports::{Reserved, is_free, pick, reserve};
 
 use folder::Memory;
 use process::Server;

@@ -9,7 +9,7 @@ use platform::config::Settings;
 use platform::secrets;
 use serde::{Deserialize, Serialize};
 
-use crate::engines::{self, Engines, Folder};
+use crate::engines::{self, Engines, Folder, Reserved};
 
 const FILE: &str = "installation.json";
 const USUAL_PORT: u16 = 7400;
@@ -26,6 +26,9 @@ pub(super) struct Installation {
     bootstrap_token: String,
     service_secret: String,
     pub(super) demo: Option<Demo>,
+    /// Keeps others that start at the same time off our ports until we listen.
+    #[serde(skip)]
+    reserved: Option<Reserved>,
 }
 
 /// The demo organisation's owner.
@@ -53,6 +56,7 @@ impl Installation {
             bootstrap_token: secrets::random_token(),
             service_secret: secrets::random_token(),
             demo: None,
+            reserved: None,
         };
         fresh.keep(folder)?; // before anything is sealed with these keys
         Ok(fresh)
@@ -91,7 +95,7 @@ impl Installation {
         if settings.log == usual.log {
             settings.log = "warn".into(); // the addresses are what one wants to see here
         }
-        self.port = self.choose_port(port)?;
+        (self.port, self.reserved) = self.choose_port(port)?;
         self.keep(folder)?;
         let own = |offset: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port + offset));
         for (address, url, offset, usual) in [
@@ -114,18 +118,21 @@ impl Installation {
     }
 
     /// The one asked for; else the last one or the usual one, if free; else any.
-    fn choose_port(&self, asked: Option<u16>) -> anyhow::Result<u16> {
-        let free = |port: u16| engines::is_free(port + 1) && engines::is_free(port + 2);
+    fn choose_port(&self, asked: Option<u16>) -> anyhow::Result<(u16, Option<Reserved>)> {
+        let free = |port: u16| {
+            let reserved = engines::reserve(port)?;
+            let free = engines::is_free(port + 1) && engines::is_free(port + 2);
+            free.then_some((port, Some(reserved)))
+        };
         if let Some(port) = asked {
-            return Ok(port);
+            return Ok((port, engines::reserve(port)));
         }
-        if let Some(port) = [self.port, USUAL_PORT].into_iter().find(|port| free(*port)) {
-            return Ok(port);
+        if let Some(chosen) = [self.port, USUAL_PORT].into_iter().find_map(free) {
+            return Ok(chosen);
         }
         loop {
-            let port = engines::pick()?;
-            if free(port) {
-                return Ok(port);
+            if let Some(chosen) = free(engines::pick()?) {
+                return Ok(chosen);
             }
         }
     }
