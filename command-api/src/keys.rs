@@ -30,10 +30,15 @@ pub(crate) struct Identity<'a> {
     pub(crate) body: &'a [u8],
 }
 
+/// Whether a query asks only for what would happen.
+pub(crate) fn is_dry(query: &str) -> bool {
+    query.split('&').any(|pair| pair == "validate_only=true")
+}
+
 impl Manner {
     /// Reads the manner of a request.
     pub(crate) fn read(headers: &HeaderMap, identity: &Identity<'_>) -> Result<Self, Problem> {
-        let validate_only = identity.query.split('&').any(|pair| pair == "validate_only=true");
+        let validate_only = is_dry(identity.query);
         let if_match =
             headers.get(header::IF_MATCH).map(|value| version(value.as_bytes())).transpose()?;
         let if_absent =

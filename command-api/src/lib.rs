@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod audit;
 mod backups;
+mod batch;
 mod draft;
 mod exports;
 mod facts;
@@ -71,6 +72,7 @@ fn registry() -> Registry {
             Module::Settings => settings::routes(&mut registry),
         }
     }
+    batch::route(&mut registry);
     registry
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Target<D: Decider> {
     /// Permissions that this command needs besides its route's.
     pub(crate) needs: Vec<Permission>,
     /// For a record that belongs to somebody: whose it is, and what everybody else needs.
-    pub(crate) owner: Option<Owner<D>>,
+    pub(crate) owners: Vec<Owner<D>>,
     /// Whether it begins work that goes on below `/jobs`.
     pub(crate) job: bool,
     /// Event types after which the commands mean what they meant before.
@@ -81,7 +81,7 @@ impl<D: Decider> Target<D> {
             is_new: false,
             location: None,
             needs: Vec::new(),
-            owner: None,
+            owners: Vec::new(),
             commutes: &[],
             job: false,
         }
@@ -102,12 +102,35 @@ impl<D: Decider> Target<D> {
         for permission in &self.needs {
             access::authorize(&ask.principal, standing, *permission)?;
         }
-        match &self.owner {
-            Some(owner) if (owner.of)(state).is_some_and(|of| !ask.principal.actor.acts_as(of)) => {
-                access::authorize(&ask.principal, standing, owner.others_need)
+        for owner in &self.owners {
+            if (owner.of)(state).is_some_and(|of| !ask.principal.actor.acts_as(of)) {
+                access::authorize(&ask.principal, standing, owner.others_need)?;
             }
-            Some(_) | None => Ok(()),
         }
+        Ok(())
+    }
+
+    /// Needing another permission too.
+    pub(crate) fn also_needing(mut self, permission: Option<Permission>) -> Self {
+        self.needs.extend(permission);
+        self
+    }
+
+    /// Several for the same aggregate as one, with everything that each of them needs.
+    pub(crate) fn together(
+        targets: impl IntoIterator<Item = Result<Self, Problem>>,
+    ) -> Result<Self, Problem> {
+        let joined = |whole: Self, next: Result<Self, Problem>| {
+            let (mut whole, next) = (whole, next?);
+            whole.commands.extend(next.commands);
+            whole.needs.extend(next.needs);
+            whole.owners.extend(next.owners);
+            whole.commutes = &[];
+            Ok(whole)
+        };
+        let mut targets = targets.into_iter();
+        let first = targets.next().unwrap_or_else(|| Err(Problem::internal(&"nothing to do")))?;
+        targets.try_fold(first, joined)
     }
 
     /// With where the result can be queried, below `/api/v1`.

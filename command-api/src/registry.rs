@@ -23,11 +23,12 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::Answer;
 use crate::app::App;
+use crate::batch::{Build, Gathered};
 use crate::facts::LoadFacts;
-use crate::keys::{Identity, Manner};
+use crate::keys::{self, Identity, Manner};
 use crate::pipeline::{Ask, Target};
 
-const PREFIX: &str = "/api/v1";
+pub(crate) const PREFIX: &str = "/api/v1";
 const AUTH: &str = "/api/v1/auth/";
 
 /// The parameters of every command.
@@ -50,7 +51,7 @@ const COMMAND: &[Parameter] = &[
     header("Wait-For", "the read models to wait for, separated by commas; all unless told"),
 ];
 
-const fn header(name: &'static str, description: &'static str) -> Parameter {
+pub(crate) const fn header(name: &'static str, description: &'static str) -> Parameter {
     Parameter { name, place: "header", description }
 }
 
@@ -59,6 +60,8 @@ const fn header(name: &'static str, description: &'static str) -> Parameter {
 pub(crate) struct Registry {
     routes: Vec<Route>,
     router: Router<Arc<App>>,
+    /// The routes that send one command, which can be part of a batch.
+    commands: Router<Arc<App>>,
 }
 
 /// One call of a command route, its body read.
@@ -107,9 +110,18 @@ impl Registry {
         let shared = Arc::new(route.clone());
         let handler = move |State(app): State<Arc<App>>, request: Incoming| async move {
             let answer = run(&app, &shared, &request, build).await;
-            answer.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+            answer.unwrap_or_else(IntoResponse::into_response)
         };
+        let commands = std::mem::take(&mut self.commands);
+        self.commands =
+            commands.route(&format!("{PREFIX}{}", route.path), on(filter(&route), handler.clone()));
         self.special(route, handler);
+    }
+
+    /// The routes that can be part of a batch.
+    pub(crate) fn commands(&self) -> Router<Arc<App>> {
+        let absent = || async { Problem::absent("command that can be part of a batch") };
+        self.commands.clone().fallback(absent).method_not_allowed_fallback(absent)
     }
 
     /// Adds a route with a handler of its own.
@@ -118,10 +130,9 @@ impl Registry {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST);
         let path = format!("{PREFIX}{}", route.path);
         let router = std::mem::take(&mut self.router);
-        let mut service = on(filter, handler);
+        let mut service = on(filter(&route), handler);
         if let Some(deprecated) = route.deprecated {
             let operation = route.operation;
             service = service.layer(map_response(move |mut response: Response| async move {
@@ -153,6 +164,10 @@ impl Registry {
     }
 }
 
+fn filter(route: &Route) -> MethodFilter {
+    MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST)
+}
+
 /// A request as command routes take it.
 pub(crate) struct Incoming {
     pub(crate) headers: HeaderMap,
@@ -161,6 +176,8 @@ pub(crate) struct Incoming {
     query: String,
     path: HashMap<String, String>,
     body: Bytes,
+    /// Where it is left as part of a batch instead of being carried out.
+    gathered: Option<Gathered>,
 }
 
 impl axum::extract::FromRequest<Arc<App>> for Incoming {
@@ -179,13 +196,14 @@ impl axum::extract::FromRequest<Arc<App>> for Incoming {
         let query: RawQuery = request.extract_parts().await.unwrap_or(RawQuery(None));
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
+        let gathered = request.extensions().get::<Gathered>().cloned();
         // Whoever has no token yet is counted by where they come from; a token that nobody looks at changes nothing.
         if !headers.contains_key(AUTHORIZATION) || request.uri().path().starts_with(AUTH) {
             facts.notes.spent(state.limits.admit_address(facts.ip)?);
         }
         let uri = request.uri().clone();
         let body = platform::http::bytes(request, state).await?;
-        Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body })
+        Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body, gathered })
     }
 }
 
@@ -217,6 +235,11 @@ impl Incoming {
         path_id(&self.path, name)
     }
 
+    /// Whether only what would happen is asked for.
+    pub(crate) fn is_dry(&self) -> bool {
+        keys::is_dry(&self.query)
+    }
+
     /// How the command is to be taken.
     fn manner(&self, principal: &Principal, operation: &str) -> Result<Manner, Problem> {
         let identity = Identity {
@@ -235,9 +258,9 @@ async fn run<B, D>(
     route: &Route,
     request: &Incoming,
     build: fn(&Call<B>) -> Result<Target<D>, Problem>,
-) -> Result<Answer, Problem>
+) -> Result<Response, Problem>
 where
-    B: DeserializeOwned + Send + Sync,
+    B: DeserializeOwned + Send + Sync + 'static,
     D: Decider,
     D::Command: Sync,
     D::Facts: LoadFacts<D>,
@@ -251,7 +274,17 @@ where
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };
+    if let Some(gathered) = &request.gathered {
+        let needs = ask.access.permission();
+        let build: Build<D> = Box::new(move || Ok(build(&call)?.also_needing(needs)));
+        return Ok(gathered.put(ask, build));
+    }
     let answer = app.execute(&ask, || build(&call)).await?;
+    Ok(answered(app, request, answer).await)
+}
+
+/// The answer as the request prefers it.
+async fn answered(app: &App, request: &Incoming, answer: Answer) -> Response {
     let prefer = Prefer::read(&request.headers);
     let mut answer = app.wait_until_visible(request, prefer, answer).await;
     if prefer.respond_async && answer.header.job {
@@ -263,7 +296,7 @@ where
         answer.header.minimal = true;
         request.facts.notes.applied("return=minimal");
     }
-    Ok(answer)
+    answer.into_response()
 }
 
 fn path_id<T: std::str::FromStr>(path: &HashMap<String, String>, name: &str) -> Result<T, Problem> {

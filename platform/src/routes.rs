@@ -19,6 +19,16 @@ pub enum Access {
     Bootstrap,
 }
 
+impl Access {
+    /// The permission that it takes.
+    pub fn permission(self) -> Option<Permission> {
+        match self {
+            Self::Needs(permission) => Some(permission),
+            Self::Public | Self::SignedIn | Self::Bootstrap => None,
+        }
+    }
+}
+
 /// A route that will go, and the one that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deprecated {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use platform::access::{Access, Shared};
+use events::TenantId;
+use moka::sync::Cache;
+use platform::access::{Access, Shared, TRUSTED};
 use platform::aggregates::Aggregates;
 use platform::config::Settings;
 use platform::consistency::TokenKey;
@@ -21,6 +23,7 @@ use platform::signing_keys;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::past::{Recent, Stream};
 use crate::poll::WAITING_MOST;
 use crate::positions::Positions;
 use crate::readers::Readers;
@@ -29,6 +32,7 @@ use crate::stream::hub::Hub;
 use crate::stream::ticket::Tickets;
 
 const KEPT_AGGREGATES: u64 = 100_000;
+const KEPT_RECENT: u64 = 10_000;
 /// A token signed with an unknown key makes us look for new keys at most this often.
 const KEY_SEARCH: Duration = Duration::from_secs(1);
 
@@ -44,6 +48,8 @@ pub(crate) struct App {
     pub(crate) personal: Personal,
     pub(crate) keys: Keys,
     pub(crate) positions: Positions,
+    /// Where streams were seen to stand a moment ago.
+    pub(crate) recent: Cache<(TenantId, Vec<Stream>), Arc<Recent>>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) files: Files,
     pub(crate) limits: Arc<Limits>,
@@ -91,6 +97,7 @@ impl App {
                 master: master.clone(),
             },
             positions,
+            recent: Cache::builder().max_capacity(KEPT_RECENT).time_to_live(TRUSTED).build(),
             hub: Arc::new(Hub::new(Arc::clone(&readers), master.derive("stream-cursor/v1"))),
             readers,
             limits: Limits::open(&settings)?,

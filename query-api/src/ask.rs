@@ -188,6 +188,11 @@ impl Place {
 }
 
 impl Asked {
+    /// No rows, at a place that is known.
+    pub(crate) fn nothing(place: Place) -> Self {
+        Self { rows: Vec::new(), place, stale: None, waited: false }
+    }
+
     /// What every answer says about itself in its headers.
     pub(crate) fn headers(&self, call: &Call, as_of: &AsOf) -> HeaderMap {
         let mut headers = HeaderMap::new();

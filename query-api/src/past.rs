@@ -1,9 +1,11 @@
 //! The log as it stood at a moment: which position that is, and any aggregate folded up to it by its own rules.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ::events::Decider;
 use jiff::Timestamp;
+use platform::access::TRUSTED;
 use platform::dataset::{Bind, Statement};
 use platform::fold::Folded;
 use platform::problem::Problem;
@@ -12,7 +14,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use crate::ask::Asked;
+use crate::ask::{Asked, Place};
 use crate::call::{Call, unreadable};
 
 /// The most events that one stream is folded from for one answer.
@@ -31,6 +33,13 @@ pub(crate) struct Moment {
 
 /// A stream of the log: its type and its id.
 pub(crate) type Stream = (&'static str, String);
+
+/// Where streams were seen to stand a moment ago.
+pub(crate) struct Recent {
+    asked: Instant,
+    place: Place,
+    versions: Vec<i64>,
+}
 
 impl Call {
     /// The moment that a text names: a position of the log, or an RFC 3339 time.
@@ -86,6 +95,30 @@ impl Call {
         let asked = self.ask(&[], &statement).await?;
         let versions = versions(&asked)?;
         let moment = Moment { position: asked.place.head, time };
+        Ok((asked, moment, versions))
+    }
+
+    /// The present as it was seen a moment ago, no longer than a reader's standing is trusted; the time is that of now. Who brings a
+    /// consistency token has it looked up.
+    pub(crate) async fn recent(
+        &self,
+        streams: Vec<Stream>,
+    ) -> Result<(Asked, Moment, Vec<i64>), Problem> {
+        if self.token()?.is_some() {
+            return self.present(&streams).await;
+        }
+        let key = (self.tenant(), streams);
+        if let Some(kept) = self.app.recent.get(&key)
+            && kept.asked.elapsed() < TRUSTED
+        {
+            let moment = Moment { position: kept.place.head, time: platform::clock::now() };
+            return Ok((Asked::nothing(kept.place.clone()), moment, kept.versions.clone()));
+        }
+        // Counted from before the log is asked, so that a slow answer is not trusted for longer.
+        let began = Instant::now();
+        let (asked, moment, versions) = self.present(&key.1).await?;
+        let (place, kept) = (asked.place.clone(), versions.clone());
+        self.app.recent.insert(key, Arc::new(Recent { asked: began, place, versions: kept }));
         Ok((asked, moment, versions))
     }
 

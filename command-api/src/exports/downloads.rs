@@ -73,7 +73,7 @@ async fn download(app: &App, route: &Route, request: &Incoming) -> Result<Downlo
     app.execute(&ask, || {
         let owner = Owner { of: super::requester, others_need: Permission::ExportsFilesReadAll };
         let target = Target::new(id, Command::RecordDownload(RecordDownload { by }));
-        Ok(Target { owner: Some(owner), needs: needs.clone(), ..target })
+        Ok(Target { owners: vec![owner], needs: needs.clone(), ..target })
     })
     .await?;
     let file = known.state.downloadable(clock::now()).map_err(|rejection| refused(&rejection))?;

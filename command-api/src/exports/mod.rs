@@ -101,7 +101,7 @@ pub(crate) fn routes(registry: &mut Registry) {
 fn owned<B>(call: &Call<B>, command: Command) -> Result<Target<Export>, Problem> {
     let id: ExportId = call.id("export_id")?;
     let owner = Owner { of: requester, others_need: Permission::ExportsFilesReadAll };
-    Ok(Target { owner: Some(owner), ..Target::new(id, command) })
+    Ok(Target { owners: vec![owner], ..Target::new(id, command) })
 }
 
 fn requester(export: &Export) -> Option<events::UserId> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod batch;
 mod cancelled;
 mod conventions;
 mod documentation;

@@ -257,27 +257,13 @@ impl Personal {
         }
         let (tenant, subject) = person;
         let made = self.master.seal(&key_place(person), &random::<32>());
-        let mut transaction = begin_for(pool, tenant).await?;
-        // Nobody waits for the disk: the append that needs this key comes after it in the same write-ahead log, so whatever
-        // makes the append durable makes the key durable.
-        sqlx::query("set local synchronous_commit = off").execute(&mut *transaction).await?;
-        sqlx::query(
-            "insert into secrets.subject_keys (tenant_id, subject_id, sealed) values ($1, $2, $3)
-             on conflict do nothing",
-        )
-        .bind(tenant.0)
-        .bind(subject)
-        .bind(made)
-        .execute(&mut *transaction)
-        .await?;
-        let sealed: Vec<u8> = sqlx::query_scalar(
-            "select sealed from secrets.subject_keys where tenant_id = $1 and subject_id = $2",
-        )
-        .bind(tenant.0)
-        .bind(subject)
-        .fetch_one(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
+        // One round trip, for it stands before the first command of everybody.
+        let sealed: Vec<u8> = sqlx::query_scalar("select secrets.subject_key($1, $2, $3)")
+            .bind(tenant.0)
+            .bind(subject)
+            .bind(made)
+            .fetch_one(pool)
+            .await?;
         let key = self.unlocked(person, &sealed)?;
         self.kept.insert(person, Some(key.clone()));
         Ok(key)

@@ -147,7 +147,10 @@ async fn answers(
         Some(AsOf::Text(text)) => Some(call.moment("as_of", &text).await?),
     };
     let users: BTreeSet<UserId> = asked.iter().map(|(user, _)| *user).collect();
-    let (place, states) = States::read(call, at, &users).await?;
+    let (place, states) = match at {
+        None => States::recent(call, &users).await?,
+        Some(_) => States::read(call, at, &users).await?,
+    };
     let explained = asked.iter().filter_map(|(user, check)| {
         let person = states.person(*user)?;
         Some((person, person.explain(&check.permission, check.unit_id)))

@@ -32,13 +32,30 @@ impl States {
         users: &BTreeSet<UserId>,
     ) -> Result<(Asked, Self), Problem> {
         let streams = streams(call, users);
-        let (asked, moment, versions) = match at {
+        let seen = match at {
             None => call.present(&streams).await?,
             Some(moment) => {
                 let (asked, versions) = call.versions_at(moment.position, &streams).await?;
                 (asked, moment, versions)
             }
         };
+        Self::folded(call, users, seen).await
+    }
+
+    /// As it is now, to the freshness of the guard before every route.
+    pub(super) async fn recent(
+        call: &Call,
+        users: &BTreeSet<UserId>,
+    ) -> Result<(Asked, Self), Problem> {
+        let seen = call.recent(streams(call, users)).await?;
+        Self::folded(call, users, seen).await
+    }
+
+    async fn folded(
+        call: &Call,
+        users: &BTreeSet<UserId>,
+        (asked, moment, versions): (Asked, Moment, Vec<i64>),
+    ) -> Result<(Asked, Self), Problem> {
         let mut versions = versions.into_iter();
         let mut next = || versions.next().unwrap_or_default();
         let tenant = call.tenant().to_string();
