@@ -142,7 +142,7 @@ mod tests {
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect();
         let actor =
-            Actor { kind: ActorKind::User, id: "u".into(), session_id: None, on_behalf_of: None };
+            Actor { kind: ActorKind::User, id: "u".into(), session_id: None, on_behalf_of: None , api_key_id: None};
         let (operation, path, query) = ("do", "/x", "");
         Manner::read(
             &headers,

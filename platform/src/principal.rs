@@ -217,6 +217,7 @@ impl Tokens {
                 id: claims.sub,
                 session_id: claims.sid,
                 on_behalf_of: None,
+                api_key_id: None,
             },
             expires_at,
         })

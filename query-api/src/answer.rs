@@ -58,6 +58,7 @@ impl Call {
                 id: user.to_string(),
                 session_id: None,
                 on_behalf_of: None,
+                api_key_id: None,
             },
             expires_at: Timestamp::MAX,
         };

@@ -205,6 +205,7 @@ mod tests {
             id: id::<UserId>(number).to_string(),
             session_id: None,
             on_behalf_of: None,
+            api_key_id: None,
         };
         Principal { tenant: id(0), actor, expires_at: Timestamp::MAX }
     }

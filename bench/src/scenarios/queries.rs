@@ -163,6 +163,7 @@ async fn checks(
             id: founded.user.clone(),
             session_id: Some(founded.session.parse()?),
             on_behalf_of: None,
+            api_key_id: None,
         },
         expires_at: clock::now(),
     };

@@ -135,8 +135,9 @@ pub(super) fn as_system(
         id: "sign-in".into(),
         session_id: None,
         on_behalf_of: None,
+        api_key_id: None,
     };
-    let context = Context { tenant, actor, now: clock::now() };
+    let context = Context { tenant, actor, now: clock::now(), scope: None };
     let ask = Ask::installation(&context, request, operation);
     Ask { status: 200, person: Some(user_id.0), ..ask }
 }
@@ -224,7 +225,7 @@ fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
         return Err(Problem::unauthenticated("service or secret is not right"));
     }
     let actor =
-        Actor { kind: ActorKind::Service, id: body.service, session_id: None, on_behalf_of: None };
+        Actor { kind: ActorKind::Service, id: body.service, session_id: None, on_behalf_of: None , api_key_id: None};
     let expires_in = app.settings.access_token_seconds;
     Ok(Tokens {
         access_token: app.tokens.sign(body.tenant_id, &actor, expires_in)?,
@@ -272,6 +273,7 @@ impl App {
             id: user_id.to_string(),
             session_id: Some(session_id),
             on_behalf_of: None,
+            api_key_id: None,
         };
         let expires_in = self.settings.access_token_seconds;
         Ok(Tokens {

@@ -221,8 +221,9 @@ async fn join(app: &App, request: &Incoming) -> Result<Joined, Problem> {
         id: "invitation".into(),
         session_id: None,
         on_behalf_of: Some(known.state.invited_by),
+        api_key_id: None,
     };
-    let context = Context { tenant, actor, now: clock::now() };
+    let context = Context { tenant, actor, now: clock::now(), scope: None };
     let ask = Ask { person: Some(id.0), ..Ask::installation(&context, request, ACCEPT) };
     let joining = Joining { app, ask: &ask, id, body: &body, presented_sha256 };
     match joining.carry_out(&known).await {

@@ -107,6 +107,7 @@ impl Tickets {
                 id: content.user.to_string(),
                 session_id: content.session,
                 on_behalf_of: None,
+                api_key_id: None,
             },
             expires_at: Timestamp::from_second(content.token_until).map_err(|_| refused())?,
         })

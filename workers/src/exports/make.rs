@@ -178,6 +178,7 @@ impl Order {
             id: self.requested_by.to_string(),
             session_id: None,
             on_behalf_of: None,
+            api_key_id: None,
         };
         let principal = Principal { tenant, actor, expires_at: Timestamp::MAX };
         office.access.refresh(&principal).await.map_err(|error| Refusal::Trouble(error.into()))?;
