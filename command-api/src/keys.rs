@@ -141,8 +141,13 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        let actor =
-            Actor { kind: ActorKind::User, id: "u".into(), session_id: None, on_behalf_of: None , api_key_id: None};
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: "u".into(),
+            session_id: None,
+            on_behalf_of: None,
+            api_key_id: None,
+        };
         let (operation, path, query) = ("do", "/x", "");
         Manner::read(
             &headers,

@@ -49,8 +49,10 @@ impl Call {
         self.aggregate(&self.tenant().to_string()).await
     }
 
-    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so.
+    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so. Of themselves a
+    /// program with an API key is told what it may do.
     pub(crate) async fn standing_of(&self, user: UserId, now: bool) -> Result<Standing, Problem> {
+        let by_key = self.principal.key.is_some() && self.me() == Some(user);
         let somebody = Principal {
             tenant: self.tenant(),
             actor: Actor {
@@ -61,7 +63,9 @@ impl Call {
                 api_key_id: None,
             },
             expires_at: Timestamp::MAX,
+            key: None,
         };
+        let somebody = if by_key { Principal::clone(&self.principal) } else { somebody };
         if now {
             self.app.access.refresh(&somebody).await.map_err(unreadable)?;
         }

@@ -166,6 +166,7 @@ async fn checks(
             api_key_id: None,
         },
         expires_at: clock::now(),
+        key: None,
     };
     let pool = db::connect(bed.url(), Role::QueryApi, 2).await?;
     let master = MasterKey::parse(&bed.settings.master_key)?;

@@ -146,7 +146,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let body: Invite = request.json()?;
     let id = body.id.unwrap_or_else(clock::new_id);
@@ -164,7 +164,7 @@ async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToke
 }
 
 async fn send_again(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let Nothing {} = request.json()?;
     let id: InvitationId = request.id("invitation_id")?;

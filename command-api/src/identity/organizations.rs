@@ -241,7 +241,13 @@ async fn rule(
 
 /// Whoever holds the bootstrap token.
 fn bootstrap() -> Actor {
-    Actor { kind: ActorKind::System, id: "bootstrap".into(), session_id: None, on_behalf_of: None , api_key_id: None}
+    Actor {
+        kind: ActorKind::System,
+        id: "bootstrap".into(),
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    }
 }
 
 async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {

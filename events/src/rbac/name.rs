@@ -73,11 +73,7 @@ fn narrower<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
     let within = |inner: &str, outer: &str| {
         inner == outer || outer.strip_suffix('*').is_some_and(|stem| inner.starts_with(stem))
     };
-    if within(one, other) {
-        Some(one)
-    } else {
-        within(other, one).then_some(other)
-    }
+    if within(one, other) { Some(one) } else { within(other, one).then_some(other) }
 }
 
 /// Whether a name lies in the name space of one of our modules, where only the catalogue may add.

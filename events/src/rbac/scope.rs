@@ -21,7 +21,10 @@ impl Scope {
 
     /// What it has in common with a pattern: patterns, and no more than both cover.
     pub(super) fn meet(&self, pattern: &str) -> impl Iterator<Item = String> {
-        self.0.iter().filter_map(move |own| name::meet(own, pattern)).filter(|it| name::is_pattern(it))
+        self.0
+            .iter()
+            .filter_map(move |own| name::meet(own, pattern))
+            .filter(|it| name::is_pattern(it))
     }
 }
 

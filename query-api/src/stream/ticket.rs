@@ -110,6 +110,7 @@ impl Tickets {
                 api_key_id: None,
             },
             expires_at: Timestamp::from_second(content.token_until).map_err(|_| refused())?,
+            key: None,
         })
     }
 
@@ -145,6 +146,7 @@ pub(super) fn origin(headers: &HeaderMap) -> Option<&str> {
 pub(crate) fn endpoint() -> Endpoint {
     let route = Route::post("/stream-tickets", Module::Audit, "audit_stream_ticket")
         .summary("a ticket that opens the caller's WebSocket, once, within 30 seconds, on pages of this origin")
+        .in_person()
         .limited(QUOTA)
         .answers::<Ticket>(201);
     Endpoint::new(route, |call: Call| async move {

@@ -59,11 +59,11 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
                 continue;
             }
             Access::Bootstrap => panic!("{path} is no query"),
-            Access::SignedIn | Access::Needs(_) => {}
+            Access::SignedIn | Access::Needs(_) | Access::InPerson(_) => {}
         }
         assert_eq!(status(&world, &route, &path, None).await, StatusCode::UNAUTHORIZED, "{path}");
         let by_nobody = status(&world, &route, &path, Some(&nobody)).await;
-        if let Access::Needs(_) = route.access {
+        if route.access.permission().is_some() {
             assert_eq!(by_nobody, StatusCode::FORBIDDEN, "{path}");
         } else {
             assert!(!by_nobody.is_server_error(), "{path}");

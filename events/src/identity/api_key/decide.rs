@@ -162,10 +162,9 @@ impl Decider for ApiKey {
         match (self.status, command) {
             (Status::Absent, Command::Create(create)) => new(&create, facts, context),
             (Status::Open | Status::Revoked(_), Command::Create(_)) => Err(Rejection::Exists),
-            (
-                Status::Absent,
-                Command::Rename(_) | Command::Rotate(_) | Command::Revoke(_),
-            ) => Err(Rejection::Unknown),
+            (Status::Absent, Command::Rename(_) | Command::Rotate(_) | Command::Revoke(_)) => {
+                Err(Rejection::Unknown)
+            }
             (Status::Open, Command::Rename(rename)) => self.rename(&rename),
             (Status::Open, Command::Rotate(rotate)) => self.rotate(&rotate, facts, context),
             (Status::Open, Command::Revoke(Revoke { reason })) => {

@@ -196,10 +196,7 @@ fn acts_for_somebody_else_only_where_its_maker_could_take_them_over() {
     let left = Facts { owner_is_active: false, ..own() };
     make(left).refused(Rejection::OwnerInactive);
     let take = facts(&[CHIEF], 7, &[CHIEF]);
-    given::<ApiKey>([created()])
-        .facts(take)
-        .when(rotate(1, 0))
-        .refused(Rejection::OwnerOutOfReach);
+    given::<ApiKey>([created()]).facts(take).when(rotate(1, 0)).refused(Rejection::OwnerOutOfReach);
 }
 
 #[test]
@@ -220,10 +217,10 @@ fn another_secret_kills_the_one_before_at_once_or_after_an_overlap() {
     assert_eq!((key.alive(0, noon), key.alive(1, noon)), (Ok(()), Ok(())));
     assert_eq!((key.alive(0, one), key.alive(1, one)), (Err(Rejection::RotatedAway), Ok(())));
     let key = after([created(), rotated(1, None)]);
-    assert_eq!((key.rotation_of(&digest(0)), key.alive(0, noon)), (
-        None,
-        Err(Rejection::RotatedAway)
-    ));
+    assert_eq!(
+        (key.rotation_of(&digest(0)), key.alive(0, noon)),
+        (None, Err(Rejection::RotatedAway))
+    );
     let key = after([created(), rotated(1, Some("2026-01-01T13:00:00Z")), rotated(2, None)]);
     assert_eq!(key.alive(0, noon), Err(Rejection::RotatedAway));
 }
@@ -274,9 +271,11 @@ fn a_key_makes_and_changes_no_keys() {
     let mut by_key = context();
     by_key.actor.api_key_id = Some(id(5));
     for command in [create(&["identity.users:read"]), rotate(1, 0)] {
-        given::<ApiKey>([]).facts(own()).context(by_key.clone()).when(command).refused(
-            Rejection::ByKey,
-        );
+        given::<ApiKey>([])
+            .facts(own())
+            .context(by_key.clone())
+            .when(command)
+            .refused(Rejection::ByKey);
     }
 }
 

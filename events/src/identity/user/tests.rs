@@ -117,7 +117,13 @@ fn erase(handle: &str) -> Command {
 
 fn as_workers() -> Context {
     let id = "workers".into();
-    let actor = Actor { kind: ActorKind::Service, id, session_id: None, on_behalf_of: None , api_key_id: None};
+    let actor = Actor {
+        kind: ActorKind::Service,
+        id,
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    };
     Context { actor, ..context() }
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::permission::Permission;
 use crate::rbac::name::{self, CatalogueSet, EVERYTHING};
-use crate::rbac::scope::Scope;
 use crate::rbac::policy::{CustomPermission, CustomPermissions, Grants, Key, Policy};
+use crate::rbac::scope::Scope;
 
 /// All that a user may do at a unit, until [`Effective::valid_until`]; a clone shares it.
 ///
