@@ -72,8 +72,12 @@ impl Manner {
 }
 
 impl Identity<'_> {
-    /// A key counts for one principal and one route; the tenant is the first column of its table.
+    /// A key counts for one principal and one route; the tenant is the first column of its table. A program does not share
+    /// its owner's keys: what the owner was answered may be beyond it.
     fn scope(&self, key: &str) -> String {
+        if let Some(program) = self.actor.api_key_id {
+            return format!("api_key:{program}:{}:{key}", self.operation);
+        }
         let kind: &str = match self.actor.kind {
             ActorKind::User => "user",
             ActorKind::Service => "service",

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod api_keys;
 mod cancelled;
 mod conventions;
 mod documentation;
