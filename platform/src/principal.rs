@@ -51,6 +51,18 @@ pub struct ByKey {
 }
 
 impl Principal {
+    /// Any user, as their rights are asked for; in no session of theirs.
+    pub fn somebody(tenant: TenantId, user: UserId) -> Self {
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: user.to_string(),
+            session_id: None,
+            on_behalf_of: None,
+            api_key_id: None,
+        };
+        Self { tenant, actor, expires_at: Timestamp::MAX, key: None }
+    }
+
     /// The caller as a user, unless it is a service.
     pub fn user(&self) -> Option<UserId> {
         match self.actor.kind {

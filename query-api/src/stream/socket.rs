@@ -28,7 +28,7 @@ use super::lane::RightsChange;
 use super::matching::Matcher;
 use super::spec::Spec;
 use super::subscription::{MAX_CREDIT, Subscription};
-use super::ticket;
+use super::ticket::{self, Whence};
 use crate::app::App;
 
 const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -67,13 +67,6 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     router.route("/api/v1/stream", get(service))
 }
 
-/// Where a connection comes from.
-struct From {
-    /// The origin of the page, if it is one.
-    origin: Option<String>,
-    ip: Option<IpAddr>,
-}
-
 type Upgrade = Result<WebSocketUpgrade, rejection::WebSocketUpgradeRejection>;
 
 async fn upgraded(
@@ -90,7 +83,7 @@ async fn upgraded(
         let detail = format!("ask for the sub-protocol {PROTOCOL}");
         return Err(Problem::bad_request("SUBPROTOCOL_EXPECTED", detail));
     }
-    let from = From { origin: ticket::origin(headers).map(str::to_owned), ip };
+    let from = Whence { origin: ticket::origin(headers).map(str::to_owned), ip };
     let viewer = match ticket::offered(headers) {
         Some(ticket) => Some(viewer(&app, &ticket, &from).await?),
         None if headers.contains_key(header::AUTHORIZATION) => {
@@ -121,7 +114,7 @@ fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whoever an access token, an API key or a ticket speaks for.
-async fn viewer(app: &App, token: &str, from: &From) -> Result<Viewer, Problem> {
+async fn viewer(app: &App, token: &str, from: &Whence) -> Result<Viewer, Problem> {
     let principal = if token.starts_with(ticket::PREFIX) {
         Arc::new(app.tickets.redeem(token, from.origin.as_deref()).await?)
     } else {
@@ -164,7 +157,7 @@ impl End {
     }
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, from: From) {
+async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, from: Whence) {
     let (output, mut input) = socket.split();
     let mut output = Output(output);
     let opened = open(&app, &mut output, &mut input, (viewer, &from)).await;
@@ -204,7 +197,7 @@ async fn open(
     app: &App,
     output: &mut Output,
     input: &mut SplitStream<WebSocket>,
-    (viewer, from): (Option<Viewer>, &From),
+    (viewer, from): (Option<Viewer>, &Whence),
 ) -> Result<Viewer, End> {
     let frame = tokio::time::timeout(INIT_LIMIT, input.next())
         .await
@@ -256,7 +249,7 @@ struct Conversation<'a> {
     app: &'a Arc<App>,
     output: &'a mut Output,
     viewer: Viewer,
-    from: From,
+    from: Whence,
     followed: Followed,
     subscriptions: Vec<Subscription>,
     heard: Instant,
@@ -267,7 +260,7 @@ async fn converse(
     app: &Arc<App>,
     output: &mut Output,
     mut input: SplitStream<WebSocket>,
-    (viewer, from): (Viewer, From),
+    (viewer, from): (Viewer, Whence),
 ) -> End {
     let Some(_counted) = app.hub.connect(MAX_CONNECTIONS) else {
         return End::new(4429, "TOO_MANY_CONNECTIONS");

@@ -1,6 +1,7 @@
 //! Tickets for browsers, which cannot send a token with a WebSocket's upgrade: good once, for half a minute, for one session on
 //! pages of one origin. What a ticket says is signed; that it was used is remembered here and, for other processes, in Redis.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -136,6 +137,13 @@ pub(super) fn offered(headers: &HeaderMap) -> Option<String> {
     let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
     let mut offers = offers.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
     offers.find_map(|offer| offer.trim().strip_prefix(SUBPROTOCOL)).map(str::to_owned)
+}
+
+/// Where a connection comes from.
+pub(super) struct Whence {
+    /// The origin of the page, if it is one.
+    pub(super) origin: Option<String>,
+    pub(super) ip: Option<IpAddr>,
 }
 
 pub(super) fn origin(headers: &HeaderMap) -> Option<&str> {

@@ -8,11 +8,11 @@ use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::settings::Key;
-use events::{Actor, ActorKind, ApiKeyId, FileId, Permission, TenantId, UserId};
+use events::{ApiKeyId, FileId, Permission, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::ToSpan;
 use platform::api_keys::ApiKeys;
 use platform::clock;
 use platform::commands::CommandError;
@@ -177,18 +177,11 @@ impl Order {
         let dataset = dataset::find(&self.dataset).ok_or_else(|| {
             Refusal::For("dataset_unknown", format!("there is no dataset {}", self.dataset))
         })?;
-        let actor = Actor {
-            kind: ActorKind::User,
-            id: self.requested_by.to_string(),
-            session_id: None,
-            on_behalf_of: None,
-            api_key_id: None,
-        };
         let principal = match self.api_key {
             Some(key) => ApiKeys::speaking(&office.aggregates, tenant, key)
                 .await
                 .map_err(|error| Refusal::Trouble(error.into()))?,
-            None => Principal { tenant, actor, expires_at: Timestamp::MAX, key: None },
+            None => Principal::somebody(tenant, self.requested_by),
         };
         office.access.refresh(&principal).await.map_err(|error| Refusal::Trouble(error.into()))?;
         let standing = office.access.last_known(&principal).await;

@@ -6,7 +6,7 @@ use super::*;
 use crate::aggregate::{Context, Decider};
 use crate::identity::organization::{self, Organization, UnitKind};
 use crate::identity::user;
-use crate::ids::{UnitId, UserId};
+use crate::ids::UnitId;
 use crate::rbac::policy::{self, Policy, RoleCreated};
 use crate::rbac::scope::Scope;
 use crate::rbac::user_access::{self, UserAccess};
@@ -296,5 +296,4 @@ fn a_key_gives_no_more_than_its_scope_whatever_its_owner_may() {
     ] {
         assert_eq!((holds(&context(), grant), holds(&by_key, grant)), (owner, key), "{grant}");
     }
-    let _owner: UserId = id(1);
 }
