@@ -435,6 +435,7 @@ impl Conversation<'_> {
             return Err(End::new(4403, "OTHER_CALLER"));
         }
         self.viewer = viewer;
+        self.renew().await?; // a key of theirs may reach less
         self.ready().await
     }
 
