@@ -71,9 +71,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn router(pool: PgPool) -> Router {
-    let actor =
-        Actor { kind: ActorKind::System, id: "bench".into(), session_id: None, on_behalf_of: None };
-    let context = Context { tenant: clock::new_id(), actor, now: clock::now() };
+    let actor = Actor {
+        kind: ActorKind::System,
+        id: "bench".into(),
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    };
+    let context = Context { tenant: clock::new_id(), actor, now: clock::now(), scope: None };
     let services = Services::<Notification> { context, facts: () };
     let framework: Framework = Arc::new(postgres_cqrs(pool, Vec::new(), services));
     Router::new()

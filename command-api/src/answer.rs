@@ -93,7 +93,8 @@ impl Answer {
 pub(crate) struct WithToken {
     #[serde(flatten)]
     pub(crate) answer: Answer,
-    /// The token; none in a dry run. A repeated request with the same Idempotency-Key is answered with it again.
+    /// The token; none in a dry run. A repeated request with the same Idempotency-Key is answered with that of an invitation
+    /// again, and never with an API key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<String>,
 }

@@ -7,9 +7,11 @@ use axum::http::HeaderMap;
 use events::TenantId;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
+use platform::api_keys::{self, ApiKeys};
 use platform::config::Settings;
 use platform::consistency::{Token, TokenKey};
 use platform::db::{self, Role};
+use platform::http::RequestFacts;
 use platform::lifecycle::Tasks;
 use platform::limits::Limits;
 use platform::personal::Personal;
@@ -38,6 +40,7 @@ pub(crate) struct App {
     pub(crate) writer: Writer,
     pub(crate) aggregates: Aggregates,
     pub(crate) access: Access,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) master: MasterKey,
     pub(crate) personal: Personal,
@@ -64,6 +67,9 @@ impl App {
         start_waking(tasks, committed, settings.database_url.clone());
         let personal = Personal::new(master.clone());
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES).opening(personal.clone());
+        let api_keys = ApiKeys::new(aggregates.clone());
+        let uses = api_keys.clone().run(pool.clone(), tasks.shutdown().clone());
+        tasks.spawn("uses of API keys", uses);
         let limits = Limits::open(&settings)?;
         tasks.spawn("rate limits", Arc::clone(&limits).run(tasks.shutdown().clone()));
         Ok(Arc::new(Self {
@@ -77,15 +83,24 @@ impl App {
             pool,
             writer,
             aggregates,
+            api_keys,
             tokens,
             master,
             personal,
         }))
     }
 
-    /// The caller of a request, by its access token.
-    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+    /// The caller of a request, by its access token or its API key.
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        facts: &RequestFacts,
+    ) -> Result<Arc<Principal>, Problem> {
         let token = platform::http::bearer(headers)?;
+        if api_keys::is_meant(token) {
+            let stranger = || self.limits.admit_address(facts.ip).map(drop);
+            return self.api_keys.verify(token, stranger).await;
+        }
         self.tokens.verify(token).map_err(|error| Problem::unauthenticated(error.to_string()))
     }
 

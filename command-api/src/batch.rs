@@ -130,7 +130,7 @@ pub(crate) fn route(registry: &mut Registry) {
 }
 
 async fn carry_out(app: &App, commands: &Router, request: &Incoming) -> Result<Response, Problem> {
-    app.authenticate(&request.headers)?;
+    app.authenticate(&request.headers, &request.facts).await?;
     let batch: Batch = request.json()?;
     if !(1..=MOST).contains(&batch.commands.len()) {
         let detail = format!("commands holds {}; send 1 to {MOST}", batch.commands.len());

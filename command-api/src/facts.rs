@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use events::identity::api_key::{self, ApiKey};
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
 use events::identity::session::{self, Session};
@@ -127,6 +128,9 @@ impl<'a> Sources<'a> {
             add(Fact::of::<Organization>(self.tenant.to_string(), organization));
             if let Some((id, session)) = &standing.session {
                 add(Fact::of::<Session>(id, session.version));
+            }
+            if let Some(key) = &standing.key {
+                add(Fact::of::<ApiKey>(&key.id, key.folded.version));
             }
         }
         facts
@@ -284,10 +288,14 @@ impl LoadFacts<User> for user::Facts {
         };
         let known = Self { user_id, ..Self::default() };
         match command {
-            user::Command::SetPassword(_) | user::Command::ChangeEmail(_) => {
-                reach(sources, known).await
+            user::Command::SetPassword(_)
+            | user::Command::ChangeEmail(_)
+            | user::Command::Unlock
+            | user::Command::Reactivate => reach(sources, known).await,
+            user::Command::Deactivate(_) => {
+                let known = reach(sources, known).await?;
+                administrators(sources, known).await
             }
-            user::Command::Deactivate(_) => administrators(sources, known).await,
             user::Command::RequestPasswordReset => {
                 Ok(Self { next_sha256: next(bearer::PASSWORD_RESET), ..known })
             }
@@ -302,8 +310,6 @@ impl LoadFacts<User> for user::Facts {
             | user::Command::EndSessions
             | user::Command::RecordLoginFailure(_)
             | user::Command::RecordLogin
-            | user::Command::Unlock
-            | user::Command::Reactivate
             | user::Command::Erase(_) => Ok(known),
         }
     }
@@ -334,11 +340,8 @@ async fn newcomer(
     default_access(sources.app, policy, user_id, context).await
 }
 
-/// What says whether the caller may take over an account that is not theirs.
+/// What says whether the caller may take over an account, and what they may do themselves.
 async fn reach(sources: &mut Sources<'_>, known: user::Facts) -> Result<user::Facts, Problem> {
-    if sources.caller() == Some(known.user_id) {
-        return Ok(known);
-    }
     let tenant = sources.tenant.to_string();
     let policy = sources.get::<Policy>(&tenant).await?.state;
     let access = sources.now::<UserAccess>(&known.user_id.to_string()).await?.state;
@@ -384,9 +387,37 @@ impl LoadFacts<Session> for session::Facts {
         let user_id = match command {
             session::Command::Start(start) => start.user_id,
             session::Command::Refresh(_) => state.user_id,
-            session::Command::Revoke(_) => return Ok(Self::default()),
+            session::Command::Revoke(revoke) => {
+                let user_id = state.user_id;
+                let known = user::Facts { user_id, ..user::Facts::default() };
+                let by_another = revoke.reason == session::RevocationReason::Admin;
+                let reach = if by_another { reach(sources, known).await? } else { known };
+                return Ok(Self { reach, ..Self::default() });
+            }
         };
-        Ok(Self { session_id, user: sources.now::<User>(&user_id.to_string()).await?.state })
+        let user = sources.now::<User>(&user_id.to_string()).await?.state;
+        Ok(Self { session_id, user, ..Self::default() })
+    }
+}
+
+impl LoadFacts<ApiKey> for api_key::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        _: &str,
+        state: &ApiKey,
+        command: &api_key::Command,
+    ) -> Result<Self, Problem> {
+        let user_id = match command {
+            api_key::Command::Create(create) => create.owner_id,
+            api_key::Command::Rotate(_) => state.owner_id,
+            api_key::Command::Rename(_) | api_key::Command::Revoke(_) => {
+                return Ok(Self::default());
+            }
+        };
+        let owner = sources.now::<User>(&user_id.to_string()).await?.state;
+        let known = user::Facts { user_id, ..user::Facts::default() };
+        let owner_is_active = owner.status == user::Status::Active;
+        Ok(Self { owner: reach(sources, known).await?, owner_is_active })
     }
 }
 

@@ -77,8 +77,12 @@ impl Manner {
 }
 
 impl Identity<'_> {
-    /// A key counts for one principal and one route; the tenant is the first column of its table.
+    /// A key counts for one principal and one route; the tenant is the first column of its table. A program does not share
+    /// its owner's keys: what the owner was answered may be beyond it.
     fn scope(&self, key: &str) -> String {
+        if let Some(program) = self.actor.api_key_id {
+            return format!("api_key:{program}:{}:{key}", self.operation);
+        }
         let kind: &str = match self.actor.kind {
             ActorKind::User => "user",
             ActorKind::Service => "service",
@@ -146,8 +150,13 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        let actor =
-            Actor { kind: ActorKind::User, id: "u".into(), session_id: None, on_behalf_of: None };
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: "u".into(),
+            session_id: None,
+            on_behalf_of: None,
+            api_key_id: None,
+        };
         let (operation, path, query) = ("do", "/x", "");
         Manner::read(
             &headers,

@@ -158,6 +158,7 @@ impl Ask {
             tenant: context.tenant,
             actor: context.actor.clone(),
             expires_at: context.now,
+            key: None,
         };
         Self {
             principal: Arc::new(principal),
@@ -178,6 +179,7 @@ impl Ask {
             tenant: self.principal.tenant,
             actor: self.principal.actor.clone(),
             now: clock::now(),
+            scope: self.principal.key.as_ref().map(|key| key.scope.clone()),
         }
     }
 
@@ -194,6 +196,7 @@ impl Ask {
         put(meta::ACTOR_KIND, Some(kind.to_owned()));
         put(meta::ACTOR_ID, Some(actor.id.clone()));
         put(meta::SESSION_ID, actor.session_id.map(|id| id.to_string()));
+        put(meta::API_KEY_ID, actor.api_key_id.map(|id| id.to_string()));
         put(meta::ON_BEHALF_OF, actor.on_behalf_of.map(|id| id.to_string()));
         put(meta::COMMAND, Some(self.operation.to_owned()));
         put(meta::REQUEST_ID, Some(self.facts.request_id.clone()));
@@ -248,7 +251,10 @@ impl App {
             }
             (ActorKind::Service | ActorKind::System, _) => {}
         }
-        if let Access::Needs(permission) = ask.access {
+        if let Access::InPerson(_) = ask.access {
+            access::in_person(principal)?;
+        }
+        if let Some(permission) = ask.access.permission() {
             access::authorize(principal, standing.as_ref(), permission)?;
         }
         Ok(standing)

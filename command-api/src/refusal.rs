@@ -5,7 +5,6 @@ use events::{Decider, TenantId};
 use platform::clock;
 use platform::fold::Folded;
 use platform::problem::Problem;
-use platform::routes::Access;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Happened, Header, Place};
@@ -51,7 +50,7 @@ impl App {
 
     /// Keeps that a caller lacked a permission.
     pub(crate) async fn record_denial(&self, ask: &Ask, problem: Problem) -> Problem {
-        let Access::Needs(permission) = ask.access else { return problem };
+        let Some(permission) = ask.access.permission() else { return problem };
         if !problem.params.contains_key("permission") {
             return problem; // the session or the organisation is at fault, not the right
         }

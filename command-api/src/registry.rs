@@ -213,9 +213,9 @@ impl Incoming {
         json_body(&self.headers, &self.body)
     }
 
-    /// Who asks, by the access token, and how.
-    pub(crate) fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
-        let principal = app.authenticate(&self.headers)?;
+    /// Who asks, by the access token or the API key, and how.
+    pub(crate) async fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
+        let principal = app.authenticate(&self.headers, &self.facts).await?;
         let manner = self.manner(&principal, route.operation)?;
         Ok(Ask {
             principal,
@@ -266,7 +266,7 @@ where
     D::Facts: LoadFacts<D>,
 {
     let began = Instant::now();
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     if route.needs_version {
         ask.manner.require_version()?;

@@ -98,8 +98,13 @@ fn print_changes(policy: &Policy) {
         black_box(changed.clone());
     });
     println!("apply a grant while a clone is held: {each:?}");
-    let actor =
-        Actor { kind: ActorKind::System, id: String::new(), session_id: None, on_behalf_of: None };
+    let actor = Actor {
+        kind: ActorKind::System,
+        id: String::new(),
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    };
     let (context, facts) = (Context { actor, ..context() }, Facts::default());
     let each = per_call(100_000, |n| {
         let (role_id, permission) = (role(n % ROLES), "rbac.roles:read".to_owned());

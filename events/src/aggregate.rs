@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::TenantId;
 use crate::modules::Module;
 use crate::personal::Personal;
+use crate::rbac::scope::Scope;
 
 /// An aggregate's rules. The implementing type is its state; the default state means that the aggregate does not exist.
 pub trait Decider:
@@ -121,6 +122,8 @@ pub struct Context {
     pub actor: Actor,
     /// The moment of the decision.
     pub now: Timestamp,
+    /// How far the API key reaches that the caller acts by; without one nothing is held back.
+    pub scope: Option<Scope>,
 }
 
 /// The authenticated caller of a command.
@@ -134,6 +137,9 @@ pub struct Actor {
     pub session_id: Option<crate::ids::SessionId>,
     /// The user for whom a service acts.
     pub on_behalf_of: Option<crate::ids::UserId>,
+    /// The API key the caller acts by, within its scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<crate::ids::ApiKeyId>,
 }
 
 /// What a caller can be.

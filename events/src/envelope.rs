@@ -20,6 +20,8 @@ pub mod meta {
     pub const ACTOR_ID: &str = "actor_id";
     /// The session the actor used.
     pub const SESSION_ID: &str = "session_id";
+    /// The API key the actor used.
+    pub const API_KEY_ID: &str = "api_key_id";
     /// The user for whom a service acted.
     pub const ON_BEHALF_OF: &str = "on_behalf_of";
     /// The operation id of the command, for example `rbac_policy_create_role`.

@@ -41,6 +41,8 @@ ids! {
     UserId,
     /// A signed-in session.
     SessionId,
+    /// What a program acts by in the name of a user.
+    ApiKeyId,
     /// An invitation into an organisation.
     InvitationId,
     /// A role of an organisation's policy.

@@ -58,6 +58,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<identity::organization::Organization>();
             visitor.visit::<identity::user::User>();
             visitor.visit::<identity::session::Session>();
+            visitor.visit::<identity::api_key::ApiKey>();
             visitor.visit::<identity::invitation::Invitation>();
         }
         Module::Rbac => {

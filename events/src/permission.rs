@@ -31,6 +31,12 @@ pub enum Permission {
     /// See and end other people's sessions.
     #[serde(rename = "identity.sessions:manage")] #[strum(serialize = "identity.sessions:manage")]
     IdentitySessionsManage,
+    /// Make API keys for oneself.
+    #[serde(rename = "identity.api_keys:make")] #[strum(serialize = "identity.api_keys:make")]
+    IdentityApiKeysMake,
+    /// See, rename and revoke everybody's API keys; make and rotate them for users within reach.
+    #[serde(rename = "identity.api_keys:manage")] #[strum(serialize = "identity.api_keys:manage")]
+    IdentityApiKeysManage,
     /// See invitations.
     #[serde(rename = "identity.invitations:read")] #[strum(serialize = "identity.invitations:read")]
     IdentityInvitationsRead,

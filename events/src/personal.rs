@@ -83,6 +83,12 @@ mod tests {
 
     /// Texts of identity's events that are about nobody, or say nothing about whom they are about.
     const ABOUT_NOBODY: &[(&str, &str)] = &[
+        // A key is called after what uses it.
+        ("identity.api_key.created", "name"),
+        ("identity.api_key.created", "scope"),
+        ("identity.api_key.created", "secret_sha256"),
+        ("identity.api_key.renamed", "name"),
+        ("identity.api_key.rotated", "secret_sha256"),
         ("identity.invitation.issued", "token_sha256"),
         ("identity.invitation.resent", "token_sha256"),
         ("identity.organization.created", "currency"),

@@ -79,8 +79,10 @@ pub fn context() -> Context {
             id: id::<UserId>(1).to_string(),
             session_id: None,
             on_behalf_of: None,
+            api_key_id: None,
         },
         now: at("2026-01-01T12:00:00Z"),
+        scope: None,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod history;
 pub mod house;
+pub mod places;
 pub mod socket;
 
 pub use client::{Client, Reply};

@@ -16,6 +16,13 @@ async fn sign_in(somebody: &Client, login: &str, password: &str) -> anyhow::Resu
     Ok(somebody.post("/auth/login", &body).await?.status)
 }
 
+/// Somebody signed in with a password of their own.
+async fn with_password(nobody: &Client, login: &str, password: &str) -> anyhow::Result<Client> {
+    let body = json!({"organization": "acme", "login": login, "password": password});
+    let reply = nobody.post("/auth/login", &body).await?.ok()?;
+    Ok(nobody.with_token(reply.body["access_token"].as_str().unwrap_or_default()))
+}
+
 /// A user with that address and PASSWORD, signed in.
 async fn person(owner: &Client, handle: &str) -> anyhow::Result<Client> {
     let body = json!({"handle": handle, "email": format!("{handle}@acme.test")});
@@ -71,6 +78,18 @@ async fn a_forgotten_password_is_set_by_mail_and_ends_every_session() -> anyhow:
     told(&house, "ada@acme.test", "Your password for acme was changed").await?;
     let asked = letters_to(&house, "ada@acme.test", "Set a new password for acme")?;
     assert_eq!(asked, 1, "once a minute");
+    let again = with_password(&nobody, "ada", NEXT).await?;
+    let inbox = |body: &Value| body.to_string().contains("Your password was changed");
+    again.until("/notifications", SOON, inbox).await?;
+    // The first session ended with all others, and so it is shown; the present one has not.
+    let ended = |body: &Value| {
+        let items = body["items"].as_array().cloned().unwrap_or_default();
+        let reasons: Vec<_> = items.iter().map(|item| item["revocation_reason"].clone()).collect();
+        reasons.first().is_some_and(Value::is_null)
+            && reasons.last() == Some(&json!("password"))
+            && items.last().is_some_and(|first| first["revoked_at"].is_string())
+    };
+    again.until("/sessions?sort=-created_at", SOON, ended).await?;
     let secret = token.rsplit('.').next().unwrap_or_default();
     assert!(!house.last_words().contains(secret));
     house.stop().await;

@@ -47,6 +47,7 @@ fn documented() -> Vec<Route> {
                 let security = match operation["security"].as_array().map(Vec::as_slice) {
                     None => Security::SignedIn,
                     Some([]) => Security::Anybody,
+                    Some([way]) if way["bearer"].is_array() => Security::SignedIn,
                     Some(_) => Security::Bootstrap,
                 };
                 routes.push(Route {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cli::engines::Engine;
 use journeys::{Client, House, Socket};
+use platform::clock;
 use reqwest::Method;
 use serde_json::json;
 
@@ -50,6 +51,39 @@ async fn until_status(
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A program of the owner's with a key, which reads users and follows the stream.
+async fn program(owner: &Client) -> anyhow::Result<(Client, String)> {
+    let body = json!({"name": "Mirror", "scope": ["identity.users:read", "audit.events:read"],
+        "expires_at": clock::now() + Duration::from_hours(1)});
+    let made = owner.post("/api-keys", &body).await?.ok()?;
+    let key = made.body["token"].as_str().unwrap_or_default();
+    Ok((owner.with_token(key), format!("/api-keys/{}", made.made())))
+}
+
+async fn key_gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<()> {
+    let owner = house.owner("acme").await?;
+    let (program, key) = program(&owner).await?;
+    program.until("/users", LIMIT, |_| true).await?;
+    let mut socket = Socket::open(&program).await?;
+    socket.subscribe(STREAM).await?;
+    match redis {
+        Redis::Well => {}
+        Redis::Flushed => house.engines.wipe_redis().await?,
+        Redis::Down => house.engines.kill(Engine::Redis).await?,
+    }
+    let leaked = json!({"reason": "leaked"});
+    owner.command(Method::DELETE, &key, &leaked, &[]).await?.ok()?;
+    let taken = Instant::now();
+    let code = socket.end().await?;
+    anyhow::ensure!(code == Some(4401), "{redis:?}: the socket ended with {code:?}");
+    let gone = taken.elapsed();
+    anyhow::ensure!(gone < LIMIT, "{redis:?}: the socket stayed for {gone:?}");
+    until_status(&program, "/users", 401, taken).await?;
+    let refused = program.post("/users", &json!({"handle": "x"})).await?;
+    anyhow::ensure!(refused.status == 401, "{redis:?}: {}", refused.body);
+    house.revive(Engine::Redis).await
 }
 
 async fn gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<()> {
@@ -99,6 +133,7 @@ async fn what_is_taken_away_is_gone_within_seconds_whatever_redis_does() -> anyh
     house.found("acme").await?;
     for redis in [Redis::Well, Redis::Flushed, Redis::Down] {
         gone_within_seconds(&mut house, redis).await?;
+        key_gone_within_seconds(&mut house, redis).await?;
     }
     house.stop().await;
     Ok(())

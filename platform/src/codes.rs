@@ -172,6 +172,12 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         403,
+        "IN_PERSON_ONLY",
+        "A program with an API key asked for what people do themselves.",
+        "Sign in, and do it yourself.",
+    ),
+    (
+        403,
         "FORBIDDEN",
         "The caller may not do this.",
         "Ask an administrator for the permission in `params`.",

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod aggregates;
+pub mod api_keys;
 pub mod bearer;
 pub mod chain;
 pub mod clock;

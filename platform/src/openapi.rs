@@ -29,13 +29,15 @@ pub fn document(title: &str, description: &str, routes: &[Route]) -> Value {
                  "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "servers": [{"url": "/"}],
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"api_key": []}],
         "tags": tags(routes),
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "api_key": {"type": "http", "scheme": "bearer", "bearerFormat": "annals-key",
+                            "description": "an API key, within its scope"},
                 "bootstrap": {"type": "http", "scheme": "bearer",
                               "description": "the installation's bootstrap token"},
             },
@@ -58,10 +60,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
     match route.access {
         Access::Public => drop(operation.insert("security".into(), json!([]))),
         Access::Bootstrap => drop(operation.insert("security".into(), json!([{"bootstrap": []}]))),
-        Access::SignedIn => {}
-        Access::Needs(permission) => {
-            operation.insert("x-permission".into(), permission.name().into());
-        }
+        Access::SignedIn | Access::Needs(_) => {}
+        Access::InPerson(_) => drop(operation.insert("security".into(), json!([{"bearer": []}]))),
+    }
+    if let Some(permission) = route.access.permission() {
+        operation.insert("x-permission".into(), permission.name().into());
     }
     if let Some(deprecated) = route.deprecated {
         operation.insert("deprecated".into(), true.into());

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use events::rbac::resolve::{QUERY_API, WORKERS};
+use events::rbac::scope::Scope;
 use events::{Actor, ActorKind, SessionId, TenantId, UserId};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -36,9 +37,32 @@ pub struct Principal {
     pub actor: Actor,
     /// When the token ends.
     pub expires_at: Timestamp,
+    /// What holds back whoever acts by an API key.
+    pub key: Option<ByKey>,
+}
+
+/// An API key in use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ByKey {
+    /// What of its owner's rights it may use; never another for the same key.
+    pub scope: Scope,
+    /// Which of its secrets was shown.
+    pub rotation: u32,
 }
 
 impl Principal {
+    /// Any user, as their rights are asked for; in no session of theirs.
+    pub fn somebody(tenant: TenantId, user: UserId) -> Self {
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: user.to_string(),
+            session_id: None,
+            on_behalf_of: None,
+            api_key_id: None,
+        };
+        Self { tenant, actor, expires_at: Timestamp::MAX, key: None }
+    }
+
     /// The caller as a user, unless it is a service.
     pub fn user(&self) -> Option<UserId> {
         match self.actor.kind {
@@ -217,8 +241,10 @@ impl Tokens {
                 id: claims.sub,
                 session_id: claims.sid,
                 on_behalf_of: None,
+                api_key_id: None,
             },
             expires_at,
+            key: None,
         })
     }
 

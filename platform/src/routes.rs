@@ -11,10 +11,12 @@ use crate::limits::Quota;
 pub enum Access {
     /// Anybody; says why in its summary.
     Public,
-    /// Anybody signed in, about themselves.
+    /// Anybody signed in, about themselves; a program with an API key too.
     SignedIn,
-    /// Whoever holds the permission.
+    /// Whoever holds the permission, a program within the scope of its API key too.
     Needs(Permission),
+    /// Whoever has signed in themselves and holds the permission, where there is one; no program with an API key.
+    InPerson(Option<Permission>),
     /// Whoever holds the installation's bootstrap token.
     Bootstrap,
 }
@@ -24,6 +26,7 @@ impl Access {
     pub fn permission(self) -> Option<Permission> {
         match self {
             Self::Needs(permission) => Some(permission),
+            Self::InPerson(permission) => permission,
             Self::Public | Self::SignedIn | Self::Bootstrap => None,
         }
     }
@@ -172,6 +175,13 @@ impl Route {
     #[must_use]
     pub fn needs(self, permission: Permission) -> Self {
         self.access(Access::Needs(permission))
+    }
+
+    /// As before, but for no program with an API key.
+    #[must_use]
+    pub fn in_person(self) -> Self {
+        let permission = self.access.permission();
+        self.access(Access::InPerson(permission))
     }
 
     /// Takes a body.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use events::identity::organization::Organization;
-use events::{Actor, ActorKind, Decider, UserId};
-use jiff::Timestamp;
+use events::{Decider, UserId};
 use platform::access::Standing;
 use platform::dataset::Statement;
 use platform::fold::Folded;
@@ -49,17 +48,14 @@ impl Call {
         self.aggregate(&self.tenant().to_string()).await
     }
 
-    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so.
+    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so. Of themselves a
+    /// program with an API key is told what it may do.
     pub(crate) async fn standing_of(&self, user: UserId, now: bool) -> Result<Standing, Problem> {
-        let somebody = Principal {
-            tenant: self.tenant(),
-            actor: Actor {
-                kind: ActorKind::User,
-                id: user.to_string(),
-                session_id: None,
-                on_behalf_of: None,
-            },
-            expires_at: Timestamp::MAX,
+        let by_key = self.principal.key.is_some() && self.me() == Some(user);
+        let somebody = if by_key {
+            Principal::clone(&self.principal)
+        } else {
+            Principal::somebody(self.tenant(), user)
         };
         if now {
             self.app.access.refresh(&somebody).await.map_err(unreadable)?;

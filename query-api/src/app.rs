@@ -1,5 +1,6 @@
 //! What all requests of this process share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use events::TenantId;
 use moka::sync::Cache;
 use platform::access::{Access, Shared, TRUSTED};
 use platform::aggregates::Aggregates;
+use platform::api_keys::{self, ApiKeys};
 use platform::config::Settings;
 use platform::consistency::TokenKey;
 use platform::db::{self, Role};
@@ -57,6 +59,7 @@ pub(crate) struct App {
     /// Turns of those who wait for a change.
     pub(crate) pollers: Semaphore,
     pub(crate) tasks: Tasks,
+    api_keys: ApiKeys,
     tokens: Tokens,
     searched: Mutex<Option<Instant>>,
 }
@@ -89,6 +92,7 @@ impl App {
         let app = Arc::new(Self {
             reads: Reads::new(&settings, &master)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
+            api_keys: ApiKeys::new(aggregates.clone()),
             aggregates,
             personal,
             keys: Keys {
@@ -116,6 +120,8 @@ impl App {
         app.tokens.load(&app.pool, None).await.context("the keys of tokens cannot be read")?;
         let limits = Arc::clone(&app.limits).run(tasks.shutdown().clone());
         tasks.spawn("rate limits", limits);
+        let uses = app.api_keys.clone().run(app.pool.clone(), tasks.shutdown().clone());
+        tasks.spawn("uses of API keys", uses);
         tasks.spawn("positions", Arc::clone(&app).poll_positions());
         tasks.spawn("signing keys", Arc::clone(&app).refresh_keys());
         tasks.spawn("sensitive reads", Arc::clone(&app).record_reads());
@@ -142,8 +148,17 @@ impl App {
         Ok(())
     }
 
-    /// Whom a token speaks for. A token that is not accepted may be signed with a key younger than our last look.
-    pub(crate) async fn verify(&self, token: &str) -> Result<Arc<Principal>, Problem> {
+    /// Whom a token or an API key speaks for, and from where it comes. A token that is not accepted may be signed with a key
+    /// younger than our last look.
+    pub(crate) async fn verify(
+        &self,
+        token: &str,
+        ip: Option<IpAddr>,
+    ) -> Result<Arc<Principal>, Problem> {
+        if api_keys::is_meant(token) {
+            let stranger = || self.limits.admit_address(ip).map(drop);
+            return self.api_keys.verify(token, stranger).await;
+        }
         let verified = match self.tokens.verify(token) {
             Err(TokenError::Invalid) => self.verify_searching(token).await?,
             verified => verified,

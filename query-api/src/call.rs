@@ -1,5 +1,6 @@
 //! One authenticated request, and the guard that lets it in.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use events::{Permission, TenantId, UserId};
-use platform::access::{Standing, authorize};
+use platform::access::{Standing, authorize, in_person};
 use platform::clock;
 use platform::consistency::Token;
 use platform::fold::FoldError;
@@ -54,13 +55,14 @@ pub(crate) struct Patience {
     pub(crate) lenient: bool,
 }
 
-/// Lets a caller in: a valid token, an account and session that still stand, and what the route needs.
+/// Lets a caller in: a valid token or key, an account and session that still stand, and what the route needs.
 pub(crate) async fn admit(
     app: &App,
     headers: &HeaderMap,
+    ip: Option<IpAddr>,
     access: Access,
 ) -> Result<(Arc<Principal>, Option<Standing>), Problem> {
-    let principal = app.verify(bearer(headers)?).await?;
+    let principal = app.verify(bearer(headers)?, ip).await?;
     let standing = app.access.current(&principal).await.map_err(unreadable)?;
     if let Ok(()) = check(&principal, standing.as_ref(), access) {
         return Ok((principal, standing));
@@ -81,10 +83,11 @@ fn check(
         standing.check_session(clock::now())?;
     }
     match access {
-        Access::Public | Access::SignedIn => Ok(()),
-        Access::Needs(permission) => authorize(principal, standing, permission),
-        Access::Bootstrap => Err(Problem::forbidden("this needs the bootstrap token")),
+        Access::Public | Access::SignedIn | Access::Needs(_) => {}
+        Access::InPerson(_) => in_person(principal)?,
+        Access::Bootstrap => return Err(Problem::forbidden("this needs the bootstrap token")),
     }
+    access.permission().map_or(Ok(()), |needed| authorize(principal, standing, needed))
 }
 
 /// A stream that cannot be folded is the database's fault or ours, never the caller's.

@@ -69,7 +69,8 @@ impl Endpoint {
     ) -> Result<Response, Problem> {
         let began = Instant::now();
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
-        let (principal, standing) = admit(app, request.headers(), self.route.access).await?;
+        let (principal, standing) =
+            admit(app, request.headers(), facts.ip, self.route.access).await?;
         facts.notes.spent(app.limits.admit(&principal, self.route.quota)?);
         facts.notes.phase("auth", began);
         let caller = Caller { principal, standing, facts };

@@ -77,7 +77,7 @@ async fn wait_for_other(
             return Ok(response);
         }
         // Rights may have gone meanwhile.
-        let (principal, standing) = admit(&call.app, &call.headers, access).await?;
+        let (principal, standing) = admit(&call.app, &call.headers, call.facts.ip, access).await?;
         response = handle(Call { principal, standing, ..call.clone() }).await?;
         let now = response.headers().get(header::ETAG);
         if now.is_none_or(|now| now.as_bytes() != tag.as_bytes()) {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use events::rbac::resolve::QUERY_API;
-use events::{SessionId, TenantId};
+use events::{ApiKeyId, SessionId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
 use platform::commands::{CommandError, Commands, query_api_secret};
@@ -46,7 +46,15 @@ pub(crate) struct Reads {
 struct Key {
     tenant: TenantId,
     reader: String,
+    api_key_id: Option<ApiKeyId>,
     dataset: &'static str,
+}
+
+impl Key {
+    fn of(by: &Principal, dataset: &'static str) -> Self {
+        let (reader, api_key_id) = (by.actor.id.clone(), by.actor.api_key_id);
+        Self { tenant: by.tenant, reader, api_key_id, dataset }
+    }
 }
 
 /// What one caller read of one dataset, as command-api takes it.
@@ -55,6 +63,8 @@ struct Record {
     reader_kind: &'static str,
     reader_id: String,
     session_id: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_id: Option<ApiKeyId>,
     dataset: &'static str,
     filters: Vec<String>,
     reads: u64,
@@ -83,7 +93,7 @@ impl Reads {
     /// Notes a reading.
     pub(crate) fn note(&self, by: &Principal, dataset: &'static str, filter: &str, rows: usize) {
         let (now, rows) = (clock::now(), rows as u64);
-        let key = Key { tenant: by.tenant, reader: by.actor.id.clone(), dataset };
+        let key = Key::of(by, dataset);
         let mut gathered = lock(&self.gathered);
         if gathered.len() >= MOST && !gathered.contains_key(&key) {
             dropped("full");
@@ -93,6 +103,7 @@ impl Reads {
             reader_kind: by.actor.kind.into(),
             reader_id: by.actor.id.clone(),
             session_id: by.actor.session_id,
+            api_key_id: by.actor.api_key_id,
             dataset,
             filters: Vec::new(),
             reads: 0,
@@ -110,7 +121,7 @@ impl Reads {
 
     /// Adds rows to a reading that goes on.
     pub(crate) fn more(&self, by: &Principal, dataset: &'static str, rows: usize) {
-        let key = Key { tenant: by.tenant, reader: by.actor.id.clone(), dataset };
+        let key = Key::of(by, dataset);
         if let Some(record) = lock(&self.gathered).get_mut(&key) {
             record.rows += rows as u64;
             record.last_at = clock::now();
@@ -205,8 +216,9 @@ mod tests {
             id: id::<UserId>(number).to_string(),
             session_id: None,
             on_behalf_of: None,
+            api_key_id: None,
         };
-        Principal { tenant: id(0), actor, expires_at: Timestamp::MAX }
+        Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
     }
 
     #[test]

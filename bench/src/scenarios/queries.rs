@@ -163,8 +163,10 @@ async fn checks(
             id: founded.user.clone(),
             session_id: Some(founded.session.parse()?),
             on_behalf_of: None,
+            api_key_id: None,
         },
         expires_at: clock::now(),
+        key: None,
     };
     let pool = db::connect(bed.url(), Role::QueryApi, 2).await?;
     let master = MasterKey::parse(&bed.settings.master_key)?;

@@ -27,6 +27,13 @@ async fn lived_in(house: &House) {
     access(house, &unit_id).await;
     let guest = json!({ "email": "dora@example.org", "roles": [] });
     house.send(Method::POST, "/invitations", guest).await;
+    let gone = new_id().to_string();
+    house.send(Method::POST, "/users", json!({ "id": gone, "handle": "gone" })).await;
+    let left = json!({ "reason": "left" });
+    house.send(Method::POST, &format!("/users/{gone}/deactivate"), left).await;
+    let program = json!({ "name": "Import", "scope": ["identity.users:read"],
+        "expires_at": "2027-01-01T00:00:00Z" });
+    house.send(Method::POST, "/api-keys", program).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),

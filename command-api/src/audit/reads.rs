@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use events::audit::security_log::{Command, DataRead};
-use events::{ActorKind, Module, Permission, SessionId};
+use events::{ActorKind, ApiKeyId, Module, Permission, SessionId};
 use jiff::Timestamp;
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -29,6 +29,9 @@ struct Read {
     /// The session, where there was one.
     #[serde(default)]
     session_id: Option<SessionId>,
+    /// The API key, where there was one.
+    #[serde(default)]
+    api_key_id: Option<ApiKeyId>,
     /// The dataset, or `audit.events`.
     dataset: String,
     /// Which rows were asked for; the first different filters.
@@ -62,13 +65,14 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn record(app: &App, route: &Route, request: &Incoming) -> Result<Recorded, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let read: Read = request.json()?;
     let command = Command::RecordRead(DataRead {
         reader_kind: read.reader_kind,
         reader_id: read.reader_id,
         session_id: read.session_id,
+        api_key_id: read.api_key_id,
         dataset: read.dataset,
         filters: read.filters,
         reads: read.reads,

@@ -193,8 +193,9 @@ async fn request_everything(app: &App, incoming: &Incoming) -> Result<Answer, Pr
         id: "operator".into(),
         session_id: None,
         on_behalf_of: None,
+        api_key_id: None,
     };
-    let context = Context { tenant: TenantId::default(), actor, now: clock::now() };
+    let context = Context { tenant: TenantId::default(), actor, now: clock::now(), scope: None };
     let ask = Ask::installation(&context, incoming, "backups_backup_request_everything");
     app.execute(&ask, || Ok(request(&body, Scope::Everything))).await
 }

@@ -56,7 +56,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn download(app: &App, route: &Route, request: &Incoming) -> Result<Download, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let id: ExportId = request.id("export_id")?;
     let tenant = ask.principal.tenant;

@@ -109,7 +109,9 @@ pub(super) fn routes(registry: &mut Registry) {
         service_token(&app, &request).map(Json)
     });
     registry.command::<Nothing, Session>(
-        Route::post("/auth/logout", Module::Identity, "identity_session_end").summary("sign out"),
+        Route::post("/auth/logout", Module::Identity, "identity_session_end")
+            .summary("sign out")
+            .in_person(),
         |call| {
             let session =
                 call.principal.actor.session_id.ok_or_else(|| Problem::absent("session"))?;
@@ -135,8 +137,9 @@ pub(super) fn as_system(
         id: "sign-in".into(),
         session_id: None,
         on_behalf_of: None,
+        api_key_id: None,
     };
-    let context = Context { tenant, actor, now: clock::now() };
+    let context = Context { tenant, actor, now: clock::now(), scope: None };
     let ask = Ask::installation(&context, request, operation);
     Ask { status: 200, person: Some(user_id.0), ..ask }
 }
@@ -223,8 +226,13 @@ fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     if !right {
         return Err(Problem::unauthenticated("service or secret is not right"));
     }
-    let actor =
-        Actor { kind: ActorKind::Service, id: body.service, session_id: None, on_behalf_of: None };
+    let actor = Actor {
+        kind: ActorKind::Service,
+        id: body.service,
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    };
     let expires_in = app.settings.access_token_seconds;
     Ok(Tokens {
         access_token: app.tokens.sign(body.tenant_id, &actor, expires_in)?,
@@ -272,6 +280,7 @@ impl App {
             id: user_id.to_string(),
             session_id: Some(session_id),
             on_behalf_of: None,
+            api_key_id: None,
         };
         let expires_in = self.settings.access_token_seconds;
         Ok(Tokens {

@@ -44,6 +44,7 @@ pub(super) fn routes(registry: &mut Registry) {
     let request =
         Route::post("/auth/email", Module::Identity, "identity_user_request_email_change")
             .summary("change your own e-mail address; a link to confirm it is sent there")
+            .in_person()
             .takes::<Wanted>()
             .answers::<Answer>(200);
     registry.special(request.clone(), move |State(app): State<Arc<App>>, incoming: Incoming| {
@@ -61,7 +62,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn ask_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let body: Wanted = request.json()?;
     let user_id = app.prove(&ask, &body.current_password, request).await?;

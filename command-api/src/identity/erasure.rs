@@ -104,7 +104,7 @@ async fn shred_invitation(app: &App, route: &Route, request: &Incoming) -> Resul
 }
 
 async fn of_service(app: &App, route: &Route, request: &Incoming) -> Result<Ask, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let Nothing {} = request.json()?;
     if ask.principal.actor.kind == ActorKind::Service {

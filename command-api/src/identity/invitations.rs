@@ -146,7 +146,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let body: Invite = request.json()?;
     let id = body.id.unwrap_or_else(clock::new_id);
@@ -164,7 +164,7 @@ async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToke
 }
 
 async fn send_again(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let Nothing {} = request.json()?;
     let id: InvitationId = request.id("invitation_id")?;
@@ -221,8 +221,9 @@ async fn join(app: &App, request: &Incoming) -> Result<Joined, Problem> {
         id: "invitation".into(),
         session_id: None,
         on_behalf_of: Some(known.state.invited_by),
+        api_key_id: None,
     };
-    let context = Context { tenant, actor, now: clock::now() };
+    let context = Context { tenant, actor, now: clock::now(), scope: None };
     let ask = Ask { person: Some(id.0), ..Ask::installation(&context, request, ACCEPT) };
     let joining = Joining { app, ask: &ask, id, body: &body, presented_sha256 };
     match joining.carry_out(&known).await {

@@ -26,6 +26,7 @@ pub(crate) async fn default_access(
         id: "default-role".into(),
         session_id: None,
         on_behalf_of: None,
+        api_key_id: None,
     };
     let context = Context { actor, ..context.clone() };
     let facts =

@@ -1,5 +1,6 @@
 //! Routes of identity: organisations, users, invitations, and signing in.
 
+mod api_keys;
 mod auth;
 mod emails;
 mod erasure;
@@ -28,6 +29,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     organizations::routes(registry);
     users::routes(registry);
     sessions::routes(registry);
+    api_keys::routes(registry);
     passwords::routes(registry);
     emails::routes(registry);
     invitations::routes(registry);

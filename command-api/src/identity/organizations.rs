@@ -234,14 +234,20 @@ async fn rule(
     if known.map_err(|error| Problem::internal(&error))?.version == 0 {
         return Err(Problem::absent("organisation"));
     }
-    let context = Context { tenant, actor: bootstrap(), now: clock::now() };
+    let context = Context { tenant, actor: bootstrap(), now: clock::now(), scope: None };
     let ask = Ask { status: 200, ..Ask::installation(&context, request, operation) };
     app.execute(&ask, || Ok(Target::<Organization>::new(tenant, command()?))).await
 }
 
 /// Whoever holds the bootstrap token.
 fn bootstrap() -> Actor {
-    Actor { kind: ActorKind::System, id: "bootstrap".into(), session_id: None, on_behalf_of: None }
+    Actor {
+        kind: ActorKind::System,
+        id: "bootstrap".into(),
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    }
 }
 
 async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
@@ -251,7 +257,7 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     let user_id = body.owner.id.unwrap_or_else(clock::new_id);
     let owner_role_id: RoleId = clock::new_id();
     let secret_id = app.keep_password(tenant_id, &body.owner.password, "/owner/password").await?;
-    let context = Context { tenant: tenant_id, actor: bootstrap(), now: clock::now() };
+    let context = Context { tenant: tenant_id, actor: bootstrap(), now: clock::now(), scope: None };
     let owner = Register {
         handle: body.owner.handle.clone(),
         display_name: body.owner.display_name.clone(),

@@ -76,7 +76,9 @@ struct SetFor {
 
 pub(super) fn routes(registry: &mut Registry) {
     let own = Route::post("/auth/password", Module::Identity, "identity_user_change_own_password")
+        .in_person()
         .summary("change your own password; the present one is asked for")
+        .in_person()
         .takes::<ChangeOwn>()
         .answers::<Answer>(200);
     registry.special(own.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
@@ -87,6 +89,7 @@ pub(super) fn routes(registry: &mut Registry) {
         Route::put("/users/{user_id}/password", Module::Identity, "identity_user_set_password")
             .summary("give a user a password")
             .needs(Permission::IdentityUsersManage)
+            .in_person()
             .takes::<SetFor>()
             .answers::<Answer>(200);
     registry.special(set.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
@@ -112,7 +115,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let body: ChangeOwn = request.json()?;
     let user_id = app.prove(&ask, &body.current_password, request).await?;
@@ -120,7 +123,7 @@ async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answ
 }
 
 async fn set_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let body: SetFor = request.json()?;
     set(app, &ask, request.id("user_id")?, &body.password, "/password").await

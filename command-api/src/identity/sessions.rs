@@ -22,7 +22,8 @@ pub(super) fn routes(registry: &mut Registry) {
     );
     registry.command::<Nothing, User>(
         Route::delete("/sessions", Module::Identity, "identity_user_end_sessions")
-            .summary("sign out everywhere, here too"),
+            .summary("sign out everywhere, here too")
+            .in_person(),
         |call| {
             let user = call.principal.user();
             let user = user.ok_or_else(|| Problem::forbidden("a service has no sessions"))?;

@@ -68,7 +68,8 @@ pub(crate) fn routes(registry: &mut Registry) {
             Module::Notifications,
             "notifications_notification_mark_read",
         )
-        .summary("mark your notification as read"),
+        .summary("mark your notification as read")
+        .in_person(),
         |call| {
             let id: NotificationId = call.id("notification_id")?;
             Ok(Target::new(id, Command::MarkRead))
@@ -80,7 +81,8 @@ pub(crate) fn routes(registry: &mut Registry) {
             Module::Notifications,
             "notifications_notification_delete",
         )
-        .summary("delete your notification"),
+        .summary("delete your notification")
+        .in_person(),
         |call| {
             let id: NotificationId = call.id("notification_id")?;
             Ok(Target::new(id, Command::Delete))

@@ -70,6 +70,9 @@ async fn nobody_takes_over_an_account_with_roles_that_they_may_not_give() {
         let mine = json!({"email": "mine@example.org"});
         let refused = api.call(Method::PATCH, &format!("/users/{user}"), &manager, mine).await;
         assert_eq!(code(&refused), (403, "USER_OUT_OF_REACH"), "by way of its e-mail");
+        let leave = json!({"reason": "mine now"});
+        let refused = api.post(&format!("/users/{user}/deactivate"), &manager, leave).await;
+        assert_eq!(code(&refused), (403, "USER_OUT_OF_REACH"), "nor by closing it");
     }
     assert_eq!(set_password(&api, &owner, &clerk).await.status, 200);
     api.stop().await;

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod api_keys;
 mod batch;
 mod cancelled;
 mod conventions;

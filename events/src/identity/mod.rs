@@ -5,6 +5,7 @@
 //! handle and, where they have one, their e-mail address. A session is what a sign-in opens. An
 //! invitation lets somebody become a user, with the roles that it promises.
 
+pub mod api_key;
 pub mod currencies;
 pub mod invitation;
 pub mod organization;

@@ -35,7 +35,8 @@ impl Caller {
         let effective = match (context.actor.kind, context.actor.user()) {
             (ActorKind::System, _) => return Self::Unbound,
             (ActorKind::User | ActorKind::Service, Some(user_id)) => {
-                Holder { policy, user_id, access, unit_path, now }.effective()
+                let all = Holder { policy, user_id, access, unit_path, now }.effective();
+                context.scope.as_ref().map_or_else(|| all.clone(), |scope| all.within(scope))
             }
             (ActorKind::User | ActorKind::Service, None) => Effective::default(),
         };

@@ -46,6 +46,11 @@ impl<'a> Giver<'a> {
         self.at(&[]).has([permission.name()]).is_ok()
     }
 
+    /// Whether the giver holds all that a name or pattern gives, at a unit.
+    pub fn holds(&self, grant: &str, unit_path: &[UnitId]) -> bool {
+        self.at(unit_path).has([grant]).is_ok()
+    }
+
     /// The role, if it is one that is given by assignment.
     pub(super) fn role(&self, role_id: RoleId) -> Result<&'a Role, Rejection> {
         match self.policy.role(role_id) {

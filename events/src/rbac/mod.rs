@@ -17,6 +17,7 @@ pub mod name;
 pub mod policy;
 pub mod resolve;
 pub mod review;
+pub mod scope;
 pub mod template;
 pub mod unit_access;
 pub mod user_access;

@@ -60,6 +60,22 @@ pub fn covers(pattern: &str, name: &str) -> bool {
     action_covered && (resource == of || stem.is_some_and(|stem| of.starts_with(stem)))
 }
 
+/// What two names or patterns both cover, which again is one; nothing where they share nothing.
+pub(crate) fn meet(one: &str, other: &str) -> Option<String> {
+    let ((resource, action), (of, to)) = (one.split_once(':')?, other.split_once(':')?);
+    let resource = narrower(resource, of)?;
+    let action = if action == "*" { to } else { action };
+    (to == "*" || to == action).then(|| format!("{resource}:{action}"))
+}
+
+/// The one of two resources that lies within the other.
+fn narrower<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
+    let within = |inner: &str, outer: &str| {
+        inner == outer || outer.strip_suffix('*').is_some_and(|stem| inner.starts_with(stem))
+    };
+    if within(one, other) { Some(one) } else { within(other, one).then_some(other) }
+}
+
 /// Whether a name lies in the name space of one of our modules, where only the catalogue may add.
 pub fn is_reserved(name: &str) -> bool {
     let first = name.split(['.', ':']).next().unwrap_or_default();
@@ -180,6 +196,24 @@ mod tests {
             ("a:b", "a:c"),
         ] {
             assert!(!covers(pattern, name), "{pattern} does not cover {name}");
+        }
+    }
+
+    #[test]
+    fn two_patterns_meet_in_what_both_cover() {
+        for (one, other, both) in [
+            ("*:*", "a.b:read", Some("a.b:read")),
+            ("a.*:*", "*:read", Some("a.*:read")),
+            ("a.*:read", "a.b.*:*", Some("a.b.*:read")),
+            ("a.b:read", "a.b:read", Some("a.b:read")),
+            ("a.*:*", "a.*:*", Some("a.*:*")),
+            ("*:read", "*:write", None),
+            ("a.*:*", "b.*:*", None),
+            ("a.*:*", "a:read", None),
+            ("a.b:read", "a.b.c:read", None),
+        ] {
+            assert_eq!(meet(one, other).as_deref(), both, "{one} and {other}");
+            assert_eq!(meet(other, one).as_deref(), both, "{other} and {one}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod doors;
+mod keys;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -138,6 +139,34 @@ async fn what_opens_a_file_and_what_a_service_shows_open_nothing_else() -> anyho
     assert_eq!(service.post("/users", &json!({"handle": "eve"})).await?.status, 403);
     let left = service.command(Method::POST, "/auth/logout", &json!({}), &[]).await?;
     assert_eq!(left.status, 404, "a service has no session to end");
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_bad_api_key_is_refused_at_every_door_and_a_good_one_passes() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let doors = Doors::open(&owner).await?;
+    let other = house.found("other").await?;
+    let (good, bad) = keys::all(&owner, &other).await?;
+    for (door, answer) in doors.knock(&good).await? {
+        assert_eq!(answer, Answer::Passed, "{door}");
+    }
+    let mut let_in = Vec::new();
+    for (name, key) in &bad {
+        assert_ne!(key, &good, "{name} is the good key");
+        let link = ("a file's link", doors.file(key).await?);
+        for (door, answer) in doors.knock(key).await?.into_iter().chain([link]) {
+            if answer != Answer::Refused {
+                let_in.push(format!("{name}: {door}: {answer:?}"));
+            }
+        }
+    }
+    assert!(let_in.is_empty(), "\n{}\n", let_in.join("\n"));
+    for (door, answer) in doors.knock(&good).await? {
+        assert_eq!(answer, Answer::Passed, "{door}, after all that");
+    }
     house.stop().await;
     Ok(())
 }

@@ -4,20 +4,22 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use events::identity::api_key::ApiKey;
 use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::{Status, User};
 use events::rbac::policy::Policy;
 use events::rbac::resolve::{Effective, Holder, service_allows};
 use events::rbac::user_access::UserAccess;
-use events::{ActorKind, Decider, Permission, Rejection as _, TenantId, UnitId, UserId};
+use events::{ActorKind, ApiKeyId, Decider, Permission, Rejection as _, TenantId, UnitId, UserId};
 use jiff::Timestamp;
 use moka::sync::Cache;
 
 use crate::aggregates::Aggregates;
+use crate::api_keys;
 use crate::clock;
 use crate::fold::{FoldError, Folded};
-use crate::principal::Principal;
+use crate::principal::{ByKey, Principal};
 use crate::problem::Problem;
 
 mod shared;
@@ -40,10 +42,23 @@ pub struct Standing {
     pub user: Folded<User>,
     /// The session in use, with its id.
     pub session: Option<(String, Folded<Session>)>,
+    /// The API key in use, if it is one.
+    pub key: Option<KeyInUse>,
     /// The organisation, which may be suspended.
     pub organization: Folded<Organization>,
     /// What follows for the organisation as a whole.
     pub effective: Arc<Effective>,
+}
+
+/// An API key that somebody acts by.
+#[derive(Debug, Clone)]
+pub struct KeyInUse {
+    /// Its id.
+    pub id: String,
+    /// Which of its secrets was shown.
+    pub rotation: u32,
+    /// The key.
+    pub folded: Folded<ApiKey>,
 }
 
 /// The versions that an effective set was worked out from.
@@ -70,6 +85,8 @@ pub struct Access {
     aggregates: Aggregates,
     shared: Option<Shared>,
     effective: Cache<(TenantId, UserId), Resolved>,
+    /// What keys leave of their owners' sets, beside the sets that they were taken from.
+    within: Cache<(TenantId, ApiKeyId), (Arc<Effective>, Arc<Effective>)>,
     checked: Cache<Principal, (Instant, Versions)>,
 }
 
@@ -94,7 +111,8 @@ impl Access {
     /// Reads through `aggregates`, with `shared` as the second level.
     pub fn new(aggregates: Aggregates, shared: Option<Shared>) -> Self {
         let checked = Cache::builder().max_capacity(KEPT_EFFECTIVE).time_to_live(TRUSTED).build();
-        Self { aggregates, shared, effective: Cache::new(KEPT_EFFECTIVE), checked }
+        let (effective, within) = (Cache::new(KEPT_EFFECTIVE), Cache::new(KEPT_EFFECTIVE));
+        Self { aggregates, shared, effective, within, checked }
     }
 
     /// The caller's standing as last known in this process; for decisions whose append names the versions.
@@ -119,6 +137,7 @@ impl Access {
             }
             None => None,
         };
+        let key = self.key(principal).await?;
         let user = self.aggregates.get::<User>(tenant, &id).await?;
         let organization = self.aggregates.get::<Organization>(tenant, &tenant.to_string()).await?;
         let resolved = match found {
@@ -133,7 +152,35 @@ impl Access {
             },
         };
         let Resolved { versions, effective } = resolved;
-        Ok(Some(Standing { user_id, versions, user, session, organization, effective }))
+        let effective = self.within(principal, effective);
+        Ok(Some(Standing { user_id, versions, user, session, key, organization, effective }))
+    }
+
+    /// The API key that the caller acts by.
+    async fn key(&self, principal: &Principal) -> Result<Option<KeyInUse>, FoldError> {
+        let (Some(id), Some(ByKey { rotation, .. })) = (principal.actor.api_key_id, &principal.key)
+        else {
+            return Ok(None);
+        };
+        let (id, rotation) = (id.to_string(), *rotation);
+        let folded = self.aggregates.get::<ApiKey>(principal.tenant, &id).await?;
+        Ok(Some(KeyInUse { id, rotation, folded }))
+    }
+
+    /// What is left of an effective set for whoever acts by an API key: its scope never changes, so it is kept by the set.
+    fn within(&self, principal: &Principal, all: Arc<Effective>) -> Arc<Effective> {
+        let (Some(id), Some(key)) = (principal.actor.api_key_id, &principal.key) else {
+            return all;
+        };
+        let place = (principal.tenant, id);
+        match self.within.get(&place) {
+            Some((of, within)) if Arc::ptr_eq(&of, &all) => within,
+            Some(_) | None => {
+                let within = Arc::new(all.within(&key.scope));
+                self.within.insert(place, (all, Arc::clone(&within)));
+                within
+            }
+        }
     }
 
     /// The caller's standing as the log has it, checked again when the last check is older than [`TRUSTED`].
@@ -161,15 +208,24 @@ impl Access {
     async fn renew(&self, principal: &Principal) -> Result<Option<Resolved>, FoldError> {
         let Some(user_id) = principal.user() else { return Ok(None) };
         let (tenant, id) = (principal.tenant, user_id.to_string());
-        let session =
-            principal.actor.session_id.map(|session| session.to_string()).unwrap_or_default();
-        let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, Session::TYPE, Organization::TYPE];
+        // Whoever acts by a key acts in no session.
+        let (by, proof) = match (principal.actor.api_key_id, principal.actor.session_id) {
+            (Some(key), _) => (ApiKey::TYPE, key.to_string()),
+            (None, session) => {
+                (Session::TYPE, session.map(|session| session.to_string()).unwrap_or_default())
+            }
+        };
+        let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, by, Organization::TYPE];
         let organization = tenant.to_string();
-        let ids = [&*organization, &id, &id, &session, &organization];
+        let ids = [&*organization, &id, &id, &proof, &organization];
         let (versions, epoch) = self.ask_log(tenant, &kinds, &ids).await?;
         let at = |index: usize| versions.get(index).copied().unwrap_or_default();
         self.catch_up::<User>(tenant, &id, at(2)).await?;
-        self.catch_up::<Session>(tenant, &session, at(3)).await?;
+        if by == ApiKey::TYPE {
+            self.catch_up::<ApiKey>(tenant, &proof, at(3)).await?;
+        } else {
+            self.catch_up::<Session>(tenant, &proof, at(3)).await?;
+        }
         self.catch_up::<Organization>(tenant, &organization, at(4)).await?;
         let versions = Versions { policy: at(0), access: at(1) };
         self.settle(Place { tenant, user: user_id, epoch, versions }, &id).await.map(Some)
@@ -353,7 +409,7 @@ impl Rights {
 }
 
 impl Standing {
-    /// Whether the organisation is at work, and the account and the session still stand; a token outlives none of them.
+    /// Whether the organisation is at work, and the account and the session or the key still stand; a token outlives none.
     pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
         check_at_work(&self.organization.state)?;
         match self.user.state.status {
@@ -361,6 +417,12 @@ impl Standing {
             Status::Absent | Status::Deactivated | Status::Erased => {
                 return Err(Problem::unauthenticated("the account is not active"));
             }
+        }
+        if let Some(KeyInUse { rotation, folded: Folded { state, .. }, .. }) = &self.key {
+            if state.owner_id != self.user_id {
+                return Err(Problem::unauthenticated("the API key is not valid; use another"));
+            }
+            return state.alive(*rotation, now).map_err(|rejection| api_keys::ended(&rejection));
         }
         let theirs = |id: &str, session: &Session| {
             let kept = |id| self.user.state.keeps(id, session.began_after);
@@ -398,9 +460,23 @@ pub fn authorize(
     if allowed {
         return Ok(());
     }
-    let detail = format!(
-        "you need the permission {}; ask an administrator for a role that has it",
-        permission.name()
-    );
+    let name = permission.name();
+    let detail = match principal.key {
+        Some(_) => format!(
+            "the API key needs the permission {name} in its scope, and its owner a role that has it"
+        ),
+        None => {
+            format!("you need the permission {name}; ask an administrator for a role that has it")
+        }
+    };
     Err(Problem::forbidden(detail).with("permission", permission.name()))
+}
+
+/// Refuses a program with an API key what people do themselves.
+pub fn in_person(principal: &Principal) -> Result<(), Problem> {
+    if principal.key.is_none() && principal.actor.api_key_id.is_none() {
+        return Ok(());
+    }
+    let code = "IN_PERSON_ONLY".into();
+    Err(Problem { code, ..Problem::forbidden("an API key cannot do this; sign in yourself") })
 }

@@ -28,7 +28,7 @@ const VERSION: Column = Column::new("version", "Version", Integer);
 pub(super) const CREATED_AT: Column = Column::new("created_at", "Created", Time);
 pub(super) const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
 
-const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, INVITATIONS];
+const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, API_KEYS, INVITATIONS];
 
 const ORGANIZATIONS: Dataset = Dataset {
     name: "identity.organizations",
@@ -106,8 +106,8 @@ const USERS: Dataset = Dataset {
 const SESSIONS: Dataset = Dataset {
     name: "identity.sessions",
     label: "Sessions",
-    table: "read.identity_sessions",
-    projections: &["identity_sessions"],
+    table: "read.identity_sessions_shown",
+    projections: &["identity_sessions", "identity_session_endings"],
     permission: None,
     owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentitySessionsManage) }),
     columns: &[
@@ -126,6 +126,33 @@ const SESSIONS: Dataset = Dataset {
         CHANGED_AT,
     ],
     key: &["session_id"],
+    default_sort: "-created_at",
+};
+
+const API_KEYS: Dataset = Dataset {
+    name: "identity.api_keys",
+    label: "API keys",
+    table: "read.identity_api_keys_used",
+    projections: &["identity_api_keys"],
+    permission: None,
+    owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentityApiKeysManage) }),
+    columns: &[
+        Column::new("api_key_id", "API key", Id),
+        Column::new("user_id", "User", Id),
+        Column::new("name", "Name", Text),
+        Column::new("scope", "Scope", List),
+        Column::new("rotation", "Rotated", Integer),
+        Column::new("rotated_at", "Rotated last", Time).nullable(),
+        Column::new("overlap_ends_at", "Secret before ends", Time).nullable(),
+        Column::new("expires_at", "Expires", Time),
+        Column::new("last_used_at", "Last used", Time).nullable(),
+        Column::new("revoked_at", "Revoked", Time).nullable(),
+        Column::new("revocation_reason", "Reason", Text).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["api_key_id"],
     default_sort: "-created_at",
 };
 
@@ -302,6 +329,7 @@ const TRAIL: Dataset = Dataset {
         Column::new("actor_id", "Actor", Text).nullable(),
         Column::new("on_behalf_of", "On behalf of", Text).nullable(),
         Column::new("session_id", "Session", Text).nullable(),
+        Column::new("api_key_id", "API key", Text).nullable(),
         Column::new("ip", "Address", Text).nullable().sensitive(),
         Column::new("user_agent", "Program", Text).nullable().sensitive(),
         Column::new("request_id", "Request", Text).nullable(),

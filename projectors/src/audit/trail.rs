@@ -42,6 +42,7 @@ const COLUMNS: &[Column] = &[
     column("actor_id", Sql::Text),
     column("on_behalf_of", Sql::Text),
     column("session_id", Sql::Text),
+    column("api_key_id", Sql::Text),
     column("ip", Sql::Text),
     column("user_agent", Sql::Text),
     column("request_id", Sql::Text),
@@ -62,7 +63,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Raised when the trail itself is made in another way.
-const BUILD: i32 = 3;
+const BUILD: i32 = 4;
 /// Streams followed at once; those not seen for longest are read from the log again when they come up.
 const STREAMS_KEPT: usize = 40_000;
 
@@ -81,6 +82,7 @@ struct Entry<'a> {
     actor_id: Option<Cow<'a, str>>,
     on_behalf_of: Option<Cow<'a, str>>,
     session_id: Option<Cow<'a, str>>,
+    api_key_id: Option<Cow<'a, str>>,
     ip: Option<Cow<'a, str>>,
     user_agent: Option<Cow<'a, str>>,
     request_id: Option<Cow<'a, str>>,
@@ -112,6 +114,8 @@ struct Caller<'a> {
     on_behalf_of: Option<Cow<'a, str>>,
     #[serde(borrow)]
     session_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    api_key_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     ip: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -329,6 +333,7 @@ fn entry<'a>(fact: &'a Fact, traced: &'a [Traced], changes: &'a Effect<'a>) -> E
         actor_id: caller.actor_id,
         on_behalf_of: caller.on_behalf_of,
         session_id: caller.session_id,
+        api_key_id: caller.api_key_id,
         ip: caller.ip,
         user_agent: caller.user_agent,
         request_id: caller.request_id,
@@ -379,6 +384,7 @@ fn about<'a>(entry: &mut Entry<'a>, noted: &'a Noted) {
             entry.actor_kind = Some(Cow::Borrowed(kind));
             entry.actor_id = Some(Cow::Borrowed(&read.reader_id));
             entry.session_id = read.session_id.map(|id| Cow::Owned(id.to_string()));
+            entry.api_key_id = read.api_key_id.map(|id| Cow::Owned(id.to_string()));
             entry.command = None;
             (entry.ip, entry.user_agent) = (None, None); // those of the service
             entry.module = module_of(&read.dataset);

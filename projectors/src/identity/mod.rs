@@ -1,7 +1,9 @@
 //! Who there is: organisations and their units, users, sessions, invitations.
 
+mod api_keys;
 mod invitations;
 mod organizations;
+mod session_endings;
 mod sessions;
 mod units;
 mod users;
@@ -16,6 +18,8 @@ pub(crate) fn projections(personal: Option<&Personal>) -> Vec<Box<dyn Projection
         Keyed::<units::Units>::boxed(),
         Keyed::<users::Users>::opening(personal),
         Keyed::<sessions::Sessions>::boxed(),
+        Keyed::<session_endings::SessionEndings>::boxed(),
+        Keyed::<api_keys::ApiKeys>::boxed(),
         Keyed::<invitations::Invitations>::opening(personal),
     ]
 }

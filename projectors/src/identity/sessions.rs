@@ -20,6 +20,7 @@ row!(Row {
     reuse_detected_at: Option<Timestamp> = Timestamptz,
     revoked_at: Option<Timestamp> = Timestamptz,
     revocation_reason: Option<RevocationReason> = Text,
+    began_after: u32 = Integer,
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
@@ -36,7 +37,7 @@ impl ReadModel for Sessions {
         columns: Row::COLUMNS,
         reads: &[Session::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -45,7 +46,8 @@ impl ReadModel for Sessions {
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         let Some(event) = fact.of::<Session>()? else { return Ok(()) };
-        if let Event::Started { user_id, expires_at, amr, ip, user_agent, .. } = event {
+        if let Event::Started { user_id, expires_at, amr, ip, user_agent, began_after, .. } = event
+        {
             rows.insert(Row {
                 tenant_id: fact.tenant(),
                 session_id: fact.stream_id()?,
@@ -58,6 +60,7 @@ impl ReadModel for Sessions {
                 reuse_detected_at: None,
                 revoked_at: None,
                 revocation_reason: None,
+                began_after: *began_after,
                 version: fact.version(),
                 created_at: fact.at(),
                 changed_at: fact.at(),

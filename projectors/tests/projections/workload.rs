@@ -4,6 +4,7 @@ use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
 use events::exports::export::{Event as ExportEvent, Export, Format};
+use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::organization::{Event as OrganizationEvent, Organization, UnitKind};
 use events::identity::session::{Event as SessionEvent, RevocationReason, Session};
@@ -19,7 +20,7 @@ use events::settings::configuration::{Configuration, Event as ConfigurationEvent
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
 use events::{
-    BackupId, ExportId, InvitationId, NotificationId, SessionId, TenantId, UnitId, UserId,
+    ApiKeyId, BackupId, ExportId, InvitationId, NotificationId, SessionId, TenantId, UnitId, UserId,
 };
 use jiff::civil::date;
 
@@ -107,7 +108,9 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
         time_zone: "Europe/Zurich".into(),
     };
     let renamed = UserEvent::Renamed { display_name: format!("Renamed {round}") };
-    place.append::<User>(tenant, user, [registered, renamed]).await;
+    let reason = RevocationReason::Password;
+    let ended = UserEvent::SessionsEnded { reason, except: Some(id(20_000 + round)) };
+    place.append::<User>(tenant, user, [registered, renamed, ended]).await;
     session(place, tenant, user, round).await;
     invite(place, tenant, user, round).await;
     let (role_id, unit_id) = (id(802 + round % 2), round.is_multiple_of(3).then(|| id(702)));
@@ -164,6 +167,20 @@ async fn session(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     let revoked = SessionEvent::Revoked { reason: RevocationReason::Logout };
     let session: SessionId = id(20_000 + round);
     place.append::<Session>(tenant, session, [started, refreshed, revoked]).await;
+    key(place, tenant, user, round).await;
+}
+
+async fn key(place: &Place, tenant: TenantId, owner_id: UserId, round: u128) {
+    let expires_at = at("2026-02-01T00:00:00Z");
+    let (name, scope) = (format!("Program {round}"), vec!["exports.files:request".into()]);
+    let created =
+        KeyEvent::Created { owner_id, name, scope, secret_sha256: "c1".into(), expires_at };
+    let overlap_ends_at = Some(expires_at);
+    let rotated = KeyEvent::Rotated { secret_sha256: "c2".into(), expires_at, overlap_ends_at };
+    let renamed = KeyEvent::Renamed { name: "Robot".into() };
+    let revoked = KeyEvent::Revoked { reason: KeyReason::Leaked };
+    let key: ApiKeyId = id(80_000 + round);
+    place.append::<ApiKey>(tenant, key, [created, rotated, renamed, revoked]).await;
 }
 
 async fn invite(place: &Place, tenant: TenantId, user: UserId, round: u128) {

@@ -24,6 +24,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .summary("The parts of the organisation");
     let sessions = Route::get("/sessions", Identity, "identity_sessions")
         .summary("Where the caller is signed in");
+    let api_keys = Route::get("/api-keys", Identity, "identity_api_keys")
+        .summary("The caller's API keys, or everybody's to whom that is permitted");
+    let api_key = Route::get("/api-keys/{id}", Identity, "identity_api_key").summary("One API key");
     let invitations = Route::get("/invitations", Identity, "identity_invitations")
         .summary("Who is invited, and who was");
     let invitation =
@@ -43,8 +46,18 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             },
         ),
         Endpoint::new(
-            listing(sessions, "identity.sessions", |g| page_of(g, "identity.sessions")),
+            listing(sessions, "identity.sessions", |g| page_of(g, "identity.sessions")).in_person(),
             |call| async move { list_own(&call, dataset("identity.sessions")).await },
+        ),
+        Endpoint::new(
+            listing(api_keys, "identity.api_keys", |g| page_of(g, "identity.api_keys")).in_person(),
+            |call| async move { list(&call, dataset("identity.api_keys"), None).await },
+        ),
+        Endpoint::new(
+            single(api_key, "identity.api_keys", |g| row_of(g, "identity.api_keys")).in_person(),
+            |call| async move {
+                item(&call, dataset("identity.api_keys"), call.segment("id"), "API key").await
+            },
         ),
         Endpoint::new(
             listing(invitations, "identity.invitations", |g| page_of(g, "identity.invitations")),

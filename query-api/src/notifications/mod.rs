@@ -26,7 +26,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(
             listing(inbox, "notifications.notifications", |g| {
                 page_of(g, "notifications.notifications")
-            }),
+            })
+            .in_person(),
             |call| async move { list_own(&call, dataset("notifications.notifications")).await },
         ),
         unread(),
@@ -37,6 +38,7 @@ fn unread() -> Endpoint {
     let route =
         Route::get("/notifications/unread-count", Notifications, "notifications_unread_count")
             .summary("How many of the caller's notifications are unread")
+            .in_person()
             .answers::<Stamped<Unread>>(200);
     Endpoint::new(route, |call: Call| async move {
         let mut statement = Statement::default();

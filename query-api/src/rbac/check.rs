@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ::events::rbac::resolve::Verdict;
 use ::events::rbac::resolve::review::Person;
+use ::events::rbac::resolve::{Lack, Verdict};
 use ::events::{Module, UnitId, UserId};
 use axum::response::Response;
 use platform::http::json_body;
@@ -153,7 +153,8 @@ async fn answers(
     };
     let explained = asked.iter().filter_map(|(user, check)| {
         let person = states.person(*user)?;
-        Some((person, person.explain(&check.permission, check.unit_id)))
+        let verdict = person.explain(&check.permission, check.unit_id);
+        Some((person, by_key(call, *user, &check.permission, verdict)))
     });
     let explained: Vec<(Person<'_>, Verdict)> = explained.collect();
     let keys = explained.iter().map(|(person, verdict)| key(call, &states, person, verdict));
@@ -165,6 +166,16 @@ async fn answers(
         answer(&states, &person, check, (reason, evidence))
     });
     Ok((place.headers(call, &place.place.as_of()), answers.collect()))
+}
+
+/// What a program may do as whose key it uses: nothing beyond the scope.
+fn by_key(call: &Call, user: UserId, permission: &str, verdict: Verdict) -> Verdict {
+    match &call.principal.key {
+        Some(key) if call.me() == Some(user) && !key.scope.allows(permission) => {
+            Verdict::Deny { missing: vec![Lack::BeyondKey] }
+        }
+        Some(_) | None => verdict,
+    }
 }
 
 fn key(call: &Call, states: &States, person: &Person<'_>, verdict: &Verdict) -> Key {

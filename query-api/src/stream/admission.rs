@@ -5,7 +5,7 @@ use std::sync::Arc;
 use events::backups::backup::Backup;
 use events::exports::export::Export;
 use events::{Permission, UserId};
-use platform::access::{Standing, authorize};
+use platform::access::{Standing, authorize, in_person};
 use platform::clock;
 use platform::principal::Principal;
 use platform::problem::Problem;
@@ -33,6 +33,9 @@ impl Viewer {
         match change {
             RightsChange::Everybody => true,
             RightsChange::User(id) => *id == self.principal.actor.id,
+            RightsChange::ApiKey(id) => {
+                self.principal.actor.api_key_id.is_some_and(|key| key.to_string() == *id)
+            }
             RightsChange::Session(id) => {
                 self.principal.actor.session_id.is_some_and(|session| session.to_string() == *id)
             }
@@ -68,7 +71,7 @@ impl Viewer {
     /// Whether the subscriber may follow a stream, as of what is known of the standing.
     pub(crate) async fn may_follow(&self, app: &App, spec: &Spec) -> Result<(), Problem> {
         match (spec.need(), spec) {
-            (Need::Nothing, _) => Ok(()),
+            (Need::Nothing, _) => in_person(&self.principal),
             (Need::Permission(permission), _) => self.authorize(permission),
             (Need::Job, Spec::Job(id)) => self.may_follow_job(app, id).await,
             (Need::Job, _) => Err(Problem::absent("stream")),

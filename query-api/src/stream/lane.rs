@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::http::StatusCode;
+use events::identity::api_key::ApiKey;
 use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::User;
@@ -90,6 +91,8 @@ pub(crate) enum RightsChange {
     User(String),
     /// A session.
     Session(String),
+    /// An API key.
+    ApiKey(String),
 }
 
 /// The recent events of one organisation.
@@ -236,6 +239,8 @@ fn rights_change(entry: &Entry) -> Option<RightsChange> {
         Some(RightsChange::User(id()))
     } else if kind == Session::TYPE {
         Some(RightsChange::Session(id()))
+    } else if kind == ApiKey::TYPE {
+        Some(RightsChange::ApiKey(id()))
     } else {
         None
     }

@@ -1,18 +1,19 @@
 //! The WebSocket side of streams: many subscriptions over one connection, each let through by credit.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, rejection};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use events::Module;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use platform::clock;
-use platform::http::bearer;
+use platform::http::{RequestFacts, bearer};
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets;
@@ -27,7 +28,7 @@ use super::lane::RightsChange;
 use super::matching::Matcher;
 use super::spec::Spec;
 use super::subscription::{MAX_CREDIT, Subscription};
-use super::ticket;
+use super::ticket::{self, Whence};
 use crate::app::App;
 
 const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -58,9 +59,10 @@ pub(crate) fn route() -> Route {
 /// Puts the socket into the router.
 pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     let app = Arc::clone(app);
-    let service = move |headers: HeaderMap, upgrade: Upgrade| {
+    let service = move |facts: Option<Extension<RequestFacts>>, headers: HeaderMap, up: Upgrade| {
         let app = Arc::clone(&app);
-        async move { upgraded(app, &headers, upgrade).await.unwrap_or_else(Problem::into_response) }
+        let ip = facts.and_then(|Extension(facts)| facts.ip);
+        async move { upgraded(app, (&headers, ip), up).await.unwrap_or_else(Problem::into_response) }
     };
     router.route("/api/v1/stream", get(service))
 }
@@ -69,7 +71,7 @@ type Upgrade = Result<WebSocketUpgrade, rejection::WebSocketUpgradeRejection>;
 
 async fn upgraded(
     app: Arc<App>,
-    headers: &HeaderMap,
+    (headers, ip): (&HeaderMap, Option<IpAddr>),
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| {
@@ -81,11 +83,11 @@ async fn upgraded(
         let detail = format!("ask for the sub-protocol {PROTOCOL}");
         return Err(Problem::bad_request("SUBPROTOCOL_EXPECTED", detail));
     }
-    let from = ticket::origin(headers).map(str::to_owned);
+    let from = Whence { origin: ticket::origin(headers).map(str::to_owned), ip };
     let viewer = match ticket::offered(headers) {
-        Some(ticket) => Some(viewer(&app, &ticket, from.as_deref()).await?),
+        Some(ticket) => Some(viewer(&app, &ticket, &from).await?),
         None if headers.contains_key(header::AUTHORIZATION) => {
-            Some(viewer(&app, bearer(headers)?, from.as_deref()).await?)
+            Some(viewer(&app, bearer(headers)?, &from).await?)
         }
         None => None,
     };
@@ -111,12 +113,12 @@ fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::forbidden("pages of this origin may not connect"))
 }
 
-/// Whoever an access token or a ticket speaks for.
-async fn viewer(app: &App, token: &str, origin: Option<&str>) -> Result<Viewer, Problem> {
+/// Whoever an access token, an API key or a ticket speaks for.
+async fn viewer(app: &App, token: &str, from: &Whence) -> Result<Viewer, Problem> {
     let principal = if token.starts_with(ticket::PREFIX) {
-        Arc::new(app.tickets.redeem(token, origin).await?)
+        Arc::new(app.tickets.redeem(token, from.origin.as_deref()).await?)
     } else {
-        app.verify(token).await?
+        app.verify(token, from.ip).await?
     };
     let mut viewer = Viewer { principal, standing: None };
     viewer.renew(app).await?;
@@ -155,12 +157,12 @@ impl End {
     }
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, origin: Option<String>) {
+async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, from: Whence) {
     let (output, mut input) = socket.split();
     let mut output = Output(output);
-    let opened = open(&app, &mut output, &mut input, (viewer, origin.as_deref())).await;
+    let opened = open(&app, &mut output, &mut input, (viewer, &from)).await;
     let end = match opened {
-        Ok(viewer) => converse(&app, &mut output, input, (viewer, origin)).await,
+        Ok(viewer) => converse(&app, &mut output, input, (viewer, from)).await,
         Err(end) => end,
     };
     if end.code != 0 {
@@ -195,7 +197,7 @@ async fn open(
     app: &App,
     output: &mut Output,
     input: &mut SplitStream<WebSocket>,
-    (viewer, origin): (Option<Viewer>, Option<&str>),
+    (viewer, from): (Option<Viewer>, &Whence),
 ) -> Result<Viewer, End> {
     let frame = tokio::time::timeout(INIT_LIMIT, input.next())
         .await
@@ -211,7 +213,7 @@ async fn open(
         Some(_) | None => return Err(End::new(4400, "INIT_EXPECTED")),
     };
     let viewer = match (auth, viewer) {
-        (Some(token), _) => self::viewer(app, &token, origin).await.map_err(|p| End::of(&p))?,
+        (Some(token), _) => self::viewer(app, &token, from).await.map_err(|p| End::of(&p))?,
         (None, Some(viewer)) => viewer,
         (None, None) => return Err(End::new(4401, "UNAUTHENTICATED")),
     };
@@ -247,8 +249,7 @@ struct Conversation<'a> {
     app: &'a Arc<App>,
     output: &'a mut Output,
     viewer: Viewer,
-    /// The origin of the page, if it is one.
-    origin: Option<String>,
+    from: Whence,
     followed: Followed,
     subscriptions: Vec<Subscription>,
     heard: Instant,
@@ -259,7 +260,7 @@ async fn converse(
     app: &Arc<App>,
     output: &mut Output,
     mut input: SplitStream<WebSocket>,
-    (viewer, origin): (Viewer, Option<String>),
+    (viewer, from): (Viewer, Whence),
 ) -> End {
     let Some(_counted) = app.hub.connect(MAX_CONNECTIONS) else {
         return End::new(4429, "TOO_MANY_CONNECTIONS");
@@ -272,7 +273,7 @@ async fn converse(
         app,
         output,
         viewer,
-        origin,
+        from,
         followed,
         subscriptions: Vec::new(),
         heard: Instant::now(),
@@ -428,13 +429,13 @@ impl Conversation<'_> {
 
     /// A new token of the same caller lengthens the conversation.
     async fn authenticate(&mut self, token: &str) -> Result<(), End> {
-        let origin = self.origin.as_deref();
-        let viewer = self::viewer(self.app, token, origin).await.map_err(|p| End::of(&p))?;
+        let viewer = self::viewer(self.app, token, &self.from).await.map_err(|p| End::of(&p))?;
         let (new, old) = (&viewer.principal, &self.viewer.principal);
         if (new.tenant, &new.actor.id) != (old.tenant, &old.actor.id) {
             return Err(End::new(4403, "OTHER_CALLER"));
         }
         self.viewer = viewer;
+        self.renew().await?; // a key of theirs may reach less
         self.ready().await
     }
 

@@ -1,6 +1,7 @@
 //! Tickets for browsers, which cannot send a token with a WebSocket's upgrade: good once, for half a minute, for one session on
 //! pages of one origin. What a ticket says is signed; that it was used is remembered here and, for other processes, in Redis.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -107,8 +108,10 @@ impl Tickets {
                 id: content.user.to_string(),
                 session_id: content.session,
                 on_behalf_of: None,
+                api_key_id: None,
             },
             expires_at: Timestamp::from_second(content.token_until).map_err(|_| refused())?,
+            key: None,
         })
     }
 
@@ -136,6 +139,13 @@ pub(super) fn offered(headers: &HeaderMap) -> Option<String> {
     offers.find_map(|offer| offer.trim().strip_prefix(SUBPROTOCOL)).map(str::to_owned)
 }
 
+/// Where a connection comes from.
+pub(super) struct Whence {
+    /// The origin of the page, if it is one.
+    pub(super) origin: Option<String>,
+    pub(super) ip: Option<IpAddr>,
+}
+
 pub(super) fn origin(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok())
 }
@@ -144,6 +154,7 @@ pub(super) fn origin(headers: &HeaderMap) -> Option<&str> {
 pub(crate) fn endpoint() -> Endpoint {
     let route = Route::post("/stream-tickets", Module::Audit, "audit_stream_ticket")
         .summary("a ticket that opens the caller's WebSocket, once, within 30 seconds, on pages of this origin")
+        .in_person()
         .limited(QUOTA)
         .answers::<Ticket>(201);
     Endpoint::new(route, |call: Call| async move {

@@ -291,6 +291,7 @@ impl World {
             id: user.to_string(),
             session_id: session,
             on_behalf_of: None,
+            api_key_id: None,
         };
         self.tokens.sign(tenant, &actor, seconds).unwrap()
     }

@@ -8,11 +8,12 @@ use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::settings::Key;
-use events::{Actor, ActorKind, FileId, Permission, TenantId, UserId};
+use events::{ApiKeyId, FileId, Permission, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use platform::api_keys::ApiKeys;
 use platform::clock;
 use platform::commands::CommandError;
 use platform::dataset::{self, Dataset, Query, Refused};
@@ -108,12 +109,14 @@ struct Order {
     requested_by: UserId,
     /// Where the request stands in the log; rows are never older.
     position: i64,
+    /// The API key by which it was asked for: what that may not see is not in the file.
+    api_key: Option<ApiKeyId>,
 }
 
 impl Order {
     async fn read(office: &Office, job: &Job) -> anyhow::Result<Self> {
-        let (payload, position): (String, i64) = sqlx::query_as(
-            "select payload::text, position from log.events
+        let (payload, position, api_key): (String, i64, Option<String>) = sqlx::query_as(
+            "select payload::text, position, metadata::jsonb ->> 'api_key_id' from log.events
               where tenant_id = $1 and aggregate_type = 'exports.export' and aggregate_id = $2 and sequence = 1",
         )
         .bind(job.tenant_id.0)
@@ -145,6 +148,7 @@ impl Order {
             time_zone,
             requested_by,
             position,
+            api_key: api_key.map(|id| id.parse()).transpose()?,
         })
     }
 
@@ -173,13 +177,12 @@ impl Order {
         let dataset = dataset::find(&self.dataset).ok_or_else(|| {
             Refusal::For("dataset_unknown", format!("there is no dataset {}", self.dataset))
         })?;
-        let actor = Actor {
-            kind: ActorKind::User,
-            id: self.requested_by.to_string(),
-            session_id: None,
-            on_behalf_of: None,
+        let principal = match self.api_key {
+            Some(key) => ApiKeys::speaking(&office.aggregates, tenant, key)
+                .await
+                .map_err(|error| Refusal::Trouble(error.into()))?,
+            None => Principal::somebody(tenant, self.requested_by),
         };
-        let principal = Principal { tenant, actor, expires_at: Timestamp::MAX };
         office.access.refresh(&principal).await.map_err(|error| Refusal::Trouble(error.into()))?;
         let standing = office.access.last_known(&principal).await;
         let standing = standing.map_err(|error| Refusal::Trouble(error.into()))?;

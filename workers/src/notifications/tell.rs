@@ -5,6 +5,8 @@ use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, meta};
 use events::exports::export::{self, Export};
 use events::identity::invitation::{self, Invitation};
+use events::identity::session::RevocationReason;
+use events::identity::user::{self, User};
 use events::notifications::notification::Kind;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
@@ -32,6 +34,8 @@ pub(super) const EVENTS: &[&str] = &[
     "backups.backup.failed",
     "backups.backup.verification_failed",
     "identity.invitation.accepted",
+    "identity.user.sessions_ended",
+    "identity.user.locked",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -90,6 +94,7 @@ async fn message(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Op
         Policy::TYPE => of_policy(office, job, cause).await,
         Backup::TYPE => of_backup(office, job, cause).await,
         Invitation::TYPE => of_invitation(office, job, cause).await,
+        User::TYPE => of_account(cause),
         other => anyhow::bail!("nobody is told of events of {other}"),
     }
 }
@@ -252,6 +257,29 @@ async fn of_invitation(
         | invitation::Event::Revoked { .. }
         | invitation::Event::Erased { .. } => Ok(None),
     }
+}
+
+/// Whoever's account it is hears of what they may not have done themselves.
+fn of_account(cause: &Cause) -> anyhow::Result<Option<Message>> {
+    let user_id = cause.stream_id.parse().context("the stream is no user's")?;
+    let message = |title: &str, text| {
+        Some(Message { user_id, kind: Kind::Security, title: title.into(), text })
+    };
+    // Two events of many; the others are not asked for.
+    let event: user::Event = serde_json::from_str(&cause.payload)?;
+    Ok(if let user::Event::SessionsEnded { reason: RevocationReason::Password, .. } = event {
+        // A first password ends nothing, and is no news to whoever was just registered with it.
+        message(
+            "Your password was changed",
+            "All other sessions were ended. If it was not you, have your password reset.".into(),
+        )
+    } else if let user::Event::Locked { until } = event {
+        let until = until.strftime("%Y-%m-%d %H:%M UTC");
+        let text = format!("Too many sign-ins with a wrong password. It opens again at {until}.");
+        message("Your account was locked", text)
+    } else {
+        None
+    })
 }
 
 /// Payload and metadata of the event that a stream begins with.

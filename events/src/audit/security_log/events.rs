@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::aggregate::ActorKind;
-use crate::ids::{SessionId, UnitId};
+use crate::ids::{ApiKeyId, SessionId, UnitId};
 
 /// A refusal; who was refused, from where and when is around the event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +70,9 @@ pub struct DataRead {
     /// The session, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
+    /// The API key, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<ApiKeyId>,
     /// The dataset, or `audit.events`.
     pub dataset: String,
     /// Which rows were asked for, in the filter grammar: the first different ones; an empty one means all.

@@ -34,6 +34,7 @@ fn read() -> DataRead {
         reader_kind: ActorKind::User,
         reader_id: "01900000-0000-7000-8000-000000000001".to_owned(),
         session_id: Some(id(2)),
+        api_key_id: None,
         dataset: "identity.users".to_owned(),
         filters: vec![String::new(), "login_failures > 3".to_owned()],
         reads: 7,

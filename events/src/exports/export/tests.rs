@@ -147,6 +147,7 @@ fn is_requested_for_oneself_or_by_a_service_for_somebody() {
             id: "schedules".into(),
             session_id: None,
             on_behalf_of,
+            api_key_id: None,
         },
         ..context()
     };

@@ -289,6 +289,7 @@ impl Invitation {
             id: self.invited_by.to_string(),
             session_id: None,
             on_behalf_of: None,
+            api_key_id: None,
         };
         let sender = Context { actor, ..context.clone() };
         let giver = Giver { context: &sender, policy: &facts.policy, access: &facts.sender_access };

@@ -145,6 +145,7 @@ fn as_invitee(time: &str) -> Context {
         id: "invitation".into(),
         session_id: None,
         on_behalf_of: Some(id(1)),
+        api_key_id: None,
     };
     Context { actor, now: at(time), ..context() }
 }

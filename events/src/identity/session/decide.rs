@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::{Command, Event, Refresh, RevocationReason, Revoke, Session, Start, Status};
 use crate::aggregate::{Class, Context, Decider};
-use crate::identity::user::User;
+use crate::identity::user::{self, User};
 use crate::ids::SessionId;
 use crate::modules::Module;
 use crate::text;
@@ -28,6 +28,8 @@ pub struct Facts {
     pub session_id: SessionId,
     /// Whose it is.
     pub user: Arc<User>,
+    /// What says whether the caller could take over the account whose it is, where they would end it.
+    pub reach: user::Facts,
 }
 
 /// Why a session refuses.
@@ -59,6 +61,9 @@ pub enum Rejection {
     /// The refresh token was never one of the session.
     #[error("refresh_token is not of this session: sign in again")]
     TokenUnknown,
+    /// The session is of somebody with roles that the caller may not give.
+    #[error("the session is of a user with roles that you may not give: ask somebody who may")]
+    OutOfReach,
     /// A digest is not one.
     #[error(
         "the digest of a refresh token must be 64 lower-case hexadecimal digits: send a SHA-256"
@@ -92,6 +97,7 @@ impl crate::aggregate::Rejection for Rejection {
         match self {
             Self::Unknown => Class::Absent,
             Self::Exists => Class::Conflict,
+            Self::OutOfReach => Class::Forbidden,
             Self::Revoked | Self::Expired | Self::TokenUnknown => Class::Unauthenticated,
             Self::DigestInvalid | Self::TokenRepeated | Self::ExpiryInvalid | Self::AmrInvalid => {
                 Class::Invalid
@@ -106,6 +112,7 @@ impl crate::aggregate::Rejection for Rejection {
             Self::AmrInvalid => Some("/amr"),
             Self::Unknown
             | Self::Exists
+            | Self::OutOfReach
             | Self::Revoked
             | Self::Expired
             | Self::DigestInvalid
@@ -134,7 +141,10 @@ impl Decider for Session {
             Command::Refresh(refresh) => self.refresh(refresh, facts, context.now),
             Command::Revoke(Revoke { reason }) => match self.status {
                 Status::Absent => Err(Rejection::Unknown),
-                Status::Open => Ok(vec![Event::Revoked { reason }]),
+                Status::Open => {
+                    facts.reach.in_reach(context).map_err(|_| Rejection::OutOfReach)?;
+                    Ok(vec![Event::Revoked { reason }])
+                }
                 Status::Revoked(_) => Ok(vec![]),
             },
         }

@@ -1,8 +1,12 @@
 //! The rules of a session, by example.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::aggregate::{Context, Decider, Rejection as _};
 use crate::identity::user::{self, User};
+use crate::rbac::policy::{self, Policy, RoleCreated};
+use crate::rbac::user_access::{self, UserAccess};
 use crate::testing::{at, context, frozen, given, id};
 
 const TOMORROW: &str = "2026-01-02T12:00:00Z";
@@ -230,7 +234,7 @@ fn goes_on_only_while_the_user_keeps_it() {
         if let Some(event) = event {
             user.evolve(&event);
         }
-        Facts { session_id: id(5), user: std::sync::Arc::new(user) }
+        Facts { session_id: id(5), user: Arc::new(user), ..Facts::default() }
     };
     let begun = given::<Session>([]).facts(after(Some(ended(None))));
     let begun = begun.when(Command::Start(start())).result().unwrap();
@@ -251,4 +255,41 @@ fn goes_on_only_while_the_user_keeps_it() {
         let result = given::<Session>([started()]).facts(facts).when(refresh()).result();
         assert_eq!(result.is_ok(), goes_on, "{result:?}");
     }
+}
+
+#[test]
+fn is_ended_by_nobody_who_could_not_take_over_the_account() {
+    let user_id = id(1);
+    let mut policy = Policy::default();
+    policy.evolve(&policy::Event::RoleCreated(RoleCreated {
+        role_id: id(90),
+        name: "Chief".into(),
+        code: "chief".into(),
+        description: None,
+        level: 10,
+        unit_id: None,
+        system: false,
+        protected: false,
+    }));
+    let mut chief = UserAccess::default();
+    chief.evolve(&user_access::Event::RoleAssigned {
+        role_id: id(90),
+        unit_id: None,
+        expires_at: None,
+    });
+    let (policy, access) = (Arc::new(policy), Arc::new(chief));
+    let reach = user::Facts { user_id, policy, access, ..user::Facts::default() };
+    let facts = Facts { reach, ..Facts::default() };
+    let revoke = || Command::Revoke(Revoke { reason: RevocationReason::Admin });
+    let mut other = context();
+    other.actor.id = id::<crate::ids::UserId>(2).to_string();
+    given::<Session>([started()])
+        .facts(facts.clone())
+        .context(other)
+        .when(revoke())
+        .refused(Rejection::OutOfReach);
+    given::<Session>([started()])
+        .facts(facts)
+        .when(revoke())
+        .then([revoked(RevocationReason::Admin)]);
 }

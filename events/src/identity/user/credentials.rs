@@ -43,9 +43,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether the caller may take over the account, as whoever sets its password or its address can: it is theirs, or
-    /// they may give every role that it has.
-    pub(super) fn in_reach(&self, context: &Context) -> Result<(), Rejection> {
+    /// Whether the caller may take over the account, as whoever sets its password or its address can, or close it to whom it
+    /// belongs: it is theirs, or they may give every role that it has.
+    pub(in crate::identity) fn in_reach(&self, context: &Context) -> Result<(), Rejection> {
         let is_own = context.actor.acts_as(self.user_id);
         if is_own || context.actor.kind == ActorKind::System {
             return Ok(());
@@ -64,6 +64,14 @@ impl Facts {
     pub(super) fn is_last_administrator(&self) -> bool {
         let is_one = self.policy.administrators().any(|user| user == self.user_id);
         is_one && !self.another_administrator
+    }
+}
+
+/// Whether the caller has signed in, and is no program with a key.
+pub(super) fn in_person(context: &Context) -> Result<(), Rejection> {
+    match context.actor.api_key_id {
+        Some(_) => Err(Rejection::ByKey),
+        None => Ok(()),
     }
 }
 
@@ -106,6 +114,7 @@ impl User {
         facts: &Facts,
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
+        in_person(context)?;
         facts.in_reach(context)?;
         if self.password == Some(set.secret_id) {
             return Ok(vec![]);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::credentials::{Facts, ended};
+use super::credentials::{Facts, ended, in_person};
 use super::{
     ChangeEmail, Command, Deactivate, Erase, Event, Register, Relocate, Rename, Status, User,
 };
@@ -77,9 +77,12 @@ pub enum Rejection {
     /// The reason cannot be used.
     #[error("reason {0}")]
     ReasonInvalid(Fault),
-    /// The account has roles that the caller may not give.
+    /// The account has roles that the caller may not give, so it is not theirs to take over or to close.
     #[error("the user has roles that you may not give: ask somebody who may give them")]
     OutOfReach,
+    /// What a user proves themselves by is changed by people.
+    #[error("an API key cannot change what a user signs in with: sign in yourself")]
+    ByKey,
     /// Nobody would be left to administer the organisation.
     #[error("the user is the last active administrator: make somebody else one first")]
     LastAdministrator,
@@ -125,7 +128,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::LastAdministrator
             | Self::TokenExpired
             | Self::RequestedJustNow => Class::Conflict,
-            Self::Locked(_) | Self::OutOfReach | Self::ErasesSelf => Class::Forbidden,
+            Self::Locked(_) | Self::OutOfReach | Self::ByKey | Self::ErasesSelf => Class::Forbidden,
             Self::HandleInvalid(_)
             | Self::HandleNotPrintable
             | Self::DisplayNameInvalid(_)
@@ -153,6 +156,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Deactivated
             | Self::Locked(_)
             | Self::OutOfReach
+            | Self::ByKey
             | Self::LastAdministrator
             | Self::RequestedJustNow
             | Self::Erased
@@ -199,7 +203,10 @@ impl Decider for User {
             Status::Active => self.decide_active(command, facts, context),
             Status::Deactivated => match command {
                 Command::Register(_) => Err(Rejection::Exists),
-                Command::Reactivate => Ok(vec![Event::Reactivated]),
+                Command::Reactivate => {
+                    facts.in_reach(context)?;
+                    Ok(vec![Event::Reactivated])
+                }
                 Command::Erase(erase) => self.erase(&erase, context),
                 Command::Deactivate(_)
                 | Command::RecordLoginFailure(_)
@@ -266,13 +273,17 @@ impl User {
             Command::Rename(rename) => self.rename(&rename),
             Command::Relocate(to) => self.relocate(&to),
             Command::ChangeEmail(change) => {
+                in_person(context)?;
                 facts.in_reach(context)?;
                 self.change_email(&change)
             }
             Command::SetPassword(set) => self.set_password(&set, facts, context),
             Command::RequestPasswordReset => Ok(self.request_reset(facts, now)),
             Command::ResetPassword(reset) => self.reset_password(&reset, now),
-            Command::RequestEmailChange(wanted) => self.request_email(&wanted, facts, now),
+            Command::RequestEmailChange(wanted) => {
+                in_person(context)?;
+                self.request_email(&wanted, facts, now)
+            }
             Command::ConfirmEmailChange(confirm) => self.confirm_email(&confirm, now),
             Command::EndSessions => Ok(vec![ended(RevocationReason::Logout, None)]),
             Command::RecordLoginFailure(failure) => Ok(self.login_failed(failure.ip, now)),
@@ -282,10 +293,14 @@ impl User {
                 Ok(if clean { vec![] } else { vec![Event::LoginFailuresCleared] })
             }
             Command::Unlock => {
+                facts.in_reach(context)?;
                 let free = self.locked(now).is_none() && self.failures.is_empty();
                 Ok(if free { vec![] } else { vec![Event::Unlocked] })
             }
-            Command::Deactivate(deactivate) => deactivate_user(&deactivate, facts),
+            Command::Deactivate(deactivate) => {
+                facts.in_reach(context)?;
+                deactivate_user(&deactivate, facts)
+            }
             Command::Reactivate => Ok(vec![]),
             Command::Erase(erase) => self.erase(&erase, context),
         }

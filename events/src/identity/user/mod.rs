@@ -5,7 +5,7 @@
 //! row. Ten failed sign-ins within a quarter of an hour lock the user for as long. A deactivated
 //! user can only be reactivated. Whoever reads a user's e-mail can set a forgotten password; a new
 //! address has to be confirmed by whoever reads it. Nobody takes over an account with roles that
-//! they may not give, be it by its password or by its address.
+//! they may not give, be it by its password or by its address, nor closes, opens or unlocks it.
 
 mod commands;
 mod credentials;

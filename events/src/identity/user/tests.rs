@@ -117,7 +117,13 @@ fn erase(handle: &str) -> Command {
 
 fn as_workers() -> Context {
     let id = "workers".into();
-    let actor = Actor { kind: ActorKind::Service, id, session_id: None, on_behalf_of: None };
+    let actor = Actor {
+        kind: ActorKind::Service,
+        id,
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    };
     Context { actor, ..context() }
 }
 
@@ -547,6 +553,40 @@ fn takes_over_nobody_who_has_a_role_that_one_may_not_give() {
 }
 
 #[test]
+fn closes_opens_and_unlocks_nobody_who_has_a_role_that_one_may_not_give() {
+    let leave = Command::Deactivate(Deactivate { reason: "left".into() });
+    let locked = Event::Locked { until: at("2026-01-01T12:15:00Z") };
+    for (past, command) in [
+        (vec![registered()], leave),
+        (vec![registered(), deactivated()], Command::Reactivate),
+        (vec![registered(), locked], Command::Unlock),
+    ] {
+        let by = |of_user: &[u128], of_caller: &[u128], owners: &[u128]| {
+            let facts = in_hands(of_user, of_caller, owners);
+            given::<User>(past.clone()).facts(facts).when(command.clone())
+        };
+        by(&[MANAGER], &[MANAGER], &[9]).refused(Rejection::OutOfReach);
+        by(&[], &[MANAGER], &[7, 9]).refused(Rejection::OutOfReach);
+        assert!(by(&[CLERK], &[MANAGER], &[9]).result().is_ok());
+        assert!(by(&[MANAGER], &[], &[1]).result().is_ok());
+    }
+}
+
+#[test]
+fn no_key_changes_what_somebody_signs_in_with() {
+    let mut by_key = context();
+    by_key.actor.api_key_id = Some(id(5));
+    let wanted = RequestEmailChange { email: "mine@example.org".into() };
+    for command in takeovers().into_iter().chain([Command::RequestEmailChange(wanted)]) {
+        given::<User>([registered()])
+            .facts(Facts { user_id: id(1), ..Facts::default() })
+            .context(by_key.clone())
+            .when(command)
+            .refused(Rejection::ByKey);
+    }
+}
+
+#[test]
 fn changes_their_own_password_whatever_they_are_and_goes_on_in_that_session() {
     let facts = Facts { user_id: id(1), ..in_hands(&[MANAGER], &[], &[1, 9]) };
     let mut here = context();
@@ -565,12 +605,12 @@ fn changes_their_own_password_whatever_they_are_and_goes_on_in_that_session() {
 #[test]
 fn the_last_administrator_who_may_sign_in_is_not_deactivated() {
     let leave = || Command::Deactivate(Deactivate { reason: "left".into() });
-    let last = in_hands(&[], &[], &[7, 9]);
+    let last = in_hands(&[], &[], &[1, 7]);
     given::<User>([registered()])
         .facts(last.clone())
         .when(leave())
         .refused(Rejection::LastAdministrator);
-    for facts in [Facts { another_administrator: true, ..last }, in_hands(&[MANAGER], &[], &[9])] {
+    for facts in [Facts { another_administrator: true, ..last }, in_hands(&[MANAGER], &[], &[1])] {
         assert!(given::<User>([registered()]).facts(facts).when(leave()).result().is_ok());
     }
 }

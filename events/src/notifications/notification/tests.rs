@@ -31,7 +31,7 @@ fn created() -> Event {
 }
 
 fn caller(kind: ActorKind, name: String, on_behalf_of: Option<UserId>) -> Context {
-    let actor = Actor { kind, id: name, session_id: None, on_behalf_of };
+    let actor = Actor { kind, id: name, session_id: None, on_behalf_of, api_key_id: None };
     Context { actor, ..context() }
 }
 

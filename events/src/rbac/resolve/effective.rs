@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::permission::Permission;
 use crate::rbac::name::{self, CatalogueSet, EVERYTHING};
 use crate::rbac::policy::{CustomPermission, CustomPermissions, Grants, Key, Policy};
+use crate::rbac::scope::Scope;
 
 /// All that a user may do at a unit, until [`Effective::valid_until`]; a clone shares it.
 ///
@@ -87,6 +88,27 @@ impl Effective {
     pub fn names(&self) -> Vec<Arc<str>> {
         let names = self.catalogue_names().cloned().chain(self.custom_names());
         names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// What of it a scope reaches; its level stays.
+    #[must_use]
+    pub fn within(&self, scope: &Scope) -> Self {
+        let mut catalogue = CatalogueSet::default();
+        for (permission, name) in name::catalogue_names() {
+            if self.permits(permission) && scope.allows(name) {
+                catalogue.insert(permission);
+            }
+        }
+        let custom = self.custom_names().into_iter().filter(|name| scope.allows(name));
+        let patterns: BTreeSet<Arc<str>> =
+            self.patterns.iter().flat_map(|own| scope.meet(own)).map(Arc::from).collect();
+        Self {
+            catalogue,
+            custom: Custom::Named(custom.collect()),
+            patterns: patterns.into_iter().collect(),
+            max_level: self.max_level,
+            valid_until: self.valid_until,
+        }
     }
 
     fn catalogue_names(&self) -> impl Iterator<Item = &'static Arc<str>> {

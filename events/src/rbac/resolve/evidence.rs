@@ -197,7 +197,8 @@ impl Lack {
             Self::PermissionUnknown
             | Self::NotGranted { .. }
             | Self::UserUnknown
-            | Self::UnitUnknown => Vec::new(),
+            | Self::UnitUnknown
+            | Self::BeyondKey => Vec::new(),
         }
     }
 }

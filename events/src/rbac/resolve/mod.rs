@@ -138,6 +138,8 @@ pub enum Lack {
     UserDeactivated,
     /// There is no such unit.
     UnitUnknown,
+    /// The scope of the API key does not reach it.
+    BeyondKey,
 }
 
 /// A role reached from an assigned one, and from which place it was reached.

@@ -126,7 +126,8 @@ fn expired(number: u128) -> Event {
 }
 
 fn acting(kind: ActorKind, name: &str, on_behalf_of: Option<UserId>) -> Context {
-    let actor = Actor { kind, id: name.to_string(), session_id: None, on_behalf_of };
+    let actor =
+        Actor { kind, id: name.to_string(), session_id: None, on_behalf_of, api_key_id: None };
     Context { actor, ..context() }
 }
 

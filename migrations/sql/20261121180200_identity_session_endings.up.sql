@@ -1,0 +1,37 @@
+-- Sessions that ended with all of their user's: by a count on the user, not by events of their own.
+set role annals_owner;
+
+alter table read.identity_sessions add column began_after integer not null default 0;
+comment on column read.identity_sessions.began_after is 'how often all sessions of the user had been ended before';
+
+create table read.identity_session_endings (
+  tenant_id uuid not null,
+  user_id uuid not null,
+  number integer not null,
+  spared_session_id uuid,
+  reason text not null,
+  ended_at timestamptz not null,
+  primary key (tenant_id, user_id, number)
+);
+comment on table read.identity_session_endings is 'when all sessions of a user were ended, but for one that was spared';
+
+select read.protect('read.identity_session_endings');
+
+create view read.identity_sessions_shown with (security_invoker = true) as
+select s.tenant_id, s.session_id, s.user_id, s.amr, s.ip, s.user_agent, s.rotation, s.expires_at, s.reuse_detected_at,
+       least(s.revoked_at, e.ended_at) as revoked_at,
+       case when s.revoked_at is null or e.ended_at < s.revoked_at then coalesce(e.reason, s.revocation_reason)
+            else s.revocation_reason end as revocation_reason,
+       s.version, s.created_at, s.changed_at
+  from read.identity_sessions s
+  left join lateral (
+    select n.ended_at, n.reason
+      from read.identity_session_endings n
+     where n.tenant_id = s.tenant_id and n.user_id = s.user_id and n.number > s.began_after
+       and n.spared_session_id is distinct from s.session_id
+     order by n.number limit 1
+  ) e on true;
+comment on view read.identity_sessions_shown is 'the sessions of users, open and ended, be it with all of their user''s';
+grant select on read.identity_sessions_shown to query_api, workers, auditor, projectors;
+
+reset role;
