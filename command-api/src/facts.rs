@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use events::identity::invitation::{self, Invitation};
+use events::identity::issuer::{self, Issuer};
 use events::identity::organization::Organization;
 use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
@@ -49,7 +50,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Another stream's aggregate as the log has it now, for streams that no retry would look at again.
-    async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
+    pub(crate) async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
         let folded = self.app.aggregates.refresh::<D>(self.tenant, id).await;
         let folded = folded.map_err(|error| Problem::internal(&error))?;
         self.found.push(Fact::of::<D>(id, folded.version));
@@ -127,6 +128,9 @@ impl<'a> Sources<'a> {
             add(Fact::of::<Organization>(self.tenant.to_string(), organization));
             if let Some((id, session)) = &standing.session {
                 add(Fact::of::<Session>(id, session.version));
+            }
+            if let Some((id, issuer)) = &standing.issuer {
+                add(Fact::of::<Issuer>(id, issuer.version));
             }
         }
         facts
@@ -284,9 +288,10 @@ impl LoadFacts<User> for user::Facts {
         };
         let known = Self { user_id, ..Self::default() };
         match command {
-            user::Command::SetPassword(_) | user::Command::ChangeEmail(_) => {
-                reach(sources, known).await
-            }
+            user::Command::SetPassword(_)
+            | user::Command::ChangeEmail(_)
+            | user::Command::LinkIdentity(_)
+            | user::Command::UnlinkIdentity(_) => reach(sources, known).await,
             user::Command::Deactivate(_) => administrators(sources, known).await,
             user::Command::RequestPasswordReset => {
                 Ok(Self { next_sha256: next(bearer::PASSWORD_RESET), ..known })
@@ -381,12 +386,31 @@ impl LoadFacts<Session> for session::Facts {
         command: &session::Command,
     ) -> Result<Self, Problem> {
         let session_id = id.parse().map_err(|_| Problem::absent("session"))?;
-        let user_id = match command {
-            session::Command::Start(start) => start.user_id,
-            session::Command::Refresh(_) => state.user_id,
+        let (user_id, issuer_id) = match command {
+            session::Command::Start(start) => {
+                (start.user_id, start.exchanged.as_ref().map(|it| it.issuer_id))
+            }
+            session::Command::Refresh(_) => (state.user_id, state.issuer.map(|(id, _)| id)),
             session::Command::Revoke(_) => return Ok(Self::default()),
         };
-        Ok(Self { session_id, user: sources.now::<User>(&user_id.to_string()).await?.state })
+        let user = sources.now::<User>(&user_id.to_string()).await?.state;
+        let issuer = match issuer_id {
+            Some(issuer) => sources.now::<Issuer>(&issuer.to_string()).await?.state,
+            None => Arc::default(),
+        };
+        Ok(Self { session_id, user, issuer })
+    }
+}
+
+impl LoadFacts<Issuer> for issuer::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        _: &str,
+        _: &Issuer,
+        _: &issuer::Command,
+    ) -> Result<Self, Problem> {
+        let everything = sources.standing.is_some_and(|it| it.effective.is_everything());
+        Ok(Self { loopback: sources.app.settings.loopback_issuers, everything })
     }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use events::identity::issuer::Issuer;
 use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::{Status, User};
@@ -40,6 +41,8 @@ pub struct Standing {
     pub user: Folded<User>,
     /// The session in use, with its id.
     pub session: Option<(String, Folded<Session>)>,
+    /// The issuer whose word the session rests on, with its id.
+    pub issuer: Option<(String, Folded<Issuer>)>,
     /// The organisation, which may be suspended.
     pub organization: Folded<Organization>,
     /// What follows for the organisation as a whole.
@@ -119,6 +122,13 @@ impl Access {
             }
             None => None,
         };
+        let issuer = match issuer_of(session.as_ref().map(|(_, session)| session)) {
+            Some(issuer) => {
+                let folded = self.aggregates.get::<Issuer>(tenant, &issuer).await?;
+                Some((issuer, folded))
+            }
+            None => None,
+        };
         let user = self.aggregates.get::<User>(tenant, &id).await?;
         let organization = self.aggregates.get::<Organization>(tenant, &tenant.to_string()).await?;
         let resolved = match found {
@@ -133,7 +143,7 @@ impl Access {
             },
         };
         let Resolved { versions, effective } = resolved;
-        Ok(Some(Standing { user_id, versions, user, session, organization, effective }))
+        Ok(Some(Standing { user_id, versions, user, session, issuer, organization, effective }))
     }
 
     /// The caller's standing as the log has it, checked again when the last check is older than [`TRUSTED`].
@@ -163,14 +173,30 @@ impl Access {
         let (tenant, id) = (principal.tenant, user_id.to_string());
         let session =
             principal.actor.session_id.map(|session| session.to_string()).unwrap_or_default();
-        let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, Session::TYPE, Organization::TYPE];
+        // A session that is not folded here yet names its issuer only below.
+        let issuer = issuer_of(self.aggregates.kept(tenant, &session).as_ref()).unwrap_or_default();
+        let kinds = [
+            Policy::TYPE,
+            UserAccess::TYPE,
+            User::TYPE,
+            Session::TYPE,
+            Organization::TYPE,
+            Issuer::TYPE,
+        ];
         let organization = tenant.to_string();
-        let ids = [&*organization, &id, &id, &session, &organization];
+        let ids = [&*organization, &id, &id, &session, &organization, &issuer];
         let (versions, epoch) = self.ask_log(tenant, &kinds, &ids).await?;
         let at = |index: usize| versions.get(index).copied().unwrap_or_default();
         self.catch_up::<User>(tenant, &id, at(2)).await?;
         self.catch_up::<Session>(tenant, &session, at(3)).await?;
         self.catch_up::<Organization>(tenant, &organization, at(4)).await?;
+        self.catch_up::<Issuer>(tenant, &issuer, at(5)).await?;
+        match issuer_of(self.aggregates.kept(tenant, &session).as_ref()) {
+            Some(found) if found != issuer => {
+                self.aggregates.refresh::<Issuer>(tenant, &found).await?;
+            }
+            Some(_) | None => {}
+        }
         let versions = Versions { policy: at(0), access: at(1) };
         self.settle(Place { tenant, user: user_id, epoch, versions }, &id).await.map(Some)
     }
@@ -353,6 +379,12 @@ impl Rights {
 }
 
 impl Standing {
+    /// Whether the issuer that a session rests on is trusted, and was all along.
+    fn is_vouched_for(&self, session: &Session) -> bool {
+        let keeps = |after| self.issuer.as_ref().is_some_and(|(_, it)| it.state.keeps(after));
+        session.issuer.is_none_or(|(_, began_after)| keeps(began_after))
+    }
+
     /// Whether the organisation is at work, and the account and the session still stand; a token outlives none of them.
     pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
         check_at_work(&self.organization.state)?;
@@ -367,13 +399,20 @@ impl Standing {
             session.user_id == self.user_id && id.parse().is_ok_and(kept)
         };
         match &self.session {
-            Some((id, Folded { state, .. })) if theirs(id, state) && state.alive(now).is_ok() => {
+            Some((id, Folded { state, .. }))
+                if theirs(id, state) && self.is_vouched_for(state) && state.alive(now).is_ok() =>
+            {
                 Ok(())
             }
             Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
             None => Err(Problem::unauthenticated("the token names no session; sign in again")),
         }
     }
+}
+
+/// The issuer whose word a session rests on, if it does on one's.
+fn issuer_of(session: Option<&Folded<Session>>) -> Option<String> {
+    session?.state.issuer.map(|(issuer, _)| issuer.to_string())
 }
 
 /// Refuses to work in an organisation that is suspended.

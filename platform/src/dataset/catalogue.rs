@@ -28,7 +28,7 @@ const VERSION: Column = Column::new("version", "Version", Integer);
 pub(super) const CREATED_AT: Column = Column::new("created_at", "Created", Time);
 pub(super) const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
 
-const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, INVITATIONS];
+const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, INVITATIONS, ISSUERS];
 
 const ORGANIZATIONS: Dataset = Dataset {
     name: "identity.organizations",
@@ -87,12 +87,14 @@ const USERS: Dataset = Dataset {
         Column::new("handle", "Handle", Text),
         Column::new("display_name", "Name", Text),
         Column::new("email", "E-mail", Text).nullable(),
+        Column::new("email_confirmed", "E-mail confirmed", Boolean),
         Column::new("locale", "Language", Text),
         Column::new("time_zone", "Time zone", Text),
         Column::new("status", "Status", Text),
         Column::new("deactivated_at", "Deactivated", Time).nullable(),
         Column::new("deactivation_reason", "Reason", Text).nullable().sensitive(),
         Column::new("has_password", "Has a password", Boolean),
+        Column::new("identities", "Signs in by issuers", List),
         Column::new("login_failures", "Failed sign-ins", Integer).sensitive(),
         Column::new("locked_until", "Locked until", Time).nullable().sensitive(),
         VERSION,
@@ -114,6 +116,7 @@ const SESSIONS: Dataset = Dataset {
         Column::new("session_id", "Session", Id),
         Column::new("user_id", "User", Id),
         Column::new("amr", "Proofs", List),
+        Column::new("issuer_id", "Issuer", Id).nullable(),
         Column::new("ip", "Address", Text).nullable().sensitive(),
         Column::new("user_agent", "Program", Text).nullable().sensitive(),
         Column::new("rotation", "Refreshed", Integer),
@@ -154,6 +157,35 @@ const INVITATIONS: Dataset = Dataset {
     ],
     key: &["invitation_id"],
     default_sort: "-created_at",
+};
+
+const ISSUERS: Dataset = Dataset {
+    name: "identity.issuers",
+    label: "Issuers",
+    table: "read.identity_issuers",
+    projections: &["identity_issuers"],
+    permission: Some(Permission::IdentityIssuersRead),
+    owner: None,
+    columns: &[
+        Column::new("issuer_id", "Issuer", Id),
+        Column::new("name", "Name", Text),
+        Column::new("issuer", "Address", Text),
+        Column::new("audiences", "Our names there", List),
+        Column::new("algorithms", "Signs with", List),
+        Column::new("jwks_uri", "Keys", Text).nullable(),
+        Column::new("mapping", "Names users by", Text),
+        Column::new("email_domains", "Domains", List),
+        Column::new("joins", "Lets in strangers", Boolean),
+        Column::new("status", "Status", Text),
+        Column::new("suspended_at", "Suspended", Time).nullable(),
+        Column::new("suspension_reason", "Reason", Text).nullable(),
+        Column::new("distrusted_at", "Distrusted", Time).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["issuer_id"],
+    default_sort: "name",
 };
 
 const RBAC: &[Dataset] =

@@ -1,6 +1,7 @@
-//! Who there is: organisations and their units, users, sessions, invitations.
+//! Who there is: organisations and their units, users, sessions, invitations, issuers.
 
 mod invitations;
+mod issuers;
 mod organizations;
 mod sessions;
 mod units;
@@ -17,5 +18,6 @@ pub(crate) fn projections(personal: Option<&Personal>) -> Vec<Box<dyn Projection
         Keyed::<users::Users>::opening(personal),
         Keyed::<sessions::Sessions>::boxed(),
         Keyed::<invitations::Invitations>::opening(personal),
+        Keyed::<issuers::Issuers>::boxed(),
     ]
 }

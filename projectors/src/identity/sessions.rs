@@ -1,7 +1,7 @@
 //! The sessions of users, one row each; tokens are not among the columns, not even as digests.
 
 use events::identity::session::{Event, RevocationReason, Session};
-use events::{Decider as _, SessionId, TenantId, UserId};
+use events::{Decider as _, IssuerId, SessionId, TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
@@ -13,6 +13,7 @@ row!(Row {
     session_id: SessionId = Uuid,
     user_id: UserId = Uuid,
     amr: Vec<String> = Jsonb,
+    issuer_id: Option<IssuerId> = Uuid,
     ip: Option<String> = Text,
     user_agent: Option<String> = Text,
     rotation: u32 = Integer,
@@ -36,7 +37,7 @@ impl ReadModel for Sessions {
         columns: Row::COLUMNS,
         reads: &[Session::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -45,12 +46,13 @@ impl ReadModel for Sessions {
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         let Some(event) = fact.of::<Session>()? else { return Ok(()) };
-        if let Event::Started { user_id, expires_at, amr, ip, user_agent, .. } = event {
+        if let Event::Started { user_id, expires_at, amr, ip, user_agent, issuer_id, .. } = event {
             rows.insert(Row {
                 tenant_id: fact.tenant(),
                 session_id: fact.stream_id()?,
                 user_id: *user_id,
                 amr: amr.clone(),
+                issuer_id: *issuer_id,
                 ip: ip.clone(),
                 user_agent: user_agent.clone(),
                 rotation: 0,
@@ -101,6 +103,9 @@ mod tests {
             ip: Some("192.0.2.1".into()),
             user_agent: None,
             began_after: 0,
+            issuer_id: Some(id(9)),
+            issuer_endings: 0,
+            token_sha256: Some("cafe".into()),
         };
         let refreshed = Event::Refreshed {
             rotation: 1,
@@ -118,6 +123,8 @@ mod tests {
         assert_eq!(row["ip"], "192.0.2.1");
         assert_eq!(row["revocation_reason"], "reuse");
         assert_eq!(row["reuse_detected_at"], "2026-01-01T12:00:03Z");
+        assert_eq!(row["issuer_id"], id::<IssuerId>(9).to_string());
+        assert!(!row.to_string().contains("cafe"));
         assert!(!row.to_string().contains("feed") && !row.to_string().contains("beef"));
     }
 }

@@ -1,4 +1,4 @@
-//! Questions about organisations, users, sessions and invitations.
+//! Questions about organisations, users, sessions, invitations and issuers.
 
 pub(crate) mod me;
 mod past;
@@ -28,6 +28,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .summary("Who is invited, and who was");
     let invitation =
         Route::get("/invitations/{id}", Identity, "identity_invitation").summary("One invitation");
+    let issuers = Route::get("/issuers", Identity, "identity_issuers")
+        .summary("Whose word is taken for who somebody is");
+    let issuer = Route::get("/issuers/{id}", Identity, "identity_issuer").summary("One issuer");
     let lists = vec![
         me::me(),
         me::permissions(),
@@ -50,6 +53,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             listing(invitations, "identity.invitations", |g| page_of(g, "identity.invitations")),
             |call| async move { list(&call, dataset("identity.invitations"), None).await },
         ),
+        Endpoint::new(
+            listing(issuers, "identity.issuers", |g| page_of(g, "identity.issuers")),
+            |call| async move { list(&call, dataset("identity.issuers"), None).await },
+        ),
     ];
     let user = Endpoint::new(
         single(user, "identity.users", |g| row_of(g, "identity.users")),
@@ -69,9 +76,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             item(&call, data, call.segment("id"), "invitation").await
         },
     );
+    let issuer = Endpoint::new(
+        single(issuer, "identity.issuers", |g| row_of(g, "identity.issuers")),
+        |call| async move {
+            item(&call, dataset("identity.issuers"), call.segment("id"), "issuer").await
+        },
+    );
     let items = with_past(&past::USER, user).into_iter();
     let items = items.chain(with_past(&past::ORGANIZATION, organization));
-    lists.into_iter().chain(items).chain(with_past(&past::INVITATION, invitation)).collect()
+    let items = items.chain(with_past(&past::INVITATION, invitation));
+    lists.into_iter().chain(items).chain(with_past(&past::ISSUER, issuer)).collect()
 }
 
 /// There is no organisation but the caller's own.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
-use super::{Command, Event, Refresh, RevocationReason, Revoke, Session, Start, Status};
+use super::{
+    Command, Event, Exchanged, Refresh, RevocationReason, Revoke, Session, Start, Status,
+};
 use crate::aggregate::{Class, Context, Decider};
+use crate::identity::issuer::Issuer;
 use crate::identity::user::User;
 use crate::ids::SessionId;
 use crate::modules::Module;
@@ -28,6 +31,8 @@ pub struct Facts {
     pub session_id: SessionId,
     /// Whose it is.
     pub user: Arc<User>,
+    /// The issuer whose word it rests on, where it does on one's.
+    pub issuer: Arc<Issuer>,
 }
 
 /// Why a session refuses.
@@ -77,6 +82,9 @@ pub enum Rejection {
         "amr must be 1 to {AMR_MAX_METHODS} short names of RFC 8176: name at least one, like pwd"
     )]
     AmrInvalid,
+    /// The issuer that the session rests on is not trusted.
+    #[error("the issuer of the token is not trusted now: sign in otherwise")]
+    IssuerNotTrusted,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -92,7 +100,9 @@ impl crate::aggregate::Rejection for Rejection {
         match self {
             Self::Unknown => Class::Absent,
             Self::Exists => Class::Conflict,
-            Self::Revoked | Self::Expired | Self::TokenUnknown => Class::Unauthenticated,
+            Self::Revoked | Self::Expired | Self::TokenUnknown | Self::IssuerNotTrusted => {
+                Class::Unauthenticated
+            }
             Self::DigestInvalid | Self::TokenRepeated | Self::ExpiryInvalid | Self::AmrInvalid => {
                 Class::Invalid
             }
@@ -109,7 +119,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Revoked
             | Self::Expired
             | Self::DigestInvalid
-            | Self::TokenRepeated => None,
+            | Self::TokenRepeated
+            | Self::IssuerNotTrusted => None,
         }
     }
 }
@@ -120,7 +131,7 @@ impl Decider for Session {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: i64 = 2;
+    const SHAPE: i64 = 3;
     type Facts = Facts;
 
     fn decide(
@@ -166,6 +177,14 @@ impl Session {
             return Err(Rejection::AmrInvalid);
         }
         digest(&start.refresh_sha256)?;
+        if let Some(Exchanged { token_sha256, .. }) = &start.exchanged {
+            digest(token_sha256)?;
+            if !facts.issuer.is_trusted() {
+                return Err(Rejection::IssuerNotTrusted);
+            }
+        }
+        let (issuer_id, token_sha256) =
+            start.exchanged.map(|it| (it.issuer_id, it.token_sha256)).unzip();
         Ok(vec![Event::Started {
             user_id: start.user_id,
             refresh_sha256: start.refresh_sha256,
@@ -174,6 +193,9 @@ impl Session {
             ip: start.ip.map(|ip| ip.to_string()),
             user_agent: start.user_agent.as_deref().and_then(program),
             began_after: facts.user.ended.times,
+            issuer_id,
+            issuer_endings: issuer_id.map_or(0, |_| facts.issuer.endings),
+            token_sha256,
         }])
     }
 
@@ -187,7 +209,8 @@ impl Session {
         let next = digest(&refresh.next_sha256)?;
         let expires_at = expiry(refresh.expires_at, now)?;
         self.alive(now)?;
-        if !facts.user.keeps(facts.session_id, self.began_after) {
+        let kept_by_issuer = self.issuer.is_none_or(|(_, after)| facts.issuer.keeps(after));
+        if !facts.user.keeps(facts.session_id, self.began_after) || !kept_by_issuer {
             return Err(Rejection::Revoked);
         }
         let is = |stored: &String, digest: &[u8; 32]| {
