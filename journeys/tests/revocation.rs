@@ -30,28 +30,6 @@ async fn reader(owner: &Client, handle: &str) -> anyhow::Result<(Client, String)
     Ok((reader, role))
 }
 
-/// How long after `since` the question is answered with `status`.
-async fn until_status(
-    client: &Client,
-    path: &str,
-    status: u16,
-    since: Instant,
-) -> anyhow::Result<Duration> {
-    loop {
-        let reply = client.get(path).await?;
-        if reply.status == status {
-            return Ok(since.elapsed());
-        }
-        let taken = since.elapsed();
-        anyhow::ensure!(
-            taken < LIMIT,
-            "{path} is still answered with {} after {taken:?}",
-            reply.status
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 async fn gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<()> {
     let owner = house.owner("acme").await?;
     let (reader, role) = reader(&owner, &format!("{redis:?}")).await?;
@@ -73,7 +51,7 @@ async fn gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<
         "{redis:?}: the stream went on for {:?}",
         taken.elapsed()
     );
-    until_status(&reader, "/users", 403, taken).await?;
+    reader.until_status("/users", 403, taken, LIMIT).await?;
     let refused = reader.post("/users", &json!({"handle": "x"})).await?;
     anyhow::ensure!(refused.status == 403, "{redis:?}: {}", refused.body);
 
@@ -87,7 +65,7 @@ async fn gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<
         "{redis:?}: the socket stayed for {:?}",
         taken.elapsed()
     );
-    until_status(&reader, "/me", 401, taken).await?;
+    reader.until_status("/me", 401, taken, LIMIT).await?;
     let refused = reader.post("/users", &json!({"handle": "x"})).await?;
     anyhow::ensure!(refused.status == 401, "{redis:?}: {}", refused.body);
     house.revive(Engine::Redis).await

@@ -33,11 +33,6 @@ enum Shape {
     Ed25519,
 }
 
-/// A key to verify with.
-pub(crate) struct Key {
-    pub(super) decoding: DecodingKey,
-}
-
 /// A key as it is written; what else it has does not matter, and a private half is not looked at.
 #[derive(Deserialize)]
 struct Written {
@@ -68,7 +63,7 @@ impl Keys {
     }
 
     /// The key that a token names, or the only one that it can be where it names none; nothing where it is not certain.
-    pub(super) fn pick(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Key> {
+    pub(super) fn pick(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
         let name: &str = algorithm.into();
         let mut fitting = self.0.iter().filter(|known| {
             let named = kid.is_none_or(|kid| known.kid.as_deref() == Some(kid));
@@ -76,7 +71,7 @@ impl Keys {
             named && meant && known.shape == shape_for(algorithm)
         });
         let first = fitting.next()?;
-        fitting.next().is_none().then(|| Key { decoding: first.key.clone() })
+        fitting.next().is_none().then(|| first.key.clone())
     }
 }
 

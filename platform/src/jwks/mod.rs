@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use events::identity::issuer::Algorithm;
+use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
 use tokio::sync::Mutex;
 
 pub use token::{Malformed, Presented};
 
 use fetch::Fetcher;
-use keys::{Key, Keys};
+use keys::Keys;
 
 /// Key sets kept at most.
 const KEPT: u64 = 1_000;
@@ -69,6 +70,12 @@ struct Held {
     fresh_for: Duration,
 }
 
+/// A key, and when it was fetched.
+struct Found {
+    decoding: DecodingKey,
+    fetched_at: Instant,
+}
+
 /// When fetching was last tried in vain, and when last for a key that a fresh set did not have.
 #[derive(Default)]
 struct Tries {
@@ -83,55 +90,95 @@ impl KeySets {
     }
 
     /// The key that an issuer has signed with.
-    pub(crate) async fn key(
+    async fn key(
         &self,
         source: &Source,
         kid: Option<&str>,
         algorithm: Algorithm,
-    ) -> Result<Key, KeyError> {
-        let kept = self.sets.get_with_by_ref(source, Arc::default);
+    ) -> Result<Found, KeyError> {
+        let kept = self.kept(source);
         if let Some(held) = kept.held.load_full()
             && held.is_fresh(Instant::now())
-            && let Some(key) = held.keys.pick(kid, algorithm)
+            && let Some(found) = held.find(kid, algorithm)
         {
-            return Ok(key);
+            return Ok(found);
         }
         let mut tries = kept.fetching.lock().await;
         let (now, held) = (Instant::now(), kept.held.load_full());
-        let worthwhile = match held.as_ref().filter(|held| held.is_fresh(now)) {
+        let renewed = match held.as_ref().filter(|held| held.is_fresh(now)) {
             Some(held) => {
-                if let Some(key) = held.keys.pick(kid, algorithm) {
-                    return Ok(key); // fetched while we waited
+                if let Some(found) = held.find(kid, algorithm) {
+                    return Ok(found); // fetched while we waited
                 }
-                let pause_is_over = over(tries.looked_at, LOOK_AGAIN, now);
-                tries.looked_at = if pause_is_over { Some(now) } else { tries.looked_at };
-                pause_is_over
+                self.look_again(source, &kept, &mut tries).await
             }
-            None => over(tries.failed_at, TRY_AGAIN, now),
+            None if over(tries.failed_at, TRY_AGAIN, now) => {
+                self.renew(source, &kept, &mut tries).await
+            }
+            None => None,
         };
-        if worthwhile {
-            match self.fetcher.fetch(source).await {
-                Ok((keys, fresh_for)) => {
-                    count("fetched");
-                    let key = keys.pick(kid, algorithm);
-                    tries.failed_at = None;
-                    let held = Held { keys, fetched_at: now, fresh_for };
-                    kept.held.store(Some(Arc::new(held)));
-                    return key.ok_or(KeyError::Unknown);
-                }
-                Err(error) => {
-                    count("failed");
-                    tracing::warn!(issuer = source.issuer, %error, "an issuer's keys were not fetched");
-                    tries.failed_at = Some(now);
-                }
+        let held = renewed.or_else(|| held.filter(|held| held.is_usable(now)));
+        held.ok_or(KeyError::Unavailable)?.find(kid, algorithm).ok_or(KeyError::Unknown)
+    }
+
+    /// Another key than one that did not fit, of an issuer that does not name its keys and may have a new one.
+    async fn another(&self, source: &Source, algorithm: Algorithm, than: &Found) -> Option<Found> {
+        let kept = self.kept(source);
+        let mut tries = kept.fetching.lock().await;
+        let held = kept.held.load_full().filter(|held| held.fetched_at > than.fetched_at);
+        let newer = match held {
+            Some(held) => held,
+            None => self.look_again(source, &kept, &mut tries).await?,
+        };
+        newer.find(None, algorithm)
+    }
+
+    fn kept(&self, source: &Source) -> Arc<Kept> {
+        self.sets.get_with_by_ref(source, Arc::default)
+    }
+
+    /// Fetches a set that is fresh still, now and then.
+    async fn look_again(
+        &self,
+        source: &Source,
+        kept: &Kept,
+        tries: &mut Tries,
+    ) -> Option<Arc<Held>> {
+        let now = Instant::now();
+        if !over(tries.looked_at, LOOK_AGAIN, now) {
+            return None;
+        }
+        tries.looked_at = Some(now);
+        self.renew(source, kept, tries).await
+    }
+
+    async fn renew(&self, source: &Source, kept: &Kept, tries: &mut Tries) -> Option<Arc<Held>> {
+        let fetched_at = Instant::now();
+        match self.fetcher.fetch(source).await {
+            Ok((keys, fresh_for)) => {
+                count("fetched");
+                tries.failed_at = None;
+                let held = Arc::new(Held { keys, fetched_at, fresh_for });
+                kept.held.store(Some(Arc::clone(&held)));
+                Some(held)
+            }
+            Err(error) => {
+                count("failed");
+                let issuer = &source.issuer;
+                tracing::warn!(issuer, error = format!("{error:#}"), "an issuer's keys were not fetched");
+                tries.failed_at = Some(Instant::now());
+                None
             }
         }
-        let held = held.filter(|held| held.is_usable(now)).ok_or(KeyError::Unavailable)?;
-        held.keys.pick(kid, algorithm).ok_or(KeyError::Unknown)
     }
 }
 
 impl Held {
+    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Found> {
+        let decoding = self.keys.pick(kid, algorithm)?;
+        Some(Found { decoding, fetched_at: self.fetched_at })
+    }
+
     fn is_fresh(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.fetched_at) < self.fresh_for
     }

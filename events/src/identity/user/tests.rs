@@ -272,7 +272,7 @@ fn takes_handle_and_email_in_the_organisation_whatever_their_case() {
         [Claim::take(EMAIL, "anna@example.org"), Claim::take(HANDLE, "anna")]
     );
     let namespaces: Vec<_> = CLAIMS.iter().map(|claim| claim.0).collect();
-    assert_eq!(namespaces, [HANDLE, EMAIL]);
+    assert_eq!(namespaces, [HANDLE, EMAIL, IDENTITY]);
 }
 
 #[test]
