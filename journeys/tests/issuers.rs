@@ -1,13 +1,14 @@
 //! Somebody signs in by a real OpenID Connect provider from a package, through discovery and the authorization code flow, and what they
 //! have then is a session like any other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use journeys::client::PASSWORD;
 use journeys::{Client, House, Reply, Socket};
+use platform::testkit;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
@@ -27,9 +28,11 @@ impl Provider {
     /// Starts one that knows Ada; one that is started again where it was has a new key.
     async fn start(house: &House, port: u16) -> anyhow::Result<Self> {
         let ada = json!({"sub": "ada-7", "email": "ada@acme.test", "email_verified": true, "name": "Ada"});
-        let mut command = Command::new(installed()?.join("bin/oidc-provider-mock"));
+        let folder = testkit::python(Path::new(env!("CARGO_TARGET_TMPDIR")), PROVIDER)?;
+        let mut command = Command::new(folder.join("bin/oidc-provider-mock"));
         command.args(["--port", &port.to_string(), "--user-claims", &ada.to_string()]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let provider = Self { child, url: format!("http://127.0.0.1:{port}") };
         house.answers(&format!("{}/.well-known/openid-configuration", provider.url)).await?;
         Ok(provider)
@@ -37,10 +40,13 @@ impl Provider {
 
     /// An ID token about Ada, as a client gets it: what the provider describes, a code, and the token for it.
     async fn id_token(&self) -> anyhow::Result<String> {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
         let described = format!("{}/.well-known/openid-configuration", self.url);
         let described: Value = http.get(described).send().await?.json().await?;
-        let endpoint = |name: &str| described[name].as_str().context("an endpoint is missing").map(str::to_owned);
+        let endpoint = |name: &str| {
+            described[name].as_str().context("an endpoint is missing").map(str::to_owned)
+        };
         let query = [
             ("client_id", CLIENT),
             ("redirect_uri", BACK),
@@ -53,14 +59,14 @@ impl Provider {
         let sent = http.post(asked).header(name, value).body(body).send().await?;
         let back = sent.headers().get("location").context("nobody was sent back")?.to_str()?;
         let back = Url::parse(back)?;
-        let code = back.query_pairs().find(|(name, _)| name == "code").context("there is no code")?.1;
+        let code =
+            back.query_pairs().find(|(name, _)| name == "code").context("there is no code")?.1;
         let grant = format!("grant_type=authorization_code&code={code}&redirect_uri={BACK}");
         let (name, value, body) = form(grant);
         let sent = http.post(endpoint("token_endpoint")?).basic_auth(CLIENT, Some("secret"));
         let tokens: Value = sent.header(name, value).body(body).send().await?.json().await?;
         tokens["id_token"].as_str().context("there is no ID token").map(str::to_owned)
     }
-
 }
 
 impl Drop for Provider {
@@ -68,26 +74,6 @@ impl Drop for Provider {
         let _already_gone = self.child.kill();
         let _already_gone = self.child.wait();
     }
-}
-
-/// An environment of Python with the provider, made once beside the tests; there is no passing without it.
-fn installed() -> anyhow::Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oidc-provider-mock");
-    let mark = folder.join("installed");
-    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == PROVIDER) {
-        return Ok(folder);
-    }
-    quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    quietly(Command::new(folder.join("bin/pip")).args(["install", "--quiet", PROVIDER]))?;
-    std::fs::write(mark, PROVIDER)?;
-    Ok(folder)
-}
-
-fn quietly(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.output().context("install python3 and python3-venv")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "{command:?}: {said}");
-    Ok(())
 }
 
 async fn exchange(anybody: &Client, token: &str) -> anyhow::Result<Reply> {
@@ -112,7 +98,8 @@ async fn ada(house: &House, owner: &Client) -> anyhow::Result<Client> {
 }
 
 #[tokio::test]
-async fn somebody_signs_in_by_a_real_provider_and_its_keys_change_meanwhile() -> anyhow::Result<()> {
+async fn somebody_signs_in_by_a_real_provider_and_its_keys_change_meanwhile() -> anyhow::Result<()>
+{
     let house = House::start().await?;
     let owner = house.found("acme").await?;
     let port = cli::engines::pick()?;

@@ -27,6 +27,9 @@ async fn lived_in(house: &House) {
     access(house, &unit_id).await;
     let guest = json!({ "email": "dora@example.org", "roles": [] });
     house.send(Method::POST, "/invitations", guest).await;
+    let issuer = json!({ "name": "Directory", "issuer": "https://login.example.org",
+        "audiences": ["annals"], "algorithms": ["ES256"], "mapping": "subject" });
+    house.send(Method::POST, "/issuers", issuer).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),

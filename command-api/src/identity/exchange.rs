@@ -47,7 +47,9 @@ struct Exchange {
 
 pub(super) fn routes(registry: &mut Registry) {
     let exchange = Route::post("/auth/exchange", Module::Identity, EXCHANGE)
-        .summary("sign in by the token of an issuer that the organisation trusts; each is good once")
+        .summary(
+            "sign in by the token of an issuer that the organisation trusts; each is good once",
+        )
         .access(Access::Public)
         .takes::<Exchange>()
         .answers::<Tokens>(200);
@@ -187,6 +189,10 @@ impl App {
             No::Signed { issuer_id, user_id, code, detail } => (issuer_id, user_id, code, detail),
         };
         count("refused");
+        // One old token shown again and again does not fill the log.
+        if self.limits.admit_login(&tenant.to_string(), &issuer_id.to_string()).is_err() {
+            return not_accepted();
+        }
         let mut ask = as_system((tenant, user_id.unwrap_or_default()), EXCHANGE, request);
         if user_id.is_none() {
             // There is nobody under whose key these could be sealed.
@@ -305,7 +311,9 @@ impl Signing<'_> {
         match self.holder(user::EMAIL, &events::text::fold(&email)).await? {
             Some(user) => Ok(Found::ByEmail(user, email)),
             None if issuer.terms.joins => Ok(Found::Newcomer(email)),
-            None => Err(nobody("nobody has the e-mail address, and the issuer's people do not join")),
+            None => {
+                Err(nobody("nobody has the e-mail address, and the issuer's people do not join"))
+            }
         }
     }
 

@@ -126,8 +126,5 @@ async fn link(
     user_id: UserId,
     link: LinkIdentity,
 ) -> Result<Answer, Problem> {
-    app.execute(ask, || {
-        Ok(Target::<User>::new(user_id, Command::LinkIdentity(link.clone())))
-    })
-    .await
+    app.execute(ask, || Ok(Target::<User>::new(user_id, Command::LinkIdentity(link.clone())))).await
 }

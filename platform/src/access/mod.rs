@@ -185,7 +185,8 @@ impl Access {
         ];
         let organization = tenant.to_string();
         let ids = [&*organization, &id, &id, &session, &organization, &issuer];
-        let (versions, epoch) = self.ask_log(tenant, &kinds, &ids).await?;
+        let asked = if issuer.is_empty() { ids.len() - 1 } else { ids.len() };
+        let (versions, epoch) = self.ask_log(tenant, &kinds[..asked], &ids[..asked]).await?;
         let at = |index: usize| versions.get(index).copied().unwrap_or_default();
         self.catch_up::<User>(tenant, &id, at(2)).await?;
         self.catch_up::<Session>(tenant, &session, at(3)).await?;

@@ -165,7 +165,11 @@ impl KeySets {
             Err(error) => {
                 count("failed");
                 let issuer = &source.issuer;
-                tracing::warn!(issuer, error = format!("{error:#}"), "an issuer's keys were not fetched");
+                tracing::warn!(
+                    issuer,
+                    error = format!("{error:#}"),
+                    "an issuer's keys were not fetched"
+                );
                 tries.failed_at = Some(Instant::now());
                 None
             }

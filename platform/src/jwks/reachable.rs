@@ -33,7 +33,8 @@ impl Guarded {
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         let is_here = host == "localhost" || literal.is_some_and(|ip| ip.is_loopback());
-        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_here && self.loopback);
+        let secure =
+            url.scheme() == "https" || (url.scheme() == "http" && is_here && self.loopback);
         anyhow::ensure!(secure, "the address does not begin with https");
         anyhow::ensure!(
             url.username().is_empty() && url.password().is_none(),
@@ -75,7 +76,9 @@ impl Guarded {
         // Of what is left only 2000::/3 is given out, and in it lie ways to IPv4 and examples.
         let [a, b, ..] = ip.segments();
         let given_out = (a & 0xe000) == 0x2000;
-        let special = a == 0x2002 || (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || (a == 0x3fff && b < 0x1000);
+        let special = a == 0x2002
+            || (a == 0x2001 && (b < 0x200 || b == 0xdb8))
+            || (a == 0x3fff && b < 0x1000);
         given_out && !special
     }
 }
@@ -90,11 +93,34 @@ mod tests {
     #[test]
     fn addresses_that_are_not_public_are_nobodys() {
         for ip in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1",
-            "192.0.0.8", "192.0.2.1", "192.168.1.1", "198.18.0.1", "224.0.0.1", "240.0.0.1",
-            "255.255.255.255", "::", "::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "::7f00:1",
-            "64:ff9b::a00:1", "100::1", "2001::1", "2001:db8::1", "2002:a00:1::", "3fff::1",
-            "fc00::1", "fd00:ec2::254", "fe80::1", "ff02::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "::7f00:1",
+            "64:ff9b::a00:1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:a00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "ff02::1",
         ] {
             assert!(!PUBLIC.allows(ip.parse().unwrap()), "{ip}");
         }
@@ -111,9 +137,17 @@ mod tests {
     #[test]
     fn addresses_are_looked_at_however_they_are_written() {
         for url in [
-            "https://2130706433/", "https://0x7f.1/", "https://[::ffff:a00:1]/", "https://127.1/",
-            "https://169.254.169.254/latest", "http://a.example/", "https://u:p@a.example/",
-            "ftp://a.example/", "file:///etc/passwd", "", "https://",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://[::ffff:a00:1]/",
+            "https://127.1/",
+            "https://169.254.169.254/latest",
+            "http://a.example/",
+            "https://u:p@a.example/",
+            "ftp://a.example/",
+            "file:///etc/passwd",
+            "",
+            "https://",
         ] {
             assert!(PUBLIC.url(url).is_err(), "{url}");
         }

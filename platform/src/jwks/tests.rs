@@ -37,7 +37,10 @@ impl Server {
         let answer = move |uri: Uri| {
             let discovery = uri.path() == "/.well-known/openid-configuration";
             let (status, body) = if discovery {
-                (StatusCode::OK, json!({"issuer": own, "jwks_uri": format!("{own}/keys")}).to_string())
+                (
+                    StatusCode::OK,
+                    json!({"issuer": own, "jwks_uri": format!("{own}/keys")}).to_string(),
+                )
             } else {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let mut given = given.lock().unwrap();
@@ -244,7 +247,8 @@ fn keys_verify_with_what_they_are_for_and_nothing_else() {
         Keys::read(set.to_string().as_bytes()).unwrap().pick(Some(&key.kid), algorithm).is_some()
     };
     let ed = Algorithm::EdDsa;
-    for change in [json!({}), json!({"use": "sig"}), json!({"alg": "EdDSA", "key_ops": ["verify"]})] {
+    for change in [json!({}), json!({"use": "sig"}), json!({"alg": "EdDSA", "key_ops": ["verify"]})]
+    {
         assert!(pick(&change, ed), "{change}");
     }
     for change in [
@@ -299,7 +303,15 @@ fn a_token_is_taken_apart_with_suspicion() {
     let read = |token: &str| Presented::read(token).err();
     assert_eq!(read(&format!("{twice}.e30.AA")), Some(Malformed::HeaderUnreadable));
     let good = by(&key);
-    for bad in ["", ".", "a.b", "a.b.c.d.e", &format!("{good}="), &format!("{good}.x"), &format!(" {good}")] {
+    for bad in [
+        "",
+        ".",
+        "a.b",
+        "a.b.c.d.e",
+        &format!("{good}="),
+        &format!("{good}.x"),
+        &format!(" {good}"),
+    ] {
         assert_eq!(read(bad), Some(Malformed::NotCompact), "{bad}");
     }
     let header = good.split('.').next().unwrap();

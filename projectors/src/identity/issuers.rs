@@ -160,10 +160,16 @@ mod tests {
     fn an_issuer_shows_where_the_trust_in_it_stands() {
         let suspended = || Event::Suspended { reason: "breached".into() };
         let row = after([suspended()]);
-        assert_eq!((&row["status"], &row["suspension_reason"]), (&json!("suspended"), &json!("breached")));
+        assert_eq!(
+            (&row["status"], &row["suspension_reason"]),
+            (&json!("suspended"), &json!("breached"))
+        );
         let row = after([suspended(), Event::Reactivated]);
         assert_eq!((&row["status"], &row["suspended_at"]), (&json!("trusted"), &json!(null)));
         let row = after([Event::Distrusted { issuer: "https://login.acme.example".into() }]);
-        assert_eq!((&row["status"], &row["distrusted_at"]), (&json!("distrusted"), &json!("2026-01-01T12:00:02Z")));
+        assert_eq!(
+            (&row["status"], &row["distrusted_at"]),
+            (&json!("distrusted"), &json!("2026-01-01T12:00:02Z"))
+        );
     }
 }

@@ -205,8 +205,11 @@ async fn trust(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         joins: false,
     };
     let address = format!("https://login{round}.example.org");
-    let trusted =
-        IssuerEvent::Trusted { name: "Login".into(), issuer: address.clone(), terms: terms.clone() };
+    let trusted = IssuerEvent::Trusted {
+        name: "Login".into(),
+        issuer: address.clone(),
+        terms: terms.clone(),
+    };
     let replaced = IssuerEvent::TermsReplaced { terms: Terms { joins: true, ..terms } };
     let ended = match round % 3 {
         0 => IssuerEvent::Suspended { reason: "breached".into() },

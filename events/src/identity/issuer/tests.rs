@@ -74,7 +74,10 @@ fn an_issuer_is_trusted_once_by_its_address() {
 fn only_https_addresses_of_named_hosts_are_issuers() {
     let with = |url: &str, loopback: bool| {
         let trust = Trust { issuer: url.into(), ..trust() };
-        given::<Issuer>([]).facts(Facts { loopback, everything: true }).when(Command::Trust(trust)).result()
+        given::<Issuer>([])
+            .facts(Facts { loopback, everything: true })
+            .when(Command::Trust(trust))
+            .result()
     };
     for good in ["https://a.example", "https://a.example:8443/x/", "https://accounts.google.com"] {
         assert!(with(good, false).is_ok(), "{good}");
@@ -158,7 +161,9 @@ fn what_is_not_named_stays_as_it_is() {
     let moved = |to: &str| Change { jwks_uri: Some(to.into()), ..Change::default() };
     let uri = Some("https://k.acme.example/".to_owned());
     let event = Event::TermsReplaced { terms: Terms { jwks_uri: uri, ..terms() } };
-    given::<Issuer>([trusted()]).when(change(moved("https://k.acme.example/"))).then([event.clone()]);
+    given::<Issuer>([trusted()])
+        .when(change(moved("https://k.acme.example/")))
+        .then([event.clone()]);
     let back = Event::TermsReplaced { terms: terms() };
     given::<Issuer>([trusted(), event]).when(change(moved(""))).then([back]);
     let none = Change { algorithms: Some(vec![]), ..Change::default() };

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
-use super::{
-    Command, Event, Exchanged, Refresh, RevocationReason, Revoke, Session, Start, Status,
-};
+use super::{Command, Event, Exchanged, Refresh, RevocationReason, Revoke, Session, Start, Status};
 use crate::aggregate::{Class, Context, Decider};
 use crate::identity::issuer::Issuer;
 use crate::identity::user::User;

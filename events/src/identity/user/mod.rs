@@ -26,5 +26,9 @@ pub use state::*;
 pub const CLAIMS: &[(&str, &str, &str)] = &[
     (HANDLE, "USER_HANDLE_TAKEN", "handle is taken by another user: choose another"),
     (EMAIL, "USER_EMAIL_TAKEN", "email is used by another user: give another or leave it out"),
-    (IDENTITY, "USER_IDENTITY_TAKEN", "the identity is another user's: have it unlinked there first"),
+    (
+        IDENTITY,
+        "USER_IDENTITY_TAKEN",
+        "the identity is another user's: have it unlinked there first",
+    ),
 ];

@@ -753,10 +753,8 @@ fn unlinking_ends_every_session_but_the_one_it_is_done_in() {
 
 #[test]
 fn identities_are_few_and_of_active_users() {
-    let many = (0..8).map(|nth| Event::IdentityLinked {
-        issuer_id: id(20 + nth),
-        subject_sha256: digest(nth),
-    });
+    let many = (0..8)
+        .map(|nth| Event::IdentityLinked { issuer_id: id(20 + nth), subject_sha256: digest(nth) });
     given::<User>([registered()].into_iter().chain(many))
         .context(signing_in())
         .when(link(2, None))
