@@ -27,7 +27,8 @@ struct Provider {
 impl Provider {
     /// Starts one that knows Ada; one that is started again where it was has a new key.
     async fn start(house: &House, port: u16) -> anyhow::Result<Self> {
-        let ada = json!({"sub": "ada-7", "email": "ada@acme.test", "email_verified": true, "name": "Ada"});
+        let ada = json!({"sub": "ada-7", "email": "ada@acme.test", "email_verified": true,
+            "name": "Ada"});
         let folder = testkit::python(Path::new(env!("CARGO_TARGET_TMPDIR")), PROVIDER)?;
         let mut command = Command::new(folder.join("bin/oidc-provider-mock"));
         command.args(["--port", &port.to_string(), "--user-claims", &ada.to_string()]);

@@ -411,8 +411,8 @@ async fn nobody_becomes_the_owner_by_way_of_an_issuer() {
     let assign = json!({"user_id": manager, "role_id": role_id});
     assert_eq!(api.post("/rbac/assign", owner, assign).await.status, 200);
 
-    let own = json!({"name": "Mine", "issuer": "https://login.evil.example", "audiences": ["annals"],
-        "algorithms": ["ES256"], "mapping": "verified_email"});
+    let own = json!({"name": "Mine", "issuer": "https://login.evil.example",
+        "audiences": ["annals"], "algorithms": ["ES256"], "mapping": "verified_email"});
     assert_eq!(code(&api.post("/issuers", &token, own).await), (403, "ISSUER_OUT_OF_REACH"));
     let keys = json!({"jwks_uri": "https://keys.evil.example/"});
     let moved = api.call(Method::PATCH, &place.issuer(""), &token, keys).await;
