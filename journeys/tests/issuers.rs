@@ -115,6 +115,8 @@ async fn somebody_signs_in_by_a_real_provider_and_its_keys_change_meanwhile() ->
     let me = by_issuer.get("/me").await?.ok()?;
     assert_eq!(me.body["user_id"], by_password.user_id.as_str(), "{}", me.body);
     assert_eq!(exchange(&owner, &token).await?.status, 401, "a token is good once");
+    let told = |letter: &str| letter.contains("Another way to sign in to acme").then_some(());
+    house.letter("ada@acme.test", told).await?;
     let shown = owner.get_after(&format!("/issuers/{}", issuer.made()), &issuer).await?.ok()?;
     assert_eq!(shown.body["status"], "trusted", "{}", shown.body);
 

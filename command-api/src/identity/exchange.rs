@@ -135,7 +135,7 @@ impl App {
         let presented = Presented::read(token)?;
         let holder = self.claimant(tenant, issuer::URL, presented.issuer()).await?;
         let issuer_id: Option<IssuerId> = holder.and_then(|id| id.parse().ok());
-        let issuer_id = issuer_id.ok_or(No::Unsigned("EXCHANGE_ISSUER_UNKNOWN"))?;
+        let issuer_id = issuer_id.ok_or(No::Unsigned(Unfit::IssuerUnknown.into()))?;
         let issuer = self.aggregates.refresh::<Issuer>(tenant, &issuer_id.to_string()).await;
         let issuer = issuer.map_err(|error| Problem::internal(&error))?.state;
         // Nobody is asked for keys on account of a token that could not count.
@@ -144,7 +144,7 @@ impl App {
             Source { issuer: issuer.issuer.clone(), jwks_uri: issuer.terms.jwks_uri.clone() };
         let claims = match presented.verify(&self.key_sets, &source).await {
             Ok(claims) => claims?,
-            Err(KeyError::Unknown) => return Err(No::Unsigned("EXCHANGE_KEY_UNKNOWN")),
+            Err(KeyError::Unknown) => return Err(No::Unsigned(Unfit::KeyUnknown.into())),
             Err(KeyError::Unavailable) => {
                 let detail = "the issuer of the token does not answer; try again";
                 return Err(Problem::unavailable(detail).into());
@@ -303,17 +303,11 @@ impl Signing<'_> {
         }
         let by_email = issuer.terms.mapping == Mapping::VerifiedEmail;
         let email = identified.email.clone().filter(|_| by_email);
-        let nobody = |detail: &str| {
-            let problem = Problem::new(StatusCode::UNAUTHORIZED, "EXCHANGE_USER_UNKNOWN", detail);
-            self.refused(None, problem)
-        };
-        let email = email.ok_or_else(|| nobody("the subject is linked to nobody"))?;
+        let email = email.ok_or_else(|| unfit_for(*issuer_id, Unfit::SubjectUnknown))?;
         match self.holder(user::EMAIL, &events::text::fold(&email)).await? {
             Some(user) => Ok(Found::ByEmail(user, email)),
             None if issuer.terms.joins => Ok(Found::Newcomer(email)),
-            None => {
-                Err(nobody("nobody has the e-mail address, and the issuer's people do not join"))
-            }
+            None => Err(unfit_for(*issuer_id, Unfit::Stranger)),
         }
     }
 

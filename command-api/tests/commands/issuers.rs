@@ -280,7 +280,7 @@ async fn whoever_may_not_sign_in_may_not_by_an_issuer_either() {
     let erased = api.post(&path("erase"), owner, json!({"handle": "ada"})).await;
     assert_eq!(erased.status, 200, "{}", erased.body);
     assert_eq!(code(&place.says(&json!({})).await), NOT_ACCEPTED, "erased");
-    assert_eq!(place.reasons().await, ["USER_LOCKED", "USER_DEACTIVATED", "EXCHANGE_USER_UNKNOWN"]);
+    assert_eq!(place.reasons().await, ["USER_LOCKED", "USER_DEACTIVATED", "EXCHANGE_STRANGER"]);
     let tenant = entered.body["tenant_id"].as_str().unwrap();
     let path = format!("/organizations/{tenant}/suspend");
     let token = api.settings.bootstrap_token.clone();

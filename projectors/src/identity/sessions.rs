@@ -13,7 +13,6 @@ row!(Row {
     session_id: SessionId = Uuid,
     user_id: UserId = Uuid,
     amr: Vec<String> = Jsonb,
-    issuer_id: Option<IssuerId> = Uuid,
     ip: Option<String> = Text,
     user_agent: Option<String> = Text,
     rotation: u32 = Integer,
@@ -24,6 +23,7 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    issuer_id: Option<IssuerId> = Uuid,
 });
 
 impl ReadModel for Sessions {

@@ -15,19 +15,19 @@ row!(Row {
     handle: String = Text,
     display_name: String = Text,
     email: Option<String> = Text,
-    email_confirmed: bool = Boolean,
     locale: String = Text,
     time_zone: String = Text,
     status: String = Text,
     deactivated_at: Option<Timestamp> = Timestamptz,
     deactivation_reason: Option<String> = Text,
     has_password: bool = Boolean,
-    identities: Vec<IssuerId> = Jsonb,
     login_failures: u32 = Integer,
     locked_until: Option<Timestamp> = Timestamptz,
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    email_confirmed: bool = Boolean,
+    identities: Vec<IssuerId> = Jsonb,
 });
 
 const ACTIVE: &str = "active";

@@ -74,12 +74,24 @@ pub struct Identified {
     pub name: Option<String>,
 }
 
-/// Why a token of a known issuer does not count; for our records, never for whoever sent it.
+/// Why a token of an issuer does not count; for our records, never for whoever sent it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::EnumIter,
 )]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "EXCHANGE_")]
 pub enum Unfit {
+    /// Nobody whom the organisation ever trusted.
+    #[error("the issuer is not one of the organisation")]
+    IssuerUnknown,
+    /// Signed with a key that the issuer does not have.
+    #[error("the issuer has no such key")]
+    KeyUnknown,
+    /// About nobody whom we know.
+    #[error("the subject is linked to nobody")]
+    SubjectUnknown,
+    /// About nobody whom we know, nor may know.
+    #[error("nobody has the e-mail address, and the issuer's people do not join")]
+    Stranger,
     /// The issuer is not trusted now.
     #[error("the issuer is not trusted now")]
     IssuerSuspended,
