@@ -4,6 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
+use super::signing_in::ISSUERS;
 use super::{Column, Dataset, Owner};
 
 /// The datasets of a module.
@@ -24,7 +25,7 @@ pub fn find(name: &str) -> Option<&'static Dataset> {
     Module::ALL.iter().flat_map(|module| datasets(*module)).find(|dataset| dataset.name == name)
 }
 
-const VERSION: Column = Column::new("version", "Version", Integer);
+pub(super) const VERSION: Column = Column::new("version", "Version", Integer);
 pub(super) const CREATED_AT: Column = Column::new("created_at", "Created", Time);
 pub(super) const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
 
@@ -157,35 +158,6 @@ const INVITATIONS: Dataset = Dataset {
     ],
     key: &["invitation_id"],
     default_sort: "-created_at",
-};
-
-const ISSUERS: Dataset = Dataset {
-    name: "identity.issuers",
-    label: "Issuers",
-    table: "read.identity_issuers",
-    projections: &["identity_issuers"],
-    permission: Some(Permission::IdentityIssuersRead),
-    owner: None,
-    columns: &[
-        Column::new("issuer_id", "Issuer", Id),
-        Column::new("name", "Name", Text),
-        Column::new("issuer", "Address", Text),
-        Column::new("audiences", "Our names there", List),
-        Column::new("algorithms", "Signs with", List),
-        Column::new("jwks_uri", "Keys", Text).nullable(),
-        Column::new("mapping", "Names users by", Text),
-        Column::new("email_domains", "Domains", List),
-        Column::new("joins", "Lets in strangers", Boolean),
-        Column::new("status", "Status", Text),
-        Column::new("suspended_at", "Suspended", Time).nullable(),
-        Column::new("suspension_reason", "Reason", Text).nullable(),
-        Column::new("distrusted_at", "Distrusted", Time).nullable(),
-        VERSION,
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["issuer_id"],
-    default_sort: "name",
 };
 
 const RBAC: &[Dataset] =
