@@ -157,16 +157,18 @@ impl User {
             }
             Event::Deactivated { .. } => self.status = Status::Deactivated,
             Event::Reactivated => self.status = Status::Active,
-            Event::Erased { .. } => {
-                *self = Self {
-                    status: Status::Erased,
-                    handle: ERASED.into(),
-                    display_name: ERASED.into(),
-                    locale: std::mem::take(&mut self.locale),
-                    time_zone: std::mem::take(&mut self.time_zone),
-                    ..Self::default()
-                };
-            }
+            Event::Erased { .. } => self.forget(),
         }
+    }
+
+    fn forget(&mut self) {
+        *self = Self {
+            status: Status::Erased,
+            handle: ERASED.into(),
+            display_name: ERASED.into(),
+            locale: std::mem::take(&mut self.locale),
+            time_zone: std::mem::take(&mut self.time_zone),
+            ..Self::default()
+        };
     }
 }
