@@ -57,13 +57,13 @@ impl Server {
         Self { url, answers, asked }
     }
 
-    fn says(&self, status: StatusCode, body: impl ToString) {
+    fn says(&self, status: StatusCode, body: &impl ToString) {
         self.answers.lock().unwrap().push_back((status, body.to_string()));
     }
 
     fn has(&self, keys: &[&NewKey]) {
         self.answers.lock().unwrap().clear();
-        self.says(StatusCode::OK, set(keys));
+        self.says(StatusCode::OK, &set(keys));
     }
 
     fn source(&self) -> Source {
@@ -107,7 +107,7 @@ fn nameless(key: &NewKey) -> String {
 
 /// What comes of a token.
 async fn outcome(sets: &KeySets, source: &Source, token: &str) -> Result<Claims, &'static str> {
-    let presented = Presented::read(token).map_err(|malformed| <&str>::from(malformed))?;
+    let presented = Presented::read(token).map_err(Into::<&'static str>::into)?;
     match presented.verify(sets, source).await {
         Ok(Ok(claims)) => Ok(claims.clone()),
         Ok(Err(malformed)) => Err(malformed.into()),
