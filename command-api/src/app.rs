@@ -12,6 +12,7 @@ use platform::config::Settings;
 use platform::consistency::{Token, TokenKey};
 use platform::db::{self, Role};
 use platform::http::RequestFacts;
+use platform::jwks::KeySets;
 use platform::lifecycle::Tasks;
 use platform::limits::Limits;
 use platform::personal::Personal;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) personal: Personal,
     pub(crate) hashing: Semaphore,
     pub(crate) limits: Arc<Limits>,
+    /// The keys of issuers whose word organisations take.
+    pub(crate) key_sets: KeySets,
     /// Turns of those who wait until read models show what they did.
     pub(crate) waiting: Semaphore,
     /// Forgotten passwords being looked after, beside the requests.
@@ -77,6 +80,7 @@ impl App {
             consistency: TokenKey::new(&master),
             hashing: Semaphore::new(HASHES_AT_ONCE),
             limits,
+            key_sets: KeySets::new(settings.loopback_issuers)?,
             waiting: Semaphore::new(WAITING_MOST),
             forgotten: Arc::new(Semaphore::new(FORGOTTEN_AT_ONCE)),
             settings,

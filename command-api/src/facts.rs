@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use events::identity::api_key::{self, ApiKey};
 use events::identity::invitation::{self, Invitation};
+use events::identity::issuer::{self, Issuer};
 use events::identity::organization::Organization;
 use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
@@ -50,7 +51,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Another stream's aggregate as the log has it now, for streams that no retry would look at again.
-    async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
+    pub(crate) async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
         let folded = self.app.aggregates.refresh::<D>(self.tenant, id).await;
         let folded = folded.map_err(|error| Problem::internal(&error))?;
         self.found.push(Fact::of::<D>(id, folded.version));
@@ -131,6 +132,9 @@ impl<'a> Sources<'a> {
             }
             if let Some(key) = &standing.key {
                 add(Fact::of::<ApiKey>(&key.id, key.folded.version));
+            }
+            if let Some((id, issuer)) = &standing.issuer {
+                add(Fact::of::<Issuer>(id, issuer.version));
             }
         }
         facts
@@ -291,7 +295,9 @@ impl LoadFacts<User> for user::Facts {
             user::Command::SetPassword(_)
             | user::Command::ChangeEmail(_)
             | user::Command::Unlock
-            | user::Command::Reactivate => reach(sources, known).await,
+            | user::Command::Reactivate
+            | user::Command::LinkIdentity(_)
+            | user::Command::UnlinkIdentity(_) => reach(sources, known).await,
             user::Command::Deactivate(_) => {
                 let known = reach(sources, known).await?;
                 administrators(sources, known).await
@@ -384,9 +390,11 @@ impl LoadFacts<Session> for session::Facts {
         command: &session::Command,
     ) -> Result<Self, Problem> {
         let session_id = id.parse().map_err(|_| Problem::absent("session"))?;
-        let user_id = match command {
-            session::Command::Start(start) => start.user_id,
-            session::Command::Refresh(_) => state.user_id,
+        let (user_id, issuer_id) = match command {
+            session::Command::Start(start) => {
+                (start.user_id, start.exchanged.as_ref().map(|it| it.issuer_id))
+            }
+            session::Command::Refresh(_) => (state.user_id, state.issuer.map(|(id, _)| id)),
             session::Command::Revoke(revoke) => {
                 let user_id = state.user_id;
                 let known = user::Facts { user_id, ..user::Facts::default() };
@@ -396,7 +404,11 @@ impl LoadFacts<Session> for session::Facts {
             }
         };
         let user = sources.now::<User>(&user_id.to_string()).await?.state;
-        Ok(Self { session_id, user, ..Self::default() })
+        let issuer = match issuer_id {
+            Some(issuer) => sources.now::<Issuer>(&issuer.to_string()).await?.state,
+            None => Arc::default(),
+        };
+        Ok(Self { session_id, user, issuer, ..Self::default() })
     }
 }
 
@@ -418,6 +430,18 @@ impl LoadFacts<ApiKey> for api_key::Facts {
         let known = user::Facts { user_id, ..user::Facts::default() };
         let owner_is_active = owner.status == user::Status::Active;
         Ok(Self { owner: reach(sources, known).await?, owner_is_active })
+    }
+}
+
+impl LoadFacts<Issuer> for issuer::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        _: &str,
+        _: &Issuer,
+        _: &issuer::Command,
+    ) -> Result<Self, Problem> {
+        let everything = sources.standing.is_some_and(|it| it.effective.is_everything());
+        Ok(Self { loopback: sources.app.settings.loopback_issuers, everything })
     }
 }
 

@@ -64,6 +64,8 @@ pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'
         identity::organization::CLAIMS,
         identity::user::CLAIMS,
         identity::invitation::CLAIMS,
+        identity::issuer::CLAIMS,
+        identity::session::CLAIMS,
         exports::export::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,
@@ -237,10 +239,10 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 8] = {
+        let codes: [(&str, &[&str], Claims); 9] = {
             use crate::backups::backup;
             use crate::exports::export;
-            use crate::identity::{invitation, organization, session, user};
+            use crate::identity::{invitation, issuer, organization, session, user};
             use crate::notifications::notification;
             use crate::settings::configuration;
             [
@@ -248,6 +250,7 @@ mod tests {
                 ("USER_", user::Rejection::VARIANTS, user::CLAIMS),
                 ("SESSION_", session::Rejection::VARIANTS, session::CLAIMS),
                 ("INVITATION_", invitation::Rejection::VARIANTS, invitation::CLAIMS),
+                ("ISSUER_", issuer::Rejection::VARIANTS, issuer::CLAIMS),
                 ("EXPORT_", export::Rejection::VARIANTS, export::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),

@@ -45,6 +45,8 @@ ids! {
     ApiKeyId,
     /// An invitation into an organisation.
     InvitationId,
+    /// An issuer of tokens that an organisation trusts.
+    IssuerId,
     /// A role of an organisation's policy.
     RoleId,
     /// A permission of an organisation's policy, catalogue or custom.

@@ -60,6 +60,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<identity::session::Session>();
             visitor.visit::<identity::api_key::ApiKey>();
             visitor.visit::<identity::invitation::Invitation>();
+            visitor.visit::<identity::issuer::Issuer>();
         }
         Module::Rbac => {
             visitor.visit::<rbac::policy::Policy>();

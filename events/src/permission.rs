@@ -46,6 +46,12 @@ pub enum Permission {
     /// Record that invitations have ended; for our own workers.
     #[serde(rename = "identity.invitations:expire")] #[strum(serialize = "identity.invitations:expire")]
     IdentityInvitationsExpire,
+    /// See whose tokens are taken for who somebody is.
+    #[serde(rename = "identity.issuers:read")] #[strum(serialize = "identity.issuers:read")]
+    IdentityIssuersRead,
+    /// Trust, change, suspend and distrust issuers of tokens.
+    #[serde(rename = "identity.issuers:manage")] #[strum(serialize = "identity.issuers:manage")]
+    IdentityIssuersManage,
     /// See roles and who may do what.
     #[serde(rename = "rbac.roles:read")] #[strum(serialize = "rbac.roles:read")]
     RbacRolesRead,

@@ -229,4 +229,23 @@ impl Client {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+
+    /// How long after `since` a question is answered with this status; it may not take longer than the limit.
+    pub async fn until_status(
+        &self,
+        path: &str,
+        status: u16,
+        since: Instant,
+        limit: Duration,
+    ) -> anyhow::Result<Duration> {
+        loop {
+            let reply = self.get(path).await?;
+            let taken = since.elapsed();
+            if reply.status == status {
+                return Ok(taken);
+            }
+            anyhow::ensure!(taken < limit, "{path} is still {} after {taken:?}", reply.status);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }

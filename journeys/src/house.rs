@@ -108,6 +108,7 @@ impl House {
             ("ANNALS_BOOTSTRAP_TOKEN", bootstrap_token.clone()),
             ("ANNALS_SERVICE_SECRET", secrets::random_token()),
             ("ANNALS_LIMIT_LOGIN_PER_MINUTE", "0".to_owned()), // journeys hurry
+            ("ANNALS_LOOPBACK_ISSUERS", "true".to_owned()), // theirs are on this machine
             ("ANNALS_LOG", "warn".to_owned()),
         ];
         let environment = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
@@ -242,21 +243,31 @@ impl House {
 
     /// The token in the link of the last letter to `address` about `page`, once it has come.
     pub async fn mailed(&self, address: &str, page: &str) -> anyhow::Result<String> {
+        let link = |letter: &str| {
+            let (_, link) = letter.split_once(&format!("/{page}#token="))?;
+            link.split_whitespace().next().map(str::to_owned)
+        };
+        let found = self.letter(address, link).await;
+        found.with_context(|| format!("no letter has a link to {page}"))
+    }
+
+    /// What is read in the last letter to `address` in which it is found, once that has come.
+    pub async fn letter<T>(
+        &self,
+        address: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> anyhow::Result<T> {
         let began = Instant::now();
         while began.elapsed() < READY_LIMIT {
             let letters = self.mail()?;
-            let to_them =
-                letters.iter().filter(|letter| letter.contains(&format!("To: {address}")));
-            let mut links = to_them.filter_map(|letter| {
-                let (_, link) = letter.split_once(&format!("/{page}#token="))?;
-                link.split_whitespace().next().map(str::to_owned)
-            });
-            if let Some(token) = links.next_back() {
-                return Ok(token);
+            let to = format!("To: {address}");
+            let to_them = letters.iter().filter(|letter| letter.contains(&to));
+            if let Some(found) = to_them.filter_map(|letter| read(letter)).next_back() {
+                return Ok(found);
             }
             tokio::time::sleep(POLL).await;
         }
-        bail!("no letter to {address} has a link to {page}; {}", self.last_words())
+        bail!("no letter to {address} came that was waited for; {}", self.last_words())
     }
 
     /// Every letter that came, in the order of their coming, as its text is read.

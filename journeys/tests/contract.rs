@@ -173,12 +173,16 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let user = owner.post("/users", &json!({"handle": SECRET})).await?.ok()?.made().to_owned();
     let invited = json!({"email": format!("{SECRET}@example.org")});
     let invited = owner.post("/invitations", &invited).await?.ok()?.made().to_owned();
+    let issuer = json!({"name": SECRET, "issuer": format!("https://{SECRET}.example.org"),
+        "audiences": [SECRET], "algorithms": ["ES256"], "mapping": "subject"});
+    let issuer = owner.post("/issuers", &issuer).await?.ok()?.made().to_owned();
     let export = json!({"dataset": "rbac.roles", "title": SECRET});
     let export = owner.post("/exports/csv", &export).await?.ok()?.made().to_owned();
     for (names, id) in [
         (&["role_id", "roles", "junior_id"][..], role_id),
         (&["user_id", "users"], user),
         (&["invitation_id", "invitations"], invited),
+        (&["issuer_id", "issuers"], issuer),
         (&["export_id", "exports", "jobs"], export),
     ] {
         for name in names {

@@ -107,7 +107,7 @@ async fn gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<
         "{redis:?}: the stream went on for {:?}",
         taken.elapsed()
     );
-    until_status(&reader, "/users", 403, taken).await?;
+    reader.until_status("/users", 403, taken, LIMIT).await?;
     let refused = reader.post("/users", &json!({"handle": "x"})).await?;
     anyhow::ensure!(refused.status == 403, "{redis:?}: {}", refused.body);
 
@@ -121,7 +121,7 @@ async fn gone_within_seconds(house: &mut House, redis: Redis) -> anyhow::Result<
         "{redis:?}: the socket stayed for {:?}",
         taken.elapsed()
     );
-    until_status(&reader, "/me", 401, taken).await?;
+    reader.until_status("/me", 401, taken, LIMIT).await?;
     let refused = reader.post("/users", &json!({"handle": "x"})).await?;
     anyhow::ensure!(refused.status == 401, "{redis:?}: {}", refused.body);
     house.revive(Engine::Redis).await

@@ -42,6 +42,12 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
+        "SUBJECT_INVALID",
+        "What an issuer calls somebody is empty or too long.",
+        "Copy it from the `sub` of the issuer's tokens about them.",
+    ),
+    (
+        422,
         "TEXT_NUL",
         "A text holds the character NUL, which no record can keep.",
         "Leave it out at the place that `errors` points to.",
@@ -58,6 +64,12 @@ const OF_THE_DOORS: &[Row] = &[
         "CONSISTENCY_TOKEN_INVALID",
         "The consistency token was not given out by us to this organisation.",
         "Leave the token out and read again.",
+    ),
+    (
+        401,
+        "EXCHANGE_REFUSED",
+        "The issuer's token was not accepted; why is in the trail of the organisation, where it concerns one.",
+        "Get a new token from the issuer, or sign in otherwise.",
     ),
     (
         400,

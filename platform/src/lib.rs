@@ -15,6 +15,7 @@ pub mod db;
 pub mod files;
 pub mod fold;
 pub mod http;
+pub mod jwks;
 pub mod lifecycle;
 pub mod limits;
 pub mod log;

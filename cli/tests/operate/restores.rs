@@ -34,6 +34,9 @@ async fn lived_in(house: &House) {
     let program = json!({ "name": "Import", "scope": ["identity.users:read"],
         "expires_at": "2027-01-01T00:00:00Z" });
     house.send(Method::POST, "/api-keys", program).await;
+    let issuer = json!({ "name": "Directory", "issuer": "https://login.example.org",
+        "audiences": ["annals"], "algorithms": ["ES256"], "mapping": "subject" });
+    house.send(Method::POST, "/issuers", issuer).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::identity::organization::Organization;
+use events::identity::organization::{self, Organization};
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
 use events::rbac::resolve::{QUERY_API, WORKERS};
@@ -61,7 +61,7 @@ struct ServiceLogin {
 
 /// Tokens.
 #[derive(Serialize, JsonSchema)]
-struct Tokens {
+pub(super) struct Tokens {
     /// A JWT for `Authorization: Bearer`.
     access_token: String,
     /// Always `Bearer`.
@@ -177,6 +177,7 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
         amr: vec!["pwd".into()],
         ip: request.facts.ip,
         user_agent: request.facts.user_agent.clone(),
+        exchanged: None,
     };
     app.execute(&ask, || {
         Ok(Target::<Session>::create(session_id, session::Command::Start(start.clone())))
@@ -245,7 +246,7 @@ fn service_token(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     })
 }
 
-fn new_refresh_token(tenant: TenantId, session: SessionId) -> String {
+pub(super) fn new_refresh_token(tenant: TenantId, session: SessionId) -> String {
     bearer::name(REFRESH_PREFIX, tenant, session.0, &random_token())
 }
 
@@ -264,11 +265,11 @@ impl App {
         Ok(session.map_err(|error| Problem::internal(&error))?.state)
     }
 
-    fn session_end(&self) -> jiff::Timestamp {
+    pub(super) fn session_end(&self) -> jiff::Timestamp {
         clock::now() + SignedDuration::from_secs(i64::from(self.settings.refresh_token_seconds))
     }
 
-    fn issue(
+    pub(super) fn issue(
         &self,
         tenant: TenantId,
         user_id: UserId,
@@ -300,12 +301,7 @@ impl App {
         slug: &str,
         login: &str,
     ) -> Result<Option<(TenantId, UserId)>, Problem> {
-        let slug = events::text::fold(slug.trim());
-        let tenant =
-            self.claimant(TenantId::default(), events::identity::organization::SLUG, &slug).await?;
-        let Some(tenant) = tenant.and_then(|id| id.parse::<TenantId>().ok()) else {
-            return Ok(None);
-        };
+        let Some(tenant) = self.organization(slug).await? else { return Ok(None) };
         let login = events::text::fold(login.trim());
         for namespace in [user::EMAIL, user::HANDLE] {
             let holder = self.claimant(tenant, namespace, &login).await?;
@@ -316,7 +312,14 @@ impl App {
         Ok(None)
     }
 
-    async fn claimant(
+    /// The organisation of this short name.
+    pub(super) async fn organization(&self, slug: &str) -> Result<Option<TenantId>, Problem> {
+        let slug = events::text::fold(slug.trim());
+        let holder = self.claimant(TenantId::default(), organization::SLUG, &slug).await?;
+        Ok(holder.and_then(|id| id.parse().ok()))
+    }
+
+    pub(super) async fn claimant(
         &self,
         tenant: TenantId,
         namespace: &str,

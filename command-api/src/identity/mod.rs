@@ -4,7 +4,10 @@ mod api_keys;
 mod auth;
 mod emails;
 mod erasure;
+mod exchange;
+mod identities;
 mod invitations;
+mod issuers;
 mod joining;
 mod organizations;
 mod passwords;
@@ -34,6 +37,9 @@ pub(crate) fn routes(registry: &mut Registry) {
     emails::routes(registry);
     invitations::routes(registry);
     erasure::routes(registry);
+    issuers::routes(registry);
+    exchange::routes(registry);
+    identities::routes(registry);
 }
 
 /// The public keys, where RFC 8615 has clients look for them.

@@ -16,6 +16,7 @@ pub const MEMBERS: &[(&str, &[&str])] = &[
             "login_failures",
             "until",
             "locked_until",
+            "subject_sha256",
         ],
     ),
     ("identity.session", &["ip", "user_agent", "refresh_sha256"]),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use events::identity::api_key::ApiKey;
+use events::identity::issuer::Issuer;
 use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::{Status, User};
@@ -44,6 +45,8 @@ pub struct Standing {
     pub session: Option<(String, Folded<Session>)>,
     /// The API key in use, if it is one.
     pub key: Option<KeyInUse>,
+    /// The issuer whose word the session rests on, with its id.
+    pub issuer: Option<(String, Folded<Issuer>)>,
     /// The organisation, which may be suspended.
     pub organization: Folded<Organization>,
     /// What follows for the organisation as a whole.
@@ -138,6 +141,13 @@ impl Access {
             None => None,
         };
         let key = self.key(principal).await?;
+        let issuer = match issuer_of(session.as_ref().map(|(_, session)| session)) {
+            Some(issuer) => {
+                let folded = self.aggregates.get::<Issuer>(tenant, &issuer).await?;
+                Some((issuer, folded))
+            }
+            None => None,
+        };
         let user = self.aggregates.get::<User>(tenant, &id).await?;
         let organization = self.aggregates.get::<Organization>(tenant, &tenant.to_string()).await?;
         let resolved = match found {
@@ -153,7 +163,16 @@ impl Access {
         };
         let Resolved { versions, effective } = resolved;
         let effective = self.within(principal, effective);
-        Ok(Some(Standing { user_id, versions, user, session, key, organization, effective }))
+        Ok(Some(Standing {
+            user_id,
+            versions,
+            user,
+            session,
+            key,
+            issuer,
+            organization,
+            effective,
+        }))
     }
 
     /// The API key that the caller acts by.
@@ -215,10 +234,14 @@ impl Access {
                 (Session::TYPE, session.map(|session| session.to_string()).unwrap_or_default())
             }
         };
-        let kinds = [Policy::TYPE, UserAccess::TYPE, User::TYPE, by, Organization::TYPE];
+        // A session that is not folded here yet names its issuer only below; a key is no session, and has none.
+        let issuer = issuer_of(self.aggregates.kept(tenant, &proof).as_ref()).unwrap_or_default();
+        let kinds =
+            [Policy::TYPE, UserAccess::TYPE, User::TYPE, by, Organization::TYPE, Issuer::TYPE];
         let organization = tenant.to_string();
-        let ids = [&*organization, &id, &id, &proof, &organization];
-        let (versions, epoch) = self.ask_log(tenant, &kinds, &ids).await?;
+        let ids = [&*organization, &id, &id, &proof, &organization, &issuer];
+        let asked = if issuer.is_empty() { ids.len() - 1 } else { ids.len() };
+        let (versions, epoch) = self.ask_log(tenant, &kinds[..asked], &ids[..asked]).await?;
         let at = |index: usize| versions.get(index).copied().unwrap_or_default();
         self.catch_up::<User>(tenant, &id, at(2)).await?;
         if by == ApiKey::TYPE {
@@ -227,6 +250,13 @@ impl Access {
             self.catch_up::<Session>(tenant, &proof, at(3)).await?;
         }
         self.catch_up::<Organization>(tenant, &organization, at(4)).await?;
+        self.catch_up::<Issuer>(tenant, &issuer, at(5)).await?;
+        match issuer_of(self.aggregates.kept(tenant, &proof).as_ref()) {
+            Some(found) if found != issuer => {
+                self.aggregates.refresh::<Issuer>(tenant, &found).await?;
+            }
+            Some(_) | None => {}
+        }
         let versions = Versions { policy: at(0), access: at(1) };
         self.settle(Place { tenant, user: user_id, epoch, versions }, &id).await.map(Some)
     }
@@ -409,6 +439,12 @@ impl Rights {
 }
 
 impl Standing {
+    /// Whether the issuer that a session rests on is trusted, and was all along.
+    fn is_vouched_for(&self, session: &Session) -> bool {
+        let keeps = |after| self.issuer.as_ref().is_some_and(|(_, it)| it.state.keeps(after));
+        session.issuer.is_none_or(|(_, began_after)| keeps(began_after))
+    }
+
     /// Whether the organisation is at work, and the account and the session or the key still stand; a token outlives none.
     pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
         check_at_work(&self.organization.state)?;
@@ -429,13 +465,20 @@ impl Standing {
             session.user_id == self.user_id && id.parse().is_ok_and(kept)
         };
         match &self.session {
-            Some((id, Folded { state, .. })) if theirs(id, state) && state.alive(now).is_ok() => {
+            Some((id, Folded { state, .. }))
+                if theirs(id, state) && self.is_vouched_for(state) && state.alive(now).is_ok() =>
+            {
                 Ok(())
             }
             Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
             None => Err(Problem::unauthenticated("the token names no session; sign in again")),
         }
     }
+}
+
+/// The issuer whose word a session rests on, if it does on one's.
+fn issuer_of(session: Option<&Folded<Session>>) -> Option<String> {
+    session?.state.issuer.map(|(issuer, _)| issuer.to_string())
 }
 
 /// Refuses to work in an organisation that is suspended.

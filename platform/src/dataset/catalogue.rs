@@ -4,6 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
+use super::signing_in::ISSUERS;
 use super::{Column, Dataset, Owner};
 
 /// The datasets of a module.
@@ -24,11 +25,12 @@ pub fn find(name: &str) -> Option<&'static Dataset> {
     Module::ALL.iter().flat_map(|module| datasets(*module)).find(|dataset| dataset.name == name)
 }
 
-const VERSION: Column = Column::new("version", "Version", Integer);
+pub(super) const VERSION: Column = Column::new("version", "Version", Integer);
 pub(super) const CREATED_AT: Column = Column::new("created_at", "Created", Time);
 pub(super) const CHANGED_AT: Column = Column::new("changed_at", "Changed", Time);
 
-const IDENTITY: &[Dataset] = &[ORGANIZATIONS, UNITS, USERS, SESSIONS, API_KEYS, INVITATIONS];
+const IDENTITY: &[Dataset] =
+    &[ORGANIZATIONS, UNITS, USERS, SESSIONS, API_KEYS, INVITATIONS, ISSUERS];
 
 const ORGANIZATIONS: Dataset = Dataset {
     name: "identity.organizations",
@@ -87,12 +89,14 @@ const USERS: Dataset = Dataset {
         Column::new("handle", "Handle", Text),
         Column::new("display_name", "Name", Text),
         Column::new("email", "E-mail", Text).nullable(),
+        Column::new("email_confirmed", "E-mail confirmed", Boolean),
         Column::new("locale", "Language", Text),
         Column::new("time_zone", "Time zone", Text),
         Column::new("status", "Status", Text),
         Column::new("deactivated_at", "Deactivated", Time).nullable(),
         Column::new("deactivation_reason", "Reason", Text).nullable().sensitive(),
         Column::new("has_password", "Has a password", Boolean),
+        Column::new("identities", "Signs in by issuers", List),
         Column::new("login_failures", "Failed sign-ins", Integer).sensitive(),
         Column::new("locked_until", "Locked until", Time).nullable().sensitive(),
         VERSION,
@@ -114,6 +118,7 @@ const SESSIONS: Dataset = Dataset {
         Column::new("session_id", "Session", Id),
         Column::new("user_id", "User", Id),
         Column::new("amr", "Proofs", List),
+        Column::new("issuer_id", "Issuer", Id).nullable(),
         Column::new("ip", "Address", Text).nullable().sensitive(),
         Column::new("user_agent", "Program", Text).nullable().sensitive(),
         Column::new("rotation", "Refreshed", Integer),

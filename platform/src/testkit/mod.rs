@@ -2,6 +2,8 @@
 
 pub mod door;
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -130,4 +132,24 @@ pub fn committed(path: &str, content: &str) -> anyhow::Result<()> {
     let found = std::fs::read_to_string(&file).unwrap_or_default();
     anyhow::ensure!(found == content, "{path} is stale; run `cargo xtask generate` and commit it");
     Ok(())
+}
+
+/// An environment of Python below `folder` with this package (`name==version`), made once; there is no passing without it.
+pub fn python(folder: &Path, package: &str) -> anyhow::Result<PathBuf> {
+    let name = package.split('=').next().unwrap_or(package);
+    let (folder, mark) = (folder.join(name), folder.join(name).join("installed"));
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == package) {
+        return Ok(folder);
+    }
+    let pip = folder.join("bin/pip");
+    for command in [
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder),
+        Command::new(pip).args(["install", "--quiet", package]),
+    ] {
+        let output = command.output().context("install python3 and python3-venv")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{command:?}: {said}");
+    }
+    std::fs::write(mark, package)?;
+    Ok(folder)
 }

@@ -1,7 +1,8 @@
-//! Who there is: organisations and their units, users, sessions, invitations.
+//! Who there is: organisations and their units, users, sessions, invitations, issuers.
 
 mod api_keys;
 mod invitations;
+mod issuers;
 mod organizations;
 mod session_endings;
 mod sessions;
@@ -21,5 +22,6 @@ pub(crate) fn projections(personal: Option<&Personal>) -> Vec<Box<dyn Projection
         Keyed::<session_endings::SessionEndings>::boxed(),
         Keyed::<api_keys::ApiKeys>::boxed(),
         Keyed::<invitations::Invitations>::opening(personal),
+        Keyed::<issuers::Issuers>::boxed(),
     ]
 }

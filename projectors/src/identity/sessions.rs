@@ -1,7 +1,7 @@
 //! The sessions of users, one row each; tokens are not among the columns, not even as digests.
 
 use events::identity::session::{Event, RevocationReason, Session};
-use events::{Decider as _, SessionId, TenantId, UserId};
+use events::{Decider as _, IssuerId, SessionId, TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
@@ -24,6 +24,7 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    issuer_id: Option<IssuerId> = Uuid,
 });
 
 impl ReadModel for Sessions {
@@ -46,13 +47,23 @@ impl ReadModel for Sessions {
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         let Some(event) = fact.of::<Session>()? else { return Ok(()) };
-        if let Event::Started { user_id, expires_at, amr, ip, user_agent, began_after, .. } = event
+        if let Event::Started {
+            user_id,
+            expires_at,
+            amr,
+            ip,
+            user_agent,
+            began_after,
+            issuer_id,
+            ..
+        } = event
         {
             rows.insert(Row {
                 tenant_id: fact.tenant(),
                 session_id: fact.stream_id()?,
                 user_id: *user_id,
                 amr: amr.clone(),
+                issuer_id: *issuer_id,
                 ip: ip.clone(),
                 user_agent: user_agent.clone(),
                 rotation: 0,
@@ -104,6 +115,9 @@ mod tests {
             ip: Some("192.0.2.1".into()),
             user_agent: None,
             began_after: 0,
+            issuer_id: Some(id(9)),
+            issuer_endings: 0,
+            token_sha256: Some("cafe".into()),
         };
         let refreshed = Event::Refreshed {
             rotation: 1,
@@ -121,6 +135,8 @@ mod tests {
         assert_eq!(row["ip"], "192.0.2.1");
         assert_eq!(row["revocation_reason"], "reuse");
         assert_eq!(row["reuse_detected_at"], "2026-01-01T12:00:03Z");
+        assert_eq!(row["issuer_id"], id::<IssuerId>(9).to_string());
+        assert!(!row.to_string().contains("cafe"));
         assert!(!row.to_string().contains("feed") && !row.to_string().contains("beef"));
     }
 }

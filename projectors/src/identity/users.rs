@@ -2,7 +2,7 @@
 
 use events::identity::user::{Event, User};
 use events::personal::ERASED;
-use events::{Decider as _, TenantId, UserId};
+use events::{Decider as _, IssuerId, TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
@@ -26,6 +26,8 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    email_confirmed: bool = Boolean,
+    identities: Vec<IssuerId> = Jsonb,
 });
 
 const ACTIVE: &str = "active";
@@ -42,7 +44,7 @@ impl ReadModel for Users {
         columns: Row::COLUMNS,
         reads: &[User::TYPE],
     };
-    const BUILD: i32 = 2;
+    const BUILD: i32 = 3;
     const OPENS: bool = true;
     type Row = Row;
 
@@ -59,12 +61,14 @@ impl ReadModel for Users {
                 handle: handle.clone(),
                 display_name: display_name.clone(),
                 email: email.clone(),
+                email_confirmed: false,
                 locale: locale.clone(),
                 time_zone: time_zone.clone(),
                 status: ACTIVE.into(),
                 deactivated_at: None,
                 deactivation_reason: None,
                 has_password: false,
+                identities: Vec::new(),
                 login_failures: 0,
                 locked_until: None,
                 version: fact.version(),
@@ -89,7 +93,13 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             row.locale.clone_from(locale);
             row.time_zone.clone_from(time_zone);
         }
-        Event::EmailReplaced { email, .. } => row.email.clone_from(email),
+        Event::EmailReplaced { email, .. } => {
+            row.email.clone_from(email);
+            row.email_confirmed = false;
+        }
+        Event::EmailConfirmed => row.email_confirmed = true,
+        Event::IdentityLinked { issuer_id, .. } => row.identities.push(*issuer_id),
+        Event::IdentityUnlinked { issuer_id, .. } => row.identities.retain(|it| it != issuer_id),
         Event::PasswordReplaced { .. } => row.has_password = true,
         Event::Registered { .. }
         | Event::PasswordResetRequested { .. }
@@ -124,6 +134,7 @@ fn forget(row: &mut Row) {
     row.email = None;
     row.deactivation_reason = row.deactivation_reason.take().map(|_| ERASED.into());
     row.has_password = false;
+    row.email_confirmed = false;
     row.login_failures = 0;
     row.locked_until = None;
 }
@@ -180,6 +191,19 @@ mod tests {
         assert_eq!(row["status"], "active");
         assert_eq!(row["deactivated_at"], json!(null));
         assert_eq!(row["version"], 3);
+    }
+
+    #[test]
+    fn a_user_shows_who_vouches_for_them_and_whether_their_address_is_confirmed() {
+        let linked = Event::IdentityLinked { issuer_id: id(9), subject_sha256: "feed".into() };
+        let row = after([Event::EmailConfirmed, linked.clone()]);
+        assert_eq!(row["identities"], json!([id::<IssuerId>(9)]));
+        assert_eq!(row["email_confirmed"], true);
+        assert!(!row.to_string().contains("feed"));
+        let unlinked = Event::IdentityUnlinked { issuer_id: id(9), subject_sha256: "feed".into() };
+        let elsewhere = Event::EmailReplaced { previous: None, email: None };
+        let row = after([Event::EmailConfirmed, linked, unlinked, elsewhere]);
+        assert_eq!((&row["identities"], &row["email_confirmed"]), (&json!([]), &json!(false)));
     }
 
     #[test]

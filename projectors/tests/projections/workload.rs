@@ -6,6 +6,7 @@ use events::backups::backup::{Backup, Event as BackupEvent, Scope};
 use events::exports::export::{Event as ExportEvent, Export, Format};
 use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
+use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping, Terms};
 use events::identity::organization::{Event as OrganizationEvent, Organization, UnitKind};
 use events::identity::session::{Event as SessionEvent, RevocationReason, Session};
 use events::identity::user::{Event as UserEvent, User};
@@ -20,7 +21,8 @@ use events::settings::configuration::{Configuration, Event as ConfigurationEvent
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, BackupId, ExportId, InvitationId, NotificationId, SessionId, TenantId, UnitId, UserId,
+    ApiKeyId, BackupId, ExportId, InvitationId, IssuerId, NotificationId, SessionId, TenantId,
+    UnitId, UserId,
 };
 use jiff::civil::date;
 
@@ -143,6 +145,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     work(place, tenant, user, round).await;
     configure(place, tenant, round).await;
     archive(place, tenant, round).await;
+    trust(place, tenant, user, round).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -161,6 +164,9 @@ async fn session(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         ip: Some("2001:db8::1".into()),
         user_agent: Some("curl".into()),
         began_after: 0,
+        issuer_id: None,
+        issuer_endings: 0,
+        token_sha256: None,
     };
     let refreshed =
         SessionEvent::Refreshed { rotation: 1, refresh_sha256: "b2".into(), expires_at };
@@ -206,6 +212,33 @@ async fn invite(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     };
     let invitation: InvitationId = id(70_000 + round);
     place.append::<Invitation>(tenant, invitation, [vec![issued, resent], ended].concat()).await;
+}
+
+async fn trust(place: &Place, tenant: TenantId, user: UserId, round: u128) {
+    let terms = Terms {
+        audiences: vec!["annals".into()],
+        algorithms: vec![Algorithm::ES256],
+        jwks_uri: None,
+        mapping: Mapping::VerifiedEmail,
+        email_domains: vec![],
+        joins: false,
+    };
+    let address = format!("https://login{round}.example.org");
+    let trusted = IssuerEvent::Trusted {
+        name: "Login".into(),
+        issuer: address.clone(),
+        terms: terms.clone(),
+    };
+    let replaced = IssuerEvent::TermsReplaced { terms: Terms { joins: true, ..terms } };
+    let ended = match round % 3 {
+        0 => IssuerEvent::Suspended { reason: "breached".into() },
+        1 => IssuerEvent::Distrusted { issuer: address },
+        _ => IssuerEvent::Renamed { name: "Door".into() },
+    };
+    let issuer_id: IssuerId = id(90_000 + round);
+    place.append::<Issuer>(tenant, issuer_id, [trusted, replaced, ended]).await;
+    let linked = UserEvent::IdentityLinked { issuer_id, subject_sha256: "f6".into() };
+    place.append::<User>(tenant, user, [UserEvent::EmailConfirmed, linked]).await;
 }
 
 async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {

@@ -1,4 +1,4 @@
-//! Questions about organisations, users, sessions and invitations.
+//! Questions about organisations, users, sessions, invitations and issuers.
 
 pub(crate) mod me;
 mod past;
@@ -16,10 +16,11 @@ use crate::shape::{dataset, listing, page_of, row_of, single};
 use crate::travel::with_past;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
+    lists().into_iter().chain(items()).collect()
+}
+
+fn lists() -> Vec<Endpoint> {
     let users = Route::get("/users", Identity, "identity_users").summary("Who there is");
-    let user = Route::get("/users/{id}", Identity, "identity_user").summary("One user");
-    let organization = Route::get("/organizations/{id}", Identity, "identity_organization")
-        .summary("The organisation");
     let units = Route::get("/organizations/{id}/units", Identity, "identity_units")
         .summary("The parts of the organisation");
     let sessions = Route::get("/sessions", Identity, "identity_sessions")
@@ -29,9 +30,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let api_key = Route::get("/api-keys/{id}", Identity, "identity_api_key").summary("One API key");
     let invitations = Route::get("/invitations", Identity, "identity_invitations")
         .summary("Who is invited, and who was");
-    let invitation =
-        Route::get("/invitations/{id}", Identity, "identity_invitation").summary("One invitation");
-    let lists = vec![
+    let issuers = Route::get("/issuers", Identity, "identity_issuers")
+        .summary("Whose word is taken for who somebody is");
+    vec![
         me::me(),
         me::permissions(),
         Endpoint::new(
@@ -63,7 +64,20 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             listing(invitations, "identity.invitations", |g| page_of(g, "identity.invitations")),
             |call| async move { list(&call, dataset("identity.invitations"), None).await },
         ),
-    ];
+        Endpoint::new(
+            listing(issuers, "identity.issuers", |g| page_of(g, "identity.issuers")),
+            |call| async move { list(&call, dataset("identity.issuers"), None).await },
+        ),
+    ]
+}
+
+fn items() -> impl Iterator<Item = Endpoint> {
+    let user = Route::get("/users/{id}", Identity, "identity_user").summary("One user");
+    let organization = Route::get("/organizations/{id}", Identity, "identity_organization")
+        .summary("The organisation");
+    let invitation =
+        Route::get("/invitations/{id}", Identity, "identity_invitation").summary("One invitation");
+    let issuer = Route::get("/issuers/{id}", Identity, "identity_issuer").summary("One issuer");
     let user = Endpoint::new(
         single(user, "identity.users", |g| row_of(g, "identity.users")),
         |call| async move { item(&call, dataset("identity.users"), call.segment("id"), "user").await },
@@ -82,9 +96,17 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             item(&call, data, call.segment("id"), "invitation").await
         },
     );
-    let items = with_past(&past::USER, user).into_iter();
-    let items = items.chain(with_past(&past::ORGANIZATION, organization));
-    lists.into_iter().chain(items).chain(with_past(&past::INVITATION, invitation)).collect()
+    let issuer = Endpoint::new(
+        single(issuer, "identity.issuers", |g| row_of(g, "identity.issuers")),
+        |call| async move {
+            item(&call, dataset("identity.issuers"), call.segment("id"), "issuer").await
+        },
+    );
+    with_past(&past::USER, user)
+        .into_iter()
+        .chain(with_past(&past::ORGANIZATION, organization))
+        .chain(with_past(&past::INVITATION, invitation))
+        .chain(with_past(&past::ISSUER, issuer))
 }
 
 /// There is no organisation but the caller's own.

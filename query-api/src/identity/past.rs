@@ -1,6 +1,7 @@
-//! Users, organisations and invitations as they were.
+//! Users, organisations, invitations and issuers as they were.
 
 use ::events::identity::invitation::{self, Invitation};
+use ::events::identity::issuer::{self, Issuer};
 use ::events::identity::organization::{self, Organization};
 use ::events::identity::user::{self, User};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(super) static USER: Past<User> = Past {
     which: &[],
     place: |call| Ok(own_stream(call)),
     view: user,
-    masked: &["reason", "count", "failed_at", "until", "ip"],
+    masked: &["reason", "count", "failed_at", "until", "ip", "subject_sha256"],
 };
 
 pub(super) static ORGANIZATION: Past<Organization> = Past {
@@ -46,6 +47,17 @@ pub(super) static INVITATION: Past<Invitation> = Past {
     masked: &[],
 };
 
+pub(super) static ISSUER: Past<Issuer> = Past {
+    data: "identity.issuers",
+    what: "issuer",
+    names: names!("/issuers/{id}", "identity_issuer"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| Ok(own_stream(call)),
+    view: issuer,
+    masked: &[],
+};
+
 /// An item that is a stream of its own.
 fn own_stream(call: &Call) -> Place {
     let id = call.segment("id").to_owned();
@@ -59,10 +71,12 @@ fn user(user: &User, id: &str) -> Option<Value> {
             "handle": user.handle,
             "display_name": user.display_name,
             "email": user.email,
+            "email_confirmed": user.email_confirmed,
             "locale": user.locale,
             "time_zone": user.time_zone,
             "status": user.status,
             "has_password": user.password.is_some(),
+            "identities": user.identities.keys().collect::<Vec<_>>(),
             "login_failures": user.failures.len(),
             "locked_until": user.locked_until,
         })
@@ -92,6 +106,24 @@ fn invitation(invitation: &Invitation, id: &str) -> Option<Value> {
             "invited_by": invitation.invited_by,
             "sendings": invitation.sendings,
             "expires_at": invitation.expires_at,
+        })
+    })
+}
+
+fn issuer(issuer: &Issuer, id: &str) -> Option<Value> {
+    let terms = &issuer.terms;
+    (issuer.status != issuer::Status::Absent).then(|| {
+        json!({
+            "issuer_id": id,
+            "name": issuer.name,
+            "issuer": issuer.issuer,
+            "audiences": terms.audiences,
+            "algorithms": terms.algorithms,
+            "jwks_uri": terms.jwks_uri,
+            "mapping": terms.mapping,
+            "email_domains": terms.email_domains,
+            "joins": terms.joins,
+            "status": issuer.status,
         })
     })
 }

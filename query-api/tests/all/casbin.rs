@@ -1,6 +1,6 @@
 //! The policy as Casbin reads it: the real `pycasbin` answers as we do.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use events::rbac::casbin::{self, Line};
@@ -19,22 +19,6 @@ enforcer.set_adapter(casbin.FileAdapter(sys.argv[2]))
 enforcer.load_policy()
 print(json.dumps([enforcer.enforce(*asked) for asked in json.load(open(sys.argv[3]))]))
 "#;
-
-/// A Python with the package, installed once beside the tests; there is no passing without it.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pycasbin");
-    let python = folder.join("bin/python");
-    let has_casbin = || {
-        let asked = Command::new(&python).args(["-c", "import casbin"]).output();
-        asked.is_ok_and(|asked| asked.status.success())
-    };
-    if !has_casbin() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", CASBIN]));
-        assert!(has_casbin(), "{CASBIN} was installed and cannot be imported");
-    }
-    python
-}
 
 fn run(command: &mut Command) -> String {
     let output = command
@@ -83,7 +67,9 @@ async fn casbin_reads_the_policy_and_answers_as_we_do() {
         file("policy.csv", &text),
         file("questions.json", &Value::from(questions.clone()).to_string()),
     ];
-    let answers = run(Command::new(python()).args(["-c", PROGRAM]).args(&files));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let python = platform::testkit::python(folder, CASBIN).unwrap();
+    let answers = run(Command::new(python.join("bin/python")).args(["-c", PROGRAM]).args(&files));
     let answers: Vec<bool> = serde_json::from_str(&answers).unwrap();
     assert_eq!(answers.len(), expected.len());
     for ((question, answer), expected) in questions.iter().zip(answers).zip(expected) {

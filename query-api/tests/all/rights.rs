@@ -69,7 +69,8 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             assert!(!by_nobody.is_server_error(), "{path}");
         }
         let by_owner = status(&world, &route, &path, Some(&org.owner)).await;
-        // Nobody makes backups or keys here, nobody signs, nobody is invited, nothing is set, and no role excludes another.
+        // Nobody makes backups or keys here, nobody signs, nobody is invited or trusted, nothing is set, and no role excludes
+        // another.
         let absent = [
             "{backup_id}",
             "{size}",
@@ -77,6 +78,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             "/audit/leaves",
             "/invitations/{id}",
             "/api-keys/{id}",
+            "/issuers/{id}",
             "{set_id}",
             "/settings/{key}/",
             "/audit-logs/correlation/",

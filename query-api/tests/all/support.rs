@@ -272,6 +272,9 @@ impl World {
             ip: Some("192.0.2.7".into()),
             user_agent: Some("test".into()),
             began_after: 0,
+            issuer_id: None,
+            issuer_endings: 0,
+            token_sha256: None,
         };
         self.append::<Session>((tenant, &user.to_string()), session, [started]).await;
         let token = self.token(tenant, user, Some(session), 600);

@@ -27,6 +27,7 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.user.password_replaced",
     "identity.user.email_change_requested",
     "identity.user.email_replaced",
+    "identity.user.identity_linked",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -64,6 +65,7 @@ async fn letter(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Opt
         "identity.user.password_replaced" => replaced(office, job, cause.version).await,
         "identity.user.email_change_requested" => confirmation(office, job).await,
         "identity.user.email_replaced" => moved(office, job, cause.version).await,
+        "identity.user.identity_linked" => linked(office, job).await,
         other => anyhow::bail!("no letter follows from {other}"),
     }
 }
@@ -151,6 +153,27 @@ async fn replaced(office: &Office, job: &Job, version: i64) -> anyhow::Result<Op
             format!("The password of {} at {organization} was changed.", user.handle),
             "If it was not you, set another with \"forgot password\" and tell your administrator."
                 .into(),
+        ],
+        action: None,
+    }))
+}
+
+/// Whoever can be signed in by somebody else's word hears of it.
+async fn linked(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
+    let user = user(office, job).await?;
+    let Some(to) = user.email.clone().filter(|_| !user.identities.is_empty()) else {
+        return Ok(None);
+    };
+    let organization = organization(office, job).await?;
+    Ok(Some(Letter {
+        to,
+        subject: format!("Another way to sign in to {organization}"),
+        paragraphs: vec![
+            format!(
+                "{} can sign in to {organization} by another organisation's word now.",
+                user.handle
+            ),
+            "If you do not know of it, tell your administrator, who can take it back.".into(),
         ],
         action: None,
     }))

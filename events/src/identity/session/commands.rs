@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::RevocationReason;
-use crate::ids::UserId;
+use crate::ids::{IssuerId, UserId};
 
 /// An intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,17 @@ pub struct Start {
     pub ip: Option<IpAddr>,
     /// With which program; cut to what fits.
     pub user_agent: Option<String>,
+    /// By whose token, where it was not a password of ours.
+    pub exchanged: Option<Exchanged>,
+}
+
+/// The token of an issuer that a session is exchanged for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchanged {
+    /// Whose it is.
+    pub issuer_id: IssuerId,
+    /// SHA-256 of what the issuer signed.
+    pub token_sha256: String,
 }
 
 /// Exchanges a refresh token for the next.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
-use super::{Command, Event, Refresh, RevocationReason, Revoke, Session, Start, Status};
+use super::{Command, Event, Exchanged, Refresh, RevocationReason, Revoke, Session, Start, Status};
 use crate::aggregate::{Class, Context, Decider};
+use crate::identity::issuer::Issuer;
 use crate::identity::user::{self, User};
 use crate::ids::SessionId;
 use crate::modules::Module;
@@ -30,6 +31,8 @@ pub struct Facts {
     pub user: Arc<User>,
     /// What says whether the caller could take over the account whose it is, where they would end it.
     pub reach: user::Facts,
+    /// The issuer whose word it rests on, where it does on one's.
+    pub issuer: Arc<Issuer>,
 }
 
 /// Why a session refuses.
@@ -82,6 +85,9 @@ pub enum Rejection {
         "amr must be 1 to {AMR_MAX_METHODS} short names of RFC 8176: name at least one, like pwd"
     )]
     AmrInvalid,
+    /// The issuer that the session rests on is not trusted.
+    #[error("the issuer of the token is not trusted now: sign in otherwise")]
+    IssuerNotTrusted,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -98,7 +104,9 @@ impl crate::aggregate::Rejection for Rejection {
             Self::Unknown => Class::Absent,
             Self::Exists => Class::Conflict,
             Self::OutOfReach => Class::Forbidden,
-            Self::Revoked | Self::Expired | Self::TokenUnknown => Class::Unauthenticated,
+            Self::Revoked | Self::Expired | Self::TokenUnknown | Self::IssuerNotTrusted => {
+                Class::Unauthenticated
+            }
             Self::DigestInvalid | Self::TokenRepeated | Self::ExpiryInvalid | Self::AmrInvalid => {
                 Class::Invalid
             }
@@ -116,7 +124,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Revoked
             | Self::Expired
             | Self::DigestInvalid
-            | Self::TokenRepeated => None,
+            | Self::TokenRepeated
+            | Self::IssuerNotTrusted => None,
         }
     }
 }
@@ -127,7 +136,7 @@ impl Decider for Session {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: i64 = 2;
+    const SHAPE: i64 = 3;
     type Facts = Facts;
 
     fn decide(
@@ -176,6 +185,14 @@ impl Session {
             return Err(Rejection::AmrInvalid);
         }
         digest(&start.refresh_sha256)?;
+        if let Some(Exchanged { token_sha256, .. }) = &start.exchanged {
+            digest(token_sha256)?;
+            if !facts.issuer.is_trusted() {
+                return Err(Rejection::IssuerNotTrusted);
+            }
+        }
+        let (issuer_id, token_sha256) =
+            start.exchanged.map(|it| (it.issuer_id, it.token_sha256)).unzip();
         Ok(vec![Event::Started {
             user_id: start.user_id,
             refresh_sha256: start.refresh_sha256,
@@ -184,6 +201,9 @@ impl Session {
             ip: start.ip.map(|ip| ip.to_string()),
             user_agent: start.user_agent.as_deref().and_then(program),
             began_after: facts.user.ended.times,
+            issuer_id,
+            issuer_endings: issuer_id.map_or(0, |_| facts.issuer.endings),
+            token_sha256,
         }])
     }
 
@@ -197,7 +217,8 @@ impl Session {
         let next = digest(&refresh.next_sha256)?;
         let expires_at = expiry(refresh.expires_at, now)?;
         self.alive(now)?;
-        if !facts.user.keeps(facts.session_id, self.began_after) {
+        let kept_by_issuer = self.issuer.is_none_or(|(_, after)| facts.issuer.keeps(after));
+        if !facts.user.keeps(facts.session_id, self.began_after) || !kept_by_issuer {
             return Err(Rejection::Revoked);
         }
         let is = |stored: &String, digest: &[u8; 32]| {

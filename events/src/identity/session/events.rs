@@ -4,8 +4,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::UserId;
+use crate::aggregate::Claim;
+use crate::ids::{IssuerId, UserId};
 use crate::personal::{Personal, Subject};
+
+/// The namespace of tokens of issuers that were exchanged, each of which is good once.
+pub const EXCHANGED: &str = "identity.session.exchanged";
 
 /// A fact about a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +35,15 @@ pub enum Event {
         /// How often all sessions of the user had been ended before.
         #[serde(default, skip_serializing_if = "is_zero")]
         began_after: u32,
+        /// The issuer whose token was exchanged for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer_id: Option<IssuerId>,
+        /// How often the sessions that rest on that issuer had been ended before.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        issuer_endings: u32,
+        /// SHA-256 of what the issuer signed, in hexadecimal digits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_sha256: Option<String>,
     },
     /// The refresh token was exchanged for the next.
     #[serde(rename = "identity.session.refreshed")]
@@ -83,6 +96,8 @@ pub enum RevocationReason {
     Reuse,
     /// The user was deactivated.
     Deactivated,
+    /// An identity was unlinked from the user.
+    Unlinked,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
@@ -96,4 +111,14 @@ impl crate::aggregate::Event for Event {
         members: &["ip", "user_agent"],
         subject: Subject::Member("user_id"),
     }];
+
+    fn claims(&self, _: &str) -> Vec<Claim> {
+        match self {
+            Self::Started { token_sha256: Some(token), .. } => vec![Claim::take(EXCHANGED, token)],
+            Self::Started { token_sha256: None, .. }
+            | Self::Refreshed { .. }
+            | Self::RefreshReuseDetected { .. }
+            | Self::Revoked { .. } => Vec::new(),
+        }
+    }
 }

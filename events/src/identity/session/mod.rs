@@ -18,7 +18,8 @@ pub use events::*;
 pub use state::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.
-pub const CLAIMS: &[(&str, &str, &str)] = &[];
+pub const CLAIMS: &[(&str, &str, &str)] =
+    &[(EXCHANGED, "SESSION_TOKEN_SPENT", "the token was exchanged before: get another")];
 
 /// Whether the events that answered a `Refresh` gave a new token; otherwise they revoked the
 /// session.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, RevocationReason};
-use crate::ids::UserId;
+use crate::ids::{IssuerId, UserId};
 
 /// How many exchanged refresh tokens a session recognises; older ones are refused as unknown.
 pub const SPENT_MAX_TOKENS: usize = 256;
@@ -28,6 +28,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// How often all sessions of the user had been ended before.
     pub began_after: u32,
+    /// The issuer whose word it rests on, and how often such sessions had been ended before.
+    pub issuer: Option<(IssuerId, u32)>,
 }
 
 /// Where a session stands in its life; that it has expired is a matter of the clock.
@@ -46,7 +48,16 @@ pub enum Status {
 impl Session {
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Started { user_id, refresh_sha256, expires_at, amr, began_after, .. } => {
+            Event::Started {
+                user_id,
+                refresh_sha256,
+                expires_at,
+                amr,
+                began_after,
+                issuer_id,
+                issuer_endings,
+                ..
+            } => {
                 *self = Self {
                     status: Status::Open,
                     user_id: *user_id,
@@ -54,6 +65,7 @@ impl Session {
                     refresh_sha256: refresh_sha256.clone(),
                     expires_at: *expires_at,
                     began_after: *began_after,
+                    issuer: issuer_id.map(|id| (id, *issuer_endings)),
                     ..Self::default()
                 };
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::aggregate::{Context, Decider, Rejection as _};
+use crate::identity::issuer::{self, Issuer};
 use crate::identity::user::{self, User};
 use crate::rbac::policy::{self, Policy, RoleCreated};
 use crate::rbac::user_access::{self, UserAccess};
@@ -25,6 +26,7 @@ fn start() -> Start {
         amr: vec!["pwd".into()],
         ip: Some([192, 0, 2, 1].into()),
         user_agent: Some("curl/8.5".into()),
+        exchanged: None,
     }
 }
 
@@ -37,6 +39,9 @@ fn started() -> Event {
         ip: Some("192.0.2.1".into()),
         user_agent: Some("curl/8.5".into()),
         began_after: 0,
+        issuer_id: None,
+        issuer_endings: 0,
+        token_sha256: None,
     }
 }
 
@@ -75,7 +80,7 @@ fn every_reason_of_a_revocation_keeps_its_stored_name() {
     let names = <RevocationReason as strum::VariantArray>::VARIANTS;
     assert_eq!(
         serde_json::to_string(names).unwrap(),
-        r#"["logout","admin","password","reuse","deactivated"]"#
+        r#"["logout","admin","password","reuse","deactivated","unlinked"]"#
     );
 }
 
@@ -292,4 +297,58 @@ fn is_ended_by_nobody_who_could_not_take_over_the_account() {
         .facts(facts)
         .when(revoke())
         .then([revoked(RevocationReason::Admin)]);
+}
+
+fn exchanged() -> Start {
+    let exchanged = Exchanged { issuer_id: id(9), token_sha256: token(7) };
+    Start { amr: vec!["oidc".into()], exchanged: Some(exchanged), ..start() }
+}
+
+/// An issuer after these events.
+fn after(events: &[issuer::Event]) -> Facts {
+    let mut issuer = Issuer::default();
+    for event in events {
+        issuer.evolve(event);
+    }
+    Facts { issuer: Arc::new(issuer), ..Facts::default() }
+}
+
+#[test]
+fn an_exchanged_session_rests_on_its_issuer_and_takes_the_token_for_good() {
+    let facts = after(&[issuer::tests::trusted()]);
+    let begun = given::<Session>([]).facts(facts).when(Command::Start(exchanged()));
+    let begun = begun.result().unwrap();
+    let Event::Started { issuer_id, token_sha256, .. } = &begun[0] else { panic!("{begun:?}") };
+    assert_eq!((issuer_id, token_sha256), (&Some(id(9)), &Some(token(7))));
+    let taken = crate::aggregate::Event::claims(&begun[0], "s");
+    assert_eq!(taken, [crate::aggregate::Claim::take(EXCHANGED, token(7))]);
+}
+
+#[test]
+fn no_session_begins_by_an_issuer_that_is_not_trusted() {
+    let suspended = issuer::Event::Suspended { reason: "breached".into() };
+    for facts in [Facts::default(), after(&[issuer::tests::trusted(), suspended])] {
+        let start = Command::Start(exchanged());
+        given::<Session>([]).facts(facts).when(start).refused(Rejection::IssuerNotTrusted);
+    }
+    let exchanged = Exchanged { issuer_id: id(9), token_sha256: "x".into() };
+    let start = Command::Start(Start { exchanged: Some(exchanged), ..start() });
+    given::<Session>([]).when(start).refused(Rejection::DigestInvalid);
+}
+
+#[test]
+fn an_exchanged_session_ends_with_the_trust_in_its_issuer_and_stays_ended() {
+    let suspended = || issuer::Event::Suspended { reason: "breached".into() };
+    let mut past = vec![issuer::tests::trusted()];
+    let begun = given::<Session>([]).facts(after(&past)).when(Command::Start(exchanged()));
+    let begun = begun.result().unwrap();
+    let refresh = |past: &[issuer::Event]| {
+        let goes_on = given::<Session>(begun.clone()).facts(after(past));
+        goes_on.when(Command::Refresh(refresh(0, 1))).result()
+    };
+    assert!(refresh(&past).is_ok());
+    for event in [suspended(), issuer::Event::Reactivated] {
+        past.push(event);
+        assert_eq!(refresh(&past), Err(Rejection::Revoked), "{past:?}");
+    }
 }

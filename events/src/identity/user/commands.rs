@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{SecretId, UserId};
+use crate::ids::{IssuerId, SecretId, UserId};
 
 /// An intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub enum Command {
     RequestEmailChange(RequestEmailChange),
     /// Exchanges their e-mail address by the token of such a request.
     ConfirmEmailChange(ConfirmEmailChange),
+    /// Lets an issuer's word for a subject be enough to sign in as them.
+    LinkIdentity(LinkIdentity),
+    /// Takes that back.
+    UnlinkIdentity(UnlinkIdentity),
     /// Ends all their sessions.
     EndSessions,
     /// Notes that somebody failed to sign in as them.
@@ -116,6 +120,24 @@ pub struct RequestEmailChange {
 pub struct ConfirmEmailChange {
     /// SHA-256 of the token that was presented.
     pub presented_sha256: String,
+}
+
+/// Links what an issuer calls somebody to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkIdentity {
+    /// The issuer.
+    pub issuer_id: IssuerId,
+    /// The keyed digest of the subject.
+    pub subject_sha256: String,
+    /// The e-mail address that the issuer confirmed, where that alone is why it should be this user.
+    pub by_email: Option<String>,
+}
+
+/// Unlinks what an issuer calls a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlinkIdentity {
+    /// The issuer.
+    pub issuer_id: IssuerId,
 }
 
 /// Notes that somebody failed to sign in.

@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::email;
 use super::{
-    ConfirmEmailChange, Event, Pending, Rejection, RequestEmailChange, ResetPassword, SetPassword,
-    User,
+    ConfirmEmailChange, Event, IDENTITIES_MAX_COUNT, LinkIdentity, Pending, Rejection,
+    RequestEmailChange, ResetPassword, SetPassword, UnlinkIdentity, User,
 };
 use crate::aggregate::{ActorKind, Context};
 use crate::identity::organization::Organization;
 use crate::identity::session::RevocationReason;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{IssuerId, SessionId, UserId};
 use crate::rbac::giving::Giver;
 use crate::rbac::policy::Policy;
 use crate::rbac::user_access::UserAccess;
@@ -152,7 +152,9 @@ impl User {
         let held = self.locked(now).is_some() || !self.failures.is_empty();
         let set = SetPassword { secret_id: reset.secret_id };
         let replaced = self.replace_password(&set, None);
-        Ok(held.then_some(Event::Unlocked).into_iter().chain(replaced).collect())
+        let reads = (!self.email_confirmed).then_some(Event::EmailConfirmed);
+        let unlocked = held.then_some(Event::Unlocked);
+        Ok(unlocked.into_iter().chain(reads).chain(replaced).collect())
     }
 
     pub(super) fn request_email(
@@ -180,6 +182,52 @@ impl User {
         let (email, pending) = self.email_change.as_ref().ok_or(Rejection::TokenUnknown)?;
         pending.check(&confirm.presented_sha256, now)?;
         let (previous, email) = (self.email.clone(), Some(email.clone()));
-        Ok(vec![Event::EmailReplaced { previous, email }])
+        Ok(vec![Event::EmailReplaced { previous, email }, Event::EmailConfirmed])
+    }
+
+    /// Whoever has the identity can act as the user, so whoever links it must be able to take over the account; by its
+    /// e-mail address alone it is linked where the user has shown that the address is theirs.
+    pub(super) fn link(
+        &self,
+        link: &LinkIdentity,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        facts.in_reach(context)?;
+        if let Some(by_email) = &link.by_email {
+            let is_theirs = self.email.as_deref().map(text::fold) == Some(text::fold(by_email));
+            if !is_theirs || !self.email_confirmed {
+                return Err(Rejection::EmailUnconfirmed);
+            }
+        }
+        match self.identities.get(&link.issuer_id) {
+            Some(linked) if *linked == link.subject_sha256 => return Ok(vec![]),
+            Some(_) => return Err(Rejection::IdentityDiffers),
+            None if self.identities.len() >= IDENTITIES_MAX_COUNT => {
+                return Err(Rejection::IdentitiesTooMany);
+            }
+            None => {}
+        }
+        let LinkIdentity { issuer_id, subject_sha256, .. } = link.clone();
+        Ok(vec![Event::IdentityLinked { issuer_id, subject_sha256 }])
+    }
+
+    /// Sessions that began by the identity end with all others; one's own goes on.
+    pub(super) fn unlink(
+        &self,
+        unlink: &UnlinkIdentity,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        facts.in_reach(context)?;
+        let unlinked = self.unlinked(unlink.issuer_id).ok_or(Rejection::IdentityUnknown)?;
+        let is_own = context.actor.kind == ActorKind::User && context.actor.acts_as(facts.user_id);
+        let except = context.actor.session_id.filter(|_| is_own);
+        Ok(vec![unlinked, ended(RevocationReason::Unlinked, except)])
+    }
+
+    pub(super) fn unlinked(&self, issuer_id: IssuerId) -> Option<Event> {
+        let subject_sha256 = self.identities.get(&issuer_id)?.clone();
+        Some(Event::IdentityUnlinked { issuer_id, subject_sha256 })
     }
 }

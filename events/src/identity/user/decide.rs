@@ -29,6 +29,8 @@ pub const FAILURES_MAX_COUNT: usize = 10;
 pub const FAILURES_WINDOW_MINUTES: i64 = 15;
 /// How long a lock holds.
 pub const LOCK_MINUTES: i64 = 15;
+/// Most issuers that can vouch for a user.
+pub const IDENTITIES_MAX_COUNT: usize = 8;
 
 /// Why a user refuses.
 #[derive(
@@ -104,6 +106,20 @@ pub enum Rejection {
     /// Nobody erases themselves.
     #[error("you cannot erase yourself: have somebody else do it")]
     ErasesSelf,
+    /// The e-mail address alone does not say that it is this user.
+    #[error(
+        "the e-mail address of the user is not confirmed: have the user confirm it, or link the identity"
+    )]
+    EmailUnconfirmed,
+    /// The issuer calls the user something else.
+    #[error("the user has another identity at this issuer: unlink that one first")]
+    IdentityDiffers,
+    /// The user has too many identities.
+    #[error("the user has {IDENTITIES_MAX_COUNT} identities: unlink one first")]
+    IdentitiesTooMany,
+    /// The user has no identity there.
+    #[error("the user has no identity at this issuer: there is nothing to unlink")]
+    IdentityUnknown,
     /// Another user's handle was repeated.
     #[error("handle is not that of the user: repeat theirs to confirm that they are to be erased")]
     ConfirmationWrong,
@@ -120,13 +136,16 @@ impl crate::aggregate::Rejection for Rejection {
 
     fn class(&self) -> Class {
         match self {
-            Self::Unknown | Self::TokenUnknown => Class::Absent,
+            Self::Unknown | Self::TokenUnknown | Self::IdentityUnknown => Class::Absent,
             Self::Exists
             | Self::Deactivated
             | Self::Erased
             | Self::Active
             | Self::LastAdministrator
             | Self::TokenExpired
+            | Self::EmailUnconfirmed
+            | Self::IdentityDiffers
+            | Self::IdentitiesTooMany
             | Self::RequestedJustNow => Class::Conflict,
             Self::Locked(_) | Self::OutOfReach | Self::ByKey | Self::ErasesSelf => Class::Forbidden,
             Self::HandleInvalid(_)
@@ -161,6 +180,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RequestedJustNow
             | Self::Erased
             | Self::Active
+            | Self::EmailUnconfirmed
+            | Self::IdentityDiffers
+            | Self::IdentitiesTooMany
+            | Self::IdentityUnknown
             | Self::ErasesSelf => None,
         }
     }
@@ -172,7 +195,7 @@ impl Decider for User {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: i64 = 2;
+    const SHAPE: i64 = 3;
     type Facts = Facts;
 
     fn decide(
@@ -192,6 +215,8 @@ impl Decider for User {
                 | Command::ResetPassword(_)
                 | Command::RequestEmailChange(_)
                 | Command::ConfirmEmailChange(_)
+                | Command::LinkIdentity(_)
+                | Command::UnlinkIdentity(_)
                 | Command::EndSessions
                 | Command::RecordLoginFailure(_)
                 | Command::RecordLogin
@@ -219,6 +244,8 @@ impl Decider for User {
                 | Command::ResetPassword(_)
                 | Command::RequestEmailChange(_)
                 | Command::ConfirmEmailChange(_)
+                | Command::LinkIdentity(_)
+                | Command::UnlinkIdentity(_)
                 | Command::RecordLogin
                 | Command::Unlock => Err(Rejection::Deactivated),
             },
@@ -236,6 +263,8 @@ impl Decider for User {
                 | Command::ResetPassword(_)
                 | Command::RequestEmailChange(_)
                 | Command::ConfirmEmailChange(_)
+                | Command::LinkIdentity(_)
+                | Command::UnlinkIdentity(_)
                 | Command::RecordLogin
                 | Command::Unlock
                 | Command::Reactivate => Err(Rejection::Erased),
@@ -285,6 +314,8 @@ impl User {
                 self.request_email(&wanted, facts, now)
             }
             Command::ConfirmEmailChange(confirm) => self.confirm_email(&confirm, now),
+            Command::LinkIdentity(link) => self.link(&link, facts, context),
+            Command::UnlinkIdentity(unlink) => self.unlink(&unlink, facts, context),
             Command::EndSessions => Ok(vec![ended(RevocationReason::Logout, None)]),
             Command::RecordLoginFailure(failure) => Ok(self.login_failed(failure.ip, now)),
             Command::RecordLogin => {
@@ -319,7 +350,8 @@ impl User {
                 return Err(Rejection::ConfirmationWrong);
             }
         }
-        Ok(vec![Event::Erased { handle: self.handle.clone(), email: self.email.clone() }])
+        let erased = Event::Erased { handle: self.handle.clone(), email: self.email.clone() };
+        Ok(self.identities.keys().filter_map(|id| self.unlinked(*id)).chain([erased]).collect())
     }
 
     fn rename(&self, rename: &Rename) -> Result<Vec<Event>, Rejection> {

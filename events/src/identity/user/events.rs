@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregate::Claim;
 use crate::identity::session::RevocationReason;
-use crate::ids::{SecretId, SessionId};
+use crate::ids::{IssuerId, SecretId, SessionId};
 use crate::personal::Personal;
 use crate::text::fold;
 
@@ -14,6 +14,8 @@ use crate::text::fold;
 pub const HANDLE: &str = "identity.user.handle";
 /// The namespace of e-mail addresses, unique in the organisation.
 pub const EMAIL: &str = "identity.user.email";
+/// The namespace of what issuers call users: each of it is one user of the organisation.
+pub const IDENTITY: &str = "identity.user.identity";
 
 /// A fact about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +84,25 @@ pub enum Event {
         /// From when on the token is of no use.
         expires_at: Timestamp,
     },
+    /// The user has shown that they read what is sent to their e-mail address.
+    #[serde(rename = "identity.user.email_confirmed")]
+    EmailConfirmed,
+    /// What an issuer calls somebody was linked to the user: its word is enough to sign in as them.
+    #[serde(rename = "identity.user.identity_linked")]
+    IdentityLinked {
+        /// The issuer.
+        issuer_id: IssuerId,
+        /// The keyed digest of what the issuer calls them, in hexadecimal digits.
+        subject_sha256: String,
+    },
+    /// What an issuer calls somebody is not linked to the user any more.
+    #[serde(rename = "identity.user.identity_unlinked")]
+    IdentityUnlinked {
+        /// The issuer.
+        issuer_id: IssuerId,
+        /// The keyed digest of what the issuer calls them, in hexadecimal digits.
+        subject_sha256: String,
+    },
     /// Every session that the user had was ended.
     #[serde(rename = "identity.user.sessions_ended")]
     SessionsEnded {
@@ -140,6 +161,8 @@ impl crate::aggregate::Event for Event {
         Personal::of_stream("identity.user.renamed", &["display_name"]),
         Personal::of_stream("identity.user.email_replaced", &["previous", "email"]),
         Personal::of_stream("identity.user.email_change_requested", &["email"]),
+        Personal::of_stream("identity.user.identity_linked", &["subject_sha256"]),
+        Personal::of_stream("identity.user.identity_unlinked", &["subject_sha256"]),
         Personal::of_stream("identity.user.login_failed", &["ip"]),
         Personal::of_stream("identity.user.deactivated", &["reason"]),
         Personal::of_stream("identity.user.erased", &["handle", "email"]),
@@ -164,8 +187,15 @@ impl crate::aggregate::Event for Event {
                 let email = email.as_deref().map(|it| Claim::release(EMAIL, fold(it)));
                 email.into_iter().chain([Claim::release(HANDLE, fold(handle))]).collect()
             }
+            Self::IdentityLinked { issuer_id, subject_sha256 } => {
+                vec![Claim::take(IDENTITY, identity(*issuer_id, subject_sha256))]
+            }
+            Self::IdentityUnlinked { issuer_id, subject_sha256 } => {
+                vec![Claim::release(IDENTITY, identity(*issuer_id, subject_sha256))]
+            }
             Self::Renamed { .. }
             | Self::Relocated { .. }
+            | Self::EmailConfirmed
             | Self::PasswordReplaced { .. }
             | Self::PasswordResetRequested { .. }
             | Self::EmailChangeRequested { .. }
@@ -178,4 +208,9 @@ impl crate::aggregate::Event for Event {
             | Self::Reactivated => Vec::new(),
         }
     }
+}
+
+/// What is claimed of what an issuer calls somebody.
+pub fn identity(issuer: IssuerId, subject_sha256: &str) -> String {
+    format!("{issuer}:{subject_sha256}")
 }

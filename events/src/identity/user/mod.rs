@@ -5,7 +5,8 @@
 //! row. Ten failed sign-ins within a quarter of an hour lock the user for as long. A deactivated
 //! user can only be reactivated. Whoever reads a user's e-mail can set a forgotten password; a new
 //! address has to be confirmed by whoever reads it. Nobody takes over an account with roles that
-//! they may not give, be it by its password or by its address, nor closes, opens or unlocks it.
+//! they may not give, be it by its password or by its address, nor closes, opens or unlocks it. What
+//! an issuer calls a user can be linked to them; then its word is enough to sign in.
 
 mod commands;
 mod credentials;
@@ -25,4 +26,9 @@ pub use state::*;
 pub const CLAIMS: &[(&str, &str, &str)] = &[
     (HANDLE, "USER_HANDLE_TAKEN", "handle is taken by another user: choose another"),
     (EMAIL, "USER_EMAIL_TAKEN", "email is used by another user: give another or leave it out"),
+    (
+        IDENTITY,
+        "USER_IDENTITY_TAKEN",
+        "the identity is another user's: have it unlinked there first",
+    ),
 ];

@@ -1,10 +1,12 @@
 //! A user as their rules see them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use crate::ids::{SecretId, SessionId};
+use crate::ids::{IssuerId, SecretId, SessionId};
 use crate::personal::ERASED;
 
 /// A person in one organisation.
@@ -18,6 +20,10 @@ pub struct User {
     pub display_name: String,
     /// The e-mail address.
     pub email: Option<String>,
+    /// Whether they have shown that they read what is sent there.
+    pub email_confirmed: bool,
+    /// What issuers call them, as keyed digests.
+    pub identities: BTreeMap<IssuerId, String>,
     /// Language and region, a BCP 47 tag.
     pub locale: String,
     /// Time zone, an IANA name.
@@ -110,6 +116,7 @@ impl User {
             }
             Event::EmailReplaced { email, .. } => {
                 self.email.clone_from(email);
+                self.email_confirmed = false;
                 // What was sent to the address before is of no use any more.
                 (self.password_reset, self.email_change) = (None, None);
             }
@@ -122,6 +129,13 @@ impl User {
             }
             Event::EmailChangeRequested { email, token_sha256, expires_at } => {
                 self.email_change = Some((email.clone(), self.pending(token_sha256, *expires_at)));
+            }
+            Event::EmailConfirmed => self.email_confirmed = true,
+            Event::IdentityLinked { issuer_id, subject_sha256 } => {
+                self.identities.insert(*issuer_id, subject_sha256.clone());
+            }
+            Event::IdentityUnlinked { issuer_id, .. } => {
+                self.identities.remove(issuer_id);
             }
             Event::SessionsEnded { except, .. } => {
                 self.ended = Ended { times: self.ended.times + 1, except: *except };
@@ -143,16 +157,18 @@ impl User {
             }
             Event::Deactivated { .. } => self.status = Status::Deactivated,
             Event::Reactivated => self.status = Status::Active,
-            Event::Erased { .. } => {
-                *self = Self {
-                    status: Status::Erased,
-                    handle: ERASED.into(),
-                    display_name: ERASED.into(),
-                    locale: std::mem::take(&mut self.locale),
-                    time_zone: std::mem::take(&mut self.time_zone),
-                    ..Self::default()
-                };
-            }
+            Event::Erased { .. } => self.forget(),
         }
+    }
+
+    fn forget(&mut self) {
+        *self = Self {
+            status: Status::Erased,
+            handle: ERASED.into(),
+            display_name: ERASED.into(),
+            locale: std::mem::take(&mut self.locale),
+            time_zone: std::mem::take(&mut self.time_zone),
+            ..Self::default()
+        };
     }
 }

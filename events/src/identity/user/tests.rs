@@ -82,6 +82,9 @@ fn samples_are_frozen() {
             previous: Some("Anna@Example.org".into()),
             email: Some("anna@example.net".into()),
         },
+        Event::EmailConfirmed,
+        Event::IdentityLinked { issuer_id: id(9), subject_sha256: digest(2) },
+        Event::IdentityUnlinked { issuer_id: id(9), subject_sha256: digest(2) },
         Event::PasswordReplaced { secret_id: id(7) },
         Event::PasswordResetRequested {
             token_sha256: digest(1),
@@ -275,7 +278,7 @@ fn takes_handle_and_email_in_the_organisation_whatever_their_case() {
         [Claim::take(EMAIL, "anna@example.org"), Claim::take(HANDLE, "anna")]
     );
     let namespaces: Vec<_> = CLAIMS.iter().map(|claim| claim.0).collect();
-    assert_eq!(namespaces, [HANDLE, EMAIL]);
+    assert_eq!(namespaces, [HANDLE, EMAIL, IDENTITY]);
 }
 
 #[test]
@@ -522,8 +525,9 @@ fn in_hands(of_user: &[u128], of_caller: &[u128], owners: &[u128]) -> Facts {
     }
 }
 
-fn takeovers() -> [Command; 2] {
-    [Command::SetPassword(SetPassword { secret_id: id(8) }), email("mine@example.org")]
+fn takeovers() -> [Command; 3] {
+    let password = Command::SetPassword(SetPassword { secret_id: id(8) });
+    [password, email("mine@example.org"), link(2, None)]
 }
 
 #[test]
@@ -652,7 +656,7 @@ fn a_token_sets_a_password_once_and_until_it_expires_and_ends_every_session() {
     let when = |past: Vec<Event>, minute: i64, request| {
         given::<User>(past).context(after(minute)).when(reset(request))
     };
-    when(past(), 29, 1).then([new(), all()]);
+    when(past(), 29, 1).then([Event::EmailConfirmed, new(), all()]);
     when(past(), 30, 1).refused(Rejection::TokenExpired);
     when(past(), 0, 2).refused(Rejection::TokenUnknown);
     let used = past().into_iter().chain([new(), all()]).collect();
@@ -660,7 +664,7 @@ fn a_token_sets_a_password_once_and_until_it_expires_and_ends_every_session() {
     let again = past().into_iter().chain([forgotten(2, 2)]).collect();
     when(again, 3, 1).refused(Rejection::TokenUnknown);
     let locked = past().into_iter().chain([Event::Locked { until: minutes_later(15) }]).collect();
-    when(locked, 1, 1).then([Event::Unlocked, new(), all()]);
+    when(locked, 1, 1).then([Event::Unlocked, Event::EmailConfirmed, new(), all()]);
     let moved = Event::EmailReplaced { previous: None, email: Some("new@example.org".into()) };
     when(past().into_iter().chain([moved]).collect(), 1, 1).refused(Rejection::TokenUnknown);
 }
@@ -691,7 +695,7 @@ fn a_new_address_counts_once_it_is_confirmed() {
         previous: Some("Anna@Example.org".into()),
         email: Some("new@example.org".into()),
     };
-    given(vec![asked()], 29).when(confirm(1)).then([replaced()]);
+    given(vec![asked()], 29).when(confirm(1)).then([replaced(), Event::EmailConfirmed]);
     given(vec![asked()], 30).when(confirm(1)).refused(Rejection::TokenExpired);
     given(vec![asked()], 1).when(confirm(2)).refused(Rejection::TokenUnknown);
     given(vec![asked(), replaced()], 2).when(confirm(1)).refused(Rejection::TokenUnknown);
@@ -706,4 +710,111 @@ fn sessions_that_began_before_an_end_do_not_go_on_unless_spared() {
     assert!(user.keeps(id(1), 0) && !user.keeps(id(2), 0) && user.keeps(id(2), 1));
     user.evolve(&ended(RevocationReason::Logout, None));
     assert!(!user.keeps(id(1), 0) && !user.keeps(id(2), 1) && user.keeps(id(3), 2));
+}
+
+fn linked(subject: u128) -> Event {
+    Event::IdentityLinked { issuer_id: id(9), subject_sha256: digest(subject) }
+}
+
+fn unlinked(subject: u128) -> Event {
+    Event::IdentityUnlinked { issuer_id: id(9), subject_sha256: digest(subject) }
+}
+
+fn link(subject: u128, by_email: Option<&str>) -> Command {
+    let by_email = by_email.map(str::to_owned);
+    Command::LinkIdentity(LinkIdentity {
+        issuer_id: id(9),
+        subject_sha256: digest(subject),
+        by_email,
+    })
+}
+
+fn unlink() -> Command {
+    Command::UnlinkIdentity(UnlinkIdentity { issuer_id: id(9) })
+}
+
+/// The installation at a sign-in.
+fn signing_in() -> Context {
+    let actor = Actor {
+        kind: ActorKind::System,
+        id: "sign-in".into(),
+        session_id: None,
+        on_behalf_of: None,
+    };
+    Context { actor, ..context() }
+}
+
+#[test]
+fn an_address_alone_links_an_identity_only_where_the_user_has_confirmed_it() {
+    let at_sign_in = |past: Vec<Event>| given::<User>(past).context(signing_in());
+    let confirmed = || vec![registered(), Event::EmailConfirmed];
+    let by = |email: &str| link(2, Some(email));
+    at_sign_in(confirmed()).when(by("anna@example.ORG")).then([linked(2)]);
+    let unconfirmed = Rejection::EmailUnconfirmed;
+    at_sign_in(vec![registered()]).when(by("anna@example.org")).refused(unconfirmed.clone());
+    at_sign_in(confirmed()).when(by("anna@example.net")).refused(unconfirmed.clone());
+    let elsewhere = Event::EmailReplaced { previous: None, email: Some("b@example.org".into()) };
+    let moved = confirmed().into_iter().chain([elsewhere]).collect();
+    at_sign_in(moved).when(by("b@example.org")).refused(unconfirmed);
+}
+
+#[test]
+fn a_used_address_that_somebody_else_has_now_does_not_hand_over_the_account() {
+    let past = [registered(), Event::EmailConfirmed, linked(2)];
+    let given = || given::<User>(past.clone()).context(signing_in());
+    given().when(link(2, Some("anna@example.org"))).then([]);
+    given().when(link(3, Some("anna@example.org"))).refused(Rejection::IdentityDiffers);
+}
+
+#[test]
+fn an_identity_is_one_users_and_given_back_when_it_is_unlinked_or_they_are_erased() {
+    let key = format!("{}:{}", id::<crate::ids::IssuerId>(9), digest(2));
+    assert_eq!(linked(2).claims("u"), [Claim::take(IDENTITY, key.clone())]);
+    assert_eq!(unlinked(2).claims("u"), [Claim::release(IDENTITY, key)]);
+    let past = [registered(), linked(2), deactivated()];
+    let erase = Erase { user_id: id(4), handle: Some("Anna".into()) };
+    let events = given::<User>(past).when(Command::Erase(erase)).result().unwrap();
+    assert_eq!(events[0], unlinked(2));
+    assert!(matches!(events[1], Event::Erased { .. }));
+}
+
+#[test]
+fn unlinking_ends_every_session_but_the_one_it_is_done_in() {
+    let own = Facts { user_id: id(1), ..Facts::default() };
+    let mut context = context();
+    context.actor.session_id = Some(id(5));
+    let past = || given::<User>([registered(), linked(2)]).facts(own.clone());
+    let kept = |except| ended(RevocationReason::Unlinked, except);
+    past().context(context.clone()).when(unlink()).then([unlinked(2), kept(Some(id(5)))]);
+    let others = given::<User>([registered(), linked(2)]).context(signing_in());
+    others.when(unlink()).then([unlinked(2), kept(None)]);
+    given::<User>([registered()]).facts(own).when(unlink()).refused(Rejection::IdentityUnknown);
+}
+
+#[test]
+fn identities_are_few_and_of_active_users() {
+    let many = (0..8)
+        .map(|nth| Event::IdentityLinked { issuer_id: id(20 + nth), subject_sha256: digest(nth) });
+    given::<User>([registered()].into_iter().chain(many))
+        .context(signing_in())
+        .when(link(2, None))
+        .refused(Rejection::IdentitiesTooMany);
+    for command in [link(2, None), unlink()] {
+        let gone = given::<User>([registered(), linked(2), deactivated()]);
+        gone.when(command.clone()).refused(Rejection::Deactivated);
+        given::<User>([]).when(command).refused(Rejection::Unknown);
+    }
+}
+
+#[test]
+fn a_forgotten_password_confirms_the_address_that_its_token_went_to() {
+    let asked = Event::PasswordResetRequested {
+        token_sha256: digest(1),
+        expires_at: minutes_later(TOKEN_MINUTES),
+    };
+    let replaced = Event::PasswordReplaced { secret_id: id(8) };
+    let past = given::<User>([registered(), asked.clone()]);
+    past.when(reset(1)).then([Event::EmailConfirmed, replaced.clone()]);
+    let past = given::<User>([registered(), Event::EmailConfirmed, asked]);
+    past.when(reset(1)).then([replaced]);
 }
