@@ -108,7 +108,7 @@ impl House {
             ("ANNALS_BOOTSTRAP_TOKEN", bootstrap_token.clone()),
             ("ANNALS_SERVICE_SECRET", secrets::random_token()),
             ("ANNALS_LIMIT_LOGIN_PER_MINUTE", "0".to_owned()), // journeys hurry
-            ("ANNALS_LOOPBACK_ISSUERS", "true".to_owned()), // theirs are on this machine
+            ("ANNALS_LOOPBACK_ISSUERS", "true".to_owned()),    // theirs are on this machine
             ("ANNALS_LOG", "warn".to_owned()),
         ];
         let environment = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

@@ -116,7 +116,7 @@ pub(super) fn routes(registry: &mut Registry) {
 fn owned(id: ApiKeyId, command: Command) -> Target<ApiKey> {
     let of = |key: &ApiKey| (key.status != Status::Absent).then_some(key.owner_id);
     let owner = Owner { of, others_need: Permission::IdentityApiKeysManage };
-    Target { owner: Some(owner), ..Target::new(id, command) }
+    Target { owners: vec![owner], ..Target::new(id, command) }
 }
 
 async fn create(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {

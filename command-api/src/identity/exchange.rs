@@ -206,6 +206,7 @@ impl App {
             status: StatusCode::UNAUTHORIZED.as_u16(),
             code,
             detail,
+            extensions: serde_json::Map::new(),
         });
         self.keep(&ask, refused, None).await.map_or_else(|problem| problem, |_| not_accepted())
     }
@@ -266,7 +267,8 @@ impl Signing<'_> {
         let ask = as_system((tenant, user_id), EXCHANGE, self.request);
         let session_id: SessionId = clock::new_id();
         let refresh_token = new_refresh_token(tenant, session_id);
-        let facts = session::Facts { session_id, user: Arc::new(draft.state().clone()), issuer };
+        let user = Arc::new(draft.state().clone());
+        let facts = session::Facts { session_id, user, issuer, ..session::Facts::default() };
         let mut session = Draft::<Session>::new(session_id.to_string(), &Folded::default());
         let start = session::Command::Start(self.start(user_id, &refresh_token));
         session.settle(start, facts, &ask.context()).await.map_err(no)?;

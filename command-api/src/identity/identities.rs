@@ -84,7 +84,7 @@ fn unlink(call: &Call<Nothing>, user_id: UserId) -> Result<Target<User>, Problem
 }
 
 async fn link_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let body: Own = request.json()?;
     let tenant = ask.principal.tenant;
@@ -103,7 +103,7 @@ async fn link_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer
 }
 
 async fn link_theirs(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route)?;
+    let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let Theirs { issuer_id, subject } = request.json()?;
     let tenant = ask.principal.tenant;

@@ -740,6 +740,7 @@ fn signing_in() -> Context {
         id: "sign-in".into(),
         session_id: None,
         on_behalf_of: None,
+        api_key_id: None,
     };
     Context { actor, ..context() }
 }
