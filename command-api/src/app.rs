@@ -21,6 +21,7 @@ use sqlx::{Executor as _, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::denials::{self, Denials};
 use crate::log::Writer;
 use crate::visible::WAITING_MOST;
 
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) waiting: Semaphore,
     /// Forgotten passwords being looked after, beside the requests.
     pub(crate) forgotten: Arc<Semaphore>,
+    /// Refusals that are counted instead of written.
+    pub(crate) denials: Denials,
     consistency: TokenKey,
 }
 
@@ -66,7 +69,7 @@ impl App {
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES).opening(personal.clone());
         let limits = Limits::open(&settings)?;
         tasks.spawn("rate limits", Arc::clone(&limits).run(tasks.shutdown().clone()));
-        Ok(Arc::new(Self {
+        let app = Arc::new(Self {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
             hashing: Semaphore::new(HASHES_AT_ONCE),
@@ -80,7 +83,10 @@ impl App {
             tokens,
             master,
             personal,
-        }))
+            denials: Denials::default(),
+        });
+        denials::start(&app, tasks);
+        Ok(app)
     }
 
     /// The caller of a request, by its access token.

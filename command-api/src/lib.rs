@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod audit;
 mod backups;
+mod denials;
 mod draft;
 mod exports;
 mod facts;

@@ -118,6 +118,16 @@ impl Registry {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
+        for address in route.addresses() {
+            self.mount(address, handler.clone());
+        }
+    }
+
+    fn mount<H, T>(&mut self, route: Route, handler: H)
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
         let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST);
         let path = format!("{PREFIX}{}", route.path);
         let router = std::mem::take(&mut self.router);

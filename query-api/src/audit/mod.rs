@@ -9,7 +9,7 @@ mod verify;
 
 use ::events::Module::Audit;
 use ::events::{Permission, UserId};
-use platform::routes::{Access, Parameter, Route};
+use platform::routes::{Access, Alias, Parameter, Route};
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
@@ -28,8 +28,7 @@ const ACTIVITIES: &[Parameter] = &[
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        trail("/audit-logs", "audit_trail"),
-        trail("/logs/audit-trail", "audit_trail_of_logs"),
+        trail(),
         trail_of_user(),
         activities(),
         archives(),
@@ -42,6 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         checkpoints::one(),
         checkpoints::keys(),
         proofs::inclusion(),
+        proofs::of_entry(),
         proofs::consistency(),
         proofs::leaves(),
         stream::http::endpoint(),
@@ -49,9 +49,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-fn trail(path: &'static str, operation: &'static str) -> Endpoint {
-    let route = Route::get(path, Audit, operation)
-        .summary("Everything that happened or was refused, newest first");
+fn trail() -> Endpoint {
+    const ALIASES: &[Alias] = &[Alias::new("/logs/audit-trail", "audit_trail_of_logs")];
+    let route = Route::get("/audit-logs", Audit, "audit_trail")
+        .summary("Everything that happened or was refused, newest first")
+        .also(ALIASES);
     Endpoint::new(listing(route, TRAIL, |g| page_of(g, TRAIL)), |call| async move {
         list(&call, dataset(TRAIL), None).await
     })
@@ -85,11 +87,7 @@ fn activities() -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, TRAIL)), ..route };
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(ACTIVITIES);
     Endpoint::new(route, |mut call: Call| async move {
-        for (name, _) in &mut call.parameters {
-            if let Some((_, column)) = NAMES.iter().find(|(alias, _)| alias == name) {
-                (*column).clone_into(name);
-            }
-        }
+        call.translate(&NAMES);
         list(&call, dataset(TRAIL), None).await
     })
 }

@@ -6,6 +6,7 @@ use events::identity::organization::{self, Organization};
 use events::identity::user::{self, Status, User};
 use events::rbac::policy::{self, Policy, RoleCreated};
 use events::rbac::resolve::Holder;
+use events::rbac::unit_access::Level;
 use events::rbac::user_access::{self, UserAccess};
 use events::{Decider, RoleId, TenantId, UnitId, UserId};
 use platform::clock;
@@ -112,7 +113,7 @@ impl<'a> Story<'a> {
             let created = RoleCreated {
                 role_id: role,
                 name: format!("role {n}"),
-                code: format!("role-{n}"),
+                code: if n == 0 { "unit-read".into() } else { format!("role-{n}") },
                 description: None,
                 level: u16::try_from(n).unwrap() + 1,
                 unit_id: (n == 1).then(|| story.units[0]),
@@ -167,7 +168,20 @@ impl<'a> Story<'a> {
         let permission = self.numbers.of(&GRANTS).to_owned();
         let unit = self.numbers.below(6);
         let unit_id = self.units.get(unit).copied();
-        match self.numbers.below(6) {
+        match self.numbers.below(7) {
+            6 => {
+                let unit_id = self.units[unit % 3];
+                let held = self.state.access.get(&user).and_then(|access| access.unit(unit_id));
+                let event = match held {
+                    Some(_) => user_access::Event::UnitAccessRevoked { unit_id, reason: None },
+                    None => {
+                        let expires_at = (unit == 4).then(|| hours_from_now(-1));
+                        let level = Level::Read;
+                        user_access::Event::UnitAccessGranted { unit_id, level, expires_at }
+                    }
+                };
+                self.access(user, event).await;
+            }
             0 => self.policy(policy::Event::PermissionGranted { role_id, permission }).await,
             1 => self.policy(policy::Event::PermissionRevoked { role_id, permission }).await,
             2 if senior > 0 => {
