@@ -14,7 +14,7 @@ use platform::routes::{Access, Alias, Parameter, Route};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::{equals, list};
-use crate::reads::TRAIL;
+use crate::reads::{RESTORED, TRAIL};
 use crate::shape::{LIST, dataset, listing, page_of, query};
 use crate::stream;
 
@@ -32,6 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         trail_of_user(),
         activities(),
         archives(),
+        restored(),
         correlation::tree(),
         verify::range(),
         events::page(),
@@ -65,6 +66,14 @@ fn archives() -> Endpoint {
         .summary("The months of the trail that are in files, and which of them were dropped");
     Endpoint::new(listing(route, NAME, |g| page_of(g, NAME)), |call| async move {
         list(&call, dataset(NAME), None).await
+    })
+}
+
+fn restored() -> Endpoint {
+    let route = Route::get("/audit-logs/restored", Audit, "audit_restored")
+        .summary("Archived months of the trail that were brought back for reading");
+    Endpoint::new(listing(route, RESTORED, |g| page_of(g, RESTORED)), |call| async move {
+        list(&call, dataset(RESTORED), None).await
     })
 }
 

@@ -15,10 +15,10 @@ use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::Row as _;
-use uuid::Uuid;
 
 use super::may_see;
 use super::places::States;
+use super::review::{self, Next};
 use crate::answer::{Items, Stamped, owned, stamped};
 use crate::ask::Asked;
 use crate::call::Call;
@@ -31,22 +31,12 @@ const PAGE: &[Parameter] = &[
 ];
 const AS_OF: &[Parameter] =
     &[query("as_of", "a position of the log or an RFC 3339 time that has passed; now when absent")];
-const DEFAULT_LOOKED_AT: i64 = 50;
-const MAX_LOOKED_AT: i64 = 200;
 
 /// Users in the order of their ids. A page looks at so many who may have the role, so it can be empty and not the last.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Users {
     items: Vec<UserId>,
     page: Next,
-}
-
-/// Where the next page begins.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Next {
-    /// For `after`; nothing at the end.
-    next: Option<Uuid>,
-    limit: i64,
 }
 
 /// How many roles of a set nobody may have.
@@ -56,6 +46,10 @@ struct Cardinality {
 }
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
+    [who_has_roles(), of_users(), of_roles(), of_sets()].into_iter().flatten().collect()
+}
+
+fn who_has_roles() -> Vec<Endpoint> {
     vec![
         users(
             Route::get(
@@ -77,6 +71,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             seniors,
             |review, role| review.authorized_users(role),
         ),
+    ]
+}
+
+fn of_users() -> Vec<Endpoint> {
+    vec![
         of_user(
             Route::get(
                 "/rbac/incits359/users/{user_id}/assigned-roles",
@@ -119,6 +118,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<Stamped<Items<String>>>(200),
             |review, user, call| Ok(review.user_operations_on_object(user, call.segment("object"))),
         ),
+    ]
+}
+
+fn of_roles() -> Vec<Endpoint> {
+    vec![
         of_policy(
             Route::get(
                 "/rbac/incits359/roles/{role_id}/permissions",
@@ -145,6 +149,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 Ok(Items { items: review.role_operations_on_object(role, object) })
             },
         ),
+    ]
+}
+
+fn of_sets() -> Vec<Endpoint> {
+    vec![
         of_policy(
             Route::get("/rbac/incits359/ssd-sets", Rbac, "rbac_incits359_ssd_role_sets")
                 .summary("SsdRoleSets: the sets of roles that exclude each other")
@@ -268,8 +277,7 @@ fn users(
         let found = answer(&Review { policy, holders: &holders, now }, role);
         // Protected roles are in the policy whole; only those of this page are told with it.
         let items = found.intersection(&page.users).copied().collect();
-        let Page { asked, next, limit, .. } = page;
-        Ok(stamped(&call, &asked, Users { items, page: Next { next, limit } }))
+        Ok(stamped(&call, &page.asked, Users { items, page: page.next }))
     })
 }
 
@@ -277,15 +285,11 @@ fn users(
 struct Page {
     asked: Asked,
     users: BTreeSet<UserId>,
-    next: Option<Uuid>,
-    limit: i64,
+    next: Next,
 }
 
 async fn page(call: &Call, policy: &Policy, roles: &BTreeSet<RoleId>) -> Result<Page, Problem> {
-    let limit = call.number("limit")?.unwrap_or(DEFAULT_LOOKED_AT).clamp(1, MAX_LOOKED_AT);
-    let refused = |_| Problem::bad_request("PARAMETER_INVALID", "after must be a page.next");
-    let after: Option<Uuid> =
-        call.parameter("after").map(str::parse).transpose().map_err(refused)?;
+    let (limit, after) = (review::limit(call)?, review::after(call)?);
     let levels = Level::ALL
         .iter()
         .filter(|level| level.role(policy).is_some_and(|role_id| roles.contains(&role_id)));
@@ -311,5 +315,5 @@ async fn page(call: &Call, policy: &Policy, roles: &BTreeSet<RoleId>) -> Result<
     let more = i64::try_from(ids.len()).is_ok_and(|found| found > limit);
     ids.truncate(usize::try_from(limit).unwrap_or_default());
     let next = ids.last().filter(|_| more).map(|id| id.0);
-    Ok(Page { asked, users: ids.into_iter().collect(), next, limit })
+    Ok(Page { asked, users: ids.into_iter().collect(), next: Next { next, limit } })
 }
