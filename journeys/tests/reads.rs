@@ -228,10 +228,11 @@ async fn restored(
 /// The file of that name, somewhere below a folder.
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.flatten();
-    entries.map(|entry| entry.path()).find_map(|path| match path.is_dir() {
-        true => find(&path, name),
-        false => {
-            path.file_name().is_some_and(|it| it.to_string_lossy().contains(name)).then_some(path)
+    entries.map(|entry| entry.path()).find_map(|path| {
+        if path.is_dir() {
+            return find(&path, name);
         }
+        let found = path.file_name().is_some_and(|it| it.to_string_lossy().contains(name));
+        found.then_some(path)
     })
 }
