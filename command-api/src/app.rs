@@ -24,6 +24,7 @@ use sqlx::{Executor as _, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::denials::{self, Denials};
 use crate::log::Writer;
 use crate::visible::WAITING_MOST;
 
@@ -53,6 +54,8 @@ pub(crate) struct App {
     pub(crate) waiting: Semaphore,
     /// Forgotten passwords being looked after, beside the requests.
     pub(crate) forgotten: Arc<Semaphore>,
+    /// Refusals that are counted instead of written.
+    pub(crate) denials: Denials,
     consistency: TokenKey,
 }
 
@@ -75,7 +78,7 @@ impl App {
         tasks.spawn("uses of API keys", uses);
         let limits = Limits::open(&settings)?;
         tasks.spawn("rate limits", Arc::clone(&limits).run(tasks.shutdown().clone()));
-        Ok(Arc::new(Self {
+        let app = Arc::new(Self {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
             hashing: Semaphore::new(HASHES_AT_ONCE),
@@ -91,7 +94,10 @@ impl App {
             tokens,
             master,
             personal,
-        }))
+            denials: Denials::default(),
+        });
+        denials::start(&app, tasks);
+        Ok(app)
     }
 
     /// The caller of a request, by its access token or its API key.

@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod backups;
 mod batch;
+mod denials;
 mod draft;
 mod exports;
 mod facts;

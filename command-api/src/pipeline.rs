@@ -30,6 +30,7 @@ use crate::since::Moved;
 pub(crate) const MAX_ATTEMPTS: u32 = 32;
 
 /// Who asks for what, and how it is to be taken.
+#[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) principal: Arc<Principal>,
     pub(crate) operation: &'static str,

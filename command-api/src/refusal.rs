@@ -54,15 +54,16 @@ impl App {
         if !problem.params.contains_key("permission") {
             return problem; // the session or the organisation is at fault, not the right
         }
-        let command = Command::RecordDenial(AccessDenied {
+        let denied = AccessDenied {
             permission: permission.name().to_owned(),
             unit_id: None,
             method: String::new(),
             path_template: ask.operation.to_owned(),
             reason: problem.detail.clone(),
-        });
-        match self.keep(ask, command, None).await {
-            Ok(_) => problem,
+            repeated: 0,
+        };
+        match self.deny(ask, denied).await {
+            Ok(()) => problem,
             Err(unkept) => unkept,
         }
     }

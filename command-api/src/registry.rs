@@ -112,9 +112,11 @@ impl Registry {
             let answer = run(&app, &shared, &request, build).await;
             answer.unwrap_or_else(IntoResponse::into_response)
         };
-        let commands = std::mem::take(&mut self.commands);
-        self.commands =
-            commands.route(&format!("{PREFIX}{}", route.path), on(filter(&route), handler.clone()));
+        for address in route.clone().addresses() {
+            let path = format!("{PREFIX}{}", address.path);
+            let commands = std::mem::take(&mut self.commands);
+            self.commands = commands.route(&path, on(filter(&address), handler.clone()));
+        }
         self.special(route, handler);
     }
 
@@ -126,6 +128,16 @@ impl Registry {
 
     /// Adds a route with a handler of its own.
     pub(crate) fn special<H, T>(&mut self, route: Route, handler: H)
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        for address in route.addresses() {
+            self.mount(address, handler.clone());
+        }
+    }
+
+    fn mount<H, T>(&mut self, route: Route, handler: H)
     where
         H: Handler<T, Arc<App>>,
         T: 'static,

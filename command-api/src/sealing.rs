@@ -4,6 +4,7 @@ use platform::problem::Problem;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::line::Line;
 use crate::log::{Append, Outcome};
 use crate::pipeline::{Ask, lost};
 
@@ -20,7 +21,12 @@ impl App {
             let person = (tenant, person);
             self.personal.seal_metadata(&self.pool, person, &mut append.metadata).await?;
         }
-        self.writer.append(append).await.map_err(|error| lost(&error))
+        let line = Line::of(ask, &append);
+        let outcome = self.writer.append(append).await.map_err(|error| lost(&error))?;
+        if let (Outcome::Stored(stored), Some(line)) = (&outcome, line) {
+            line.write(ask, stored.last_position);
+        }
+        Ok(outcome)
     }
 }
 

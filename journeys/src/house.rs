@@ -127,6 +127,11 @@ impl House {
         Ok(house)
     }
 
+    /// Where files are stored.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
+    }
+
     /// Makes the schema, and a login for each process.
     fn migrate(&self) -> anyhow::Result<()> {
         let passwords = Resident::FIVE.map(|resident| {

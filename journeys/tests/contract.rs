@@ -1,20 +1,45 @@
 //! Every route of both committed OpenAPI documents, visited by those who may not and with what it does not take: each refusal
 //! is a problem of the catalogue, nothing fails on our side, and nothing of another organisation comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use journeys::client::{Client, Reply};
 use journeys::house::House;
 use platform::{codes, problem};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+const SOON: Duration = Duration::from_secs(20);
 /// Stands in everything that the first organisation keeps, and in nothing else.
 const SECRET: &str = "zebrafish";
 const OVERSIZE_BYTES: usize = (1 << 20) + 1;
 /// These end the sessions of whoever calls, and with them the visit.
 const SIGNS_OUT: &[&str] = &["identity_session_end", "identity_user_end_sessions"];
+
+/// Commands that need no permission, so that nobody can be refused them for want of one: what they do leaves its own events,
+/// and all but those behind a dash do something that is one. A command that is not here must leave its refusal in the trail.
+const UNGUARDED: &[&str] = &[
+    "backups_backup_request_everything",
+    "identity_invitation_accept",
+    "identity_organization_create",
+    "identity_organization_reactivate",
+    "identity_organization_suspend",
+    "identity_service_token", // - gives a token out
+    "identity_session_end",
+    "identity_session_refresh",
+    "identity_session_start",
+    "identity_user_change_own_password",
+    "identity_user_confirm_email_change",
+    "identity_user_end_sessions",
+    "identity_user_request_email_change",
+    "identity_user_request_password_reset",
+    "identity_user_reset_password",
+    "notifications_notification_delete",
+    "notifications_notification_mark_read",
+];
 
 /// One route as it is documented.
 struct Route {
@@ -28,6 +53,7 @@ struct Route {
     /// Whether it is refused without the version that the caller decided on.
     needs_version: bool,
     of_commands: bool,
+    is_alias: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +85,7 @@ fn documented() -> Vec<Route> {
                     has_body: operation["requestBody"].is_object(),
                     needs_version: needs_version(operation),
                     of_commands,
+                    is_alias: operation["x-alias-of"].is_string(),
                 });
             }
         }
@@ -240,8 +267,36 @@ async fn every_documented_route_refuses_as_documented() -> anyhow::Result<()> {
         visits.versioned = false;
     }
     assert!(visited > 100, "only {visited} routes are documented");
+    every_command_left_a_trace(&owner, &lower).await?;
     let count = visits.wrong.len();
     assert_eq!(count, 0, "of {visited} routes: {:#?}\n{}", visits.wrong, house.last_words());
     house.stop().await;
+    Ok(())
+}
+
+/// The lower role was refused every command that needs a permission: each must stand in the trail, under its name.
+async fn every_command_left_a_trace(owner: &Client, lower: &Client) -> anyhow::Result<()> {
+    let commands = documented().into_iter().filter(|route| route.of_commands && !route.is_alias);
+    let (guarded, unguarded): (Vec<Route>, Vec<Route>) =
+        commands.partition(|route| route.permission);
+    let unguarded: BTreeSet<String> = unguarded.into_iter().map(|route| route.operation).collect();
+    let known: BTreeSet<String> = UNGUARDED.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(
+        unguarded, known,
+        "a command without a permission must be known to leave its events"
+    );
+    let path = format!(
+        "/audit-logs?limit=500&fields=tenant_seq,command&filter=status=denied AND actor_id=\"{}\"",
+        lower.user_id
+    );
+    let missing = |body: &Value| -> Vec<String> {
+        let entries = body["items"].as_array().into_iter().flatten();
+        let seen: BTreeSet<&str> = entries.filter_map(|entry| entry["command"].as_str()).collect();
+        let names = guarded.iter().map(|route| route.operation.clone());
+        names.filter(|name| !seen.contains(name.as_str())).collect()
+    };
+    let trail = owner.until(&path, SOON, |body| missing(body).is_empty()).await;
+    let trail = trail.with_context(|| "not every command left its refusal in the trail")?;
+    assert_eq!(missing(&trail.body), Vec::<String>::new());
     Ok(())
 }

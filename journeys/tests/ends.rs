@@ -97,8 +97,82 @@ async fn a_deleted_role_is_taken_from_its_holders_who_hear_of_it() -> anyhow::Re
     let none = |body: &Value| body["items"] == json!([]);
     owner.until(&path, SOON, none).await?;
     assert_eq!(count(&house, "rbac.user_access.role_removed").await?, 1);
-    let told = |body: &Value| body.to_string().contains("You no longer have the role");
+    let told = |body: &Value| body.to_string().contains("You no longer have the role “Auditor”");
     anna.until("/notifications", SOON, told).await?;
+    house.stop().await;
+    Ok(())
+}
+
+/// The texts of somebody's notifications that are about one thing.
+fn told(body: &Value, words: &str) -> usize {
+    let items = body["items"].as_array().into_iter().flatten();
+    items.filter(|item| item["title"].as_str().is_some_and(|title| title.contains(words))).count()
+}
+
+#[tokio::test]
+async fn who_is_to_lose_a_role_is_told_once_days_before_and_nobody_of_what_was_moved_or_taken()
+-> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let auditor = role(&owner, "Auditor", json!({})).await?;
+    let guard = role(&owner, "Guard", json!({"protected": true})).await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    let bert = owner.newcomer("acme", "bert").await?;
+    let days = |days: i64| {
+        let end = platform::clock::now() + jiff::SignedDuration::from_hours(24 * days);
+        json!({ "expires_at": end })
+    };
+    let of = |person: &Client| format!("/rbac/users/{}/roles/{auditor}", person.user_id);
+    house.kill(Resident::Workers)?;
+    for person in [&anna, &bert] {
+        owner.post(&of(person), &days(30)).await?.ok()?;
+        owner.command(Method::PATCH, &of(person), &days(3), &[]).await?.ok()?;
+    }
+    owner.command(Method::DELETE, &of(&bert), &json!({}), &[]).await?.ok()?;
+    house.move_in(Resident::Workers)?;
+    let ends = |body: &Value| told(body, "Your role “Auditor” ends soon") == 1;
+    anna.until("/notifications", SOON, ends).await?;
+    house.kill(Resident::Workers)?;
+    house.move_in(Resident::Workers)?;
+
+    // The end is another one, so she is told again; that nothing else comes is seen when what came later is there.
+    owner.command(Method::PATCH, &of(&anna), &days(5), &[]).await?.ok()?;
+    let twice = |body: &Value| told(body, "Your role “Auditor” ends soon") == 2;
+    anna.until("/notifications", SOON, twice).await?;
+    let protected = format!("/rbac/users/{}/protected-roles/{guard}", bert.user_id);
+    owner.post(&protected, &days(30)).await?.ok()?;
+    let granted = |body: &Value| told(body, "You have the role “Guard”") == 1;
+    let inbox = bert.until("/notifications", SOON, granted).await?;
+    assert_eq!(told(&inbox.body, "ends soon"), 0, "{}", inbox.text);
+    assert_eq!(count(&house, "rbac.user_access.role_end_announced").await?, 2);
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn administrators_hear_once_of_who_tries_to_give_more_than_they_have() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let permissions = json!({"level": 100, "permissions": ["rbac.roles:manage"]});
+    let clerk = role(&owner, "Clerk", permissions).await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    let path = format!("/rbac/users/{}/roles/{clerk}", anna.user_id);
+    owner.post(&path, &json!({})).await?.ok()?;
+    for number in 0..3 {
+        let much = json!({"name": format!("All {number}"), "level": 5, "permissions": ["*:*"]});
+        let refused = anna.post("/rbac/roles", &much).await?;
+        assert_eq!(refused.body["code"], "ESCALATES_PERMISSIONS", "{}", refused.text);
+    }
+    let told_of = |body: &Value| told(body, "give more access than they have") == 1;
+    owner.until("/notifications", SOON, told_of).await?;
+    let bert = owner.newcomer("acme", "bert").await?;
+    let path = format!("/rbac/users/{}/roles/{clerk}", bert.user_id);
+    owner.post(&path, &json!({})).await?.ok()?;
+    let assigned = |body: &Value| told(body, "You have the role “Clerk”") == 1;
+    bert.until("/notifications", SOON, assigned).await?;
+    let inbox = owner.get("/notifications").await?.ok()?;
+    assert!(told_of(&inbox.body), "{}", inbox.text);
+    assert_eq!(inbox.body["items"][0]["link"]["id"], anna.user_id.as_str(), "{}", inbox.text);
     house.stop().await;
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! Reading what is sensitive leaves a record, a report is a file like any other, what followed from a request can be told, and
 //! old months are archived before they are dropped.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use journeys::client::Client;
 use journeys::{House, Resident};
 use serde_json::{Value, json};
 
@@ -175,6 +177,62 @@ async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archi
     owner.until(&left, SOON, |body| body["page"]["total"]["value"] == 0).await?;
     let proved = house.annals(&["prove"])?;
     assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stdout));
+    let partition = format!("audit.trail_{}", month[..7].replace('-', ""));
+    let left: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
+        .bind(&partition)
+        .fetch_one(&pool)
+        .await?;
+    assert_eq!(left, None, "nobody has anything in the partition any more");
+
+    restored(&house, &owner, (&month, archive["file_id"].as_str().unwrap_or_default())).await?;
     house.stop().await;
     Ok(())
+}
+
+/// An archived month comes back, as often as it is asked for and only as it was archived, and goes again.
+async fn restored(
+    house: &House,
+    owner: &Client,
+    (month, file): (&str, &str),
+) -> anyhow::Result<()> {
+    let tenant = owner.tenant_id.as_str();
+    let ask = ["audit", "restore", month, "--tenant", tenant];
+    let count = async || -> anyhow::Result<Value> {
+        let listed = owner.get("/audit-logs/restored?count=exact").await?.ok()?;
+        Ok(listed.body["page"]["total"]["value"].clone())
+    };
+    assert_eq!(count().await?, 0);
+    for _ in 0..2 {
+        let done = house.annals(&ask)?;
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    let archives = owner.get("/audit-logs/archives").await?.ok()?;
+    assert_eq!(count().await?, archives.body["items"][0]["rows"]);
+    let first = owner.get("/audit-logs/restored?sort=tenant_seq&limit=1").await?.ok()?;
+    assert_eq!(first.body["items"][0]["tenant_seq"], 1, "{}", first.text);
+
+    let stored = find(&house.files(), file).context("the archive is no file")?;
+    let whole = std::fs::read(&stored)?;
+    std::fs::write(&stored, &whole[..whole.len() - 1])?;
+    let refused = house.annals(&ask)?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("not what was archived"), "{said}");
+    assert_eq!(count().await?, archives.body["items"][0]["rows"], "what was there stays");
+    std::fs::write(&stored, whole)?;
+    let removed = house.annals(&[&ask[..], &["--remove"]].concat())?;
+    assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
+    assert_eq!(count().await?, 0);
+    Ok(())
+}
+
+/// The file of that name, somewhere below a folder.
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    entries.map(|entry| entry.path()).find_map(|path| {
+        if path.is_dir() {
+            return find(&path, name);
+        }
+        let found = path.file_name().is_some_and(|it| it.to_string_lossy().contains(name));
+        found.then_some(path)
+    })
 }

@@ -56,6 +56,9 @@ pub struct Settings {
     pub log: String,
     /// `text` or `json`.
     pub log_format: String,
+    /// Which lines of `target` `audit` stand in the log of command-api, always as JSON: `off`, `warn` for who lacked a permission,
+    /// `info` for every command that was carried out or refused as well.
+    pub audit_log_level: AuditLogLevel,
     /// Connections of each process's main pool.
     pub pool_size: u32,
     /// Largest request body in bytes.
@@ -77,6 +80,18 @@ pub struct Settings {
     pub limit_address_per_minute: u32,
     /// Attempts to sign in as one user in a minute, wherever they come from; 0 for no limit.
     pub limit_login_per_minute: u32,
+}
+
+/// How much of what is audited stands in the log of the process besides the log of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditLogLevel {
+    /// Nothing.
+    Off,
+    /// Who lacked a permission.
+    Warn,
+    /// Every command that was carried out or refused as well.
+    Info,
 }
 
 impl Default for Settings {
@@ -103,6 +118,7 @@ impl Default for Settings {
             refresh_token_seconds: 30 * 24 * 3600,
             log: "info".into(),
             log_format: "text".into(),
+            audit_log_level: AuditLogLevel::Off,
             pool_size: 16,
             max_body_bytes: 1024 * 1024,
             max_wait_ms: 30_000,
@@ -127,8 +143,15 @@ impl std::fmt::Debug for Settings {
 }
 
 /// Known by their usual names too, without our prefix.
-const UNPREFIXED: &[&str] =
-    &["DATABASE_URL", "NATS_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "RBAC_DEFAULT_ROLE"];
+const UNPREFIXED: &[&str] = &[
+    "DATABASE_URL",
+    "NATS_URL",
+    "REDIS_URL",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "RBAC_DEFAULT_ROLE",
+    "AUDIT_LOG_LEVEL",
+];
 /// With the name of a feature flag behind it in upper case, the variable that has the last word on that flag.
 const FEATURE_FLAG: &str = "FEATURE_FLAG_";
 /// Variables of ours that are no settings.
@@ -230,6 +253,15 @@ mod tests {
         assert_eq!(settings.database_url, "postgres://x");
         assert_eq!(settings.pool_size, 5);
         assert_eq!(settings.command_addr.port(), 9);
+    }
+
+    #[test]
+    fn the_level_of_audited_lines_has_its_usual_name_and_three_values() {
+        let level = |value| load(&[("AUDIT_LOG_LEVEL", value)]).map(|it| it.audit_log_level);
+        assert_eq!(load(&[]).unwrap().audit_log_level, AuditLogLevel::Off);
+        assert_eq!(level("warn").unwrap(), AuditLogLevel::Warn);
+        assert_eq!(level("info").unwrap(), AuditLogLevel::Info);
+        assert!(level("loud").is_err());
     }
 
     #[test]

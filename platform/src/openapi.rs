@@ -71,6 +71,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
         operation.insert("x-successor".into(), format!("/api/v1{}", deprecated.successor).into());
         operation.insert("x-sunset".into(), deprecated.sunset.into());
     }
+    if let Some(path) = route.alias_of {
+        operation.insert("x-alias-of".into(), format!("/api/v1{path}").into());
+    }
     if let Some(quota) = route.quota {
         let limit = json!({"policy": quota.name, "most": quota.most, "seconds": quota.seconds});
         operation.insert("x-rate-limit".into(), limit);

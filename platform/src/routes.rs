@@ -61,6 +61,30 @@ impl Deprecated {
     }
 }
 
+/// Another address of a route: the same guard, the same handler, the same answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Alias {
+    /// Path below `/api/v1`, with the parameters that the route's own path has.
+    pub path: &'static str,
+    /// What the route is called there.
+    pub operation: &'static str,
+    /// Whether the address will go.
+    pub deprecated: Option<Deprecated>,
+}
+
+impl Alias {
+    /// An address that stays.
+    pub const fn new(path: &'static str, operation: &'static str) -> Self {
+        Self { path, operation, deprecated: None }
+    }
+
+    /// An address that goes one day.
+    #[must_use]
+    pub const fn until(self, deprecated: Deprecated) -> Self {
+        Self { deprecated: Some(deprecated), ..self }
+    }
+}
+
 /// Makes the JSON Schema of a body.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
@@ -106,6 +130,10 @@ pub struct Route {
     pub quota: Option<Quota>,
     /// Whether the command is refused without `If-Match`.
     pub needs_version: bool,
+    /// Where else it answers.
+    pub aliases: &'static [Alias],
+    /// The path of the route that this is another address of.
+    pub alias_of: Option<&'static str>,
 }
 
 impl Route {
@@ -131,6 +159,8 @@ impl Route {
             deprecated: None,
             quota: None,
             needs_version: false,
+            aliases: &[],
+            alias_of: None,
         }
     }
 
@@ -220,9 +250,53 @@ impl Route {
         Self { quota: Some(quota), ..self }
     }
 
+    /// Answers at these addresses as well.
+    #[must_use]
+    pub fn also(self, aliases: &'static [Alias]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The route at each of its addresses, its own first.
+    pub fn addresses(self) -> Vec<Self> {
+        let aliases = self.aliases;
+        let own = Self { aliases: &[], ..self };
+        let others = aliases.iter().map(|alias| Self {
+            path: alias.path,
+            operation: alias.operation,
+            deprecated: alias.deprecated.or(own.deprecated),
+            alias_of: Some(own.path),
+            ..own.clone()
+        });
+        let others: Vec<Self> = others.collect();
+        [own].into_iter().chain(others).collect()
+    }
+
     /// Is refused without the version that the caller decided on: 428.
     #[must_use]
     pub fn needs_version(self) -> Self {
         Self { needs_version: true, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_is_the_same_route_elsewhere() {
+        const GOES: Deprecated = Deprecated { since: 0, sunset: "never", successor: "/things" };
+        const ALIASES: &[Alias] =
+            &[Alias::new("/stuff", "stuff"), Alias::new("/old", "old").until(GOES)];
+        let route = Route::get("/things", Module::Rbac, "things").summary("Things").also(ALIASES);
+        let addresses = route.needs(Permission::RbacRolesRead).addresses();
+        let seen = addresses.iter().map(|at| (at.path, at.operation, at.alias_of, at.deprecated));
+        let expected = [
+            ("/things", "things", None, None),
+            ("/stuff", "stuff", Some("/things"), None),
+            ("/old", "old", Some("/things"), Some(GOES)),
+        ];
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
+        let guarded = |at: &Route| at.access == Access::Needs(Permission::RbacRolesRead);
+        assert!(addresses.iter().all(guarded));
     }
 }

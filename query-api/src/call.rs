@@ -130,6 +130,15 @@ impl Call {
         self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
+    /// Takes parameters that an endpoint has names of its own for as the columns they are about.
+    pub(crate) fn translate(&mut self, names: &[(&str, &str)]) {
+        for (name, _) in &mut self.parameters {
+            if let Some((_, column)) = names.iter().find(|(own, _)| own == name) {
+                (*column).clone_into(name);
+            }
+        }
+    }
+
     /// A query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

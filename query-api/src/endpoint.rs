@@ -41,6 +41,13 @@ impl Endpoint {
         Self { route, handle: Arc::new(move |call| Box::pin(handle(call))) }
     }
 
+    /// The endpoint at each of its addresses.
+    pub(crate) fn addresses(self) -> impl Iterator<Item = Self> {
+        let handle = self.handle;
+        let routes = self.route.addresses().into_iter();
+        routes.map(move |route| Self { route, handle: Arc::clone(&handle) })
+    }
+
     /// Puts the endpoint into the router.
     pub(crate) fn mount(self, router: Router, app: &Arc<App>) -> Router {
         let path = format!("/api/v1{}", self.route.path);

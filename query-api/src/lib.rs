@@ -64,9 +64,10 @@ fn router(app: &Arc<App>) -> Router {
     http::finish(router, &app.settings)
 }
 
-/// The routes of every module, in the order of the list of modules.
+/// The routes of every module at all their addresses, in the order of the list of modules.
 fn all() -> Vec<Endpoint> {
-    Module::ALL.iter().flat_map(|module| endpoints(*module)).collect()
+    let own = Module::ALL.iter().flat_map(|module| endpoints(*module));
+    own.flat_map(Endpoint::addresses).collect()
 }
 
 fn endpoints(module: Module) -> Vec<Endpoint> {

@@ -1,5 +1,6 @@
 //! The log as it stood at a moment: which position that is, and any aggregate folded up to it by its own rules.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -156,6 +157,53 @@ impl Call {
             None => aggregates.refresh::<D>(tenant, id).await.map_err(unreadable)?,
         };
         if folded.version == version { Ok(folded) } else { self.fold_to(id, version).await }
+    }
+
+    /// Several aggregates of a type, each at its version; those that are not kept at it are folded from one reading of the log.
+    pub(crate) async fn at_versions<D: Decider>(
+        &self,
+        wanted: &[(String, i64)],
+    ) -> Result<Vec<Folded<D>>, Problem> {
+        let (aggregates, tenant) = (&self.app.aggregates, self.tenant());
+        let kept = |(id, version): &(String, i64)| {
+            let kept = aggregates.kept::<D>(tenant, id).filter(|kept| kept.version == *version);
+            kept.or_else(|| (*version == 0).then(Folded::default))
+        };
+        let mut found: Vec<Option<Folded<D>>> = wanted.iter().map(kept).collect();
+        let missing = wanted.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let missing: Vec<&(String, i64)> = missing.map(|(wanted, _)| wanted).collect();
+        if missing.iter().map(|(_, version)| version).sum::<i64>() > MAX_FOLDED {
+            return Err(too_long());
+        }
+        let mut states: HashMap<String, (D, i64)> = HashMap::with_capacity(missing.len());
+        if !missing.is_empty() {
+            let mut statement = Statement::default();
+            let ids = missing.iter().map(|(id, _)| id.clone()).collect();
+            let versions = missing.iter().map(|(_, version)| version.to_string()).collect();
+            let kind = statement.bind(Bind::Text(Some(D::TYPE.to_owned())));
+            let ids = statement.bind(Bind::Texts(ids));
+            let versions = statement.bind(Bind::Texts(versions));
+            statement.sql = format!(
+                "select s.id, e.payload::text from unnest(${ids}, ${versions}::bigint[]) \
+                   s (id, version) join log.events e on e.aggregate_type = ${kind} and e.aggregate_id = s.id \
+                   and e.sequence <= s.version order by s.id, e.sequence"
+            );
+            let asked = self.ask(&[], &statement).await?;
+            for (row, payload) in asked.rows.iter().zip(self.payloads(&asked.rows, 1).await?) {
+                let (state, at) = states.entry(row.try_get(0)?).or_default();
+                let event = serde_json::from_str::<D::Event>(&payload);
+                state.evolve(&event.map_err(|error| Problem::internal(&error))?);
+                *at += 1;
+            }
+        }
+        for ((id, version), found) in wanted.iter().zip(&mut found).filter(|(_, it)| it.is_none()) {
+            let ended = || Problem::internal(&"a stream ends before its version");
+            let (state, at) = states.get(id).filter(|(_, at)| at == version).ok_or_else(ended)?;
+            let folded = Folded { state: Arc::new(state.clone()), version: *at };
+            aggregates.keep::<D>(tenant, id, folded.clone());
+            *found = Some(folded);
+        }
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// The payloads of events in a column of rows, with what is personal in them opened.

@@ -22,6 +22,8 @@ use crate::call::Call;
 
 /// The trail's dataset, which is sensitive as a whole.
 pub(crate) const TRAIL: &str = "audit.trail";
+/// The dataset of its months that were brought back.
+pub(crate) const RESTORED: &str = "audit.restored";
 /// The name under which reading events themselves is recorded.
 pub(crate) const EVENTS: &str = "audit.events";
 /// What one caller reads of one dataset within this time is one record.
@@ -182,7 +184,9 @@ impl Reads {
 /// Whether an answer shows, or is chosen by, what is sensitive.
 fn is_sensitive(data: &Dataset, query: &Query) -> bool {
     let sensitive = |column: &&Column| column.sensitive;
-    if data.name == TRAIL || query.fields.iter().copied().any(|column| sensitive(&column)) {
+    if matches!(data.name, TRAIL | RESTORED)
+        || query.fields.iter().copied().any(|column| sensitive(&column))
+    {
         return true;
     }
     let chosen_by = query.fingerprint();

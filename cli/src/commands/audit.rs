@@ -7,9 +7,19 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
+use events::TenantId;
+use events::audit::ledger::Ledger;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use platform::config::Settings;
+use platform::db::{self, Role};
+use platform::files::Files;
+use platform::fold::{Folded, fold};
 use platform::transparency::checkpoint::Checkpoint;
 use platform::transparency::note;
 use serde::Deserialize;
+use sqlx::{Connection as _, PgConnection};
 use workers::audit::archive;
 
 use super::client::{Client, Options, read};
@@ -34,6 +44,21 @@ enum Action {
     Package(Package),
     /// Write the entries of an archived month to standard output, one line of JSON each
     Month(Month),
+    /// Bring an archived month back for reading at `GET /audit-logs/restored`, if its file is what was archived
+    Restore(Restore),
+}
+
+#[derive(Debug, clap::Args)]
+struct Restore {
+    /// The first day of the month, as `GET /audit-logs/archives` has it
+    #[arg(value_name = "MONTH")]
+    month: Date,
+    /// The organisation's id
+    #[arg(long, value_name = "UUID")]
+    tenant: TenantId,
+    /// Take it out again instead
+    #[arg(long)]
+    remove: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,12 +94,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Action::Checkpoint(one) => &one.client,
         Action::Package(package) => &package.client,
         Action::Month(month) => return month.read(),
+        Action::Restore(restore) => return restore.run().await,
     };
     let client = Client::start(options).await?;
     let outcome = match &arguments.action {
         Action::Checkpoint(one) => one.run(&client).await,
         Action::Package(package) => package.run(&client).await,
-        Action::Month(_) => Ok(()), // it needs no client
+        Action::Month(_) | Action::Restore(_) => Ok(()), // they need no client
     };
     client.sign_out().await;
     outcome.map(|()| ExitCode::SUCCESS)
@@ -97,6 +123,73 @@ impl Month {
         Ok(ExitCode::SUCCESS)
     }
 }
+
+impl Restore {
+    /// Whatever of the month was brought back before is replaced, in one transaction.
+    async fn run(&self) -> anyhow::Result<ExitCode> {
+        let settings = Settings::load()?;
+        let mut connection = PgConnection::connect(&settings.database_url).await?;
+        let mut transaction = connection.begin().await?;
+        sqlx::query("set local role annals_owner").execute(&mut *transaction).await?;
+        let start = |date: Date| anyhow::Ok(date.to_zoned(TimeZone::UTC)?.timestamp().to_string());
+        sqlx::query(
+            "delete from audit.trail_restored where tenant_id = $1 and at >= $2::timestamptz and at < $3::timestamptz",
+        )
+        .bind(self.tenant.0)
+        .bind(start(self.month)?)
+        .bind(start(self.month.checked_add(1.month())?)?)
+        .execute(&mut *transaction)
+        .await?;
+        let rows = if self.remove { 0 } else { self.bring(&settings, &mut transaction).await? };
+        transaction.commit().await?;
+        println!("{rows} entries of {} can be read", self.month);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Reads the file twice: once to believe it, once to copy it.
+    async fn bring(&self, settings: &Settings, database: &mut PgConnection) -> anyhow::Result<u64> {
+        let pool = db::connect(&settings.database_url, Role::Workers, 1).await?;
+        let ledger =
+            fold::<Ledger>(&pool, self.tenant, &self.tenant.to_string(), Folded::default());
+        let ledger = ledger.await?.state;
+        let archived = ledger.months.get(&self.month).context("the month is not archived")?;
+        let archive = &archived.archive;
+        let files = Files::open(&settings.data_dir)?;
+        let file = || files.open_local(self.tenant, archive.file_id);
+        let found = archive::digest(&file()?)?;
+        ensure!(
+            found == archive.sha256,
+            "the file has the digest {found}: it is not what was archived"
+        );
+        let contents = archive::read(file()?, &mut std::io::sink())?;
+        let numbers =
+            [contents.rows, contents.first_seq, contents.last_seq].map(i64::cast_unsigned);
+        ensure!(
+            numbers == [archive.rows, archive.first_seq, archive.last_seq],
+            "the file does not hold the entries that were archived"
+        );
+        let mut lines = archive::lines(file()?)?.peekable();
+        let mut copied = 0;
+        while lines.peek().is_some() {
+            let chunk = lines.by_ref().take(COPIED_AT_ONCE).collect::<Result<Vec<_>, _>>()?;
+            copied += sqlx::query(COPY)
+                .bind(self.tenant.0)
+                .bind(chunk)
+                .execute(&mut *database)
+                .await?
+                .rows_affected();
+        }
+        ensure!(copied == archive.rows, "the file holds entries of another organisation");
+        Ok(copied)
+    }
+}
+
+const COPIED_AT_ONCE: usize = 1_000;
+const COPY: &str = "
+    insert into audit.trail_restored
+    select entry.* from unnest($2::text[]) line,
+           lateral json_populate_record(null::audit.trail_restored, line::json) entry
+     where entry.tenant_id = $1";
 
 impl One {
     async fn run(&self, client: &Client) -> anyhow::Result<()> {

@@ -68,7 +68,19 @@ async fn a_policy_goes_out_and_comes_back_exactly_and_a_second_run_changes_nothi
     send(&house, "acme", Method::POST, &give(chief, "roles"), json!({})).await;
     send(&house, "acme", Method::POST, &give(guard, "protected-roles"), json!({})).await;
 
+    make("/rbac/roles", json!({"name": "Unit writer", "code": "unit-write", "level": 8})).await;
+    let auditor = make("/rbac/roles", json!({"name": "Auditor", "level": 8})).await;
+    let roles = [auditor, clerk, guard];
+    let apart = json!({"name": "Books, guards", "roles": roles, "cardinality": 3});
+    make("/rbac/exclusive-sets", apart).await;
+    let plant = format!("/rbac/users/{anna}/plants/{unit}");
+    let until = json!({"level": "write", "expires_at": "2999-01-01T00:00:00Z"});
+    send(&house, "acme", Method::PUT, &plant, until).await;
+
     let out = policy(&house, "acme").await;
+    let ends = |end: &str| out.iter().any(|line| line.ends_with(end));
+    assert!(ends("/*, access, 2999-01-01T00:00:00Z"), "{out:?}");
+    assert!(ends("3, role:auditor, role:clerk-at-day, role:guard"), "{out:?}");
     assert!(out.iter().any(|line| line.starts_with("g, anna%2C%C3%A4, role:clerk-at-day, /")));
     let file = house.file("policy.csv", out.join("\n"));
     let import = async || {
@@ -82,8 +94,8 @@ async fn a_policy_goes_out_and_comes_back_exactly_and_a_second_run_changes_nothi
     let done = import().await;
     assert_eq!(
         done,
-        json!({"permissions": 2, "roles": 3, "grants": 0, "inheritances": 1, "users": 1,
-            "assignments": 3})
+        json!({"permissions": 2, "roles": 5, "grants": 0, "inheritances": 1, "sets": 1, "users": 1,
+            "assignments": 3, "units": 1})
     );
     assert_eq!(policy(&house, "beta").await, out);
     let again = import().await;

@@ -1,6 +1,7 @@
 //! Routes of audit: reports of the trail, archiving it, and what our query API says was read of what is sensitive.
 
 mod archives;
+pub(crate) mod line;
 mod reads;
 mod reports;
 

@@ -20,8 +20,10 @@ struct Where {
 }
 
 const ASSIGNMENT: &str = "/rbac/users/{user_id}/roles/{role_id}/expire";
+const NOTICE: &str = "/rbac/users/{user_id}/roles/{role_id}/announce-end";
 const STRIP: &str = "/rbac/users/{user_id}/roles/{role_id}/strip";
 const PROTECTED: &str = "/rbac/users/{user_id}/protected-roles/{role_id}/expire";
+const PROTECTED_NOTICE: &str = "/rbac/users/{user_id}/protected-roles/{role_id}/announce-end";
 const PLANT: &str = "/rbac/users/{user_id}/plants/{unit_id}/expire";
 
 pub(super) fn routes(registry: &mut Registry) {
@@ -33,6 +35,15 @@ pub(super) fn routes(registry: &mut Registry) {
             let (role_id, unit_id) = (call.id("role_id")?, call.body.unit_id);
             let user: events::UserId = call.id("user_id")?;
             Ok(Target::new(user, Command::ExpireRole { role_id, unit_id }))
+        },
+    );
+    registry.command::<Where, UserAccess>(
+        expire(Route::post(NOTICE, Module::Rbac, "rbac_user_access_announce_role_end"))
+            .summary("record that the holder is told of an assignment's end, which is near"),
+        |call| {
+            let (role_id, unit_id) = (call.id("role_id")?, call.body.unit_id);
+            let user: events::UserId = call.id("user_id")?;
+            Ok(Target::new(user, Command::AnnounceRoleEnd { role_id, unit_id }))
         },
     );
     registry.command::<Where, UserAccess>(
@@ -51,6 +62,20 @@ pub(super) fn routes(registry: &mut Registry) {
             let (user_id, role_id) = (call.id("user_id")?, call.id("role_id")?);
             let unit_id = call.body.unit_id;
             let command = policy::Command::ExpireProtectedRole { user_id, role_id, unit_id };
+            Ok(Target::new(call.tenant(), command))
+        },
+    );
+    registry.command::<Where, Policy>(
+        expire(Route::post(
+            PROTECTED_NOTICE,
+            Module::Rbac,
+            "rbac_policy_announce_protected_role_end",
+        ))
+        .summary("record that the holder of a protected role is told of its end, which is near"),
+        |call| {
+            let (user_id, role_id) = (call.id("user_id")?, call.id("role_id")?);
+            let unit_id = call.body.unit_id;
+            let command = policy::Command::AnnounceProtectedRoleEnd { user_id, role_id, unit_id };
             Ok(Target::new(call.tenant(), command))
         },
     );

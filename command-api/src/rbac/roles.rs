@@ -4,7 +4,7 @@ use events::rbac::policy::{self, Command, Policy};
 use events::{Module, Permission, RoleId, UnitId};
 use platform::clock;
 use platform::problem::Problem;
-use platform::routes::Route;
+use platform::routes::{Alias, Route};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -85,6 +85,7 @@ struct PutPermissions {
     permissions: Vec<String>,
 }
 
+const ALIASES: &[Alias] = &[Alias::new("/roles", "rbac_policy_create_role_alias")];
 const ROLE: &str = "/rbac/roles/{role_id}";
 const PERMISSIONS: &str = "/rbac/roles/{role_id}/permissions";
 const PERMISSION: &str = "/rbac/roles/{role_id}/permissions/{permission}";
@@ -94,6 +95,7 @@ pub(super) fn routes(registry: &mut Registry) {
     registry.command::<CreateRole, Policy>(
         manage(Route::post("/rbac/roles", Module::Rbac, "rbac_policy_create_role"))
             .summary("create a role")
+            .also(ALIASES)
             .answers::<()>(201),
         |call| Ok(create(call)),
     );
@@ -132,16 +134,18 @@ fn grants(registry: &mut Registry) {
         },
     );
     registry.command::<Nothing, Policy>(
-        manage(Route::post(PERMISSION, Module::Rbac, "rbac_policy_grant_permission"))
-            .summary("grant a role one permission, by name or pattern"),
+        manage(Route::post(PERMISSION, Module::Rbac, "rbac_policy_grant_permission")).summary(
+            "grant a role one permission, by name, by pattern or by the id of the permission",
+        ),
         |call| {
             let (role_id, permission) = (call.id("role_id")?, call.text("permission"));
             Ok(Target::new(call.tenant(), Command::GrantPermission { role_id, permission }))
         },
     );
     registry.command::<Nothing, Policy>(
-        manage(Route::delete(PERMISSION, Module::Rbac, "rbac_policy_revoke_permission"))
-            .summary("take one permission from a role"),
+        manage(Route::delete(PERMISSION, Module::Rbac, "rbac_policy_revoke_permission")).summary(
+            "take one permission from a role, by name, by pattern or by the id of the permission",
+        ),
         |call| {
             let (role_id, permission) = (call.id("role_id")?, call.text("permission"));
             Ok(Target::new(call.tenant(), Command::RevokePermission { role_id, permission }))

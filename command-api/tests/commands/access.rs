@@ -134,3 +134,29 @@ async fn a_stale_version_is_refused_with_the_present_one() {
     assert_eq!(right.status, 200, "{}", right.body);
     api.stop().await;
 }
+
+#[tokio::test]
+async fn a_caller_in_a_loop_cannot_fill_the_log_and_none_of_its_refusals_is_lost() {
+    const LOOP: usize = 200;
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (_, token) = api.newcomer("acme", &owner, "anna").await;
+    for number in 0..LOOP {
+        let role = json!({"name": format!("Role {number}")});
+        assert_eq!(api.post("/rbac/roles", &token, role).await.status, 403);
+    }
+    let denied = "audit.security_log.access_denied";
+    assert_eq!(api.count(denied).await, 1, "the first stands in the log by itself");
+    api.begin_shutdown();
+    api.until(async || api.count(denied).await == 2).await;
+    let counted: (i64, String) = sqlx::query_as(
+        "select (payload->>'repeated')::bigint, metadata->>'actor_kind' from log.events
+          where event_type = $1 order by position desc limit 1",
+    )
+    .bind(denied)
+    .fetch_one(&api.owner)
+    .await
+    .unwrap();
+    assert_eq!(counted, (i64::try_from(LOOP).unwrap() - 1, "user".into()));
+    api.stop().await;
+}

@@ -25,13 +25,7 @@ async fn set_password(api: &Api, caller: &str, user: &str) -> Answer {
 
 /// Waits for what is done beside an answer.
 async fn until(api: &Api, event_type: &str, count: usize) {
-    for _ in 0..1_000 {
-        if api.count(event_type).await == count {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("there are {} {event_type}, not {count}", api.count(event_type).await);
+    api.until(async || api.count(event_type).await == count).await;
 }
 
 fn code(answer: &Answer) -> (u16, &str) {

@@ -58,6 +58,22 @@ impl Api {
         command_api::router(settings, &self.tasks).await.expect("another router")
     }
 
+    /// As an operator would; what is kept in memory is written.
+    pub(crate) fn begin_shutdown(&self) {
+        self.tasks.shutdown().begin();
+    }
+
+    /// Waits for something that comes about by itself.
+    pub(crate) async fn until(&self, holds: impl AsyncFn() -> bool) {
+        let wait = async {
+            while !holds().await {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        let soon = std::time::Duration::from_secs(20);
+        assert!(tokio::time::timeout(soon, wait).await.is_ok(), "it does not come about");
+    }
+
     pub(crate) async fn stop(self) {
         self.tasks.shutdown().begin();
         self.owner.close().await;

@@ -3,8 +3,9 @@
 //! `p, role, resource, action, domain` grants, `g, user, role, domain` assigns and `g, role, role, domain`
 //! inherits. A domain is `*` for the whole organisation, or the path of a unit from the top with `*`
 //! behind it, so that Casbin's `keyMatch` finds what lies below. `g2` is what one permission brings
-//! with it, `g3` which permissions there are. What Casbin has no line for stands behind `#`, which it
-//! leaves out; roles begin with `role:`, so that no user is taken for one.
+//! with it, `g3` which permissions there are. Access to a unit is a `g` line of the role of its level,
+//! marked behind what Casbin reads. What it has no line for stands behind `#`, which it leaves out;
+//! roles begin with `role:`, so that no user is taken for one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,8 +15,9 @@ use jiff::Timestamp;
 
 use super::name;
 use super::policy::{Policy, Role};
+use super::unit_access::Level;
 use crate::identity::organization::Organization;
-use crate::ids::{UnitId, UserId};
+use crate::ids::{RoleId, UnitId, UserId};
 
 /// The model that these lines are written for.
 pub const MODEL: &str = include_str!("casbin.conf");
@@ -23,12 +25,27 @@ pub const MODEL: &str = include_str!("casbin.conf");
 const ROLE: &str = "role:";
 const EVERYWHERE: &str = "*";
 const PERMISSION: &str = "permission";
+/// What marks a role that is held as access to a unit.
+const ACCESS: &str = "access";
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     /// `# role, ...`: what a role is besides its grants.
     Role(RoleLine),
+    /// `# set, ...`: roles that exclude each other.
+    Set(SetLine),
+    /// `g`: the user has access to a unit, which is the role of its level there.
+    Access {
+        /// The user's handle.
+        who: String,
+        /// How far it goes.
+        level: Level,
+        /// The unit, with all above it, itself first.
+        unit_path: Vec<UnitId>,
+        /// Until when; Casbin does not read it.
+        expires_at: Option<Timestamp>,
+    },
     /// `g3`: there is this permission.
     Permission(String),
     /// `g2`: the one permission, or every one that the pattern covers, brings the other.
@@ -81,6 +98,17 @@ pub struct RoleLine {
     pub description: Option<String>,
 }
 
+/// Roles that exclude each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetLine {
+    /// The name of the set.
+    pub name: String,
+    /// Nobody may have as many of the roles, inherited ones included.
+    pub cardinality: u16,
+    /// The codes of the roles, in order.
+    pub roles: Vec<String>,
+}
+
 /// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -108,6 +136,15 @@ impl fmt::Display for Line {
                 write!(f, "# role, {ROLE}{code}, {level}, {kind}, {domain}, {name}")?;
                 description.iter().try_for_each(|text| write!(f, ", {}", encoded(text)))
             }
+            Self::Set(SetLine { name, cardinality, roles }) => {
+                write!(f, "# set, {}, {cardinality}", encoded(name))?;
+                roles.iter().try_for_each(|code| write!(f, ", {ROLE}{code}"))
+            }
+            Self::Access { who, level, unit_path, expires_at } => {
+                let (who, code, domain) = (encoded(who), level.code(), domain(unit_path));
+                write!(f, "g, {who}, {ROLE}{code}, {domain}, {ACCESS}")?;
+                expires_at.iter().try_for_each(|end| write!(f, ", {end}"))
+            }
             Self::Permission(name) => write!(f, "g3, {name}, {PERMISSION}"),
             Self::Brings(name, implied) => write!(f, "g2, {name}, {implied}"),
             Self::Grant { role, permission, unit_path } => {
@@ -133,6 +170,7 @@ pub fn lines(policy: &Policy, organization: &Organization) -> Vec<Line> {
     let path =
         |role: &Role| role.facts.unit_id.map(|unit| organization.path(unit)).unwrap_or_default();
     let mut lines: Vec<Line> = roles.iter().map(|role| role_line(role, path(role))).collect();
+    lines.extend(sets(policy));
     lines.extend(permissions(policy, &roles));
     for role in &roles {
         let usable = |grant: &&std::sync::Arc<str>| name::is_pattern(grant) || policy.knows(grant);
@@ -164,16 +202,39 @@ pub fn held_by(
     (user_id, handle, access): (UserId, &str, &super::user_access::UserAccess),
     now: Timestamp,
 ) -> Vec<Line> {
+    let path =
+        |unit_id: Option<UnitId>| unit_id.map(|unit| organization.path(unit)).unwrap_or_default();
+    let units = access.units().iter().filter(|held| held.is_live(now));
+    let units = units.filter_map(|held| {
+        held.level.role(policy)?; // without the role it means nothing
+        let (who, level, unit_path) = (handle.to_owned(), held.level, path(Some(held.unit_id)));
+        let known = !unit_path.is_empty();
+        known.then_some(Line::Access { who, level, unit_path, expires_at: held.expires_at })
+    });
     let held = policy.protected_grants(user_id).iter().chain(access.assignments());
     let live = held.filter(|held| held.is_live(now));
     live.filter_map(|held| {
         let role = policy.role(held.role_id)?.facts.code.clone();
-        let unit_path = held.unit_id.map(|unit| organization.path(unit)).unwrap_or_default();
+        let unit_path = path(held.unit_id);
         let known = held.unit_id.is_none() || !unit_path.is_empty();
         let (who, expires_at) = (Subject::Name(handle.to_owned()), held.expires_at);
         known.then_some(Line::Has { who, role, unit_path, expires_at })
     })
+    .chain(units)
     .collect()
+}
+
+/// The sets of roles that exclude each other, by their names.
+fn sets(policy: &Policy) -> Vec<Line> {
+    let code = |id: &RoleId| policy.role(*id).map(|role| role.facts.code.clone());
+    let sets = policy.exclusive_sets().map(|(_, set)| {
+        let mut roles: Vec<String> = set.roles.iter().filter_map(code).collect();
+        roles.sort_unstable();
+        SetLine { name: set.name.clone(), cardinality: set.cardinality, roles }
+    });
+    let mut sets: Vec<SetLine> = sets.collect();
+    sets.sort_by(|a, b| (&a.name, &a.roles).cmp(&(&b.name, &b.roles)));
+    sets.into_iter().map(Line::Set).collect()
 }
 
 fn role_line(role: &Role, unit_path: Vec<UnitId>) -> Line {
@@ -217,11 +278,14 @@ pub fn read(line: &str) -> Result<Option<Line>, Fault> {
     match members.as_slice() {
         [""] | [] => Ok(None),
         ["# role", rest @ ..] => read_role(rest).map(|role| Some(Line::Role(role))),
+        ["# set", name, cardinality, roles @ ..] => read_set(name, cardinality, roles).map(Some),
         [first, ..] if first.starts_with('#') => Ok(None),
         ["p", role, resource, action] => grant(role, (resource, action), EVERYWHERE).map(Some),
         ["p", role, resource, action, domain] => grant(role, (resource, action), domain).map(Some),
         ["g", who, role] => has(who, role, (EVERYWHERE, None)).map(Some),
         ["g", who, role, domain] => has(who, role, (domain, None)).map(Some),
+        ["g", who, role, domain, ACCESS] => access(who, role, (domain, None)).map(Some),
+        ["g", who, role, domain, ACCESS, end] => access(who, role, (domain, Some(end))).map(Some),
         ["g", who, role, domain, end] => has(who, role, (domain, Some(end))).map(Some),
         ["g2", name, implied] => Ok(Some(Line::Brings(permission(name)?, permission(implied)?))),
         ["g3", name, PERMISSION] => Ok(Some(Line::Permission(permission(name)?))),
@@ -256,6 +320,33 @@ fn read_role(members: &[&str]) -> Result<RoleLine, Fault> {
     })
 }
 
+fn read_set(name: &str, cardinality: &str, roles: &[&str]) -> Result<Line, Fault> {
+    let wrong = |member: &str| Fault::Member(member.to_owned());
+    let code = |role: &&str| role.strip_prefix(ROLE).map(str::to_owned).ok_or_else(|| wrong(role));
+    Ok(Line::Set(SetLine {
+        name: decoded(name)?,
+        cardinality: cardinality.parse().map_err(|_| wrong(cardinality))?,
+        roles: roles.iter().map(code).collect::<Result<_, _>>()?,
+    }))
+}
+
+fn access(who: &str, role: &str, (domain, end): (&str, Option<&str>)) -> Result<Line, Fault> {
+    let wrong = |member: &str| Fault::Member(member.to_owned());
+    let code = role.strip_prefix(ROLE).unwrap_or(role);
+    let level = Level::ALL.iter().find(|level| level.code() == code);
+    Ok(Line::Access {
+        who: decoded(who)?,
+        level: *level.ok_or_else(|| wrong(role))?,
+        unit_path: unit_path(domain)?,
+        expires_at: ending(end)?,
+    })
+}
+
+fn ending(end: Option<&str>) -> Result<Option<Timestamp>, Fault> {
+    let wrong = |_| Fault::Member(end.unwrap_or_default().to_owned());
+    end.map(str::parse).transpose().map_err(wrong)
+}
+
 fn grant(role: &str, (resource, action): (&str, &str), domain: &str) -> Result<Line, Fault> {
     let permission = permission(&format!("{resource}:{action}"))?;
     let role = role.strip_prefix(ROLE).unwrap_or(role).to_owned();
@@ -267,12 +358,11 @@ fn has(who: &str, role: &str, (domain, end): (&str, Option<&str>)) -> Result<Lin
         Some(code) => Subject::Role(code.to_owned()),
         None => Subject::Name(decoded(who)?),
     };
-    let wrong = |_| Fault::Member(end.unwrap_or_default().to_owned());
     Ok(Line::Has {
         who,
         role: role.strip_prefix(ROLE).unwrap_or(role).to_owned(),
         unit_path: unit_path(domain)?,
-        expires_at: end.map(str::parse).transpose().map_err(wrong)?,
+        expires_at: ending(end)?,
     })
 }
 
@@ -363,6 +453,23 @@ mod tests {
                 unit_path: vec![north, top],
                 expires_at: Some(at("2026-02-01T00:00:00Z")),
             },
+            Line::Set(SetLine {
+                name: "Books, audit".into(),
+                cardinality: 2,
+                roles: vec!["auditor".into(), "clerk".into()],
+            }),
+            Line::Access {
+                who: "anna".into(),
+                level: Level::Write,
+                unit_path: vec![north, top],
+                expires_at: Some(at("2026-02-01T00:00:00Z")),
+            },
+            Line::Access {
+                who: "role:x".into(),
+                level: Level::Read,
+                unit_path: vec![top],
+                expires_at: None,
+            },
             Line::Has {
                 who: Subject::Role("chief".into()),
                 role: "clerk".into(),
@@ -374,7 +481,9 @@ mod tests {
             assert_eq!(read(&line.to_string()).as_ref(), Ok(&Some(line.clone())), "{line}");
         }
         assert_eq!(lines[3].to_string(), "p, role:clerk, *, *, *");
-        assert_eq!(lines[5].to_string(), "g, role:chief, role:clerk, *");
+        assert_eq!(lines[5].to_string(), "# set, Books%2C%20audit, 2, role:auditor, role:clerk");
+        assert!(lines[6].to_string().ends_with("/*, access, 2026-02-01T00:00:00Z"));
+        assert_eq!(lines[8].to_string(), "g, role:chief, role:clerk, *");
         assert!(lines[4].to_string().starts_with("g, role%3Ax%2C%20y, role:clerk, /0190"));
     }
 
@@ -393,6 +502,8 @@ mod tests {
             ("p, a, Data One, read", "no permission"),
             ("g, a, b, north", "north cannot be read"),
             ("g, a%zz, b", "a%zz cannot be read"),
+            ("# set, A, 2, clerk", "clerk cannot be read"),
+            ("g, a, role:clerk, *, access", "role:clerk cannot be read"),
             ("# role, role:a, high, plain, *, A", "high cannot be read"),
         ] {
             assert!(read(line).unwrap_err().to_string().contains(words), "{line}");

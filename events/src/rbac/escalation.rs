@@ -7,6 +7,17 @@ use super::user_access::UserAccess;
 use crate::aggregate::{ActorKind, Context};
 use crate::ids::{RoleId, UnitId};
 
+/// Whether a refusal of that code is one of somebody who tried to give what they do not have.
+pub fn is_escalation(code: &str) -> bool {
+    let codes = [
+        "ESCALATES_PERMISSIONS",
+        "ESCALATES_LEVEL",
+        "ASSIGNMENT_EXCEEDS_PERMISSIONS",
+        "ASSIGNMENT_EXCEEDS_LEVEL",
+    ];
+    codes.contains(&code)
+}
+
 /// How far the caller of a command may go.
 pub(super) enum Caller {
     /// The installation itself, or somebody who may do everything.
@@ -73,5 +84,21 @@ impl Caller {
     pub(super) fn may_give(&self, policy: &Policy, id: RoleId, role: &Role) -> Result<(), Excess> {
         self.is_above(role.facts.level)?;
         self.has_all_of(policy, id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::Rejection as _;
+    use crate::rbac::{policy, user_access};
+
+    #[test]
+    fn every_excess_is_known_by_its_code() {
+        for excess in [Excess::Permission("a:b".into()), Excess::Level(7)] {
+            assert!(is_escalation(policy::Rejection::from(excess.clone()).code()));
+            assert!(is_escalation(user_access::Rejection::from(excess).code()));
+        }
+        assert!(!is_escalation(policy::Rejection::PolicyAbsent.code()));
     }
 }

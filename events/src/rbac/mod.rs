@@ -23,3 +23,4 @@ pub mod unit_access;
 pub mod user_access;
 
 pub use assignment::Assignment;
+pub use escalation::is_escalation;

@@ -35,6 +35,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// All levels, the lowest first.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// The code of the role of the policy that says what the level means.
     pub fn code(self) -> &'static str {
         match self {

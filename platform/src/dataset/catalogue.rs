@@ -290,7 +290,7 @@ const EFFECTIVE_PERMISSIONS: Dataset = Dataset {
     default_sort: "handle,permission",
 };
 
-const AUDIT: &[Dataset] = &[TRAIL, TRAIL_ARCHIVES];
+const AUDIT: &[Dataset] = &[TRAIL, RESTORED, TRAIL_ARCHIVES];
 
 const TRAIL_ARCHIVES: Dataset = Dataset {
     name: "audit.archives",
@@ -355,6 +355,14 @@ const TRAIL: Dataset = Dataset {
     ],
     key: &["tenant_seq"],
     default_sort: "-tenant_seq",
+};
+
+const RESTORED: Dataset = Dataset {
+    name: "audit.restored",
+    label: "Restored months of the audit trail",
+    table: "audit.trail_restored",
+    projections: &[],
+    ..TRAIL
 };
 
 const EXPORTS: &[Dataset] = &[Dataset {

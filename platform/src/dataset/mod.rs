@@ -134,7 +134,7 @@ impl Dataset {
 
     /// Whether its rows hold what is personal as events have it, sealed: it is opened when they are shown.
     pub fn is_sealed(&self) -> bool {
-        matches!(self.name, "audit.trail" | "identity.sessions")
+        matches!(self.name, "audit.trail" | "audit.restored" | "identity.sessions")
     }
 }
 

@@ -397,3 +397,40 @@ fn about<'a>(entry: &mut Entry<'a>, noted: &'a Noted) {
 fn module_of(name: &str) -> &str {
     name.split('.').next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use events::catalogue;
+    use events::envelope::Recorded;
+    use events::testing::{at, id};
+
+    use super::*;
+
+    #[test]
+    fn every_event_there_is_becomes_one_entry() {
+        let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/samples");
+        for kind in catalogue::all() {
+            let sample = format!("{samples}/{}.json", kind.event_type);
+            let fact = Fact::new(Recorded {
+                position: 1,
+                tenant_id: id(1),
+                tenant_seq: 1,
+                aggregate_type: kind.aggregate.to_owned(),
+                aggregate_id: id::<TenantId>(2).to_string(),
+                sequence: 1,
+                event_id: Uuid::from_u128(3),
+                event_type: kind.event_type.clone(),
+                event_version: kind.version,
+                payload: std::fs::read_to_string(sample).unwrap(),
+                metadata: r#"{"actor_kind":"user","actor_id":"anna","command":"test"}"#.into(),
+                recorded_at: at("2026-01-01T00:00:00Z"),
+                chain: Vec::new(),
+            });
+            let mut entries = Trail::new().fold(true);
+            let group = entries.group(&fact).unwrap().unwrap();
+            entries.fold(&Work { fact: &fact, group }).unwrap();
+            let rows = entries.take(1).unwrap().changed.len();
+            assert_eq!(rows, 1, "{} leaves no entry in the trail", kind.event_type);
+        }
+    }
+}

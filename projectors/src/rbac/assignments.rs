@@ -125,7 +125,8 @@ fn assigned(event: &user_access::Event) -> Option<((RoleId, Option<UnitId>), Cha
         Event::RoleShortened { role_id, unit_id, expires_at } => {
             Some(((*role_id, *unit_id), Change::Limited(Some(*expires_at))))
         }
-        Event::UnitAccessGranted { .. }
+        Event::RoleEndAnnounced { .. }
+        | Event::UnitAccessGranted { .. }
         | Event::UnitAccessRevoked { .. }
         | Event::UnitAccessExpired { .. } => None,
     }
@@ -157,6 +158,7 @@ fn granted(event: &policy::Event) -> Option<(UserId, (RoleId, Option<UnitId>), C
         | Event::InheritanceAdded { .. }
         | Event::InheritanceRemoved { .. }
         | Event::TemplateInstantiated { .. }
+        | Event::ProtectedRoleEndAnnounced { .. }
         | Event::ExclusiveRolesDefined { .. }
         | Event::ExclusiveRoleAdded { .. }
         | Event::ExclusiveRoleRemoved { .. }

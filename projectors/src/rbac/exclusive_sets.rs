@@ -87,6 +87,7 @@ fn change(event: &Event) -> Change {
         | Event::TemplateInstantiated { .. }
         | Event::ProtectedRoleGranted { .. }
         | Event::ProtectedRoleRevoked { .. }
+        | Event::ProtectedRoleEndAnnounced { .. }
         | Event::ProtectedRoleExpired { .. } => Change::Nothing,
     }
 }

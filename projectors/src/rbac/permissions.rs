@@ -69,6 +69,7 @@ impl ReadModel for Permissions {
             | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleEndAnnounced { .. }
             | Event::ProtectedRoleExpired { .. } => None,
         })
     }
@@ -116,6 +117,7 @@ impl ReadModel for Permissions {
             | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleEndAnnounced { .. }
             | Event::ProtectedRoleExpired { .. } => {}
         }
         Ok(())

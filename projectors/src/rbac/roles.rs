@@ -65,6 +65,7 @@ impl ReadModel for Roles {
             | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleEndAnnounced { .. }
             | Event::ProtectedRoleExpired { .. } => None,
         })
     }
@@ -141,6 +142,7 @@ fn change(row: &mut Row, event: &Event) {
         | Event::TemplateInstantiated { .. }
         | Event::ProtectedRoleGranted { .. }
         | Event::ProtectedRoleRevoked { .. }
+        | Event::ProtectedRoleEndAnnounced { .. }
         | Event::ProtectedRoleExpired { .. } => {}
     }
 }

@@ -63,6 +63,7 @@ fn unit(event: &Event) -> Option<UnitId> {
         Event::RoleAssigned { .. }
         | Event::RoleRemoved { .. }
         | Event::RoleAssignmentExpired { .. }
+        | Event::RoleEndAnnounced { .. }
         | Event::RoleExtended { .. }
         | Event::RoleShortened { .. } => None,
     }

@@ -334,7 +334,13 @@ pub(crate) async fn write(
                 .await?;
         }
     }
-    sweep(connection, statements, &changes.swept).await
+    sweep(connection, statements, &changes.swept).await?;
+    for Swept { from, .. } in &changes.swept {
+        let (schema, table) = statements.place;
+        let released = sqlx::query(statements.release).bind(schema).bind(table);
+        released.bind(from.to_sqlx()).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Deletes what is swept away.

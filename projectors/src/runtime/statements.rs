@@ -19,6 +19,10 @@ pub(crate) struct Statements {
     pub(crate) delete_group: String,
     /// Deletes the rows of one organisation from one moment to before another; only where rows have a time.
     pub(crate) sweep: String,
+    /// Gives back the partition of the month `$3` of `place`, if nothing is in it; only where rows have a time.
+    pub(crate) release: &'static str,
+    /// Schema and name of the table itself.
+    pub(crate) place: (&'static str, &'static str),
     /// Takes rows in COPY's binary format.
     pub(crate) copy: String,
     /// All rows as JSON text, in the order of their keys.
@@ -68,6 +72,8 @@ impl Statements {
                 "delete from {name} where tenant_id = $1 and {group} = $2::{of_group}"
             ),
             sweep: format!("delete from {name} where tenant_id = $1 and at >= $2 and at < $3"),
+            release: "select read.drop_emptied_month($1, $2, $3)",
+            place: (table.schema, table.table),
             copy: format!("copy {name} ({columns}) from stdin (format binary)"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
             key,

@@ -140,6 +140,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
         method: "POST".into(),
         path_template: "/rbac/roles".into(),
         reason: "NOT_GRANTED".into(),
+        repeated: 0,
     });
     place.append::<SecurityLog>(tenant, "2026-01-01", [refused, denied]).await;
     work(place, tenant, user, round).await;

@@ -9,12 +9,12 @@ mod verify;
 
 use ::events::Module::Audit;
 use ::events::{Permission, UserId};
-use platform::routes::{Access, Parameter, Route};
+use platform::routes::{Access, Alias, Parameter, Route};
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::{equals, list};
-use crate::reads::TRAIL;
+use crate::reads::{RESTORED, TRAIL};
 use crate::shape::{LIST, dataset, listing, page_of, query};
 use crate::stream;
 
@@ -28,11 +28,11 @@ const ACTIVITIES: &[Parameter] = &[
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        trail("/audit-logs", "audit_trail"),
-        trail("/logs/audit-trail", "audit_trail_of_logs"),
+        trail(),
         trail_of_user(),
         activities(),
         archives(),
+        restored(),
         correlation::tree(),
         verify::range(),
         events::page(),
@@ -42,6 +42,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         checkpoints::one(),
         checkpoints::keys(),
         proofs::inclusion(),
+        proofs::of_entry(),
         proofs::consistency(),
         proofs::leaves(),
         stream::http::endpoint(),
@@ -49,9 +50,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-fn trail(path: &'static str, operation: &'static str) -> Endpoint {
-    let route = Route::get(path, Audit, operation)
-        .summary("Everything that happened or was refused, newest first");
+fn trail() -> Endpoint {
+    const ALIASES: &[Alias] = &[Alias::new("/logs/audit-trail", "audit_trail_of_logs")];
+    let route = Route::get("/audit-logs", Audit, "audit_trail")
+        .summary("Everything that happened or was refused, newest first")
+        .also(ALIASES);
     Endpoint::new(listing(route, TRAIL, |g| page_of(g, TRAIL)), |call| async move {
         list(&call, dataset(TRAIL), None).await
     })
@@ -63,6 +66,14 @@ fn archives() -> Endpoint {
         .summary("The months of the trail that are in files, and which of them were dropped");
     Endpoint::new(listing(route, NAME, |g| page_of(g, NAME)), |call| async move {
         list(&call, dataset(NAME), None).await
+    })
+}
+
+fn restored() -> Endpoint {
+    let route = Route::get("/audit-logs/restored", Audit, "audit_restored")
+        .summary("Archived months of the trail that were brought back for reading");
+    Endpoint::new(listing(route, RESTORED, |g| page_of(g, RESTORED)), |call| async move {
+        list(&call, dataset(RESTORED), None).await
     })
 }
 
@@ -85,11 +96,7 @@ fn activities() -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, TRAIL)), ..route };
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(ACTIVITIES);
     Endpoint::new(route, |mut call: Call| async move {
-        for (name, _) in &mut call.parameters {
-            if let Some((_, column)) = NAMES.iter().find(|(alias, _)| alias == name) {
-                (*column).clone_into(name);
-            }
-        }
+        call.translate(&NAMES);
         list(&call, dataset(TRAIL), None).await
     })
 }

@@ -31,6 +31,8 @@ const INCLUSION: &[Parameter] = &[
     query("event_id", "the event's id, instead of its number"),
     query("size", "in the tree of so many events; the latest checkpoint's unless told"),
 ];
+const SIZE: &[Parameter] =
+    &[query("size", "in the tree of so many events; the latest checkpoint's unless told")];
 const CONSISTENCY: &[Parameter] = &[
     query("from", "the earlier tree's size, 1 or greater"),
     query("to", "the later tree's size; the latest checkpoint's unless told"),
@@ -141,26 +143,50 @@ pub(super) fn inclusion() -> Endpoint {
         .parameters(INCLUSION);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&["tenant_seq", "event_id", "size"])?;
-        let tree = Tree::latest(&call).await?;
-        let size = tree.size(&call, "size")?;
-        let seq = number(&call).await?;
-        let index = seq.checked_sub(1).filter(|index| *index < size).ok_or_else(|| {
-            let detail = format!("the tree has the events 1 to {size}; a later one may have it");
-            Problem::parameter("tenant_seq", detail)
-        })?;
-        let mut ranges = vec![Range { start: index, end: index + 1 }];
-        ranges.extend(inclusion_path(index, size));
-        let hashes = tree.hashes(&call, &ranges).await?;
-        let (leaf, proof) = hashes.split_first().ok_or_else(|| Problem::absent("event"))?;
-        Ok(plain(&Inclusion {
-            origin: origin(&call, tree.epoch).to_string(),
-            size,
-            tenant_seq: seq,
-            leaf_index: index,
-            leaf_hash: STANDARD.encode(leaf),
-            proof: encoded(proof),
-        }))
+        included(&call, number(&call).await?).await
     })
+}
+
+/// The same for who has an entry of the trail before them.
+pub(super) fn of_entry() -> Endpoint {
+    let route = Route::get("/audit-logs/{position}/proof", Module::Audit, "audit_trail_proof")
+        .summary("Proves that the event behind an entry of the trail is in a signed tree")
+        .needs(Permission::AuditTrailRead)
+        .answers::<Inclusion>(200)
+        .parameters(SIZE);
+    Endpoint::new(route, |call: Call| async move {
+        call.only_parameters(&["size"])?;
+        let position = call.segment("position").parse();
+        let position: i64 = position.map_err(|_| Problem::absent("event"))?;
+        let mut statement = Statement::default();
+        let position = statement.bind(Bind::Integer(position));
+        statement.sql =
+            format!("select e.tenant_seq from log.events e where e.position = ${position}");
+        let asked = call.ask(&[], &statement).await?;
+        let row = asked.rows.first().ok_or_else(|| Problem::absent("event"))?;
+        included(&call, row.try_get::<i64, _>("tenant_seq")?.cast_unsigned()).await
+    })
+}
+
+async fn included(call: &Call, seq: u64) -> Result<Response, Problem> {
+    let tree = Tree::latest(call).await?;
+    let size = tree.size(call, "size")?;
+    let index = seq.checked_sub(1).filter(|index| *index < size).ok_or_else(|| {
+        let detail = format!("the tree has the events 1 to {size}; a later one may have it");
+        Problem::parameter("tenant_seq", detail)
+    })?;
+    let mut ranges = vec![Range { start: index, end: index + 1 }];
+    ranges.extend(inclusion_path(index, size));
+    let hashes = tree.hashes(call, &ranges).await?;
+    let (leaf, proof) = hashes.split_first().ok_or_else(|| Problem::absent("event"))?;
+    Ok(plain(&Inclusion {
+        origin: origin(call, tree.epoch).to_string(),
+        size,
+        tenant_seq: seq,
+        leaf_index: index,
+        leaf_hash: STANDARD.encode(leaf),
+        proof: encoded(proof),
+    }))
 }
 
 /// The number of the event asked for. Its id tells to the millisecond when it was made, shortly before it was recorded.

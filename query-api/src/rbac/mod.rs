@@ -3,6 +3,7 @@
 mod check;
 mod csv;
 mod evidence;
+mod incits359;
 mod past;
 mod places;
 mod policy;
@@ -10,7 +11,7 @@ mod review;
 
 use events::Module::Rbac;
 use events::{Permission, RoleId, UserId};
-use platform::routes::{Access, Deprecated, Route};
+use platform::routes::{Access, Alias, Deprecated, Parameter, Route};
 
 use crate::answer::{Stamped, stamped};
 use crate::call::Call;
@@ -18,14 +19,33 @@ use crate::endpoint::Endpoint;
 use crate::identity::me::{Permissions, existing, held};
 use crate::item::item;
 use crate::list::{equals, list};
-use crate::shape::{LIST, dataset, listing, page_of, row_of, single};
+use crate::shape::{LIST, dataset, listing, page_of, query, row_of, single};
 use crate::travel::with_past;
+
+const USER_ROLES: &[Alias] = &[Alias::new("/rbac/user-roles/{user_id}", "rbac_user_roles_alias")
+    .until(Deprecated {
+        since: 1_795_219_200, // 2026-11-21
+        sunset: "Mon, 22 Nov 2027 00:00:00 GMT",
+        successor: "/rbac/users/{user_id}/roles",
+    })];
+const OF_TRAIL: &[Parameter] = &[
+    query("user_id", "only what this user did or was refused"),
+    query("filter", "which entries besides, in the filter grammar; by `at` for a range of time"),
+    query("sort", "in which order, for example `-at`"),
+    query("limit", "rows of a page: 50 unless told, at most 500"),
+    query("after", "the cursor of another page, from `page.next` or `page.prev`"),
+    query("count", "`none`, `estimate` or `exact`"),
+];
+const ROLES: &[Alias] = &[Alias::new("/roles", "rbac_roles_alias")];
+const ROLE: &[Alias] = &[Alias::new("/roles/{role_id}", "rbac_role_alias")];
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![
         Endpoint::new(
             listing(
-                Route::get("/rbac/roles", Rbac, "rbac_roles").summary("Which roles there are"),
+                Route::get("/rbac/roles", Rbac, "rbac_roles")
+                    .summary("Which roles there are")
+                    .also(ROLES),
                 "rbac.roles",
                 |g| page_of(g, "rbac.roles"),
             ),
@@ -54,7 +74,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ];
     let role = Endpoint::new(
         single(
-            Route::get("/rbac/roles/{role_id}", Rbac, "rbac_role").summary("One role"),
+            Route::get("/rbac/roles/{role_id}", Rbac, "rbac_role").summary("One role").also(ROLE),
             "rbac.roles",
             |g| row_of(g, "rbac.roles"),
         ),
@@ -63,6 +83,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(with_past(&past::ROLE, role));
     endpoints.extend(of_users());
     endpoints.extend(exclusive_sets());
+    endpoints.extend(incits359::endpoints());
     endpoints
 }
 
@@ -71,16 +92,8 @@ fn of_users() -> Vec<Endpoint> {
         plants_of(),
         roles_of(
             Route::get("/rbac/users/{user_id}/roles", Rbac, "rbac_user_roles")
-                .summary("The roles of a user; one's own without a permission"),
-        ),
-        roles_of(
-            Route::get("/rbac/user-roles/{user_id}", Rbac, "rbac_user_roles_alias")
-                .summary("The roles of a user, under its other address")
-                .deprecated(Deprecated {
-                    since: 1_795_219_200, // 2026-11-21
-                    sunset: "Mon, 22 Nov 2027 00:00:00 GMT",
-                    successor: "/rbac/users/{user_id}/roles",
-                }),
+                .summary("The roles of a user; one's own without a permission")
+                .also(USER_ROLES),
         ),
         Endpoint::new(
             listing(
@@ -198,8 +211,9 @@ fn access_logs() -> Endpoint {
 /// The part of the audit trail in which a column has a value.
 fn of_trail(route: Route, column: &'static str, value: &'static str) -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, "audit.trail")), ..route };
-    let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(LIST);
-    Endpoint::new(route, move |call: Call| async move {
+    let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(OF_TRAIL);
+    Endpoint::new(route, move |mut call: Call| async move {
+        call.translate(&[("user_id", "actor_id")]);
         list(&call, dataset("audit.trail"), Some(equals(column, value))).await
     })
 }

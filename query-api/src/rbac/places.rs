@@ -1,20 +1,25 @@
 //! Everything that decides on access as it stood at one moment: the policy, the organisation, and some users.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use ::events::Decider as _;
-use ::events::UserId;
 use ::events::identity::organization::Organization;
 use ::events::identity::user::User;
 use ::events::rbac::policy::Policy;
 use ::events::rbac::resolve::review::Person;
 use ::events::rbac::user_access::UserAccess;
+use ::events::{Decider as _, TenantId, UserId};
+use moka::sync::Cache;
 use platform::fold::Folded;
 use platform::problem::Problem;
 
 use crate::ask::Asked;
 use crate::call::Call;
 use crate::past::{Moment, Stream};
+
+const PAST_KEPT: u64 = 8;
+const PAST_KEPT_FOR: Duration = Duration::from_secs(300);
 
 /// The state of access at one moment.
 pub(super) struct States {
@@ -59,14 +64,16 @@ impl States {
         let mut versions = versions.into_iter();
         let mut next = || versions.next().unwrap_or_default();
         let tenant = call.tenant().to_string();
-        let policy = call.at_version(&tenant, next()).await?;
+        let policy = policy_at(call, &tenant, next()).await?;
         let organization = call.at_version(&tenant, next()).await?;
-        let mut found = HashMap::with_capacity(users.len());
-        for user in users {
-            let id = user.to_string();
-            let account = call.at_version(&id, next()).await?;
-            found.insert(*user, (account, call.at_version(&id, next()).await?));
-        }
+        let each = users.iter().map(|user| (user.to_string(), [next(), next()]));
+        let each: Vec<(String, [i64; 2])> = each.collect();
+        let of = |place: usize| -> Vec<(String, i64)> {
+            each.iter().map(|(id, versions)| (id.clone(), versions[place])).collect()
+        };
+        let accounts = call.at_versions::<User>(&of(0)).await?;
+        let accesses = call.at_versions::<UserAccess>(&of(1)).await?;
+        let found = users.iter().copied().zip(accounts.into_iter().zip(accesses)).collect();
         Ok((asked, Self { moment, policy, organization, users: found }))
     }
 
@@ -97,6 +104,24 @@ impl States {
     pub(super) fn handle(&self, user_id: UserId) -> &str {
         self.users.get(&user_id).map_or("", |(account, _)| &account.state.handle)
     }
+}
+
+/// The policy at a version. One that is not the present one is kept for a while, because whoever reviews page by page asks for
+/// the same moment again; few, because they can be large.
+async fn policy_at(call: &Call, id: &str, version: i64) -> Result<Folded<Policy>, Problem> {
+    static PAST: LazyLock<Cache<(TenantId, i64), Folded<Policy>>> = LazyLock::new(|| {
+        Cache::builder().max_capacity(PAST_KEPT).time_to_idle(PAST_KEPT_FOR).build()
+    });
+    let key = (call.tenant(), version);
+    if let Some(kept) = PAST.get(&key) {
+        return Ok(kept);
+    }
+    let folded = call.at_version::<Policy>(id, version).await?;
+    let present = call.app.aggregates.kept::<Policy>(call.tenant(), id);
+    if present.is_some_and(|present| present.version > version) {
+        PAST.insert(key, folded.clone());
+    }
+    Ok(folded)
 }
 
 fn streams(call: &Call, users: &BTreeSet<UserId>) -> Vec<Stream> {

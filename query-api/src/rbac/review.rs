@@ -49,10 +49,10 @@ struct Review {
 
 /// Where the next page begins.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Next {
+pub(super) struct Next {
     /// For `after`; nothing at the end.
-    next: Option<Uuid>,
-    limit: i64,
+    pub(super) next: Option<Uuid>,
+    pub(super) limit: i64,
 }
 
 /// What one user or role gained and lost.
@@ -131,11 +131,11 @@ async fn moments(call: &Call) -> Result<(Moment, Option<Moment>), Problem> {
     Ok((from, to))
 }
 
-fn limit(call: &Call) -> Result<i64, Problem> {
+pub(super) fn limit(call: &Call) -> Result<i64, Problem> {
     Ok(call.number("limit")?.unwrap_or(DEFAULT_LOOKED_AT).clamp(1, MAX_LOOKED_AT))
 }
 
-fn after(call: &Call) -> Result<Option<Uuid>, Problem> {
+pub(super) fn after(call: &Call) -> Result<Option<Uuid>, Problem> {
     let refused = |_| Problem::bad_request("PARAMETER_INVALID", "after must be a page.next");
     call.parameter("after").map(str::parse).transpose().map_err(refused)
 }

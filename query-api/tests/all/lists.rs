@@ -188,3 +188,28 @@ async fn the_trail_shows_who_did_what_to_whom() {
     assert!(column(&access, "module").iter().all(|module| module == "rbac"));
     world.end().await;
 }
+
+#[tokio::test]
+async fn an_alias_answers_as_its_route_does() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    world.settled().await;
+    let role = format!("/rbac/roles/{}", org.owner_role);
+    for (alias, own) in [
+        ("/roles".to_owned(), "/rbac/roles".to_owned()),
+        (role.replace("/rbac", ""), role),
+        ("/logs/audit-trail".to_owned(), "/audit-logs".to_owned()),
+    ] {
+        let (alias, own) =
+            (world.body(&alias, &org.owner).await, world.body(&own, &org.owner).await);
+        assert_eq!(alias.get("items"), own.get("items"));
+        assert_eq!(alias.get("role_id"), own.get("role_id"));
+    }
+    let nobody = world.person(org.tenant, "nobody").await;
+    let refused = world.get("/roles", &nobody).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN, "an alias has the guard of its route");
+    let of_owner = format!("/rbac/audit-logs?user_id={}", org.owner.user);
+    let entries = world.body(&of_owner, &org.owner).await;
+    assert_eq!(entries["items"], serde_json::json!([]), "the installation made the policy");
+    world.end().await;
+}

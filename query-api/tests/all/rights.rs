@@ -75,6 +75,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             "{backup_id}",
             "{size}",
             "/audit/proofs/",
+            "/proof",
             "/audit/leaves",
             "/invitations/{id}",
             "/api-keys/{id}",

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write};
 
 use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use events::FileId;
 use events::audit::ledger::Ledger;
 use futures::future::BoxFuture;
@@ -15,6 +17,8 @@ use jiff_sqlx::ToSqlx as _;
 use platform::commands::CommandError;
 use platform::files::StoredFile;
 use platform::fold::{Folded, fold};
+use platform::transparency::checkpoint::{Checkpoint, Origin};
+use platform::transparency::note::{self, VerifierKey};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -31,7 +35,7 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
             fold(&office.pool, job.tenant_id, &job.subject_id, Folded::default()).await?;
         let Some(before) = ledger.state.requested_before else { return Ok(Done::Finished) };
         let mut snapshot = snapshot(office, job).await?;
-        let sealed = sealed(&mut snapshot).await?;
+        let sealed = sealed(office, job, &mut snapshot).await?;
         for month in months(&mut snapshot, before).await? {
             if !ledger.state.months.contains_key(&month) {
                 archive(office, job, &mut snapshot, (month, &sealed)).await?;
@@ -75,15 +79,33 @@ async fn snapshot(office: &Office, job: &Job) -> anyhow::Result<Transaction<'sta
     Ok(transaction)
 }
 
-async fn sealed(snapshot: &mut PgConnection) -> anyhow::Result<Sealed> {
-    let found: Option<(i64, String)> = sqlx::query_as(
-        "select c.size, encode(c.root, 'base64') from audit.checkpoints c
+/// The latest checkpoint. Its row counts for nothing: what the notary's key signed does.
+async fn sealed(office: &Office, job: &Job, snapshot: &mut PgConnection) -> anyhow::Result<Sealed> {
+    let found: Option<(i32, String)> = sqlx::query_as(
+        "select c.epoch, c.note from audit.checkpoints c
           where c.epoch = (select epoch from log.head) order by c.size desc limit 1",
     )
-    .fetch_optional(snapshot)
+    .fetch_optional(&mut *snapshot)
     .await?;
-    let (size, root) = found.context("nothing is sealed yet; the archive waits for the notary")?;
-    Ok(Sealed { size, root })
+    let (epoch, note) = found.context("nothing is sealed yet; the archive waits for the notary")?;
+    let keys: Vec<Vec<u8>> = sqlx::query_scalar("select public_key from secrets.notary_keys")
+        .fetch_all(snapshot)
+        .await?;
+    let origin = Origin::new(&office.issuer, job.tenant_id, epoch);
+    let Checkpoint { size, root, .. } = checkpoint(&origin, &note, &keys)?;
+    Ok(Sealed { size: i64::try_from(size)?, root: STANDARD.encode(root) })
+}
+
+/// The checkpoint of a note that one of the notary's keys signed for this log.
+fn checkpoint(origin: &Origin, note: &str, keys: &[Vec<u8>]) -> anyhow::Result<Checkpoint> {
+    let key = |public: &Vec<u8>| -> anyhow::Result<VerifierKey> {
+        Ok(VerifierKey::new(&origin.to_string(), public.as_slice().try_into()?)?)
+    };
+    let keys = keys.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    let signed = note::open(note, &keys).context("the latest checkpoint is not the notary's")?;
+    let checkpoint: Checkpoint = signed.parse()?;
+    ensure!(checkpoint.origin == *origin, "the latest checkpoint is that of another log");
+    Ok(checkpoint)
 }
 
 /// The months with entries, before a date.
@@ -212,10 +234,15 @@ pub fn digest(mut file: &File) -> std::io::Result<String> {
     Ok(hex::encode(hash.finalize()))
 }
 
+/// The entries of an archive of a month, each a line of JSON.
+pub fn lines(file: File) -> std::io::Result<impl Iterator<Item = std::io::Result<String>>> {
+    Ok(BufReader::new(zstd::Decoder::new(file)?).lines())
+}
+
 /// Reads an archive of a month, each entry a line of JSON, and passes the entries on; none may be missing between them.
 pub fn read(file: File, to: &mut impl Write) -> anyhow::Result<Contents> {
     let mut contents = Contents::default();
-    for line in BufReader::new(zstd::Decoder::new(file)?).lines() {
+    for line in lines(file)? {
         let line = line?;
         contents.take(&line)?;
         writeln!(to, "{line}")?;
@@ -243,6 +270,25 @@ mod tests {
         let contents = read(file(&[7, 8, 9]), &mut lines).unwrap();
         assert_eq!(contents, Contents { rows: 3, first_seq: 7, last_seq: 9 });
         assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_checkpoint_counts_only_as_the_notary_signed_it_for_this_log() {
+        let key = platform::secrets::new_key().unwrap();
+        let pair = platform::secrets::key_pair(&key.private).unwrap();
+        let origin = Origin::new("annals", events::testing::id(1), 1);
+        let signed = |origin: &Origin| {
+            let checkpoint = Checkpoint { origin: origin.clone(), size: 7, root: [3; 32] };
+            note::sign(&checkpoint.to_string(), &origin.to_string(), &pair).unwrap()
+        };
+        let keys = [key.public.clone()];
+        let open = |note: &str| checkpoint(&origin, note, &keys).map(|it| it.size);
+        assert_eq!(open(&signed(&origin)).unwrap(), 7);
+        let altered = signed(&origin).replacen("\n7\n", "\n9\n", 1);
+        assert!(open(&altered).is_err(), "{altered}");
+        assert!(open(&signed(&Origin::new("annals", events::testing::id(2), 1))).is_err());
+        let other = platform::secrets::new_key().unwrap().public;
+        assert!(checkpoint(&origin, &signed(&origin), &[other]).is_err());
     }
 
     #[test]

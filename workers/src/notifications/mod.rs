@@ -4,7 +4,7 @@ mod tell;
 
 use std::time::Duration;
 
-use events::envelope::Recorded;
+use events::envelope::{Metadata, Recorded, meta};
 use serde_json::json;
 
 use crate::runtime::{Effect, Handler, Jobs, Reaction};
@@ -31,12 +31,16 @@ pub(crate) fn jobs() -> Jobs {
 }
 
 /// The job carries the event; whom it concerns is looked up when it is done.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    if !tell::is_told(event) {
+        return Ok(Vec::new());
+    }
+    let mut metadata: Metadata = serde_json::from_str(&event.metadata)?;
     let body = json!({
         "stream": event.aggregate_type,
         "stream_id": event.aggregate_id,
         "payload": event.payload,
+        "actor_id": metadata.remove(meta::ACTOR_ID),
     });
     Ok(vec![Effect::Start { kind: SEND, subject_id: event.event_id.to_string(), body }])
 }

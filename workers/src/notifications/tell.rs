@@ -1,19 +1,22 @@
 //! What a person is told because of an event, and the sending of it.
 
 use anyhow::Context as _;
+use events::audit::security_log::{self, SecurityLog};
 use events::backups::backup::{self, Backup};
-use events::envelope::{Metadata, meta};
+use events::envelope::{Metadata, Recorded, meta};
 use events::exports::export::{self, Export};
 use events::identity::invitation::{self, Invitation};
 use events::identity::session::RevocationReason;
 use events::identity::user::{self, User};
-use events::notifications::notification::Kind;
+use events::notifications::notification::{Kind, Priority};
+use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::Key;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,9 +30,12 @@ pub(super) const EVENTS: &[&str] = &[
     "rbac.user_access.role_assigned",
     "rbac.user_access.role_removed",
     "rbac.user_access.role_assignment_expired",
+    "rbac.user_access.role_end_announced",
     "rbac.policy.protected_role_granted",
     "rbac.policy.protected_role_revoked",
     "rbac.policy.protected_role_expired",
+    "rbac.policy.protected_role_end_announced",
+    "audit.security_log.command_refused",
     "backups.backup.completed",
     "backups.backup.failed",
     "backups.backup.verification_failed",
@@ -44,6 +50,9 @@ struct Cause {
     stream: String,
     stream_id: String,
     payload: String,
+    /// Who caused it; jobs of old do not say.
+    #[serde(default)]
+    actor_id: Option<String>,
 }
 
 /// A message to one person.
@@ -53,32 +62,72 @@ struct Message {
     kind: Kind,
     title: String,
     text: String,
+    priority: Priority,
+}
+
+/// A message as most are.
+fn message_to(user_id: UserId, kind: Kind, title: String, text: String) -> Message {
+    Message { user_id, kind, title, text, priority: Priority::Normal }
 }
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
         let cause: Cause =
             serde_json::from_value(job.body.clone()).context("the job has no event")?;
-        let Some(message) = message(office, job, &cause).await? else { return Ok(Done::Finished) };
-        let body = json!({
-            "id": job.key("notification"),
-            "user_id": message.user_id,
-            "kind": message.kind,
-            "title": message.title,
-            "message": message.text,
-            "link": {"type": cause.stream, "id": cause.stream_id},
-            "dedupe_key": job.subject_id,
-        });
-        let path = "/notifications/send";
-        match office.commands.post(job.tenant_id, path, job.key("send"), &body).await {
-            Ok(_) => Ok(Done::Finished),
-            // The person was told before, by this job in another life or by one restored.
-            Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(Done::Finished),
-            Err(CommandError::Refused(problem)) => Ok(Done::Failed(problem.detail)),
-            Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+        for message in messages(office, job, &cause).await? {
+            if let Done::Failed(problem) = send(office, job, &cause, &message).await? {
+                return Ok(Done::Failed(problem));
+            }
         }
+        Ok(Done::Finished)
     }
     .boxed()
+}
+
+async fn send(
+    office: &Office,
+    job: &Job,
+    cause: &Cause,
+    message: &Message,
+) -> Result<Done, Trouble> {
+    let user = message.user_id;
+    let (link, key) = match message.kind {
+        // Who tries and tries is told of once a day.
+        Kind::Security => {
+            let actor = cause.actor_id.as_deref().unwrap_or_default();
+            let key = format!("escalation/{actor}/{}", cause.stream_id);
+            (json!({"type": User::TYPE, "id": actor}), key)
+        }
+        Kind::ExportReady
+        | Kind::ExportFailed
+        | Kind::RoleAssigned
+        | Kind::RoleRemoved
+        | Kind::RoleEnds
+        | Kind::BackupReady
+        | Kind::BackupFailed
+        | Kind::InvitationAccepted
+        | Kind::Message => {
+            (json!({"type": cause.stream, "id": cause.stream_id}), job.subject_id.clone())
+        }
+    };
+    let body = json!({
+        "id": job.key(&format!("notification/{user}")),
+        "user_id": user,
+        "kind": message.kind,
+        "title": message.title,
+        "message": message.text,
+        "link": link,
+        "priority": message.priority,
+        "dedupe_key": key,
+    });
+    let key = job.key(&format!("send/{user}"));
+    match office.commands.post(job.tenant_id, "/notifications/send", key, &body).await {
+        Ok(_) => Ok(Done::Finished),
+        // The person was told before, by this job in another life or by one restored.
+        Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(Done::Finished),
+        Err(CommandError::Refused(problem)) => Ok(Done::Failed(problem.detail)),
+        Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+    }
 }
 
 /// Nobody waits for an answer, so nobody is told; the dead letter stays to be seen.
@@ -87,16 +136,49 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
 }
 
 /// What follows from the event; nothing where nobody is to be told.
-async fn message(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
-    match cause.stream.as_str() {
+async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Vec<Message>> {
+    let message = match cause.stream.as_str() {
         Export::TYPE => of_export(office, job, cause).await,
         UserAccess::TYPE => of_access(office, job, cause).await,
         Policy::TYPE => of_policy(office, job, cause).await,
         Backup::TYPE => of_backup(office, job, cause).await,
         Invitation::TYPE => of_invitation(office, job, cause).await,
         User::TYPE => of_account(cause),
+        SecurityLog::TYPE => return of_refusal(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
+    };
+    Ok(message?.into_iter().collect())
+}
+
+/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's.
+pub(super) fn is_told(event: &Recorded) -> bool {
+    event.aggregate_type != SecurityLog::TYPE || escalation(&event.payload).is_some()
+}
+
+/// The operation by which somebody tried to give what they do not have.
+fn escalation(payload: &str) -> Option<String> {
+    match serde_json::from_str(payload).ok()? {
+        security_log::Event::CommandRefused(refused) => {
+            is_escalation(&refused.code).then_some(refused.command)
+        }
+        security_log::Event::AccessDenied(_) | security_log::Event::DataRead(_) => None,
     }
+}
+
+/// The administrators hear of it, so many of them at most.
+async fn of_refusal(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Vec<Message>> {
+    const MOST: usize = 20;
+    let Some(command) = escalation(&cause.payload) else { return Ok(Vec::new()) };
+    let tenant = job.tenant_id;
+    let policy = office.aggregates.refresh::<Policy>(tenant, &tenant.to_string()).await?;
+    let message = |user_id| Message {
+        user_id,
+        kind: Kind::Security,
+        title: "Somebody tried to give more access than they have".into(),
+        text: format!("{command} was refused. The audit trail shows who asked, and for what."),
+        priority: Priority::High,
+    };
+    Ok(policy.state.administrators().take(MOST).map(message).collect())
 }
 
 async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
@@ -109,7 +191,7 @@ async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
     let name = title
         .or_else(|| platform::dataset::find(&dataset).map(|dataset| dataset.label.to_owned()))
         .unwrap_or(dataset);
-    let message = |kind, title, text| Message { user_id: requested_by, kind, title, text };
+    let message = |kind, title, text| message_to(requested_by, kind, title, text);
     Ok(match serde_json::from_str(&cause.payload)? {
         export::Event::Completed(file) => Some(message(
             Kind::ExportReady,
@@ -135,6 +217,7 @@ async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         Event::RoleAssigned { role_id, .. } => (role_id, Change::Got),
         Event::RoleRemoved { role_id, reason, .. } => (role_id, Change::Lost(reason)),
         Event::RoleAssignmentExpired { role_id, .. } => (role_id, Change::Ended),
+        Event::RoleEndAnnounced { role_id, expires_at, .. } => (role_id, Change::Ends(expires_at)),
         Event::UnitAccessGranted { .. }
         | Event::UnitAccessRevoked { .. }
         | Event::UnitAccessExpired { .. }
@@ -147,7 +230,7 @@ async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
 
 async fn of_policy(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
     use policy::Event;
-    // Three events of many; the others are not asked for.
+    // Four events of many; the others are not asked for.
     let event: Event = serde_json::from_str(&cause.payload)?;
     let (held, change) = if let Event::ProtectedRoleGranted { user_id, role_id, .. } = event {
         ((user_id, role_id), Change::Got)
@@ -155,6 +238,8 @@ async fn of_policy(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         ((user_id, role_id), Change::Lost(reason))
     } else if let Event::ProtectedRoleExpired { user_id, role_id, .. } = event {
         ((user_id, role_id), Change::Ended)
+    } else if let Event::ProtectedRoleEndAnnounced { user_id, role_id, expires_at, .. } = event {
+        ((user_id, role_id), Change::Ends(expires_at))
     } else {
         return Ok(None);
     };
@@ -166,6 +251,7 @@ enum Change {
     Got,
     Lost(Option<String>),
     Ended,
+    Ends(Timestamp),
 }
 
 async fn of_role(
@@ -180,9 +266,11 @@ async fn of_role(
         return Ok(None);
     }
     let policy = office.aggregates.refresh::<Policy>(tenant, &tenant.to_string()).await?;
-    let name = policy.state.role(role_id).map(|role| role.facts.name.clone());
-    let name = name.unwrap_or_else(|| "a role that was deleted since".into());
-    let message = |kind, title, text| Some(Message { user_id, kind, title, text });
+    let name = match policy.state.role(role_id) {
+        Some(role) => role.facts.name.clone(),
+        None => last_name(office, job, role_id).await?,
+    };
+    let message = |kind, title, text| Some(message_to(user_id, kind, title, text));
     let lost = format!("You no longer have the role “{name}”");
     Ok(match change {
         Change::Got => message(
@@ -195,10 +283,32 @@ async fn of_role(
             let text = format!("The role “{name}” was taken from you{reason}.");
             message(Kind::RoleRemoved, lost, text)
         }
+        Change::Ends(at) => {
+            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            let title = format!("Your role “{name}” ends soon");
+            message(Kind::RoleEnds, title, format!("You have the role “{name}” until {at}."))
+        }
         Change::Ended => {
             message(Kind::RoleRemoved, lost, format!("Your time in the role “{name}” is over."))
         }
     })
+}
+
+/// What a role was called that was deleted since.
+async fn last_name(office: &Office, job: &Job, role_id: RoleId) -> anyhow::Result<String> {
+    let name: Option<String> = sqlx::query_scalar(
+        "select payload->>'name' from log.events
+          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $1::text
+            and event_type in ('rbac.policy.role_created', 'rbac.policy.role_renamed')
+            and payload->>'role_id' = $3
+          order by sequence desc limit 1",
+    )
+    .bind(job.tenant_id.0)
+    .bind(Policy::TYPE)
+    .bind(role_id.to_string())
+    .fetch_optional(&office.pool)
+    .await?;
+    name.context("the log does not say what the role was called")
 }
 
 async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
@@ -211,7 +321,7 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
     let by_user = metadata.get(meta::ACTOR_KIND).is_some_and(|actor| actor == kind);
     let requester = metadata.get(meta::ACTOR_ID).filter(|_| by_user).and_then(|id| id.parse().ok());
     let Some(user_id) = requester else { return Ok(None) };
-    let message = |kind, title, text| Some(Message { user_id, kind, title, text });
+    let message = |kind, title, text| Some(message_to(user_id, kind, title, text));
     Ok(match serde_json::from_str(&cause.payload)? {
         backup::Event::Completed(archive) => message(
             Kind::BackupReady,
@@ -244,12 +354,10 @@ async fn of_invitation(
             let (tenant, id) = (job.tenant_id, &cause.stream_id);
             let invitation = office.aggregates.refresh::<Invitation>(tenant, id).await?;
             // Nobody is named: what is told stays, and the link leads to who it is for as long as that is known.
-            Ok(Some(Message {
-                user_id: invitation.state.invited_by,
-                kind: Kind::InvitationAccepted,
-                title: "Your invitation was accepted".into(),
-                text: "The invitation shows who joined.".into(),
-            }))
+            let title = "Your invitation was accepted".into();
+            let text = "The invitation shows who joined.".into();
+            let kind = Kind::InvitationAccepted;
+            Ok(Some(message_to(invitation.state.invited_by, kind, title, text)))
         }
         invitation::Event::Issued { .. }
         | invitation::Event::Resent { .. }

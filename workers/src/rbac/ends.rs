@@ -1,6 +1,7 @@
-//! When assignments, protected roles and access to units end.
+//! When assignments, protected roles and access to units end, and when their holders are told that they will.
 
 use events::envelope::Recorded;
+use events::rbac::assignment::NOTICE;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::{Decider as _, RoleId, UnitId};
@@ -25,52 +26,106 @@ pub(super) const EVENTS: &[&str] = &[
 ];
 
 const ROLE: &str = "rbac.assignment";
+const ROLE_NOTICE: &str = "rbac.assignment_notice";
 const PROTECTED: &str = "rbac.protected_role";
+const PROTECTED_NOTICE: &str = "rbac.protected_role_notice";
 const PLANT: &str = "rbac.unit_access";
 
-/// What an event says about an end.
+/// An end that was set, moved or cleared.
+struct End {
+    kind: &'static str,
+    /// The kind of its notice, where its holder is told before it comes.
+    notice: Option<&'static str>,
+    subject_id: String,
+    at: Option<Timestamp>,
+    /// Whether what ends has only begun.
+    begun: bool,
+    /// Where commands about it go.
+    address: String,
+    body: Value,
+}
+
+/// An end is recorded when it has come.
 pub(super) fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
-    let effect = match event.aggregate_type.as_str() {
+    Ok(read(event)?.map(End::record).into_iter().collect())
+}
+
+/// The holder of a role is told some days before its end.
+pub(super) fn on_notice(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let notice = read(event)?.and_then(|end| end.announce(event.recorded_at));
+    Ok(notice.into_iter().collect())
+}
+
+impl End {
+    fn record(self) -> Effect {
+        let path = format!("{}/expire", self.address);
+        effect((self.kind, self.subject_id), self.at, path, self.body)
+    }
+
+    /// Whoever gets a role for fewer days than a notice is ahead hears of the end with the role.
+    fn announce(self, now: Timestamp) -> Option<Effect> {
+        let due = self.at.and_then(|at| at.checked_sub(NOTICE).ok());
+        let due = due.filter(|due| !self.begun || *due > now);
+        let path = format!("{}/announce-end", self.address);
+        Some(effect((self.notice?, self.subject_id), due, path, self.body))
+    }
+}
+
+fn read(event: &Recorded) -> anyhow::Result<Option<End>> {
+    Ok(match event.aggregate_type.as_str() {
         UserAccess::TYPE => of_user(&event.aggregate_id, &serde_json::from_str(&event.payload)?),
         Policy::TYPE => of_policy(&serde_json::from_str(&event.payload)?),
         other => anyhow::bail!("nothing of {other} ends"),
-    };
-    Ok(effect.into_iter().collect())
+    })
 }
 
-fn of_user(user: &str, event: &user_access::Event) -> Option<Effect> {
+fn of_user(user: &str, event: &user_access::Event) -> Option<End> {
     use user_access::Event;
-    let role = |role_id: &RoleId, unit_id: &Option<UnitId>, end: Option<Timestamp>| {
-        let path = format!("/rbac/users/{user}/roles/{role_id}/expire");
-        let subject = format!("{user}/{role_id}/{}", place(*unit_id));
-        Some(effect((ROLE, subject), end, path, json!({ "unit_id": unit_id })))
+    let role = |role_id: &RoleId, unit_id: &Option<UnitId>, at: Option<Timestamp>, begun| End {
+        kind: ROLE,
+        notice: Some(ROLE_NOTICE),
+        subject_id: format!("{user}/{role_id}/{}", place(*unit_id)),
+        at,
+        begun,
+        address: format!("/rbac/users/{user}/roles/{role_id}"),
+        body: json!({ "unit_id": unit_id }),
     };
-    let plant = |unit_id: &UnitId, end: Option<Timestamp>| {
-        let path = format!("/rbac/users/{user}/plants/{unit_id}/expire");
-        Some(effect((PLANT, format!("{user}/{unit_id}")), end, path, json!({})))
+    let plant = |unit_id: &UnitId, at: Option<Timestamp>| End {
+        kind: PLANT,
+        notice: None,
+        subject_id: format!("{user}/{unit_id}"),
+        at,
+        begun: true,
+        address: format!("/rbac/users/{user}/plants/{unit_id}"),
+        body: json!({}),
     };
-    match event {
-        Event::RoleAssigned { expires_at: None, .. } => None, // there is no timer to forget
-        Event::RoleAssigned { role_id, unit_id, expires_at }
-        | Event::RoleExtended { role_id, unit_id, expires_at } => {
-            role(role_id, unit_id, *expires_at)
+    Some(match event {
+        // There is no timer to forget, and none to set.
+        Event::RoleAssigned { expires_at: None, .. } | Event::RoleEndAnnounced { .. } => {
+            return None;
+        }
+        Event::RoleAssigned { role_id, unit_id, expires_at } => {
+            role(role_id, unit_id, *expires_at, true)
+        }
+        Event::RoleExtended { role_id, unit_id, expires_at } => {
+            role(role_id, unit_id, *expires_at, false)
         }
         Event::RoleShortened { role_id, unit_id, expires_at } => {
-            role(role_id, unit_id, Some(*expires_at))
+            role(role_id, unit_id, Some(*expires_at), false)
         }
         Event::RoleRemoved { role_id, unit_id, .. }
-        | Event::RoleAssignmentExpired { role_id, unit_id } => role(role_id, unit_id, None),
+        | Event::RoleAssignmentExpired { role_id, unit_id } => role(role_id, unit_id, None, false),
         Event::UnitAccessGranted { unit_id, expires_at, .. } => plant(unit_id, *expires_at),
         Event::UnitAccessRevoked { unit_id, .. } | Event::UnitAccessExpired { unit_id } => {
             plant(unit_id, None)
         }
-    }
+    })
 }
 
 /// Three events of many; the others are not asked for.
-fn of_policy(event: &policy::Event) -> Option<Effect> {
+fn of_policy(event: &policy::Event) -> Option<End> {
     use policy::Event;
-    let (user_id, role_id, unit_id, end) =
+    let (user_id, role_id, unit_id, at) =
         if let Event::ProtectedRoleGranted { user_id, role_id, unit_id, expires_at } = event {
             (user_id, role_id, unit_id, *expires_at)
         } else if let Event::ProtectedRoleRevoked { user_id, role_id, unit_id, .. }
@@ -80,9 +135,15 @@ fn of_policy(event: &policy::Event) -> Option<Effect> {
         } else {
             return None;
         };
-    let path = format!("/rbac/users/{user_id}/protected-roles/{role_id}/expire");
-    let subject = format!("{user_id}/{role_id}/{}", place(*unit_id));
-    Some(effect((PROTECTED, subject), end, path, json!({ "unit_id": unit_id })))
+    Some(End {
+        kind: PROTECTED,
+        notice: Some(PROTECTED_NOTICE),
+        subject_id: format!("{user_id}/{role_id}/{}", place(*unit_id)),
+        at,
+        begun: true,
+        address: format!("/rbac/users/{user_id}/protected-roles/{role_id}"),
+        body: json!({ "unit_id": unit_id }),
+    })
 }
 
 fn place(unit: Option<UnitId>) -> String {
@@ -91,11 +152,11 @@ fn place(unit: Option<UnitId>) -> String {
 
 fn effect(
     (kind, subject_id): (&'static str, String),
-    end: Option<Timestamp>,
+    due: Option<Timestamp>,
     path: String,
     body: Value,
 ) -> Effect {
-    match end {
+    match due {
         Some(due_at) => Effect::Remind(Reminder { kind, subject_id, due_at, path, body }),
         None => Effect::Forget { kind, subject_id },
     }
@@ -103,35 +164,101 @@ fn effect(
 
 #[cfg(test)]
 mod tests {
+    use events::UserId;
     use events::testing::{at, id};
 
     use super::*;
 
-    #[test]
-    fn an_end_is_remembered_moved_and_forgotten() {
+    const NOW: &str = "2026-01-01T00:00:00Z";
+    const END: &str = "2026-02-01T00:00:00Z";
+    const SOON: &str = "2026-01-05T00:00:00Z";
+
+    fn of_assignment(effect: fn(End) -> Option<Effect>) -> Vec<Option<Effect>> {
         use user_access::Event;
         let (role_id, unit_id) = (id(3), Some(id(4)));
-        let end = at("2026-02-01T00:00:00Z");
-        let (user, subject_id) = (id::<events::UserId>(1).to_string(), |user: &str| {
-            format!("{user}/{}/{}", id::<RoleId>(3), id::<UnitId>(4))
-        });
-        let reminded = Effect::Remind(Reminder {
-            kind: ROLE,
-            subject_id: subject_id(&user),
-            due_at: end,
-            path: format!("/rbac/users/{user}/roles/{role_id}/expire"),
-            body: json!({ "unit_id": unit_id }),
-        });
-        let forgotten = Effect::Forget { kind: ROLE, subject_id: subject_id(&user) };
-        for (event, effect) in [
-            (Event::RoleAssigned { role_id, unit_id, expires_at: None }, None),
-            (Event::RoleAssigned { role_id, unit_id, expires_at: Some(end) }, Some(&reminded)),
-            (Event::RoleShortened { role_id, unit_id, expires_at: end }, Some(&reminded)),
-            (Event::RoleExtended { role_id, unit_id, expires_at: None }, Some(&forgotten)),
-            (Event::RoleRemoved { role_id, unit_id, reason: None }, Some(&forgotten)),
-            (Event::RoleAssignmentExpired { role_id, unit_id }, Some(&forgotten)),
-        ] {
-            assert_eq!(of_user(&user, &event).as_ref(), effect, "{event:?}");
-        }
+        let (end, soon) = (at(END), at(SOON));
+        let user = id::<UserId>(1).to_string();
+        let events = [
+            Event::RoleAssigned { role_id, unit_id, expires_at: None },
+            Event::RoleAssigned { role_id, unit_id, expires_at: Some(end) },
+            Event::RoleAssigned { role_id, unit_id, expires_at: Some(soon) },
+            Event::RoleShortened { role_id, unit_id, expires_at: soon },
+            Event::RoleExtended { role_id, unit_id, expires_at: None },
+            Event::RoleEndAnnounced { role_id, unit_id, expires_at: end },
+            Event::RoleRemoved { role_id, unit_id, reason: None },
+            Event::RoleAssignmentExpired { role_id, unit_id },
+        ];
+        events.iter().map(|event| of_user(&user, event).and_then(effect)).collect()
+    }
+
+    fn subject_id() -> String {
+        format!("{}/{}/{}", id::<UserId>(1), id::<RoleId>(3), id::<UnitId>(4))
+    }
+
+    fn reminded(kind: &'static str, what: &str, due: &str) -> Option<Effect> {
+        let (user, role) = (id::<UserId>(1), id::<RoleId>(3));
+        Some(Effect::Remind(Reminder {
+            kind,
+            subject_id: subject_id(),
+            due_at: at(due),
+            path: format!("/rbac/users/{user}/roles/{role}/{what}"),
+            body: json!({ "unit_id": id::<UnitId>(4) }),
+        }))
+    }
+
+    #[test]
+    fn an_end_is_remembered_moved_and_forgotten() {
+        let forgotten = || Some(Effect::Forget { kind: ROLE, subject_id: subject_id() });
+        let reminded = |due| reminded(ROLE, "expire", due);
+        let expected = [
+            None,
+            reminded(END),
+            reminded(SOON),
+            reminded(SOON),
+            forgotten(),
+            None,
+            forgotten(),
+            forgotten(),
+        ];
+        assert_eq!(of_assignment(|end| Some(end.record())), expected);
+    }
+
+    #[test]
+    fn a_notice_comes_seven_days_before_the_end_moves_with_it_and_goes_with_the_role() {
+        let forgotten = || Some(Effect::Forget { kind: ROLE_NOTICE, subject_id: subject_id() });
+        let reminded = |due| reminded(ROLE_NOTICE, "announce-end", due);
+        let expected = [
+            None,
+            reminded("2026-01-25T00:00:00Z"),
+            forgotten(), // who gets a role for four days knows
+            reminded("2025-12-29T00:00:00Z"),
+            forgotten(),
+            None,
+            forgotten(),
+            forgotten(),
+        ];
+        assert_eq!(of_assignment(|end| end.announce(at(NOW))), expected);
+    }
+
+    #[test]
+    fn the_holder_of_a_protected_role_is_told_as_well_but_not_of_units() {
+        let (user_id, role_id) = (id(1), id(3));
+        let granted = policy::Event::ProtectedRoleGranted {
+            user_id,
+            role_id,
+            unit_id: None,
+            expires_at: Some(at(END)),
+        };
+        let effect = of_policy(&granted).and_then(|end| end.announce(at(NOW)));
+        let Some(Effect::Remind(reminder)) = effect else { panic!("{effect:?}") };
+        assert_eq!(
+            (reminder.kind, reminder.due_at),
+            (PROTECTED_NOTICE, at("2026-01-25T00:00:00Z"))
+        );
+        let path = format!("/rbac/users/{user_id}/protected-roles/{role_id}/announce-end");
+        assert_eq!(reminder.path, path);
+        let (level, expires_at) = (events::rbac::unit_access::Level::Read, Some(at(END)));
+        let opened = user_access::Event::UnitAccessGranted { unit_id: id(4), level, expires_at };
+        assert_eq!(of_user("1", &opened).and_then(|end| end.announce(at(NOW))), None);
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![
             Reaction { name: "rbac_ends", events: ends::EVENTS, react: ends::on_event },
+            Reaction { name: "rbac_notices", events: ends::EVENTS, react: ends::on_notice },
             Reaction {
                 name: "rbac_retire",
                 events: &["rbac.policy.role_deleted"],

@@ -194,6 +194,8 @@ pub(crate) struct Office {
     pub(crate) master: MasterKey,
     /// Where e-mail is handed over.
     pub(crate) mailer: Mailer,
+    /// The issuer of tokens, after which logs are named.
+    pub(crate) issuer: Arc<str>,
     /// Where the links in it begin.
     pub(crate) links_begin: Arc<str>,
     /// What opens personal data in files.
@@ -225,6 +227,7 @@ impl Office {
             personal,
             master,
             mailer: Mailer::open(settings)?,
+            issuer: settings.issuer.as_str().into(),
             links_begin: settings.links_begin().into(),
             worker: worker.into(),
         })

@@ -6,8 +6,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use events::rbac::casbin::{self, Line, RoleLine, Subject};
+use events::rbac::casbin::{self, Line, RoleLine, SetLine, Subject};
 use events::rbac::name;
+use events::rbac::unit_access::Level;
 use events::{RoleId, UnitId, UserId, text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,18 @@ pub(super) struct Policy {
     roles: BTreeMap<String, Role>,
     /// The organisation's own permissions in the order of their lines, with what they bring.
     permissions: Vec<(String, Vec<String>)>,
+    sets: Vec<SetLine>,
     holders: Vec<Holder>,
+    accesses: Vec<Access>,
+}
+
+/// Access of a user to a unit.
+#[derive(Debug)]
+struct Access {
+    handle: String,
+    level: Level,
+    unit_id: UnitId,
+    expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -52,8 +64,10 @@ pub(super) struct Done {
     roles: usize,
     grants: usize,
     inheritances: usize,
+    sets: usize,
     users: usize,
     assignments: usize,
+    units: usize,
 }
 
 /// Whether a file is Casbin's, by its name.
@@ -94,6 +108,11 @@ impl Policy {
                 let role = self.roles.entry(line.code.clone()).or_default();
                 role.unit_id = line.unit_path.first().copied();
                 role.line = Some(line);
+            }
+            Line::Set(line) => self.sets.push(line),
+            Line::Access { who, level, unit_path, expires_at } => {
+                let of = |unit_id| Access { handle: who, level, unit_id, expires_at };
+                self.accesses.extend(unit_path.first().copied().map(of));
             }
             Line::Permission(name) => self.permission(&name),
             Line::Brings(name, implied) if !name::is_pattern(&name) => {
@@ -175,7 +194,7 @@ fn role_of(line: &Line) -> Option<String> {
     match line {
         Line::Role(line) => Some(line.code.clone()),
         Line::Grant { role, .. } | Line::Has { role, .. } => Some(role.clone()),
-        Line::Permission(_) | Line::Brings(..) => None,
+        Line::Set(_) | Line::Access { .. } | Line::Permission(_) | Line::Brings(..) => None,
     }
 }
 
@@ -209,6 +228,7 @@ pub(super) async fn apply(client: &Client, policy: &Policy) -> anyhow::Result<Do
     import.permissions().await.context("permissions cannot be created")?;
     import.roles().await?;
     import.inheritance().await?;
+    import.sets().await?;
     import.holders().await?;
     Ok(import.done)
 }
@@ -321,6 +341,48 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Every set of roles that exclude each other that is not there; one of its name gets the roles that it lacks.
+    async fn sets(&mut self) -> anyhow::Result<()> {
+        #[derive(Deserialize)]
+        struct Row {
+            set_id: Uuid,
+            name: String,
+            roles: BTreeSet<RoleId>,
+            cardinality: u16,
+        }
+        if self.policy.sets.is_empty() {
+            return Ok(());
+        }
+        let roles = self.standing().await?;
+        let known: Vec<Row> = self.rows("/rbac/exclusive-sets").await?;
+        for SetLine { name, cardinality, roles: codes } in &self.policy.sets {
+            let failed = || format!("set \"{name}\" failed");
+            let role = |code: &String| roles.get(code).map(|role| role.role_id);
+            let wanted: Option<BTreeSet<RoleId>> = codes.iter().map(role).collect();
+            let wanted = wanted.context("a role is not there").with_context(failed)?;
+            let Some(found) = known.iter().find(|set| set.name == *name) else {
+                let body = json!({ "name": name, "roles": wanted, "cardinality": cardinality });
+                self.post("/rbac/exclusive-sets", body).await.with_context(failed)?;
+                self.done.sets += 1;
+                continue;
+            };
+            let path = format!("/rbac/exclusive-sets/{}", found.set_id);
+            for role in wanted.difference(&found.roles) {
+                let added = self.post(&format!("{path}/roles/{role}"), json!({})).await;
+                added.with_context(failed)?;
+                self.done.sets += 1;
+            }
+            if found.cardinality != *cardinality {
+                let (path, body) =
+                    (format!("{path}/cardinality"), json!({ "cardinality": cardinality }));
+                let key = Uuid::new_v5(&self.run, format!("{path}\n{body}").as_bytes());
+                self.client.put(&path, key, &body).await.with_context(failed)?;
+                self.done.sets += 1;
+            }
+        }
+        Ok(())
+    }
+
     async fn holders(&mut self) -> anyhow::Result<()> {
         #[derive(Deserialize)]
         struct Row {
@@ -337,16 +399,7 @@ impl Import<'_> {
         let held: BTreeSet<_> =
             held.into_iter().map(|row| (row.user, row.role, row.unit)).collect();
         for Holder { handle, role, unit_id, expires_at } in &self.policy.holders {
-            let user = if let Some(user) = users.get(&text::fold(handle)) {
-                *user
-            } else {
-                let id = self.ids.user(handle);
-                let registered = self.post("/users", json!({ "id": id, "handle": handle }));
-                registered.await.with_context(|| format!("user \"{handle}\" failed"))?;
-                users.insert(text::fold(handle), id);
-                self.done.users += 1;
-                id
-            };
+            let user = self.user(&mut users, handle).await?;
             let found = roles.get(role).with_context(|| format!("role {role} is not there"))?;
             if held.contains(&(user, found.role_id, *unit_id)) {
                 continue;
@@ -358,7 +411,35 @@ impl Import<'_> {
             given.with_context(|| format!("{role} cannot be given to \"{handle}\""))?;
             self.done.assignments += 1;
         }
+        for Access { handle, level, unit_id, expires_at } in &self.policy.accesses {
+            let user = self.user(&mut users, handle).await?;
+            let path = format!("/rbac/users/{user}/plants/{unit_id}");
+            let body = json!({ "level": level, "expires_at": expires_at });
+            let key = Uuid::new_v5(&self.run, format!("{path}\n{body}").as_bytes());
+            let opened = self.client.put(&path, key, &body).await;
+            let opened =
+                opened.with_context(|| format!("\"{handle}\" gets no access to {unit_id}"))?;
+            let changed = opened["events"].as_array().is_some_and(|events| !events.is_empty());
+            self.done.units += usize::from(changed);
+        }
         Ok(())
+    }
+
+    /// The user with that handle, registered if there is none.
+    async fn user(
+        &mut self,
+        users: &mut HashMap<String, UserId>,
+        handle: &str,
+    ) -> anyhow::Result<UserId> {
+        if let Some(user) = users.get(&text::fold(handle)) {
+            return Ok(*user);
+        }
+        let id = self.ids.user(handle);
+        let registered = self.post("/users", json!({ "id": id, "handle": handle }));
+        registered.await.with_context(|| format!("user \"{handle}\" failed"))?;
+        users.insert(text::fold(handle), id);
+        self.done.users += 1;
+        Ok(id)
     }
 }
 

@@ -63,6 +63,7 @@ impl Decider for SecurityLog {
                 method: name(&denied.method),
                 path_template: name(&denied.path_template),
                 reason: text::cut(&denied.reason, MAX_DETAIL_CHARS),
+                repeated: denied.repeated,
             }),
             Command::RecordRead(read) => Event::DataRead(DataRead {
                 reader_id: name(&read.reader_id),
@@ -76,7 +77,7 @@ impl Decider for SecurityLog {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::CommandRefused(_) => self.refusals += 1,
-            Event::AccessDenied(_) => self.denials += 1,
+            Event::AccessDenied(denied) => self.denials += denied.repeated.max(1),
             Event::DataRead(_) => self.reads += 1,
         }
     }

@@ -58,6 +58,24 @@ pub struct AccessDenied {
     pub path_template: String,
     /// What was missing.
     pub reason: String,
+    /// How many requests of the same caller this stands for, after one within the minute before that is recorded by itself;
+    /// 0 where it is that one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl AccessDenied {
+    /// The same, for so many requests that were refused after it.
+    #[must_use]
+    pub fn standing_for(self, repeated: u64) -> Self {
+        let reason = format!("{}; {repeated} more such requests within a minute", self.reason);
+        Self { reason, repeated, ..self }
+    }
 }
 
 /// What one caller read of one dataset within some minutes.

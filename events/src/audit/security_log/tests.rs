@@ -26,6 +26,7 @@ fn denied() -> AccessDenied {
         method: "POST".to_owned(),
         path_template: "/api/v1/rbac/roles".to_owned(),
         reason: "no role of the user is granted it".to_owned(),
+        repeated: 0,
     }
 }
 
@@ -65,6 +66,16 @@ fn records_a_lacking_permission_after_other_refusals() {
     given::<SecurityLog>([Event::CommandRefused(refused())])
         .when(Command::RecordDenial(denied()))
         .then([Event::AccessDenied(denied())]);
+}
+
+#[test]
+fn records_how_often_a_refusal_was_repeated() {
+    let reason = "no role of the user is granted it; 41 more such requests within a minute";
+    let counted = AccessDenied { reason: reason.to_owned(), repeated: 41, ..denied() };
+    assert_eq!(denied().standing_for(41), counted);
+    given::<SecurityLog>([])
+        .when(Command::RecordDenial(counted.clone()))
+        .then([Event::AccessDenied(counted)]);
 }
 
 #[test]

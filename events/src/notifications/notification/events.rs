@@ -67,6 +67,8 @@ pub enum Kind {
     RoleAssigned,
     /// The recipient lost a role.
     RoleRemoved,
+    /// The recipient is to lose a role soon.
+    RoleEnds,
     /// A backup is complete.
     BackupReady,
     /// A backup failed, or its verification did.

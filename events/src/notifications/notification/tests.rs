@@ -49,6 +49,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "export_failed",
             "role_assigned",
             "role_removed",
+            "role_ends",
             "backup_ready",
             "backup_failed",
             "invitation_accepted",

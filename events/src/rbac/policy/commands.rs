@@ -90,14 +90,14 @@ pub enum Command {
     GrantPermission {
         /// The role.
         role_id: RoleId,
-        /// A name or pattern.
+        /// A name or pattern, or the id of a permission.
         permission: String,
     },
     /// Take a permission from a role.
     RevokePermission {
         /// The role.
         role_id: RoleId,
-        /// A name or pattern.
+        /// A name or pattern, or the id of a permission.
         permission: String,
     },
     /// Let a role have all that another may.
@@ -115,7 +115,12 @@ pub enum Command {
         junior_id: RoleId,
     },
     /// Make the roles of a template that are not there yet, and the permissions they need.
-    InstantiateTemplate(Template),
+    InstantiateTemplate {
+        /// The template.
+        template: Template,
+        /// The unit that is to own the roles and in which alone they count.
+        unit_id: Option<UnitId>,
+    },
     /// Let roles exclude each other.
     DefineExclusiveRoles(DefineExclusiveRoles),
     /// Let one more role exclude the others of a set.
@@ -165,6 +170,15 @@ pub enum Command {
         unit_id: Option<UnitId>,
         /// Why.
         reason: Option<String>,
+    },
+    /// Record that the holder of a protected role is told of its end, which is near.
+    AnnounceProtectedRoleEnd {
+        /// The user.
+        user_id: UserId,
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts.
+        unit_id: Option<UnitId>,
     },
     /// Record that the grant of a protected role has reached its end.
     ExpireProtectedRole {

@@ -45,7 +45,7 @@ pub enum Touched {
 impl Decider for Policy {
     const TYPE: &'static str = "rbac.policy";
     const MODULE: Module = Module::Rbac;
-    const SHAPE: i64 = 2;
+    const SHAPE: i64 = 3;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -84,13 +84,13 @@ impl Policy {
             | Command::CreatePermission(_)
             | Command::DescribePermission { .. }
             | Command::RetirePermission { .. }
-            | Command::InstantiateTemplate(_)
             | Command::DefineExclusiveRoles(_)
             | Command::AddExclusiveRole { .. }
             | Command::RemoveExclusiveRole { .. }
             | Command::SetExclusiveCardinality { .. }
             | Command::RemoveExclusiveRoles { .. } => None,
             Command::CreateRole(role) => role.unit_id,
+            Command::InstantiateTemplate { unit_id, .. } => *unit_id,
             Command::RenameRole { role_id, .. }
             | Command::DescribeRole { role_id, .. }
             | Command::ChangeRoleLevel { role_id, .. }
@@ -102,6 +102,7 @@ impl Policy {
             | Command::RemoveInheritance { senior_id, .. } => of_role(senior_id),
             Command::GrantProtectedRole { unit_id, .. }
             | Command::RevokeProtectedRole { unit_id, .. }
+            | Command::AnnounceProtectedRoleEnd { unit_id, .. }
             | Command::ExpireProtectedRole { unit_id, .. } => *unit_id,
         }
     }
@@ -156,13 +157,14 @@ impl Policy {
             | Command::ChangeRoleLevel { .. }
             | Command::GrantPermission { .. }
             | Command::AddInheritance { .. }
-            | Command::InstantiateTemplate(_)
+            | Command::InstantiateTemplate { .. }
             | Command::DefineExclusiveRoles(_)
             | Command::AddExclusiveRole { .. }
             | Command::RemoveExclusiveRole { .. }
             | Command::SetExclusiveCardinality { .. }
             | Command::RemoveExclusiveRoles { .. }
             | Command::GrantProtectedRole { .. }
+            | Command::AnnounceProtectedRoleEnd { .. }
             | Command::ExpireProtectedRole { .. } => false,
         }
     }
@@ -212,6 +214,7 @@ fn can_cost_an_administrator(event: &Event) -> bool {
         | Event::ExclusiveRolesRemoved { .. }
         | Event::ProtectedRoleGranted { .. }
         // It had an end, so its holder never counted.
+        | Event::ProtectedRoleEndAnnounced { .. }
         | Event::ProtectedRoleExpired { .. } => false,
     }
 }
@@ -243,15 +246,21 @@ impl<'a> Case<'a> {
             Command::ReplaceRolePermissions { role_id, permissions } => {
                 self.replace_permissions(role_id, permissions)
             }
-            Command::GrantPermission { role_id, permission } => self.grant(role_id, permission),
-            Command::RevokePermission { role_id, permission } => self.revoke(role_id, permission),
+            Command::GrantPermission { role_id, permission } => {
+                self.grant(role_id, self.named(permission)?)
+            }
+            Command::RevokePermission { role_id, permission } => {
+                self.revoke(role_id, self.named(permission)?)
+            }
             Command::AddInheritance { senior_id, junior_id } => {
                 self.add_inheritance(senior_id, junior_id)
             }
             Command::RemoveInheritance { senior_id, junior_id } => {
                 self.remove_inheritance(senior_id, junior_id)
             }
-            Command::InstantiateTemplate(template) => self.instantiate(template),
+            Command::InstantiateTemplate { template, unit_id } => {
+                self.instantiate(template, unit_id)
+            }
             Command::DefineExclusiveRoles(wanted) => self.define_exclusive(wanted),
             Command::AddExclusiveRole { set_id, role_id } => self.add_exclusive(set_id, role_id),
             Command::RemoveExclusiveRole { set_id, role_id } => {
@@ -266,6 +275,9 @@ impl<'a> Case<'a> {
             }
             Command::RevokeProtectedRole { user_id, role_id, unit_id, reason } => {
                 self.revoke_protected(user_id, (role_id, unit_id), reason)
+            }
+            Command::AnnounceProtectedRoleEnd { user_id, role_id, unit_id } => {
+                self.announce_protected(user_id, role_id, unit_id)
             }
             Command::ExpireProtectedRole { user_id, role_id, unit_id } => {
                 self.expire_protected(user_id, role_id, unit_id)

@@ -137,6 +137,9 @@ pub enum Event {
         template: Template,
         /// The roles that were made, in the order of the template.
         role_ids: Vec<RoleId>,
+        /// The unit that owns them; the whole organisation when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
     },
     /// Roles were made to exclude each other (static separation of duty).
     #[serde(rename = "rbac.policy.exclusive_roles_defined")]
@@ -215,6 +218,19 @@ pub enum Event {
         /// Why, in the words of who took it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    /// The end of a grant of a protected role was announced to its holder.
+    #[serde(rename = "rbac.policy.protected_role_end_announced")]
+    ProtectedRoleEndAnnounced {
+        /// The user.
+        user_id: UserId,
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+        /// When it ends.
+        expires_at: Timestamp,
     },
     /// The grant of a protected role has reached its end.
     #[serde(rename = "rbac.policy.protected_role_expired")]

@@ -122,7 +122,7 @@ impl Policy {
     pub fn touched_by(&self, command: &Command) -> Touched {
         match command {
             Command::AddInheritance { .. }
-            | Command::InstantiateTemplate(_)
+            | Command::InstantiateTemplate { .. }
             | Command::GrantProtectedRole { .. }
                 if self.exclusive.is_empty() =>
             {
@@ -132,7 +132,7 @@ impl Policy {
             | Command::AddExclusiveRole { .. }
             | Command::SetExclusiveCardinality { .. }
             | Command::AddInheritance { .. }
-            | Command::InstantiateTemplate(_) => Touched::Everybody,
+            | Command::InstantiateTemplate { .. } => Touched::Everybody,
             Command::GrantProtectedRole { user_id, .. } => Touched::User(*user_id),
             Command::Initialize { .. }
             | Command::CreatePermission(_)
@@ -150,6 +150,7 @@ impl Policy {
             | Command::RemoveExclusiveRole { .. }
             | Command::RemoveExclusiveRoles { .. }
             | Command::RevokeProtectedRole { .. }
+            | Command::AnnounceProtectedRoleEnd { .. }
             | Command::ExpireProtectedRole { .. } => Touched::Nobody,
         }
     }
@@ -229,6 +230,7 @@ impl Policy {
             | Event::TemplateInstantiated { .. }
             | Event::ProtectedRoleGranted { .. }
             | Event::ProtectedRoleRevoked { .. }
+            | Event::ProtectedRoleEndAnnounced { .. }
             | Event::ProtectedRoleExpired { .. } => {}
         }
     }
@@ -281,6 +283,7 @@ fn can_bring_together(event: &Event) -> bool {
         | Event::ExclusiveRolesRelaxed { .. }
         | Event::ExclusiveRolesRemoved { .. }
         | Event::ProtectedRoleRevoked { .. }
+        | Event::ProtectedRoleEndAnnounced { .. }
         | Event::ProtectedRoleExpired { .. } => false,
     }
 }

@@ -61,6 +61,14 @@ impl Case<'_> {
         Ok(vec![Event::PermissionRetired { permission_id: id }])
     }
 
+    /// What is granted is a name; whoever knows a permission by its id may say that instead.
+    pub(super) fn named(&self, said: String) -> Result<String, Rejection> {
+        let Ok(permission_id) = said.parse::<PermissionId>() else { return Ok(said) };
+        let name = self.policy.permission_name(permission_id);
+        let name = name.ok_or(Rejection::PermissionUnknown { permission_id })?;
+        Ok(name.to_string())
+    }
+
     fn own_permission(&self, id: PermissionId) -> Result<&CustomPermission, Rejection> {
         let unknown = Rejection::PermissionUnknown { permission_id: id };
         let name = self.policy.permission_name(id).ok_or(unknown.clone())?;

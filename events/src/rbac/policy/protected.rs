@@ -5,7 +5,7 @@ use super::decide::Case;
 use super::events::Event;
 use super::rejections::Rejection;
 use crate::ids::{RoleId, UnitId, UserId};
-use crate::rbac::assignment::Assignment;
+use crate::rbac::assignment::{Assignment, Notice};
 use crate::text;
 
 impl Case<'_> {
@@ -69,6 +69,24 @@ impl Case<'_> {
             None => Ok(Vec::new()),
             Some(held) if held.is_live(self.context.now) => Err(Rejection::ProtectedGrantNotDue),
             Some(_) => Ok(vec![Event::ProtectedRoleExpired { user_id, role_id, unit_id }]),
+        }
+    }
+
+    /// Once for each grant: whoever was told, or has nothing to be told of any more, is left alone.
+    pub(super) fn announce_protected(
+        &self,
+        user_id: UserId,
+        role_id: RoleId,
+        unit_id: Option<UnitId>,
+    ) -> Result<Vec<Event>, Rejection> {
+        let held = self.find(user_id, role_id, unit_id);
+        let told = self.policy.announced.contains(&(user_id, role_id, unit_id));
+        match held.filter(|_| !told).map(|held| held.notice(self.context.now)) {
+            Some(Notice::Due(expires_at)) => {
+                Ok(vec![Event::ProtectedRoleEndAnnounced { user_id, role_id, unit_id, expires_at }])
+            }
+            Some(Notice::Later) => Err(Rejection::ProtectedGrantEndsLater),
+            Some(Notice::Never) | None => Ok(Vec::new()),
         }
     }
 

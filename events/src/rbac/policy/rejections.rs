@@ -7,6 +7,7 @@ use super::commands::{
 };
 use crate::aggregate::Class;
 use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
+use crate::rbac::assignment::NOTICE_DAYS;
 use crate::text;
 
 /// Why a command for an access policy was refused.
@@ -201,6 +202,9 @@ pub enum Rejection {
     /// Its end has not come.
     #[error("the protected role has not reached its expires_at; revoke it instead")]
     ProtectedGrantNotDue,
+    /// Its end is not near.
+    #[error("the grant ends in more than {NOTICE_DAYS} days; announce its end later")]
+    ProtectedGrantEndsLater,
     /// The reason is no proper text.
     #[error("reason {0}")]
     ProtectedReasonInvalid(text::Fault),
@@ -308,6 +312,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleNotProtected
             | Self::ProtectedGrantExists
             | Self::ProtectedGrantNotDue
+            | Self::ProtectedGrantEndsLater
             | Self::ExclusiveSetIdTaken { .. }
             | Self::ExclusiveSetsTooMany
             | Self::ExclusiveRoleExists
@@ -380,6 +385,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::GrantKept { .. }
             | Self::ProtectedGrantExists
             | Self::ProtectedGrantNotDue
+            | Self::ProtectedGrantEndsLater
             | Self::ExclusiveSetsTooMany
             | Self::ExclusiveRolesHeld { .. }
             | Self::LastAdministrator

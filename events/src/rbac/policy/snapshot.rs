@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::events::RoleCreated;
 use super::grants::Key;
 use super::state::{CustomPermission, Policy, Role};
-use crate::ids::{ExclusiveSetId, RoleId, UserId};
+use crate::ids::{ExclusiveSetId, RoleId, UnitId, UserId};
 use crate::rbac::assignment::Assignment;
 use crate::rbac::exclusion::ExclusiveSet;
 use crate::rbac::name;
@@ -22,6 +22,7 @@ pub(super) struct Snapshot {
     permissions: Vec<PermissionSnapshot>,
     holders: Vec<(UserId, Vec<Assignment>)>,
     exclusive: Vec<(ExclusiveSetId, ExclusiveSet)>,
+    announced: Vec<(UserId, RoleId, Option<UnitId>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +65,7 @@ impl From<Policy> for Snapshot {
             permissions: policy.numbered.iter().filter_map(permission).collect(),
             holders: policy.holders.iter().map(holder).collect(),
             exclusive: policy.exclusive.iter().map(|(id, set)| (*id, (**set).clone())).collect(),
+            announced: policy.announced.iter().copied().collect(),
         }
     }
 }
@@ -94,6 +96,7 @@ impl From<Snapshot> for Policy {
         policy.holders = holders.map(|(user, grants)| (user, Arc::new(grants))).collect();
         let exclusive = snapshot.exclusive.into_iter();
         policy.exclusive = exclusive.map(|(id, set)| (id, Arc::new(set))).collect();
+        policy.announced = snapshot.announced.into_iter().collect();
         policy
     }
 }

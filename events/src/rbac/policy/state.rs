@@ -27,6 +27,8 @@ pub struct Policy {
     permissions: CustomPermissions,
     pub(super) holders: OrdMap<UserId, Arc<Vec<Assignment>>>,
     pub(super) exclusive: OrdMap<ExclusiveSetId, Arc<ExclusiveSet>>,
+    /// The grants of protected roles whose end was announced.
+    pub(super) announced: OrdSet<(UserId, RoleId, Option<UnitId>)>,
     // What follows is derived from what stands above.
     role_names: OrdMap<(Option<UnitId>, String), RoleId>,
     role_codes: OrdMap<String, RoleId>,
@@ -284,6 +286,9 @@ impl Policy {
                 let held = Assignment { role_id, unit_id, expires_at };
                 Arc::make_mut(self.holders.entry(*user_id).or_default()).push(held);
             }
+            Event::ProtectedRoleEndAnnounced { user_id, role_id, unit_id, .. } => {
+                self.announced.insert((*user_id, *role_id, *unit_id));
+            }
             Event::ProtectedRoleRevoked { user_id, role_id, unit_id, .. }
             | Event::ProtectedRoleExpired { user_id, role_id, unit_id } => {
                 self.drop_holder(*user_id, |held| held.is_of(*role_id, *unit_id));
@@ -401,6 +406,9 @@ impl Policy {
 
     fn drop_holder(&mut self, user_id: UserId, gone: impl Fn(&Assignment) -> bool) {
         if let Some(grants) = self.holders.get_mut(&user_id) {
+            for held in grants.iter().filter(|held| gone(held)) {
+                self.announced.remove(&(user_id, held.role_id, held.unit_id));
+            }
             Arc::make_mut(grants).retain(|held| !gone(held));
             if grants.is_empty() {
                 self.holders.remove(&user_id);

@@ -130,15 +130,16 @@ impl Person<'_> {
 
     /// Every role the person holds or reaches, whether it counts or not.
     pub fn roles(&self) -> BTreeSet<RoleId> {
-        let protected = self.policy.protected_grants(self.user_id).iter();
-        let held = protected.chain(self.access.assignments());
-        held.flat_map(|held| self.policy.closure(held.role_id)).map(|(id, _)| id).collect()
+        let held: Vec<_> = self.holder(&[]).held().map(|(held, _)| held).collect();
+        held.into_iter()
+            .flat_map(|held| self.policy.closure(held.role_id))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     /// The units to which an assignment or a role on the way is bound.
     fn units(&self) -> BTreeSet<UnitId> {
-        let protected = self.policy.protected_grants(self.user_id).iter();
-        let held: Vec<_> = protected.chain(self.access.assignments()).collect();
+        let held: Vec<_> = self.holder(&[]).held().map(|(held, _)| held).collect();
         let roles = held.iter().flat_map(|held| self.policy.closure(held.role_id));
         let of_roles = roles.filter_map(|(_, role)| role.facts.unit_id);
         held.iter().filter_map(|held| held.unit_id).chain(of_roles).collect()

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::aggregate::Class;
 use crate::ids::{RoleId, UnitId};
+use crate::rbac::assignment::NOTICE_DAYS;
 use crate::rbac::unit_access::UnitAccess;
 use crate::text;
 
@@ -53,6 +54,13 @@ pub enum Command {
         /// Where it counted.
         unit_id: Option<UnitId>,
     },
+    /// Record that the holder is told of an assignment's end, which is near.
+    AnnounceRoleEnd {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts.
+        unit_id: Option<UnitId>,
+    },
     /// Take a role that was deleted from the user.
     StripRole {
         /// The role.
@@ -84,6 +92,7 @@ impl Command {
             | Self::RemoveRole { unit_id, .. }
             | Self::ChangeRoleExpiry { unit_id, .. }
             | Self::ExpireRole { unit_id, .. }
+            | Self::AnnounceRoleEnd { unit_id, .. }
             | Self::StripRole { unit_id, .. } => *unit_id,
             Self::GrantUnitAccess(UnitAccess { unit_id, .. })
             | Self::RevokeUnitAccess { unit_id, .. }
@@ -156,6 +165,14 @@ pub enum Rejection {
         "the assignment of role_id {role_id} has not reached its expires_at; remove it instead"
     )]
     AssignmentNotDue {
+        /// The role.
+        role_id: RoleId,
+    },
+    /// Its end is not near.
+    #[error(
+        "the assignment of role_id {role_id} ends in more than {NOTICE_DAYS} days; announce it later"
+    )]
+    AssignmentEndsLater {
         /// The role.
         role_id: RoleId,
     },
@@ -236,6 +253,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleAlreadyAssigned { .. }
             | Self::AssignmentExpired { .. }
             | Self::AssignmentNotDue { .. }
+            | Self::AssignmentEndsLater { .. }
             | Self::AssignmentExclusive { .. }
             | Self::AssignmentRoleStands { .. }
             | Self::UnitAccessUndefined { .. }
@@ -258,6 +276,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleNotAssigned { .. }
             | Self::AssignmentExpired { .. }
             | Self::AssignmentNotDue { .. }
+            | Self::AssignmentEndsLater { .. }
             | Self::AssignmentExclusive { .. }
             | Self::AssignmentRoleStands { .. }
             | Self::AssignmentExceedsPermissions { .. }

@@ -10,7 +10,7 @@ use super::state::UserAccess;
 use crate::aggregate::{Context, Decider};
 use crate::ids::{RoleId, UnitId, UserId};
 use crate::modules::Module;
-use crate::rbac::assignment::Assignment;
+use crate::rbac::assignment::{Assignment, Notice};
 use crate::rbac::escalation::{Caller, Excess};
 use crate::rbac::exclusion;
 use crate::rbac::giving::Giver;
@@ -37,7 +37,7 @@ pub struct Facts {
 impl Decider for UserAccess {
     const TYPE: &'static str = "rbac.user_access";
     const MODULE: Module = Module::Rbac;
-    const SHAPE: i64 = 2;
+    const SHAPE: i64 = 3;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -61,6 +61,7 @@ impl Decider for UserAccess {
                 case.end_at(Assignment { role_id, unit_id, expires_at })
             }
             Command::ExpireRole { role_id, unit_id } => case.expire(role_id, unit_id),
+            Command::AnnounceRoleEnd { role_id, unit_id } => case.announce(role_id, unit_id),
             Command::StripRole { role_id, unit_id } => case.strip(role_id, unit_id),
             Command::GrantUnitAccess(wanted) => case.open(wanted),
             Command::RevokeUnitAccess { unit_id, reason } => case.close(unit_id, reason),
@@ -157,6 +158,19 @@ impl Case<'_> {
                 Err(Rejection::AssignmentNotDue { role_id })
             }
             Some(_) => Ok(vec![Event::RoleAssignmentExpired { role_id, unit_id }]),
+        }
+    }
+
+    /// Once for each end: whoever was told, or has nothing to be told of any more, is left alone.
+    fn announce(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Result<Vec<Event>, Rejection> {
+        let held = self.access.find(role_id, unit_id);
+        let held = held.filter(|held| !self.access.is_announced(held));
+        match held.map(|held| held.notice(self.context.now)) {
+            Some(Notice::Due(expires_at)) => {
+                Ok(vec![Event::RoleEndAnnounced { role_id, unit_id, expires_at }])
+            }
+            Some(Notice::Later) => Err(Rejection::AssignmentEndsLater { role_id }),
+            Some(Notice::Never) | None => Ok(Vec::new()),
         }
     }
 

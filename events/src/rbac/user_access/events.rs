@@ -67,6 +67,17 @@ pub enum Event {
         /// The new end.
         expires_at: Timestamp,
     },
+    /// The end of an assignment was announced to its holder.
+    #[serde(rename = "rbac.user_access.role_end_announced")]
+    RoleEndAnnounced {
+        /// The role.
+        role_id: RoleId,
+        /// Where it counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<UnitId>,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
     /// The user got access to a unit, instead of what access they had there.
     #[serde(rename = "rbac.user_access.unit_access_granted")]
     UnitAccessGranted {

@@ -13,6 +13,9 @@ pub struct UserAccess {
     assignments: Vec<Assignment>,
     #[serde(default)]
     units: Vec<UnitAccess>,
+    /// The assignments whose end was announced.
+    #[serde(default)]
+    announced: Vec<Assignment>,
 }
 
 impl UserAccess {
@@ -38,6 +41,11 @@ impl UserAccess {
         self.units.iter().find(|held| held.unit_id == unit_id)
     }
 
+    /// Whether the present end of an assignment was announced.
+    pub fn is_announced(&self, held: &Assignment) -> bool {
+        self.announced.contains(held)
+    }
+
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::RoleAssigned { role_id, unit_id, expires_at } => {
@@ -47,12 +55,17 @@ impl UserAccess {
             Event::RoleRemoved { role_id, unit_id, .. }
             | Event::RoleAssignmentExpired { role_id, unit_id } => {
                 self.assignments.retain(|held| !held.is_of(*role_id, *unit_id));
+                self.announced.retain(|held| !held.is_of(*role_id, *unit_id));
             }
             Event::RoleExtended { role_id, unit_id, expires_at } => {
                 self.end_at(*role_id, *unit_id, *expires_at);
             }
             Event::RoleShortened { role_id, unit_id, expires_at } => {
                 self.end_at(*role_id, *unit_id, Some(*expires_at));
+            }
+            Event::RoleEndAnnounced { role_id, unit_id, expires_at } => {
+                let (role_id, unit_id, expires_at) = (*role_id, *unit_id, Some(*expires_at));
+                self.announced.push(Assignment { role_id, unit_id, expires_at });
             }
             Event::UnitAccessGranted { unit_id, level, expires_at } => {
                 let (unit_id, level, expires_at) = (*unit_id, *level, *expires_at);
@@ -71,6 +84,7 @@ impl UserAccess {
         unit_id: Option<UnitId>,
         expires_at: Option<jiff::Timestamp>,
     ) {
+        self.announced.retain(|held| !held.is_of(role_id, unit_id));
         for held in &mut self.assignments {
             if held.is_of(role_id, unit_id) {
                 held.expires_at = expires_at;

@@ -486,6 +486,7 @@ fn stored_events_keep_their_shape() {
         Event::RoleAssignmentExpired { role_id, unit_id },
         Event::RoleExtended { role_id, unit_id, expires_at },
         Event::RoleShortened { role_id, unit_id, expires_at: at(TOMORROW) },
+        Event::RoleEndAnnounced { role_id, unit_id, expires_at: at(TOMORROW) },
         Event::UnitAccessGranted { unit_id: north(), level: Level::Write, expires_at },
         Event::UnitAccessRevoked { unit_id: north(), reason: Some("moved".into()) },
         Event::UnitAccessExpired { unit_id: north() },
@@ -651,4 +652,38 @@ fn what_is_left_of_a_deleted_role_is_stripped_once() {
         .facts(in_north())
         .when(strip(READER))
         .refused(Rejection::AssignmentRoleStands { role_id: role(READER) });
+}
+
+#[test]
+fn an_end_is_announced_once_when_it_is_near_and_again_when_it_was_moved() {
+    let announce = || Command::AnnounceRoleEnd { role_id: role(CLERK), unit_id: None };
+    let announced =
+        |end| Event::RoleEndAnnounced { role_id: role(CLERK), unit_id: None, expires_at: at(end) };
+    let until = |end| assigned(CLERK, None, Some(at(end)));
+    let moved_to = |end| {
+        let (role_id, unit_id, expires_at) = (role(CLERK), None, Some(at(end)));
+        Event::RoleExtended { role_id, unit_id, expires_at }
+    };
+    let after = |events: Vec<Event>| given::<UserAccess>(events).facts(by_manager());
+    after(vec![until(TOMORROW)]).when(announce()).then([announced(TOMORROW)]);
+    after(vec![until(TOMORROW), announced(TOMORROW)]).when(announce()).then([]);
+    let week = "2026-01-08T12:00:00Z";
+    after(vec![until(week)]).when(announce()).then([announced(week)]);
+    after(vec![until(TOMORROW), announced(TOMORROW), moved_to(week)])
+        .when(announce())
+        .then([announced(week)]);
+    after(vec![until("2026-01-08T12:00:00.000001Z")])
+        .when(announce())
+        .refused(Rejection::AssignmentEndsLater { role_id: role(CLERK) });
+    for nothing_to_tell in [
+        vec![],
+        vec![until(YESTERDAY)],
+        vec![assigned(CLERK, None, None)],
+        vec![until(TOMORROW), removed(CLERK)],
+    ] {
+        after(nothing_to_tell).when(announce()).then([]);
+    }
+    after(vec![until(TOMORROW), announced(TOMORROW), removed(CLERK), until(TOMORROW)])
+        .when(announce())
+        .then([announced(TOMORROW)]);
 }

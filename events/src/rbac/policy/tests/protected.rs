@@ -250,3 +250,26 @@ fn who_may_sign_in_matters_where_administrators_could_be_lost_alone() {
     assert!(!policy.may_cost_an_administrator(&revoke_of(CLERK)));
     assert!(!policy.may_cost_an_administrator(&grant(8, OWNER)));
 }
+
+#[test]
+fn the_end_of_a_protected_role_is_announced_once_when_it_is_near() {
+    let announce = || {
+        let (user_id, role_id) = (id(2), role(GUARD));
+        Command::AnnounceProtectedRoleEnd { user_id, role_id, unit_id: None }
+    };
+    let announced = || {
+        let (user_id, role_id, expires_at) = (id(2), role(GUARD), at(TOMORROW));
+        Event::ProtectedRoleEndAnnounced { user_id, role_id, unit_id: None, expires_at }
+    };
+    let held = |end: &str| [guard(), holds_until(2, GUARD, Some(at(end)))];
+    manager_after(held(TOMORROW)).when(announce()).then([announced()]);
+    let told = || held(TOMORROW).into_iter().chain([announced()]);
+    manager_after(told()).when(announce()).then([]);
+    let again = told().chain([revoked(2, GUARD), holds_until(2, GUARD, Some(at(TOMORROW)))]);
+    manager_after(again).when(announce()).then([announced()]);
+    manager_after(held("2026-02-01T00:00:00Z"))
+        .when(announce())
+        .refused(Rejection::ProtectedGrantEndsLater);
+    manager_after(held(YESTERDAY)).when(announce()).then([]);
+    manager_after([guard(), holds(2, GUARD)]).when(announce()).then([]);
+}

@@ -1,6 +1,9 @@
 //! Making, changing and deleting roles.
 
 use super::*;
+use crate::ids::PermissionId;
+use crate::permission::Permission;
+use crate::rbac::name;
 use crate::rbac::policy::MAX_GRANTS;
 use crate::testing::at;
 use crate::text::Fault;
@@ -434,4 +437,21 @@ fn the_unit_of_a_command_is_the_one_it_names_or_that_of_its_role() {
         policy.unit_of(&Command::CreateRole(CreateRole { unit_id, ..new_role(301, "x", 1) })),
         unit_id
     );
+}
+
+#[test]
+fn a_permission_is_granted_and_revoked_by_its_id() {
+    let by_id = id::<PermissionId>(77).to_string();
+    let of_catalogue = name::catalogue_id(Permission::RbacRolesRead).to_string();
+    let made = || [made(77, "shop.till:open", &[])];
+    owner_after(made()).when(grant(CLERK, &by_id)).then([granted(CLERK, "shop.till:open")]);
+    owner_after(made()).when(grant(CLERK, &of_catalogue)).then([granted(CLERK, "rbac.roles:read")]);
+    let past = made().into_iter().chain([granted(CLERK, "shop.till:open")]);
+    let revoked =
+        Event::PermissionRevoked { role_id: role(CLERK), permission: text("shop.till:open") };
+    owner_after(past).when(revoke(CLERK, &by_id)).then([revoked]);
+    let unknown = Rejection::PermissionUnknown { permission_id: id(78) };
+    let stranger = id::<PermissionId>(78).to_string();
+    owner_after(made()).when(grant(CLERK, &stranger)).refused(unknown.clone());
+    owner_after(made()).when(revoke(CLERK, &stranger)).refused(unknown);
 }

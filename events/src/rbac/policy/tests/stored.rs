@@ -42,7 +42,11 @@ fn stored_events_keep_their_shape() {
         Event::PermissionRevoked { role_id, permission },
         Event::InheritanceAdded { senior_id, junior_id },
         Event::InheritanceRemoved { senior_id, junior_id },
-        Event::TemplateInstantiated { template: Template::School, role_ids: vec![role_id] },
+        Event::TemplateInstantiated {
+            template: Template::School,
+            role_ids: vec![role_id],
+            unit_id: None,
+        },
         Event::ExclusiveRolesDefined {
             set_id,
             name: text("Books and audit"),
@@ -56,6 +60,12 @@ fn stored_events_keep_their_shape() {
         Event::ExclusiveRolesRemoved { set_id },
         Event::ProtectedRoleGranted { user_id, role_id, unit_id, expires_at },
         Event::ProtectedRoleRevoked { user_id, role_id, unit_id, reason: Some(text("left")) },
+        Event::ProtectedRoleEndAnnounced {
+            user_id,
+            role_id,
+            unit_id,
+            expires_at: at("2026-02-01T00:00:00Z"),
+        },
         Event::ProtectedRoleExpired { user_id, role_id, unit_id },
     ]);
 }
@@ -70,6 +80,12 @@ fn keeps_everything_through_a_snapshot() {
         granted(CLERK, "shop.*:read"),
         Event::RoleDeleted { role_id: role(READER) },
         holds(8, OWNER),
+        Event::ProtectedRoleEndAnnounced {
+            user_id: id(8),
+            role_id: role(OWNER),
+            unit_id: None,
+            expires_at: at("2026-02-01T00:00:00Z"),
+        },
         Event::ExclusiveRolesDefined {
             set_id: id(500),
             name: text("Books and audit"),

@@ -1,11 +1,12 @@
 //! Roles by template.
 
 use super::*;
+use crate::ids::UnitId;
 use crate::rbac::name::{self, Form};
 use crate::rbac::template::Template;
 
 fn instantiate(template: Template) -> Command {
-    Command::InstantiateTemplate(template)
+    Command::InstantiateTemplate { template, unit_id: None }
 }
 
 fn by_owner(past: impl IntoIterator<Item = Event>, template: Template) -> Vec<Event> {
@@ -86,4 +87,43 @@ fn nobody_makes_by_a_template_what_they_could_not_make_alone() {
         refused,
         Err(Rejection::EscalatesLevel { .. } | Rejection::EscalatesPermissions { .. })
     ));
+}
+
+#[test]
+fn a_template_makes_its_ladder_once_more_in_a_unit_where_alone_it_counts() {
+    let unit = |number| id::<UnitId>(number);
+    let in_unit = |past: &[Event], number| {
+        let facts = Facts { user_exists: true, unit_path: vec![unit(number)], ..Facts::default() };
+        let wanted = Command::InstantiateTemplate {
+            template: Template::School,
+            unit_id: Some(unit(number)),
+        };
+        folded(past.to_vec()).decide(wanted, &facts, &owner())
+    };
+    let mut past: Vec<Event> =
+        owned().into_iter().chain(by_owner(owned(), Template::School)).collect();
+    for number in [200, 201] {
+        let events = in_unit(&past, number).unwrap();
+        let Some(Event::TemplateInstantiated { role_ids, unit_id, .. }) = events.first() else {
+            panic!("{events:?}")
+        };
+        assert_eq!(*unit_id, Some(unit(number)));
+        let policy = folded(past.clone().into_iter().chain(events.clone()));
+        assert!(!role_ids.is_empty());
+        for role_id in role_ids {
+            let made = policy.role(*role_id).unwrap();
+            assert_eq!(made.facts.unit_id, Some(unit(number)));
+            let juniors = made.juniors.iter().map(|id| policy.role(*id).unwrap().facts.unit_id);
+            assert!(juniors.into_iter().all(|of| of == Some(unit(number))), "{}", made.facts.code);
+        }
+        let teacher = policy.role_with_name(Some(unit(number)), "Teacher").unwrap();
+        assert!(policy.role(teacher).unwrap().facts.code.starts_with("teacher-"));
+        past.extend(events);
+        assert_eq!(in_unit(&past, number), Ok(vec![]), "again it changes nothing");
+    }
+    let elsewhere = Facts { user_exists: true, ..Facts::default() };
+    let wanted =
+        Command::InstantiateTemplate { template: Template::School, unit_id: Some(unit(9)) };
+    let refused = folded(past).decide(wanted, &elsewhere, &owner());
+    assert_eq!(refused, Err(Rejection::RoleUnitUnknown { unit_id: unit(9) }));
 }

@@ -1,0 +1,5 @@
+set role annals_owner;
+
+drop table audit.trail_restored;
+
+reset role;
