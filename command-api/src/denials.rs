@@ -132,7 +132,7 @@ mod tests {
         let Context { tenant, now, .. } = context();
         let actor = Actor { id: actor.into(), ..context().actor };
         Ask {
-            principal: Arc::new(Principal { tenant, actor, expires_at: now }),
+            principal: Arc::new(Principal { tenant, actor, expires_at: now, key: None }),
             operation,
             access: Access::SignedIn,
             status: 200,

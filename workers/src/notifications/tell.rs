@@ -371,7 +371,13 @@ async fn of_invitation(
 fn of_account(cause: &Cause) -> anyhow::Result<Option<Message>> {
     let user_id = cause.stream_id.parse().context("the stream is no user's")?;
     let message = |title: &str, text| {
-        Some(Message { user_id, kind: Kind::Security, title: title.into(), text })
+        Some(Message {
+            user_id,
+            kind: Kind::Security,
+            title: title.into(),
+            text,
+            priority: Priority::High,
+        })
     };
     // Two events of many; the others are not asked for.
     let event: user::Event = serde_json::from_str(&cause.payload)?;
