@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use events::identity::invitation::{self, Invitation};
-use events::identity::organization::Organization;
+use events::identity::organization::{self, Organization};
 use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, Touched};
 use events::rbac::resolve::effect::Effect;
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
+use events::settings::{Key, effective};
 use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::bearer;
@@ -20,7 +21,7 @@ use platform::secrets::fingerprint;
 
 use crate::app::App;
 use crate::draft::Draft;
-use crate::identity::{default_access, next_digest};
+use crate::identity::{default_access, next_digest, opened};
 use crate::log::{EVERY, Fact, StreamWrite};
 
 /// Where facts are read from, and the versions they were found at.
@@ -49,7 +50,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Another stream's aggregate as the log has it now, for streams that no retry would look at again.
-    async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
+    pub(crate) async fn now<D: Decider>(&mut self, id: &str) -> Result<Folded<D>, Problem> {
         let folded = self.app.aggregates.refresh::<D>(self.tenant, id).await;
         let folded = folded.map_err(|error| Problem::internal(&error))?;
         self.found.push(Fact::of::<D>(id, folded.version));
@@ -386,7 +387,36 @@ impl LoadFacts<Session> for session::Facts {
             session::Command::Refresh(_) => state.user_id,
             session::Command::Revoke(_) => return Ok(Self::default()),
         };
-        Ok(Self { session_id, user: sources.now::<User>(&user_id.to_string()).await?.state })
+        let user = sources.now::<User>(&user_id.to_string()).await?.state;
+        let tenant = sources.tenant.to_string();
+        let configuration = sources.get::<Configuration>(&tenant).await?.state;
+        let idle = effective(Key::IdentitySessionIdleHours, &configuration, &[]).value;
+        Ok(Self { session_id, user, idle_hours: idle.integer() })
+    }
+
+    async fn streams(
+        sources: &mut Sources<'_>,
+        draft: &Draft<Session>,
+        context: &Context,
+    ) -> Result<Vec<StreamWrite>, Problem> {
+        let mut streams = vec![draft.write()];
+        if draft.is_birth() {
+            let session = draft.id().parse().map_err(|_| Problem::absent("session"))?;
+            let of = (session, draft.state().user_id);
+            streams.extend(opened(sources, of, context).await?);
+        }
+        Ok(streams)
+    }
+}
+
+impl LoadFacts<Organization> for organization::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        _: &str,
+        _: &Organization,
+        _: &organization::Command,
+    ) -> Result<Self, Problem> {
+        Ok(Self { purge_delay_seconds: sources.app.settings.purge_delay_seconds })
     }
 }
 
@@ -427,6 +457,7 @@ impl App {
         let failed = |error| Problem::internal(&error);
         self.aggregates.refresh::<Organization>(tenant, &tenant_id).await.map_err(failed)?;
         self.aggregates.refresh::<Policy>(tenant, &tenant_id).await.map_err(failed)?;
+        self.aggregates.refresh::<Configuration>(tenant, &tenant_id).await.map_err(failed)?;
         self.aggregates.refresh::<User>(tenant, id).await.map_err(failed)?;
         Ok(())
     }

@@ -248,6 +248,7 @@ where
     let began = Instant::now();
     let mut ask = request.ask(app, route)?;
     app.admit(&mut ask).await?;
+    app.check_key(&ask).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };

@@ -59,6 +59,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<identity::user::User>();
             visitor.visit::<identity::session::Session>();
             visitor.visit::<identity::invitation::Invitation>();
+            visitor.visit::<identity::presence::Presence>();
         }
         Module::Rbac => {
             visitor.visit::<rbac::policy::Policy>();

@@ -4,6 +4,7 @@ pub mod client;
 pub mod history;
 pub mod house;
 pub mod socket;
+pub mod traces;
 
 pub use client::{Client, Reply};
 pub use house::{House, Resident};

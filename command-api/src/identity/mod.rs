@@ -7,6 +7,8 @@ mod invitations;
 mod joining;
 mod organizations;
 mod passwords;
+mod presence;
+mod purge;
 mod sessions;
 mod users;
 
@@ -21,6 +23,7 @@ use crate::registry::Registry;
 
 pub(crate) use invitations::next_digest;
 pub(crate) use joining::default_access;
+pub(crate) use presence::opened;
 pub(crate) use users::{default_locale, default_time_zone};
 
 pub(crate) fn routes(registry: &mut Registry) {
@@ -32,6 +35,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     emails::routes(registry);
     invitations::routes(registry);
     erasure::routes(registry);
+    purge::routes(registry);
 }
 
 /// The public keys, where RFC 8615 has clients look for them.

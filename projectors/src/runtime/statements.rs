@@ -19,6 +19,8 @@ pub(crate) struct Statements {
     pub(crate) delete_group: String,
     /// Deletes the rows of one organisation from one moment to before another; only where rows have a time.
     pub(crate) sweep: String,
+    /// Deletes all rows of organisations.
+    pub(crate) purge: String,
     /// Takes rows in COPY's binary format.
     pub(crate) copy: String,
     /// All rows as JSON text, in the order of their keys.
@@ -68,6 +70,7 @@ impl Statements {
                 "delete from {name} where tenant_id = $1 and {group} = $2::{of_group}"
             ),
             sweep: format!("delete from {name} where tenant_id = $1 and at >= $2 and at < $3"),
+            purge: format!("delete from {name} where tenant_id = any($1)"),
             copy: format!("copy {name} ({columns}) from stdin (format binary)"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
             key,

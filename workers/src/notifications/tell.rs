@@ -5,6 +5,7 @@ use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, meta};
 use events::exports::export::{self, Export};
 use events::identity::invitation::{self, Invitation};
+use events::identity::organization::Organization;
 use events::notifications::notification::Kind;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
@@ -16,6 +17,7 @@ use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
 
 /// The events that somebody is told of.
@@ -32,6 +34,9 @@ pub(super) const EVENTS: &[&str] = &[
     "backups.backup.failed",
     "backups.backup.verification_failed",
     "identity.invitation.accepted",
+    "identity.organization.purge_requested",
+    "identity.organization.purge_confirmed",
+    "identity.organization.purge_cancelled",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -55,26 +60,45 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     async move {
         let cause: Cause =
             serde_json::from_value(job.body.clone()).context("the job has no event")?;
-        let Some(message) = message(office, job, &cause).await? else { return Ok(Done::Finished) };
-        let body = json!({
-            "id": job.key("notification"),
-            "user_id": message.user_id,
-            "kind": message.kind,
-            "title": message.title,
-            "message": message.text,
-            "link": {"type": cause.stream, "id": cause.stream_id},
-            "dedupe_key": job.subject_id,
-        });
-        let path = "/notifications/send";
-        match office.commands.post(job.tenant_id, path, job.key("send"), &body).await {
-            Ok(_) => Ok(Done::Finished),
-            // The person was told before, by this job in another life or by one restored.
-            Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(Done::Finished),
-            Err(CommandError::Refused(problem)) => Ok(Done::Failed(problem.detail)),
-            Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+        if cause.stream == Organization::TYPE {
+            for message in of_organization(office, job, &cause).await? {
+                let step = format!("/{}", message.user_id);
+                send(office, job, (&cause, &step), &message).await?;
+            }
+            return Ok(Done::Finished);
+        }
+        match message(office, job, &cause).await? {
+            Some(message) => send(office, job, (&cause, ""), &message).await,
+            None => Ok(Done::Finished),
         }
     }
     .boxed()
+}
+
+/// Puts a message into an inbox; `step` tells the messages of one event apart.
+async fn send(
+    office: &Office,
+    job: &Job,
+    (cause, step): (&Cause, &str),
+    message: &Message,
+) -> Result<Done, Trouble> {
+    let body = json!({
+        "id": job.key(&format!("notification{step}")),
+        "user_id": message.user_id,
+        "kind": message.kind,
+        "title": message.title,
+        "message": message.text,
+        "link": {"type": cause.stream, "id": cause.stream_id},
+        "dedupe_key": job.subject_id,
+    });
+    let key = job.key(&format!("send{step}"));
+    match office.commands.post(job.tenant_id, "/notifications/send", key, &body).await {
+        Ok(_) => Ok(Done::Finished),
+        // The person was told before, by this job in another life or by one restored.
+        Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(Done::Finished),
+        Err(CommandError::Refused(problem)) => Ok(Done::Failed(problem.detail)),
+        Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+    }
 }
 
 /// Nobody waits for an answer, so nobody is told; the dead letter stays to be seen.
@@ -92,6 +116,24 @@ async fn message(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Op
         Invitation::TYPE => of_invitation(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     }
+}
+
+/// Every administrator hears of a purge, also whoever asked for it.
+async fn of_organization(
+    office: &Office,
+    job: &Job,
+    cause: &Cause,
+) -> anyhow::Result<Vec<Message>> {
+    let event = serde_json::from_str(&cause.payload)?;
+    let Some(news) = purge_news(&event) else { return Ok(Vec::new()) };
+    let administrators = office.administrators(job.tenant_id).await?;
+    let messages = administrators.into_iter().map(|user_id| Message {
+        user_id,
+        kind: Kind::OrganizationPurge,
+        title: news.title.into(),
+        text: news.text.clone(),
+    });
+    Ok(messages.collect())
 }
 
 async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
@@ -224,7 +266,8 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         backup::Event::Requested { .. }
         | backup::Event::Started { .. }
         | backup::Event::VerificationRequested
-        | backup::Event::Verified { .. } => None,
+        | backup::Event::Verified { .. }
+        | backup::Event::Expired => None,
     })
 }
 

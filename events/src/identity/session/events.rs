@@ -83,6 +83,8 @@ pub enum RevocationReason {
     Reuse,
     /// The user was deactivated.
     Deactivated,
+    /// The user opened another session and had as many as may be.
+    Displaced,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]

@@ -71,7 +71,7 @@ fn every_reason_of_a_revocation_keeps_its_stored_name() {
     let names = <RevocationReason as strum::VariantArray>::VARIANTS;
     assert_eq!(
         serde_json::to_string(names).unwrap(),
-        r#"["logout","admin","password","reuse","deactivated"]"#
+        r#"["logout","admin","password","reuse","deactivated","displaced"]"#
     );
 }
 
@@ -230,7 +230,7 @@ fn goes_on_only_while_the_user_keeps_it() {
         if let Some(event) = event {
             user.evolve(&event);
         }
-        Facts { session_id: id(5), user: std::sync::Arc::new(user) }
+        Facts { session_id: id(5), user: std::sync::Arc::new(user), ..Facts::default() }
     };
     let begun = given::<Session>([]).facts(after(Some(ended(None))));
     let begun = begun.when(Command::Start(start())).result().unwrap();
@@ -251,4 +251,28 @@ fn goes_on_only_while_the_user_keeps_it() {
         let result = given::<Session>([started()]).facts(facts).when(refresh()).result();
         assert_eq!(result.is_ok(), goes_on, "{result:?}");
     }
+}
+
+#[test]
+fn ends_when_nobody_used_it_for_as_long_as_the_organisation_says() {
+    let facts = |hours| Facts { session_id: id(9), idle_hours: Some(hours), ..Facts::default() };
+    let ended = |events: Vec<Event>| match events.as_slice() {
+        [Event::Started { expires_at, .. } | Event::Refreshed { expires_at, .. }] => *expires_at,
+        other => panic!("{other:?}"),
+    };
+    let begin = |hours| {
+        let begun = given::<Session>([]).facts(facts(hours)).when(Command::Start(start()));
+        ended(begun.result().unwrap())
+    };
+    assert_eq!(begin(1), at("2026-01-01T13:00:00Z"));
+    assert_eq!(begin(48), at(TOMORROW), "never later than the token lives");
+    let again = |hours, now| {
+        given::<Session>([started()])
+            .facts(facts(hours))
+            .context(on(now))
+            .when(Command::Refresh(refresh(0, 1)))
+    };
+    let used = again(2, "2026-01-01T12:59:00Z").result().unwrap();
+    assert_eq!(ended(used), at("2026-01-01T14:59:00Z"), "from its last use on");
+    again(2, TOMORROW).refused(Rejection::Expired);
 }
