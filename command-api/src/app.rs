@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use events::TenantId;
+use events::settings::configuration::Configuration;
+use events::settings::{Key, effective};
+use events::{ActorKind, TenantId};
+use moka::sync::Cache;
 use platform::access::{Access, Shared};
 use platform::aggregates::Aggregates;
 use platform::api_keys::{self, ApiKeys};
@@ -26,9 +29,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::denials::{self, Denials};
 use crate::log::Writer;
+use crate::pipeline::Ask;
 use crate::visible::WAITING_MOST;
 
 const KEPT_AGGREGATES: u64 = 200_000;
+/// What another process set holds here after this time: a round trip per organisation now and then, and none per command.
+const COMPARED: Duration = Duration::from_secs(5);
+const COMPARED_MOST: u64 = 100_000;
 /// Password hashes computed at once; each takes a core for tens of milliseconds, and commands must go on meanwhile.
 const HASHES_AT_ONCE: usize = 2;
 /// Forgotten passwords looked after at once; more are refused, whoever asks.
@@ -57,6 +64,8 @@ pub(crate) struct App {
     /// Refusals that are counted instead of written.
     pub(crate) denials: Denials,
     consistency: TokenKey,
+    /// Whose settings were compared with the log a moment ago.
+    compared: Cache<TenantId, ()>,
 }
 
 impl App {
@@ -81,6 +90,7 @@ impl App {
         let app = Arc::new(Self {
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
+            compared: Cache::builder().max_capacity(COMPARED_MOST).time_to_live(COMPARED).build(),
             hashing: Semaphore::new(HASHES_AT_ONCE),
             limits,
             key_sets: KeySets::new(settings.loopback_issuers)?,
@@ -125,6 +135,24 @@ impl App {
             return Ok(());
         }
         Err(Problem::unauthenticated(refusal))
+    }
+
+    /// Refuses a user's command without a key, where the organisation wants one; our services always send theirs.
+    pub(crate) async fn check_key(&self, ask: &Ask) -> Result<(), Problem> {
+        if ask.principal.actor.kind != ActorKind::User || ask.manner.key.is_some() {
+            return Ok(());
+        }
+        let (tenant, id) = (ask.principal.tenant, ask.principal.tenant.to_string());
+        let configuration = if self.compared.contains_key(&tenant) {
+            self.aggregates.get::<Configuration>(tenant, &id).await
+        } else {
+            let refreshed = self.aggregates.refresh::<Configuration>(tenant, &id).await;
+            self.compared.insert(tenant, ());
+            refreshed
+        };
+        let configuration = configuration.map_err(|error| Problem::internal(&error))?.state;
+        let required = effective(Key::ApiIdempotencyKeyRequired, &configuration, &[]).value;
+        if required.boolean() == Some(true) { ask.manner.require_key() } else { Ok(()) }
     }
 
     /// The consistency token for a position.

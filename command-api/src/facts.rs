@@ -6,13 +6,14 @@ use std::sync::Arc;
 use events::identity::api_key::{self, ApiKey};
 use events::identity::invitation::{self, Invitation};
 use events::identity::issuer::{self, Issuer};
-use events::identity::organization::Organization;
+use events::identity::organization::{self, Organization};
 use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, Touched};
 use events::rbac::resolve::effect::Effect;
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::configuration::{self, Configuration};
+use events::settings::{Key, effective};
 use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::bearer;
@@ -22,7 +23,7 @@ use platform::secrets::fingerprint;
 
 use crate::app::App;
 use crate::draft::Draft;
-use crate::identity::{default_access, next_digest};
+use crate::identity::{default_access, next_digest, opened};
 use crate::log::{EVERY, Fact, StreamWrite};
 
 /// Where facts are read from, and the versions they were found at.
@@ -408,8 +409,30 @@ impl LoadFacts<Session> for session::Facts {
             Some(issuer) => sources.now::<Issuer>(&issuer.to_string()).await?.state,
             None => Arc::default(),
         };
-        Ok(Self { session_id, user, issuer, ..Self::default() })
+        let idle_hours = idle_hours(sources).await?;
+        Ok(Self { session_id, user, issuer, idle_hours, ..Self::default() })
     }
+
+    async fn streams(
+        sources: &mut Sources<'_>,
+        draft: &Draft<Session>,
+        context: &Context,
+    ) -> Result<Vec<StreamWrite>, Problem> {
+        let mut streams = vec![draft.write()];
+        if draft.is_birth() {
+            let session = draft.id().parse().map_err(|_| Problem::absent("session"))?;
+            let of = (session, draft.state().user_id);
+            streams.extend(opened(sources, of, context).await?);
+        }
+        Ok(streams)
+    }
+}
+
+/// After how many hours without use sessions end, where the organisation says so.
+pub(crate) async fn idle_hours(sources: &mut Sources<'_>) -> Result<Option<i64>, Problem> {
+    let tenant = sources.tenant.to_string();
+    let configuration = sources.get::<Configuration>(&tenant).await?.state;
+    Ok(effective(Key::IdentitySessionIdleHours, &configuration, &[]).value.integer())
 }
 
 impl LoadFacts<ApiKey> for api_key::Facts {
@@ -442,6 +465,17 @@ impl LoadFacts<Issuer> for issuer::Facts {
     ) -> Result<Self, Problem> {
         let everything = sources.standing.is_some_and(|it| it.effective.is_everything());
         Ok(Self { loopback: sources.app.settings.loopback_issuers, everything })
+    }
+}
+
+impl LoadFacts<Organization> for organization::Facts {
+    async fn load(
+        sources: &mut Sources<'_>,
+        _: &str,
+        _: &Organization,
+        _: &organization::Command,
+    ) -> Result<Self, Problem> {
+        Ok(Self { purge_delay_seconds: sources.app.settings.purge_delay_seconds })
     }
 }
 
@@ -482,6 +516,7 @@ impl App {
         let failed = |error| Problem::internal(&error);
         self.aggregates.refresh::<Organization>(tenant, &tenant_id).await.map_err(failed)?;
         self.aggregates.refresh::<Policy>(tenant, &tenant_id).await.map_err(failed)?;
+        self.aggregates.refresh::<Configuration>(tenant, &tenant_id).await.map_err(failed)?;
         self.aggregates.refresh::<User>(tenant, id).await.map_err(failed)?;
         Ok(())
     }

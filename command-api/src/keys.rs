@@ -64,6 +64,15 @@ impl Manner {
         Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "PRECONDITION_REQUIRED", detail))
     }
 
+    /// Refuses a command without a key, where there has to be one; a dry run has no effect that could come twice.
+    pub(crate) fn require_key(&self) -> Result<(), Problem> {
+        if self.key.is_some() || self.validate_only {
+            return Ok(());
+        }
+        let detail = "this organisation wants every command to come with an Idempotency-Key; a UUIDv7 is a good key";
+        Err(Problem::bad_request("IDEMPOTENCY_KEY_MISSING", detail).at("Idempotency-Key"))
+    }
+
     /// Whether the aggregate stands where the client believes it does.
     pub(crate) fn check_version(&self, current: i64) -> Result<(), Problem> {
         if self.if_match.is_none_or(|wanted| wanted == current) && !(self.if_absent && current > 0)

@@ -283,6 +283,7 @@ where
     if route.needs_version {
         ask.manner.require_version()?;
     }
+    app.check_key(&ask).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };

@@ -61,6 +61,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<identity::api_key::ApiKey>();
             visitor.visit::<identity::invitation::Invitation>();
             visitor.visit::<identity::issuer::Issuer>();
+            visitor.visit::<identity::presence::Presence>();
         }
         Module::Rbac => {
             visitor.visit::<rbac::policy::Policy>();

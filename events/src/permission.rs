@@ -16,6 +16,9 @@ pub enum Permission {
     /// Rename the organisation; add, move, rename and close units.
     #[serde(rename = "identity.organizations:manage")] #[strum(serialize = "identity.organizations:manage")]
     IdentityOrganizationsManage,
+    /// Ask for the purge of the organisation, confirm what another asked for, and cancel it.
+    #[serde(rename = "identity.organizations:purge")] #[strum(serialize = "identity.organizations:purge")]
+    IdentityOrganizationsPurge,
     /// See users.
     #[serde(rename = "identity.users:read")] #[strum(serialize = "identity.users:read")]
     IdentityUsersRead,
@@ -130,6 +133,7 @@ impl Permission {
         Self::RbacAssignmentsExpire,
         Self::IdentityInvitationsExpire,
         Self::IdentityUsersErase,
+        Self::IdentityOrganizationsPurge,
     ];
 
     /// What the service principal of our own query API may do, besides nothing.

@@ -300,6 +300,12 @@ impl House {
         found.map_or("", |(_, value)| value)
     }
 
+    /// Sets a variable of the environment of processes that move in later.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(key, _)| key != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Runs a command beside the processes, as the owner of the database.
     pub fn annals(&self, arguments: &[&str]) -> anyhow::Result<std::process::Output> {
         self.annals_with(arguments, &[])

@@ -3,8 +3,8 @@
 pub mod client;
 pub mod history;
 pub mod house;
-pub mod places;
 pub mod socket;
+pub mod traces;
 
 pub use client::{Client, Reply};
 pub use house::{House, Resident};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use journeys::places::places;
+use journeys::traces::places;
 use journeys::{Client, House, Reply, Socket};
 use platform::clock;
 use reqwest::Method;

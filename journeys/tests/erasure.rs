@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use journeys::client::PASSWORD;
-use journeys::house::Resident;
-use journeys::places::{contains, places};
+use journeys::traces::{contains, places, restored};
 use journeys::{Client, House};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -131,40 +130,6 @@ async fn proves(house: &House, owner: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The backup from before takes the place of the database.
-async fn restored(house: &mut House, canary: &Canary) -> anyhow::Result<()> {
-    for resident in Resident::FIVE {
-        house.kill(resident)?;
-    }
-    let url = house.engines.database_url().to_owned();
-    let (place, name) = url.rsplit_once('/').context("the URL names no database")?;
-    let into = format!("{place}/before");
-    let server = sqlx::PgPool::connect(&format!("{place}/postgres")).await?;
-    sqlx::query("create database before").execute(&server).await?;
-    for (command, url) in [
-        (vec!["migrate", "up"], &into),
-        (
-            vec!["backup", "restore", canary.backup.to_str().unwrap_or_default(), "--into", &into],
-            &url,
-        ),
-    ] {
-        let output = house.annals_with(&command, &[("DATABASE_URL", url)])?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(output.status.success(), "{command:?}: {said}");
-    }
-    let present = name.split('?').next().unwrap_or_default();
-    for statement in [
-        format!("drop database {present} with (force)"),
-        format!("alter database before rename to {present}"),
-    ] {
-        sqlx::query(&statement).execute(&server).await?;
-    }
-    for resident in Resident::FIVE {
-        house.move_in(resident)?;
-    }
-    house.ready().await
-}
-
 #[tokio::test]
 async fn who_is_erased_is_found_nowhere_and_no_restore_brings_them_back() -> anyhow::Result<()> {
     let mut house = House::start().await?;
@@ -192,7 +157,7 @@ async fn who_is_erased_is_found_nowhere_and_no_restore_brings_them_back() -> any
     proves(&house, &owner).await?;
     assert_eq!(places(&house, CANARY)?, Vec::<String>::new());
 
-    restored(&mut house, &canary).await?;
+    restored(&mut house, &canary.backup).await?;
     shredded(&house, 2).await?;
     let owner = owner.with_token("").login("acme", "owner").await?;
     is_forgotten(&owner, &canary).await?;

@@ -61,6 +61,12 @@ const OF_THE_DOORS: &[Row] = &[
     (400, "BODY_UNREADABLE", "The body broke off or could not be read.", "Send the request again."),
     (
         400,
+        "IDEMPOTENCY_KEY_MISSING",
+        "The organisation wants every command to come with an `Idempotency-Key`, and this one came without.",
+        "Send one; a UUIDv7 is a good key.",
+    ),
+    (
+        400,
         "CONSISTENCY_TOKEN_INVALID",
         "The consistency token was not given out by us to this organisation.",
         "Leave the token out and read again.",

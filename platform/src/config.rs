@@ -52,6 +52,8 @@ pub struct Settings {
     pub access_token_seconds: u32,
     /// Life of a refresh token in seconds.
     pub refresh_token_seconds: u32,
+    /// A confirmed purge of an organisation happens after so many seconds, at most 90 days, and can be cancelled until then.
+    pub purge_delay_seconds: u32,
     /// Log filter, as of `tracing-subscriber`.
     pub log: String,
     /// `text` or `json`.
@@ -116,6 +118,7 @@ impl Default for Settings {
             rbac_default_role: String::new(),
             access_token_seconds: 600,
             refresh_token_seconds: 30 * 24 * 3600,
+            purge_delay_seconds: 7 * 24 * 3600,
             log: "info".into(),
             log_format: "text".into(),
             audit_log_level: AuditLogLevel::Off,
@@ -142,6 +145,8 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// Longest delay of a purge in seconds.
+const PURGE_DELAY_MOST: u32 = 90 * 24 * 3600;
 /// Known by their usual names too, without our prefix.
 const UNPREFIXED: &[&str] = &[
     "DATABASE_URL",
@@ -206,6 +211,10 @@ impl Settings {
         anyhow::ensure!(
             (1..=600).contains(&self.access_token_seconds),
             "ANNALS_ACCESS_TOKEN_SECONDS must lie between 1 and 600"
+        );
+        anyhow::ensure!(
+            self.purge_delay_seconds <= PURGE_DELAY_MOST,
+            "ANNALS_PURGE_DELAY_SECONDS must be at most {PURGE_DELAY_MOST}, which is 90 days"
         );
         Ok(())
     }
@@ -273,6 +282,12 @@ mod tests {
     #[test]
     fn an_access_token_cannot_live_longer_than_ten_minutes() {
         assert!(load(&[("ANNALS_ACCESS_TOKEN_SECONDS", "601")]).is_err());
+    }
+
+    #[test]
+    fn a_purge_waits_for_ninety_days_at_most() {
+        assert!(load(&[("ANNALS_PURGE_DELAY_SECONDS", "7776000")]).is_ok());
+        assert!(load(&[("ANNALS_PURGE_DELAY_SECONDS", "7776001")]).is_err());
     }
 
     #[test]

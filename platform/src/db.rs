@@ -161,6 +161,8 @@ pub mod locks {
     pub const TIMERS: i64 = 4_702_111_234_474_983_752;
     /// Held by the projectors that lead.
     pub const PROJECTORS: i64 = 4_702_111_234_474_983_750;
+    /// Held by the janitor that leads.
+    pub const JANITOR: i64 = 4_702_111_234_474_983_754;
     /// Held while the logins of processes are made.
-    pub const LOGINS: i64 = 4_702_111_234_474_983_752;
+    pub const LOGINS: i64 = 4_702_111_234_474_983_755;
 }

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::{Client, Cmd, FromRedisValue, RedisError};
 use anyhow::Context as _;
+use events::TenantId;
 
 /// The longest wait for one answer.
 pub const LONGEST_WAIT: Duration = Duration::from_millis(50);
+/// How many keys are looked at in one question.
+const KEYS_AT_ONCE: u32 = 1_000;
 /// How long a Redis that failed is left alone.
 pub const REST: Duration = Duration::from_secs(1);
 
@@ -82,6 +85,26 @@ impl Redis {
         let mut command = ::redis::cmd("SET");
         command.arg(key).arg(1).arg("NX").arg("PX").arg(life);
         Ok(self.ask::<Option<String>>(&command).await?.is_some())
+    }
+}
+
+impl Redis {
+    /// Drops every key that names an organisation.
+    pub async fn forget(&self, tenant: TenantId) -> Result<(), Away> {
+        let named = format!("*{tenant}*");
+        let mut cursor: u64 = 0;
+        loop {
+            let mut scan = ::redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&named).arg("COUNT").arg(KEYS_AT_ONCE);
+            let (next, keys): (u64, Vec<String>) = self.ask(&scan).await?;
+            if !keys.is_empty() {
+                self.ask::<()>(::redis::cmd("UNLINK").arg(keys)).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
     }
 }
 

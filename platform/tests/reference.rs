@@ -54,7 +54,7 @@ fn the_committed_reference_of_what_organisations_set_is_the_closed_lists() {
         "# Settings and feature flags of organisations\n\nGenerated; `cargo xtask generate` writes it anew. What an organisation sets; what the installation is\n\
          configured with is in [config.md](config.md).\n\n| setting | per unit | default | can hold | meaning |\n|---|---|---|---|---|\n",
     );
-    for key in Key::ALL {
+    for key in Key::offered() {
         let (name, form) = (key.name(), key.form());
         let per_unit = if key.is_per_unit() { "yes" } else { "no" };
         let default = serde_json::to_string(&form.default_value()).unwrap();

@@ -117,6 +117,9 @@ impl Table {
     }
 }
 
+/// The event after which nothing of an organisation is left.
+const PURGED: &str = "identity.organization.purged";
+
 /// Why an event cannot be folded. It is always the event's or the code's fault, never the database's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -173,6 +176,11 @@ impl Fact {
     /// The organisation.
     pub fn tenant(&self) -> TenantId {
         self.recorded.tenant_id
+    }
+
+    /// Whether the organisation is no more from here on: no event of it follows, and no row of it stays.
+    pub(crate) fn is_purge(&self) -> bool {
+        self.recorded.event_type == PURGED
     }
 
     /// When it was recorded.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::events::{Decider, Module};
+use ::events::{Decider, Module, UserId};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use events::audit::{MASK, is_secret};
@@ -52,6 +52,8 @@ pub(crate) struct Past<D: Decider> {
     pub(crate) view: fn(&D, &str) -> Option<Value>,
     /// Members of its events that are as sensitive as columns are.
     pub(crate) masked: &'static [&'static str],
+    /// Whose it is, where the dataset shows each to their owner alone.
+    pub(crate) owner: Option<fn(&D) -> UserId>,
 }
 
 /// Where an item is in the log.
@@ -181,7 +183,7 @@ fn history<D: Decider>(past: &'static Past<D>, module: Module, access: Access) -
         .answers::<Stamped<History>>(200);
     Endpoint::new(route, move |call: Call| async move {
         past.only(&call, &["after", "limit"])?;
-        let place = (past.place)(&call)?;
+        let place = past.place(&call).await?;
         let after = call.number("after")?;
         let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
         let limit = limit.clamp(1, i64::from(MAX_LIMIT));
@@ -217,7 +219,7 @@ fn diff<D: Decider>(past: &'static Past<D>, module: Module, access: Access) -> E
         .answers::<Differences>(200);
     Endpoint::new(route, move |call: Call| async move {
         past.only(&call, &["from", "to"])?;
-        let place = (past.place)(&call)?;
+        let place = past.place(&call).await?;
         let present = past.present(&call, &place).await?;
         let to = call.number("to")?.unwrap_or(present);
         let from = call.number("from")?.unwrap_or((to - 1).max(0));
@@ -255,6 +257,19 @@ impl<D: Decider> Past<D> {
         call.only_parameters(&known)
     }
 
+    /// Where the item is, if it is the caller's to see.
+    async fn place(&self, call: &Call) -> Result<Place, Problem> {
+        let place = (self.place)(call)?;
+        let Some(owner) = self.owner else { return Ok(place) };
+        let everybody = dataset(self.data).owner.as_ref().and_then(|owner| owner.everybody);
+        if everybody.is_some_and(|all| call.permits(all)) {
+            return Ok(place);
+        }
+        let item = call.aggregate::<D>(&place.stream).await?;
+        let theirs = item.version > 0 && call.me() == Some(owner(&item.state));
+        if theirs { Ok(place) } else { Err(Problem::absent(self.what)) }
+    }
+
     /// The version of the item's stream now; 404 where there is none.
     async fn present(&self, call: &Call, place: &Place) -> Result<i64, Problem> {
         let (_, _, versions) = call.present(&[(D::TYPE, place.stream.clone())]).await?;
@@ -265,7 +280,7 @@ impl<D: Decider> Past<D> {
     /// The item at a version, or at the moment that the caller names.
     async fn then(&self, call: &Call, version: Option<i64>) -> Result<Response, Problem> {
         self.only(call, &["as_of", "at_version"])?;
-        let place = (self.place)(call)?;
+        let place = self.place(call).await?;
         let mut statement = Statement::default();
         let condition = place.events::<D>(&mut statement);
         let (column, at, settled) = if let Some(version) = version {

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use workers::exports::render::{Cell, Column, Header, Kind, Row, csv, pdf, xlsx};
+use workers::exports::render::{Cell, Column, Header, Kind, Paper, Row, csv, pdf, xlsx};
 
 const KINDS: &[(&str, Kind)] = &[
     ("user_id", Kind::Text),
@@ -34,6 +34,7 @@ fn header() -> Header {
         filter: String::new(),
         counts: Vec::new(),
         generated_at: jiff::Timestamp::UNIX_EPOCH,
+        paper: Paper::A4,
     }
 }
 

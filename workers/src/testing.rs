@@ -4,12 +4,15 @@ use events::aggregate::{ClaimChange, ClaimScope};
 use events::envelope::encode;
 use events::{Decider, Event as _, TenantId, UserId};
 use platform::clock;
+use platform::config::Settings;
 use platform::db::{self, Role};
 use platform::personal::Personal;
 use platform::secrets::MasterKey;
 use platform::testkit::TestDatabase;
 use sqlx::PgPool;
 use uuid::Uuid;
+
+use crate::runtime::Office;
 
 /// A migrated database and the door to its log.
 pub(crate) struct Log {
@@ -20,6 +23,19 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// What jobs work with over this log, where commands go to `door`.
+    pub(crate) async fn office(&self, door: &str) -> (Office, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = self.database.settings(folder.path()).unwrap();
+        let office = Office::open(&Settings { command_url: door.into(), ..settings });
+        (office.await.unwrap(), folder)
+    }
+
+    /// As whoever may do everything.
+    pub(crate) async fn owner(&self) -> PgPool {
+        PgPool::connect(&self.database.url).await.unwrap()
+    }
+
     pub(crate) async fn new() -> Self {
         Self::over(TestDatabase::create(&migrations::MIGRATOR).await.unwrap()).await
     }

@@ -154,6 +154,14 @@ fn reports(registry: &mut Registry) {
             target(call, Command::Fail(Fail { attempt: *attempt, code, message }))
         },
     );
+    registry.command::<Nothing, Backup>(
+        report(
+            "/backups/{backup_id}/expire",
+            "backups_backup_expire",
+            "the backup was kept long enough, and its file goes",
+        ),
+        |call| target(call, Command::Expire),
+    );
     registry.command::<Verification, Backup>(
         report(
             "/backups/{backup_id}/verification",

@@ -103,7 +103,12 @@ async fn shred_invitation(app: &App, route: &Route, request: &Incoming) -> Resul
     Ok(answer)
 }
 
-async fn of_service(app: &App, route: &Route, request: &Incoming) -> Result<Ask, Problem> {
+/// One of our own services asks.
+pub(super) async fn of_service(
+    app: &App,
+    route: &Route,
+    request: &Incoming,
+) -> Result<Ask, Problem> {
     let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
     let Nothing {} = request.json()?;

@@ -26,7 +26,7 @@ use super::auth::{Tokens, as_system, new_refresh_token};
 use super::joining::default_access;
 use crate::app::App;
 use crate::draft::Draft;
-use crate::facts::Sources;
+use crate::facts::{LoadFacts as _, Sources, idle_hours};
 use crate::log::{Append, Outcome, StreamWrite};
 use crate::pipeline::{MAX_ATTEMPTS, busy};
 use crate::registry::{Incoming, Registry};
@@ -268,11 +268,13 @@ impl Signing<'_> {
         let session_id: SessionId = clock::new_id();
         let refresh_token = new_refresh_token(tenant, session_id);
         let user = Arc::new(draft.state().clone());
-        let facts = session::Facts { session_id, user, issuer, ..session::Facts::default() };
+        let idle_hours = idle_hours(&mut sources).await?;
+        let facts =
+            session::Facts { session_id, user, issuer, idle_hours, ..session::Facts::default() };
         let mut session = Draft::<Session>::new(session_id.to_string(), &Folded::default());
         let start = session::Command::Start(self.start(user_id, &refresh_token));
         session.settle(start, facts, &ask.context()).await.map_err(no)?;
-        let mut streams = vec![session.write()];
+        let mut streams = session::Facts::streams(&mut sources, &session, &ask.context()).await?;
         streams.extend((!draft.is_empty()).then(|| draft.write()));
         streams.extend(entering.access);
         let facts = sources.into_facts();

@@ -11,6 +11,8 @@ mod issuers;
 mod joining;
 mod organizations;
 mod passwords;
+mod presence;
+mod purge;
 mod sessions;
 mod users;
 
@@ -25,6 +27,7 @@ use crate::registry::Registry;
 
 pub(crate) use invitations::next_digest;
 pub(crate) use joining::default_access;
+pub(crate) use presence::opened;
 pub(crate) use users::{default_locale, default_time_zone};
 
 pub(crate) fn routes(registry: &mut Registry) {
@@ -40,6 +43,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     issuers::routes(registry);
     exchange::routes(registry);
     identities::routes(registry);
+    purge::routes(registry);
 }
 
 /// The public keys, where RFC 8615 has clients look for them.

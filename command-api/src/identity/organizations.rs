@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use events::identity::organization::{
-    AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, Suspend,
+    self, AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, Suspend,
     UnitKind,
 };
 use events::identity::user::Register;
@@ -188,7 +188,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 /// The organisation in the path, which must be the caller's own: any other does not exist for them.
-fn own<B>(call: &Call<B>) -> Result<TenantId, Problem> {
+pub(super) fn own<B>(call: &Call<B>) -> Result<TenantId, Problem> {
     let named: TenantId = call.id("organization_id")?;
     if named == call.tenant() { Ok(named) } else { Err(Problem::absent("organisation")) }
 }
@@ -302,7 +302,7 @@ async fn organization(
         locale: body.locale.clone(),
         currency: body.currency.clone(),
     });
-    draft.settle(command, (), context).await?;
+    draft.settle(command, organization::Facts::default(), context).await?;
     Ok(draft.write())
 }
 

@@ -76,6 +76,19 @@ pub(crate) fn routes(registry: &mut Registry) {
         },
     );
     registry.command::<Nothing, Notification>(
+        Route::post(
+            "/notifications/{notification_id}/expire",
+            Module::Notifications,
+            "notifications_notification_expire",
+        )
+        .summary("take a notification away that was kept long enough; our workers do")
+        .needs(Permission::NotificationsMessagesSend),
+        |call| {
+            let id: NotificationId = call.id("notification_id")?;
+            Ok(Target::new(id, Command::Expire))
+        },
+    );
+    registry.command::<Nothing, Notification>(
         Route::delete(
             "/notifications/{notification_id}",
             Module::Notifications,

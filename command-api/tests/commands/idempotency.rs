@@ -134,3 +134,35 @@ async fn a_refusal_is_repeated_with_everything_that_it_said() {
     }
     api.stop().await;
 }
+
+#[tokio::test]
+async fn where_the_organisation_wants_a_key_a_command_without_one_is_refused() {
+    let api = Api::start().await;
+    let second = api.beside().await;
+    let owner = api.found("acme").await;
+    let users = |router: &axum::Router, handle: &str, headers: &[(&str, &str)]| {
+        let (body, router) = (json!({ "handle": handle }), router.clone());
+        let request = request(Method::POST, "/users", &owner, &body, headers);
+        async move { send(&router, request).await }
+    };
+    assert_eq!(users(&second, "before", &[]).await.status, 201);
+    let path = "/settings/api.idempotency_key_required";
+    let set = api.call(Method::PUT, path, &owner, json!({"value": true})).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    let refused = users(&api.router, "without", &[]).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["code"]),
+        (400, &json!("IDEMPOTENCY_KEY_MISSING"))
+    );
+    assert_eq!(users(&api.router, "with", &[("idempotency-key", "k1")]).await.status, 201);
+    let began = std::time::Instant::now();
+    let mut handles = 0..;
+    while users(&second, &format!("u{}", handles.next().unwrap()), &[]).await.status != 400 {
+        let late = began.elapsed() > std::time::Duration::from_secs(20);
+        assert!(!late, "another process never hears of it");
+    }
+    let unset = request(Method::DELETE, path, &owner, &json!({}), &[("idempotency-key", "k2")]);
+    assert_eq!(send(&api.router, unset).await.status, 200);
+    assert_eq!(users(&api.router, "after", &[]).await.status, 201);
+    api.stop().await;
+}

@@ -130,3 +130,92 @@ async fn another_organisation_does_not_exist_for_the_caller() {
     assert_eq!(rename.status, 404);
     api.stop().await;
 }
+
+#[tokio::test]
+async fn the_oldest_session_ends_when_a_user_opens_more_than_may_be() {
+    let api = Api::start().await;
+    let second = api.beside().await;
+    let first = api.found("acme").await;
+    let path = "/settings/identity.sessions_per_user";
+    let set = api.call(Method::PUT, path, &first, json!({"value": 2})).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    let body = json!({"organization": "acme", "login": "owner", "password": crate::kit::PASSWORD});
+    let mut tokens = Vec::new();
+    for router in [&api.router, &second, &second] {
+        let login = crate::kit::request(Method::POST, "/auth/login", "", &body, &[]);
+        let answer = crate::kit::send(router, login).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        tokens.push(answer.body["access_token"].as_str().unwrap().to_owned());
+    }
+    let ended = "select count(*) from log.events where event_type = 'identity.session.revoked'
+        and payload ->> 'reason' = 'displaced'";
+    let count: i64 = sqlx::query_scalar(ended).fetch_one(&api.owner).await.unwrap();
+    assert_eq!(count, 2, "the first two of four");
+    let users = async |token: &str, handle: &str| {
+        api.post("/users", token, json!({ "handle": handle })).await.status.as_u16()
+    };
+    let statuses = [
+        users(&first, "a").await,
+        users(&tokens[0], "b").await,
+        users(&tokens[1], "c").await,
+        users(&tokens[2], "d").await,
+    ];
+    assert_eq!(statuses, [401, 401, 201, 201]);
+    let ended = api.post("/auth/logout", &tokens[1], json!({})).await;
+    assert_eq!(ended.status, 200, "{}", ended.body);
+    let again = api.post("/auth/login", "", body).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    assert_eq!(users(&tokens[2], "e").await, 201, "who signed out left room");
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_added_to_what_a_purged_organisation_left() {
+    let api = Api::start().await;
+    let second = api.beside().await;
+    let owner = api.found("acme").await;
+    let other = api.found("globex").await;
+    let tenant: String = sqlx::query_scalar(
+        "select aggregate_id from log.events where event_type = 'identity.organization.created' order by position limit 1",
+    )
+    .fetch_one(&api.owner)
+    .await
+    .unwrap();
+    let service =
+        json!({"service": "workers", "secret": api.settings.service_secret, "tenant_id": tenant});
+    let token = api.post("/auth/service-token", "", service).await;
+    let workers = token.body["access_token"].as_str().unwrap().to_owned();
+    let notify = json!({"user_id": tenant, "kind": "message", "title": "Hello"});
+    let told = crate::kit::request(Method::POST, "/notifications/send", &workers, &notify, &[]);
+    assert_eq!(crate::kit::send(&second, told).await.status, 201);
+    let shred = format!("/organizations/{tenant}/shred");
+    assert_eq!(api.post(&shred, &owner, json!({})).await.status, 403, "people do not");
+    for _ in 0..2 {
+        let done = api.post(&shred, &workers, json!({})).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+    let before = api.events().await.len();
+    for (router, token) in [(&api.router, &owner), (&second, &owner), (&second, &workers)] {
+        let told = crate::kit::request(Method::POST, "/notifications/send", token, &notify, &[]);
+        let refused = crate::kit::send(router, told).await;
+        assert_eq!(refused.status, 403, "{}", refused.body);
+        assert_eq!(refused.body["code"], "ORGANIZATION_PURGED");
+    }
+    let rename = api.call(
+        Method::PATCH,
+        &format!("/organizations/{tenant}"),
+        &workers,
+        json!({"name": "x"}),
+    );
+    assert_eq!(rename.await.status, 403);
+    let login = json!({"organization": "acme", "login": "owner", "password": crate::kit::PASSWORD});
+    assert_eq!(api.post("/auth/login", "", login).await.status, 401, "nobody is known there");
+    assert_eq!(api.events().await.len(), before, "not even who was refused");
+    let left = "select (select count(*) from secrets.subject_keys where tenant_id = $1::uuid)
+        + (select count(*) from secrets.secrets where tenant_id = $1::uuid)
+        + (select count(*) from log.claims where tenant_id = $1::uuid)";
+    let left: i64 = sqlx::query_scalar(left).bind(&tenant).fetch_one(&api.owner).await.unwrap();
+    assert_eq!(left, 0);
+    assert_eq!(api.post("/users", &other, json!({"handle": "b"})).await.status, 201);
+    api.stop().await;
+}

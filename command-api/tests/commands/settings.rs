@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::kit::{Answer, Api};
 
 const KEPT: &str = "/settings/exports.kept_hours";
-const WEEK: &str = "/settings/calendar.first_day_of_week";
+const PAPER: &str = "/settings/exports.paper";
 const CHOSEN: &str = "settings.configuration.setting_chosen";
 const UNIT: &str = "0190a000-0000-7000-8000-000000000007";
 
@@ -82,19 +82,19 @@ async fn two_who_decide_on_the_same_version_do_not_overwrite_each_other_and_a_ke
 async fn a_unit_chooses_for_itself_what_is_per_unit_until_it_is_closed() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
-    let friday = json!({"value": "friday", "unit_id": UNIT});
-    let early = put(&api, WEEK, &owner, friday.clone()).await;
+    let letter = json!({"value": "letter", "unit_id": UNIT});
+    let early = put(&api, PAPER, &owner, letter.clone()).await;
     assert_eq!(early.body["code"], "SETTINGS_UNIT_UNKNOWN", "{}", early.body);
     let unit = add_unit(&api, &owner).await;
-    let set = put(&api, WEEK, &owner, friday.clone()).await;
+    let set = put(&api, PAPER, &owner, letter.clone()).await;
     assert_eq!((set.status.as_u16(), &set.body["aggregate"]["id"]), (200, &json!(UNIT)));
     let whole = put(&api, KEPT, &owner, json!({"value": 48, "unit_id": UNIT})).await;
     assert_eq!(whole.body["code"], "SETTINGS_NOT_PER_UNIT", "{}", whole.body);
     assert_eq!(whole.body["errors"][0]["pointer"], "/unit_id");
     assert_eq!(api.call(Method::DELETE, &unit, &owner, json!({})).await.status, 200);
-    let late = put(&api, WEEK, &owner, json!({"value": "sunday", "unit_id": UNIT})).await;
+    let late = put(&api, PAPER, &owner, json!({"value": "a4", "unit_id": UNIT})).await;
     assert_eq!((late.status.as_u16(), &late.body["code"]), (409, &json!("SETTINGS_UNIT_CLOSED")));
-    let back = api.call(Method::DELETE, WEEK, &owner, json!({"unit_id": UNIT})).await;
+    let back = api.call(Method::DELETE, PAPER, &owner, json!({"unit_id": UNIT})).await;
     assert_eq!(back.status, 200, "a closed unit gives back: {}", back.body);
     api.stop().await;
 }

@@ -2,15 +2,16 @@
 //!
 //! An organisation is a tenant: the id of its stream is the tenant's id, and every record of every
 //! module belongs to exactly one. Users belong to one organisation and are known in it by their
-//! handle and, where they have one, their e-mail address. A session is what a sign-in opens. An
-//! invitation lets somebody become a user, with the roles that it promises. An issuer is somebody
-//! else whose word an organisation takes for who a user is.
+//! handle and, where they have one, their e-mail address. A session is what a sign-in opens, and their
+//! presence is which of them are open. An invitation lets somebody become a user, with the roles that
+//! it promises. An issuer is somebody else whose word an organisation takes for who a user is.
 
 pub mod api_key;
 pub mod currencies;
 pub mod invitation;
 pub mod issuer;
 pub mod organization;
+pub mod presence;
 pub mod session;
 pub mod user;
 

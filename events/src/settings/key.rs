@@ -56,6 +56,9 @@ pub enum Key {
     /// Whether users are told of the roles they are given.
     #[serde(rename = "notifications.tell_of_roles")] #[strum(serialize = "notifications.tell_of_roles")]
     NotificationsTellOfRoles,
+    /// Whether every command has to come with an Idempotency-Key.
+    #[serde(rename = "api.idempotency_key_required")] #[strum(serialize = "api.idempotency_key_required")]
+    ApiIdempotencyKeyRequired,
 }
 
 /// What a setting can hold, and what it holds by default.
@@ -151,6 +154,22 @@ impl Key {
     /// Every setting.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
+    /// Every setting that something reads. One whose module is not there yet is known where it is stored, and cannot be set.
+    pub fn offered() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|key| match key {
+            Self::CalendarFirstDayOfWeek | Self::CalendarWorkingDayHours => false,
+            Self::ExportsKeptHours
+            | Self::ExportsPaper
+            | Self::IdentitySessionIdleHours
+            | Self::IdentitySessionsPerUser
+            | Self::NotificationsKeptDays
+            | Self::NotificationsMailSender
+            | Self::BackupsKeptDays
+            | Self::NotificationsTellOfRoles
+            | Self::ApiIdempotencyKeyRequired => true,
+        })
+    }
+
     /// Its name, `<module>.<what>`.
     pub fn name(self) -> &'static str {
         self.into()
@@ -175,21 +194,24 @@ impl Key {
             Self::NotificationsMailSender => Form::Text { max_chars: 100, default: "Annals" },
             Self::BackupsKeptDays => integer(7, 3_650, 90),
             Self::NotificationsTellOfRoles => Form::Boolean { default: true },
+            Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
         }
     }
 
     /// Whether a unit may choose for itself.
     pub fn is_per_unit(self) -> bool {
         match self {
-            Self::CalendarFirstDayOfWeek | Self::CalendarWorkingDayHours => true,
+            Self::CalendarFirstDayOfWeek | Self::CalendarWorkingDayHours | Self::ExportsPaper => {
+                true
+            }
             Self::ExportsKeptHours
-            | Self::ExportsPaper
             | Self::IdentitySessionIdleHours
             | Self::IdentitySessionsPerUser
             | Self::NotificationsKeptDays
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
-            | Self::NotificationsTellOfRoles => false,
+            | Self::NotificationsTellOfRoles
+            | Self::ApiIdempotencyKeyRequired => false,
         }
     }
 

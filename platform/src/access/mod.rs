@@ -22,6 +22,7 @@ use crate::clock;
 use crate::fold::{FoldError, Folded};
 use crate::principal::{ByKey, Principal};
 use crate::problem::Problem;
+use crate::redis::Away;
 
 mod shared;
 
@@ -222,6 +223,14 @@ impl Access {
     pub async fn refresh(&self, principal: &Principal) -> Result<(), FoldError> {
         self.renew(principal).await?;
         Ok(())
+    }
+
+    /// Drops what processes share of an organisation that was purged.
+    pub async fn forget(&self, tenant: TenantId) -> Result<(), Away> {
+        match &self.shared {
+            Some(shared) => shared.forget(tenant).await,
+            None => Ok(()),
+        }
     }
 
     async fn renew(&self, principal: &Principal) -> Result<Option<Resolved>, FoldError> {

@@ -102,6 +102,11 @@ impl Shared {
         }
     }
 
+    /// Drops what is kept of an organisation.
+    pub(super) async fn forget(&self, tenant: TenantId) -> Result<(), Away> {
+        self.redis.forget(tenant).await
+    }
+
     fn value(&self, place: &Place, effective: &Effective) -> Option<Vec<u8>> {
         let mut body = place.head(&self.edition).into_bytes();
         serde_json::to_writer(&mut body, effective).ok()?;

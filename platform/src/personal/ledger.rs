@@ -28,10 +28,22 @@ pub struct Ledger {
 pub struct Erasure {
     /// The organisation.
     pub tenant_id: TenantId,
-    /// The user or invitation.
+    /// The user or invitation; the organisation itself when all of it was purged.
     pub subject_id: Uuid,
     /// When.
     pub erased_at: Timestamp,
+}
+
+impl Erasure {
+    /// Whether it takes the key of somebody.
+    pub fn takes(&self, (tenant, subject): (TenantId, Uuid)) -> bool {
+        self.tenant_id == tenant && (self.subject_id == subject || self.subject_id == tenant.0)
+    }
+
+    /// Whether all of an organisation is gone with it.
+    pub fn takes_all_of(&self, tenant: TenantId) -> bool {
+        self.tenant_id == tenant && self.subject_id == tenant.0
+    }
 }
 
 #[derive(Serialize, Deserialize)]

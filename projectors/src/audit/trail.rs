@@ -281,6 +281,11 @@ impl Fold for Entries {
         self.swept.clear();
         self.months.clear();
     }
+
+    fn forget_tenant(&mut self, tenant: TenantId) {
+        self.recent.retain(|(of, _), _| *of != tenant);
+        self.older.retain(|(of, _), _| *of != tenant);
+    }
 }
 
 /// The entries of a month.

@@ -122,6 +122,10 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             row.error_code = Some(code.clone());
             row.error_message = Some(message.clone());
         }
+        Event::Expired => {
+            row.status = "expired".into();
+            row.location = None;
+        }
         Event::VerificationRequested => row.verification = Verification::Requested,
         Event::Verified { checks } => verified(row, Verification::Passed, (*checks, &[]), at),
         Event::VerificationFailed { checks, errors } => {

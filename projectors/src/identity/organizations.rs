@@ -1,8 +1,8 @@
 //! The organisations, one row each.
 
 use events::Decider as _;
-use events::TenantId;
 use events::identity::organization::{Event, Organization};
+use events::{TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
@@ -20,6 +20,11 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    purge_requested_by: Option<UserId> = Uuid,
+    purge_requested_at: Option<Timestamp> = Timestamptz,
+    purge_lapses_at: Option<Timestamp> = Timestamptz,
+    purge_confirmed_by: Option<UserId> = Uuid,
+    purge_effective_at: Option<Timestamp> = Timestamptz,
 });
 
 impl ReadModel for Organizations {
@@ -33,7 +38,7 @@ impl ReadModel for Organizations {
         columns: Row::COLUMNS,
         reads: &[Organization::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -54,6 +59,11 @@ impl ReadModel for Organizations {
                 version: fact.version(),
                 created_at: fact.at(),
                 changed_at: fact.at(),
+                purge_requested_by: None,
+                purge_requested_at: None,
+                purge_lapses_at: None,
+                purge_confirmed_by: None,
+                purge_effective_at: None,
             });
             return Ok(());
         }
@@ -62,7 +72,20 @@ impl ReadModel for Organizations {
         row.changed_at = fact.at();
         match event {
             Event::Renamed { name } => row.name.clone_from(name),
-            Event::Created { .. }
+            Event::PurgeRequested { by, lapses_at } => {
+                not_purged(row);
+                row.purge_requested_by = Some(*by);
+                row.purge_requested_at = Some(fact.at());
+                row.purge_lapses_at = Some(*lapses_at);
+            }
+            Event::PurgeConfirmed { by, effective_at } => {
+                row.purge_confirmed_by = Some(*by);
+                row.purge_effective_at = Some(*effective_at);
+            }
+            Event::PurgeCancelled => not_purged(row),
+            // The runtime takes away every row of the organisation, whatever the read model.
+            Event::Purged
+            | Event::Created { .. }
             | Event::Suspended { .. }
             | Event::Reactivated
             | Event::UnitAdded { .. }
@@ -74,27 +97,57 @@ impl ReadModel for Organizations {
     }
 }
 
+/// Nobody wants the organisation purged.
+fn not_purged(row: &mut Row) {
+    row.purge_requested_by = None;
+    row.purge_requested_at = None;
+    row.purge_lapses_at = None;
+    row.purge_confirmed_by = None;
+    row.purge_effective_at = None;
+}
+
 #[cfg(test)]
 mod tests {
-    use events::testing::id;
+    use events::testing::{at, id};
     use serde_json::json;
 
     use super::*;
     use crate::testing::Past;
 
-    #[test]
-    fn a_renamed_organisation_has_its_new_name_and_version() {
-        let created = Event::Created {
+    fn created() -> Event {
+        Event::Created {
             name: "Acme".into(),
             slug: "acme".into(),
             time_zone: "Europe/Zurich".into(),
             locale: "de-CH".into(),
             currency: "CHF".into(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_purge_is_shown_from_its_request_until_it_is_cancelled() {
+        let requested = Event::PurgeRequested { by: id(1), lapses_at: at("2026-01-31T12:00:00Z") };
+        let confirmed =
+            Event::PurgeConfirmed { by: id(2), effective_at: at("2026-01-08T12:00:00Z") };
+        let past = Past::default()
+            .with::<Organization>(id::<TenantId>(0), [created(), requested, confirmed]);
+        let row = past.row::<Organizations>();
+        assert_eq!(row["purge_requested_by"], json!(id::<UserId>(1)));
+        assert_eq!(row["purge_requested_at"], "2026-01-01T12:00:02Z");
+        assert_eq!(row["purge_confirmed_by"], json!(id::<UserId>(2)));
+        assert_eq!(row["purge_effective_at"], "2026-01-08T12:00:00Z");
+        let row = past
+            .with::<Organization>(id::<TenantId>(0), [Event::PurgeCancelled])
+            .row::<Organizations>();
+        assert_eq!((&row["purge_requested_at"], &row["version"]), (&json!(null), &json!(4)));
+    }
+
+    #[test]
+    fn a_renamed_organisation_has_its_new_name_and_version() {
         let row = Past::default()
             .with::<Organization>(
                 id::<TenantId>(0),
-                [created, Event::Renamed { name: "Acme AG".into() }],
+                [created(), Event::Renamed { name: "Acme AG".into() }],
             )
             .row::<Organizations>();
         assert_eq!(
@@ -103,7 +156,9 @@ mod tests {
                 "tenant_id": id::<TenantId>(0), "organization_id": id::<TenantId>(0),
                 "name": "Acme AG", "slug": "acme", "time_zone": "Europe/Zurich",
                 "locale": "de-CH", "currency": "CHF", "version": 2,
-                "created_at": "2026-01-01T12:00:01Z", "changed_at": "2026-01-01T12:00:02Z"
+                "created_at": "2026-01-01T12:00:01Z", "changed_at": "2026-01-01T12:00:02Z",
+                "purge_requested_by": null, "purge_requested_at": null, "purge_lapses_at": null,
+                "purge_confirmed_by": null, "purge_effective_at": null,
             })
         );
     }

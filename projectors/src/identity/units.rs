@@ -46,7 +46,11 @@ impl ReadModel for Units {
             Event::Created { .. }
             | Event::Renamed { .. }
             | Event::Suspended { .. }
-            | Event::Reactivated => None,
+            | Event::Reactivated
+            | Event::PurgeRequested { .. }
+            | Event::PurgeConfirmed { .. }
+            | Event::PurgeCancelled
+            | Event::Purged => None,
         })
     }
 
@@ -79,7 +83,11 @@ impl ReadModel for Units {
             Event::Created { .. }
             | Event::Renamed { .. }
             | Event::Suspended { .. }
-            | Event::Reactivated => {}
+            | Event::Reactivated
+            | Event::PurgeRequested { .. }
+            | Event::PurgeConfirmed { .. }
+            | Event::PurgeCancelled
+            | Event::Purged => {}
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ impl ReadModel for Notifications {
                 row.version = fact.version();
                 row.changed_at = fact.at();
             }
-            Event::Deleted => {
+            Event::Deleted | Event::Expired => {
                 if rows.remove(|_| true) == 0 {
                     return Err(absent());
                 }
@@ -112,5 +112,6 @@ mod tests {
     fn one_that_was_read_says_when_and_a_deleted_one_is_gone() {
         assert_eq!(after([Event::Read])[0]["read_at"], "2026-01-01T12:00:02Z");
         assert!(after([Event::Read, Event::Deleted]).is_empty());
+        assert!(after([Event::Expired]).is_empty());
     }
 }

@@ -196,6 +196,20 @@ pub(crate) async fn park(
     Ok(())
 }
 
+/// Forgets what is parked of an organisation.
+pub(crate) async fn unpark(
+    connection: &mut PgConnection,
+    projection: &str,
+    tenant: TenantId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from read.parked where projection = $1 and tenant_id = $2")
+        .bind(projection)
+        .bind(tenant.0)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// The groups of one projection that are held back, each from a position on.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Held(HashMap<TenantId, HashMap<String, i64>>);
@@ -217,6 +231,11 @@ impl Held {
             held.hold(TenantId(tenant), group, position);
         }
         Ok(held)
+    }
+
+    /// Holds nothing of an organisation any more.
+    pub(crate) fn let_go(&mut self, tenant: TenantId) {
+        self.0.remove(&tenant);
     }
 
     /// The same but for one group.

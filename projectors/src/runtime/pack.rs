@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use events::TenantId;
 use jiff_sqlx::ToSqlx;
 use sqlx::query::Query;
 use sqlx::{Connection, Executor, PgConnection};
+use uuid::Uuid;
 
 use super::checkpoints::{self, Believed, Checkpoint, Held, Parked, State, stream_key};
 use super::log::Head;
-use super::projection::{Changes, Fold, Projection, Swept, Work};
+use super::projection::{Changes, Fold, Projection, Swept, Work, purged};
 use super::statements::Statements;
 use crate::model::{Fact, FoldError};
 
@@ -275,11 +277,12 @@ impl Member {
     /// The events that this projection has to fold. One that cannot even be read parks its stream.
     fn work<'a>(&mut self, facts: &'a [Fact], parked: &mut Vec<Parked>) -> Vec<Work<'a>> {
         let table = self.projection.table();
-        let mut work = Vec::new();
+        let (mut work, purged) = (Vec::new(), purged(facts));
         for fact in facts {
             let recorded = &fact.recorded;
             if recorded.position <= self.position
                 || !table.reads(&recorded.aggregate_type)
+                || purged.contains(&fact.tenant())
                 || self.held.holds_stream(fact)
             {
                 continue;
@@ -311,8 +314,29 @@ impl Member {
             }
         }
         let changes = self.fold.take(usize::MAX)?;
-        Ok(write(connection, &self.statements, &changes).await?)
+        write(connection, &self.statements, &changes).await?;
+        let purged = purged(facts);
+        for tenant in &purged {
+            self.fold.forget_tenant(*tenant);
+            self.held.let_go(*tenant);
+            checkpoints::unpark(connection, self.projection.table().name, *tenant).await?;
+        }
+        Ok(purge(connection, &self.statements, &purged).await?)
     }
+}
+
+/// Deletes the rows of organisations that were purged, however long that takes.
+pub(crate) async fn purge(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    purged: &[TenantId],
+) -> Result<(), sqlx::Error> {
+    if purged.is_empty() {
+        return Ok(());
+    }
+    connection.execute("set local statement_timeout = 0").await?;
+    let tenants: Vec<Uuid> = purged.iter().map(|tenant| tenant.0).collect();
+    sqlx::query(&statements.purge).bind(tenants).execute(connection).await.map(|_| ())
 }
 
 /// Writes rows to the table.

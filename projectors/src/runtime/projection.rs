@@ -48,6 +48,8 @@ pub trait Fold: Send + Sync {
     fn take(&mut self, rows: usize) -> Result<Changes, FoldError>;
     /// Forgets everything: what was taken has not been written.
     fn forget(&mut self);
+    /// Forgets an organisation that was purged.
+    fn forget_tenant(&mut self, tenant: TenantId);
 }
 
 /// An event and the group of rows that it touches.
@@ -80,6 +82,11 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.gone.is_empty() && self.swept.is_empty()
     }
+}
+
+/// The organisations that end among these events. What happened to them before is not worth folding.
+pub(crate) fn purged(facts: &[Fact]) -> Vec<TenantId> {
+    facts.iter().filter(|fact| fact.is_purge()).map(Fact::tenant).collect()
 }
 
 /// What an event does to the rows of a group, as JSON objects before and after.
@@ -270,6 +277,12 @@ impl<M: ReadModel> Fold for Groups<M> {
         self.rows.clear();
         self.touched.clear();
         self.is_touched.clear();
+    }
+
+    fn forget_tenant(&mut self, tenant: TenantId) {
+        for place in self.index.remove(&tenant).into_iter().flat_map(HashMap::into_values) {
+            self.rows[place] = Rows::default();
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::checkpoints::{self, State};
 use super::log::{self, Wanted};
-use super::pack::write;
+use super::pack::{purge, write};
 use super::projection::Projection;
 use super::shadow::{CHUNK, Copier, Progress, Shadow, copy_rest, fold_all, wanted};
 use super::statements::Statements;
@@ -187,7 +187,9 @@ async fn catch_up(
     let facts = log::read(pool, after, to, &wanted).await?;
     shadow.fold(connection, &facts).await?;
     let changes = shadow.take(usize::MAX)?;
-    Ok(write(connection, &next_of(shadow.table()), &changes).await?)
+    let next = next_of(shadow.table());
+    write(connection, &next, &changes).await?;
+    Ok(purge(connection, &next, &shadow.take_purged()).await?)
 }
 
 /// In a nested transaction, so that a lock which is not had in time undoes nothing else.

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use events::Decider as _;
+use events::TenantId;
+use events::identity::organization::Organization;
 use platform::lifecycle::{Shutdown, Tasks};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
@@ -11,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoints::{Held, Parked, stream_key};
 use super::log::{Scan, Wanted};
-use super::pack::sweep;
-use super::projection::{Changes, Fold, Projection, Swept, Work};
+use super::pack::{purge, sweep};
+use super::projection::{Changes, Fold, Projection, Swept, Work, purged};
 use super::statements::Statements;
 use super::tuples::{COPY_HEADER, COPY_TRAILER};
 use crate::model::{Fact, Table};
@@ -31,6 +34,8 @@ pub(crate) struct Shadow {
     held: Held,
     /// What is to go once all rows are copied.
     swept: Vec<Swept>,
+    /// Whose rows are to go then.
+    purged: Vec<TenantId>,
 }
 
 impl Shadow {
@@ -41,6 +46,7 @@ impl Shadow {
             fold: projection.fold(true),
             held: Held::default(),
             swept: Vec::new(),
+            purged: Vec::new(),
         }
     }
 
@@ -55,8 +61,12 @@ impl Shadow {
         facts: &[Fact],
     ) -> anyhow::Result<()> {
         let table = self.table();
+        let purged = purged(facts);
+        let reads = |fact: &&Fact| {
+            table.reads(&fact.recorded.aggregate_type) && !purged.contains(&fact.tenant())
+        };
         let mut work = Vec::with_capacity(facts.len());
-        for fact in facts.iter().filter(|fact| table.reads(&fact.recorded.aggregate_type)) {
+        for fact in facts.iter().filter(reads) {
             if self.held.holds_stream(fact) {
                 continue;
             }
@@ -75,12 +85,23 @@ impl Shadow {
                 self.park(one.fact, one.group, &error);
             }
         }
+        for tenant in &purged {
+            self.fold.forget_tenant(*tenant);
+            self.held.let_go(*tenant);
+            self.parked.retain(|parked| parked.tenant != *tenant);
+        }
+        self.purged.extend(purged);
         Ok(())
     }
 
     /// The rows that changed since the last time.
     pub(crate) fn take(&mut self, rows: usize) -> anyhow::Result<Changes> {
         Ok(self.fold.take(rows)?)
+    }
+
+    /// The organisations that were purged since the last time.
+    pub(crate) fn take_purged(&mut self) -> Vec<TenantId> {
+        std::mem::take(&mut self.purged)
     }
 
     fn park(&mut self, fact: &Fact, group: String, error: &crate::model::FoldError) {
@@ -137,8 +158,10 @@ impl Progress {
 pub(crate) fn wanted(projections: &[&Arc<dyn Projection>]) -> Wanted {
     let all = projections.iter().any(|projection| projection.table().reads.is_empty());
     let types = projections.iter().flat_map(|projection| projection.table().reads);
+    // That an organisation is no more concerns every read model.
+    let types = types.chain(&[Organization::TYPE]).map(|name| (*name).to_owned());
     Wanted {
-        types: if all { Vec::new() } else { types.map(|name| (*name).to_owned()).collect() },
+        types: if all { Vec::new() } else { types.collect() },
         tenant: None,
         metadata: projections.iter().any(|projection| projection.reads_metadata()),
     }
@@ -181,6 +204,7 @@ pub(crate) async fn copy_rest(
     shadow.copy_all(&copier).await?;
     let mut connection = copier.finish().await?;
     sweep(&mut connection, table, &std::mem::take(&mut shadow.swept)).await?;
+    purge(&mut connection, table, &shadow.take_purged()).await?;
     Ok(connection)
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Statements {
     pub(crate) release: &'static str,
     /// Schema and name of the table itself.
     pub(crate) place: (&'static str, &'static str),
+    /// Deletes all rows of organisations.
+    pub(crate) purge: String,
     /// Takes rows in COPY's binary format.
     pub(crate) copy: String,
     /// All rows as JSON text, in the order of their keys.
@@ -74,6 +76,7 @@ impl Statements {
             sweep: format!("delete from {name} where tenant_id = $1 and at >= $2 and at < $3"),
             release: "select read.drop_emptied_month($1, $2, $3)",
             place: (table.schema, table.table),
+            purge: format!("delete from {name} where tenant_id = any($1)"),
             copy: format!("copy {name} ({columns}) from stdin (format binary)"),
             ordered: format!("select row_to_json(t)::text from {name} t order by {order}"),
             key,

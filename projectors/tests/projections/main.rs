@@ -4,6 +4,7 @@ mod feeding;
 mod models;
 mod parking;
 mod personal;
+mod purging;
 mod rebuilding;
 mod server;
 mod support;

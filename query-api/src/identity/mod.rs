@@ -102,11 +102,35 @@ fn items() -> impl Iterator<Item = Endpoint> {
             item(&call, dataset("identity.issuers"), call.segment("id"), "issuer").await
         },
     );
-    with_past(&past::USER, user)
-        .into_iter()
-        .chain(with_past(&past::ORGANIZATION, organization))
-        .chain(with_past(&past::INVITATION, invitation))
-        .chain(with_past(&past::ISSUER, issuer))
+    let items = with_past(&past::USER, user).into_iter();
+    let items = items.chain(with_past(&past::ORGANIZATION, organization));
+    let items = items.chain(with_past(&past::UNIT, unit()));
+    let items = items.chain(with_past(&past::SESSION, session()));
+    let items = items.chain(with_past(&past::INVITATION, invitation));
+    lists.into_iter().chain(items).chain(with_past(&past::ISSUER, issuer)).collect()
+}
+
+fn unit() -> Endpoint {
+    let route = Route::get("/organizations/{id}/units/{unit_id}", Identity, "identity_unit")
+        .summary("One part of the organisation");
+    Endpoint::new(
+        single(route, "identity.units", |g| row_of(g, "identity.units")),
+        |call| async move {
+            own_organization(&call)?;
+            item(&call, dataset("identity.units"), call.segment("unit_id"), "unit").await
+        },
+    )
+}
+
+fn session() -> Endpoint {
+    let route = Route::get("/sessions/{id}", Identity, "identity_session")
+        .summary("One session; one's own without a permission");
+    Endpoint::new(
+        single(route, "identity.sessions", |g| row_of(g, "identity.sessions")),
+        |call| async move {
+            item(&call, dataset("identity.sessions"), call.segment("id"), "session").await
+        },
+    )
 }
 
 /// There is no organisation but the caller's own.

@@ -1,8 +1,10 @@
-//! Users, organisations, invitations and issuers as they were.
+//! Users, organisations, their units, sessions, invitations and issuers as they were.
 
+use ::events::UnitId;
 use ::events::identity::invitation::{self, Invitation};
 use ::events::identity::issuer::{self, Issuer};
 use ::events::identity::organization::{self, Organization};
+use ::events::identity::session::{self, Session};
 use ::events::identity::user::{self, User};
 use serde_json::{Value, json};
 
@@ -20,6 +22,7 @@ pub(super) static USER: Past<User> = Past {
     place: |call| Ok(own_stream(call)),
     view: user,
     masked: &["reason", "count", "failed_at", "until", "ip", "subject_sha256"],
+    owner: None,
 };
 
 pub(super) static ORGANIZATION: Past<Organization> = Past {
@@ -34,6 +37,36 @@ pub(super) static ORGANIZATION: Past<Organization> = Past {
     },
     view: organization,
     masked: &[],
+    owner: None,
+};
+
+pub(super) static UNIT: Past<Organization> = Past {
+    data: "identity.units",
+    what: "unit",
+    names: names!("/organizations/{id}/units/{unit_id}", "identity_unit"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| {
+        own_organization(call)?;
+        let unit: UnitId = call.id("unit_id", "unit")?;
+        let (stream, id) = (call.tenant().to_string(), unit.to_string());
+        Ok(Place { stream, text: Some(id.clone()), id })
+    },
+    view: unit,
+    masked: &[],
+    owner: None,
+};
+
+pub(super) static SESSION: Past<Session> = Past {
+    data: "identity.sessions",
+    what: "session",
+    names: names!("/sessions/{id}", "identity_session"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| Ok(own_stream(call)),
+    view: session,
+    masked: &["refresh_sha256"],
+    owner: Some(|session| session.user_id),
 };
 
 pub(super) static INVITATION: Past<Invitation> = Past {
@@ -45,6 +78,7 @@ pub(super) static INVITATION: Past<Invitation> = Past {
     place: |call| Ok(own_stream(call)),
     view: invitation,
     masked: &[],
+    owner: None,
 };
 
 pub(super) static ISSUER: Past<Issuer> = Past {
@@ -56,6 +90,7 @@ pub(super) static ISSUER: Past<Issuer> = Past {
     place: |call| Ok(own_stream(call)),
     view: issuer,
     masked: &[],
+    owner: None,
 };
 
 /// An item that is a stream of its own.
@@ -92,8 +127,41 @@ fn organization(organization: &Organization, id: &str) -> Option<Value> {
             "time_zone": organization.time_zone,
             "locale": organization.locale,
             "currency": organization.currency,
+            "purge_requested_by": organization.purge.as_ref().map(|purge| purge.requested_by),
+            "purge_lapses_at": organization.purge.as_ref().map(|purge| purge.lapses_at),
+            "purge_effective_at": organization.purge.as_ref().and_then(|purge| purge.effective_at),
         })
     })
+}
+
+/// Without the way up, which changes with what happens to the units above.
+fn unit(organization: &Organization, id: &str) -> Option<Value> {
+    let unit_id: UnitId = id.parse().ok()?;
+    let unit = organization.units.get(&unit_id)?;
+    Some(json!({
+        "unit_id": unit_id,
+        "kind": unit.kind,
+        "code": unit.code,
+        "name": unit.name,
+        "parent_id": unit.parent_id,
+        "time_zone": unit.time_zone,
+    }))
+}
+
+fn session(session: &Session, id: &str) -> Option<Value> {
+    let reason = match session.status {
+        session::Status::Absent => return None,
+        session::Status::Open => None,
+        session::Status::Revoked(reason) => Some(reason),
+    };
+    Some(json!({
+        "session_id": id,
+        "user_id": session.user_id,
+        "amr": session.amr,
+        "rotation": session.rotation,
+        "expires_at": session.expires_at,
+        "revocation_reason": reason,
+    }))
 }
 
 fn invitation(invitation: &Invitation, id: &str) -> Option<Value> {

@@ -81,10 +81,23 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         |call| async move { item(&call, dataset("rbac.roles"), call.segment("role_id"), "role").await },
     );
     endpoints.extend(with_past(&past::ROLE, role));
+    endpoints.extend(with_past(&past::PERMISSION, permission()));
     endpoints.extend(of_users());
     endpoints.extend(exclusive_sets());
     endpoints.extend(incits359::endpoints());
     endpoints
+}
+
+fn permission() -> Endpoint {
+    let route = Route::get("/rbac/permissions/{permission_id}", Rbac, "rbac_permission")
+        .summary("One permission; the past of those of the organisation's own");
+    Endpoint::new(
+        single(route, "rbac.permissions", |g| row_of(g, "rbac.permissions")),
+        |call| async move {
+            let (data, id) = (dataset("rbac.permissions"), call.segment("permission_id"));
+            item(&call, data, id, "permission").await
+        },
+    )
 }
 
 fn of_users() -> Vec<Endpoint> {

@@ -1,7 +1,7 @@
-//! Roles as they were.
+//! Roles and permissions of the organisation's own as they were.
 
-use ::events::RoleId;
 use ::events::rbac::policy::Policy;
+use ::events::{PermissionId, RoleId};
 use serde_json::{Value, json};
 
 use crate::shape::PAST_ITEM;
@@ -20,7 +20,37 @@ pub(super) static ROLE: Past<Policy> = Past {
     },
     view: role,
     masked: &[],
+    owner: None,
 };
+
+pub(super) static PERMISSION: Past<Policy> = Past {
+    data: "rbac.permissions",
+    what: "permission",
+    names: names!("/rbac/permissions/{permission_id}", "rbac_permission"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| {
+        let id: PermissionId = call.id("permission_id", "permission")?;
+        let (stream, id) = (call.tenant().to_string(), id.to_string());
+        Ok(Place { stream, text: Some(id.clone()), id })
+    },
+    view: permission,
+    masked: &[],
+    owner: None,
+};
+
+fn permission(policy: &Policy, id: &str) -> Option<Value> {
+    let permission_id: PermissionId = id.parse().ok()?;
+    let name = policy.permission_name(permission_id)?;
+    let permission = policy.custom_permission(&name)?;
+    let implies: Vec<&str> = permission.implies.iter().map(|implied| &**implied).collect();
+    Some(json!({
+        "permission_id": permission_id,
+        "name": &*name,
+        "description": permission.description,
+        "implies": implies,
+    }))
+}
 
 fn role(policy: &Policy, id: &str) -> Option<Value> {
     let role_id: RoleId = id.parse().ok()?;

@@ -49,7 +49,7 @@ pub(super) fn settings() -> Endpoint {
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;
         let place = Place::of(&call).await?;
-        let items = Key::ALL.iter().map(|key| place.setting(*key)).collect();
+        let items = Key::offered().map(|key| place.setting(key)).collect();
         Ok(stamped(&call, &asked, Items { items }))
     })
 }
@@ -61,6 +61,9 @@ pub(super) fn setting() -> Endpoint {
         .answers::<Stamped<Setting>>(200);
     Endpoint::new(route, |call: Call| async move {
         let key: Key = call.id("key", "setting")?;
+        if !Key::offered().any(|offered| offered == key) {
+            return Err(Problem::absent("setting"));
+        }
         let asked = call.head().await?;
         let setting = Place::of(&call).await?.setting(key);
         let version = setting.version;

@@ -13,8 +13,9 @@ use platform::routes::Route;
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::item::item;
 use crate::list::list;
-use crate::shape::{dataset, listing, page_of};
+use crate::shape::{dataset, listing, page_of, row_of, single};
 use crate::travel::with_past;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -34,7 +35,21 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             |call| async move { list(&call, dataset("settings.flags"), None).await },
         ),
     ];
-    lists.into_iter().chain(with_past(&past::SETTING, chosen::setting())).collect()
+    let items = with_past(&past::SETTING, chosen::setting()).into_iter();
+    lists.into_iter().chain(items).chain(with_past(&past::FLAG, switched_flag())).collect()
+}
+
+/// Whether it is on for the caller is the list's to say; this is what was decided.
+fn switched_flag() -> Endpoint {
+    let route = Route::get("/feature-flags/{flag}", Settings, "settings_flag")
+        .summary("How the organisation has switched one feature");
+    Endpoint::new(
+        single(route, "settings.flags", |g| row_of(g, "settings.flags")),
+        |call| async move {
+            item(&call, dataset("settings.flags"), call.segment("flag"), "switch of the feature")
+                .await
+        },
+    )
 }
 
 /// A question that needs the right to see settings.

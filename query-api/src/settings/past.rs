@@ -1,13 +1,13 @@
-//! Settings as they were chosen, by the organisation or by one of its units.
+//! Settings as they were chosen, by the organisation or by one of its units, and features as they were switched.
 
 use ::events::UnitId;
-use ::events::settings::Key;
 use ::events::settings::configuration::Configuration;
+use ::events::settings::{Flag, Key};
 use platform::problem::Problem;
 use platform::routes::Parameter;
 use serde_json::{Value, json};
 
-use crate::shape::{AS_OF, AT_VERSION, query};
+use crate::shape::{AS_OF, AT_VERSION, PAST_ITEM, query};
 use crate::travel::{Past, Place, names};
 
 const PARAMETERS: &[Parameter] = &[
@@ -36,7 +36,35 @@ pub(super) static SETTING: Past<Configuration> = Past {
     },
     view: setting,
     masked: &[],
+    owner: None,
 };
+
+pub(super) static FLAG: Past<Configuration> = Past {
+    data: "settings.flags",
+    what: "switch of the feature",
+    names: names!("/feature-flags/{flag}", "settings_flag"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| {
+        let flag: Flag = call.id("flag", "feature")?;
+        let (stream, id) = (call.tenant().to_string(), flag.name().to_owned());
+        Ok(Place { stream, text: Some(format!("\"{id}\"")), id })
+    },
+    view: flag,
+    masked: &[],
+    owner: None,
+};
+
+fn flag(configuration: &Configuration, id: &str) -> Option<Value> {
+    let flag: Flag = id.parse().ok()?;
+    let switch = configuration.switch(flag)?;
+    Some(json!({
+        "flag": flag,
+        "enabled": switch.enabled,
+        "rollout_pct": switch.rollout_pct,
+        "units": switch.units,
+    }))
+}
 
 fn setting(configuration: &Configuration, id: &str) -> Option<Value> {
     let key: Key = id.parse().ok()?;

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::support::{Org, Person, World, column, new};
 
-fn week(day: &str) -> Event {
-    Event::SettingChosen { key: Key::CalendarFirstDayOfWeek, value: Value::Text(day.into()) }
+fn paper(size: &str) -> Event {
+    Event::SettingChosen { key: Key::ExportsPaper, value: Value::Text(size.into()) }
 }
 
 fn switched(flag: Flag, rollout_pct: u8, units: Vec<UnitId>) -> Event {
@@ -50,29 +50,31 @@ async fn every_setting_is_shown_with_schema_value_and_source() {
     let world = World::start().await;
     let org = world.org("acme").await;
     let all = world.body("/settings", &org.owner).await;
-    assert_eq!(column(&all, "key"), Key::ALL.iter().map(|key| key.name()).collect::<Vec<_>>());
+    assert_eq!(column(&all, "key"), Key::offered().map(Key::name).collect::<Vec<_>>());
     for item in all["items"].as_array().unwrap() {
         assert_eq!((&item["source"], &item["version"]), (&json!("default"), &json!(0)), "{item}");
         assert_eq!(item["value"], item["schema"]["default"], "{item}");
         assert!(item["schema"]["type"].is_string(), "{item}");
     }
     let hours = Event::SettingChosen { key: Key::ExportsKeptHours, value: Value::Integer(48) };
-    set(&world, &org, org.tenant, vec![week("sunday"), hours]).await;
+    set(&world, &org, org.tenant, vec![paper("letter"), hours]).await;
     let answer = world.get("/settings/exports.kept_hours", &org.owner).send().await.unwrap();
     assert_eq!(answer.headers()["aggregate-version"], "2");
     let one: serde_json::Value = answer.json().await.unwrap();
     assert_eq!((&one["value"], &one["source"]), (&json!(48), &json!("organization")));
     assert_eq!((&one["version"], &one["schema"]["maximum"]), (&json!(2), &json!(8760)));
 
-    let (status, _) = world.problem("/settings/exports.kept", &org.owner).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    for unknown in ["exports.kept", "calendar.first_day_of_week"] {
+        let (status, _) = world.problem(&format!("/settings/{unknown}"), &org.owner).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{unknown}");
+    }
     let (status, refused) = world.problem("/settings?unit=x", &org.owner).await;
     assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("PARAMETER_UNKNOWN")));
 
     world.settled().await;
     let chosen = world.body("/settings/chosen", &org.owner).await;
-    assert_eq!(column(&chosen, "key"), ["calendar.first_day_of_week", "exports.kept_hours"]);
-    assert_eq!(chosen["items"][1]["value"], 48);
+    assert_eq!(column(&chosen, "key"), ["exports.kept_hours", "exports.paper"]);
+    assert_eq!(chosen["items"][0]["value"], 48);
     world.end().await;
 }
 
@@ -81,15 +83,15 @@ async fn a_unit_takes_what_the_nearest_above_it_has_set() {
     let world = World::start().await;
     let org = world.org("acme").await;
     let (above, below) = units(&world, &org).await;
-    set(&world, &org, org.tenant, vec![week("sunday")]).await;
-    let there = format!("/settings/calendar.first_day_of_week?unit_id={below}");
+    set(&world, &org, org.tenant, vec![paper("letter")]).await;
+    let there = format!("/settings/exports.paper?unit_id={below}");
     let found = world.body(&there, &org.owner).await;
-    assert_eq!((&found["value"], &found["source"]), (&json!("sunday"), &json!("organization")));
-    set(&world, &org, above, vec![week("friday")]).await;
+    assert_eq!((&found["value"], &found["source"]), (&json!("letter"), &json!("organization")));
+    set(&world, &org, above, vec![paper("a4")]).await;
     let found = world.body(&there, &org.owner).await;
-    assert_eq!((&found["value"], &found["source"]), (&json!("friday"), &json!("unit")));
+    assert_eq!((&found["value"], &found["source"]), (&json!("a4"), &json!("unit")));
     assert_eq!((&found["unit_id"], &found["version"]), (&json!(above), &json!(0)));
-    set(&world, &org, above, vec![Event::SettingUnset { key: Key::CalendarFirstDayOfWeek }]).await;
+    set(&world, &org, above, vec![Event::SettingUnset { key: Key::ExportsPaper }]).await;
     assert_eq!(world.body(&there, &org.owner).await["source"], "organization");
     let nowhere = format!("/settings?unit_id={}", new::<UnitId>());
     assert_eq!(world.problem(&nowhere, &org.owner).await.0, StatusCode::NOT_FOUND);

@@ -1,9 +1,12 @@
 //! Items as they were, how they came to be, and what changed in between.
 
+use events::identity::organization::{self, Organization, UnitKind};
+use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy};
 use events::settings::configuration::{self, Configuration};
-use events::settings::{Key, Value as Setting};
+use events::settings::{Flag, Key, Value as Setting};
+use events::{PermissionId, SessionId, UnitId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -123,5 +126,109 @@ async fn roles_settings_and_the_organisation_are_shown_as_they_were() {
     let path = format!("/organizations/{}", org.tenant);
     let then = world.body(&format!("{path}?at_version=1"), &org.owner).await;
     assert_eq!((&then["slug"], &then["currency"]), (&"acme".into(), &"EUR".into()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn units_permissions_and_flags_are_shown_as_they_were() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let by = (org.tenant, "system");
+    let unit: UnitId = platform::clock::new_id();
+    let added = organization::Event::UnitAdded {
+        unit_id: unit,
+        kind: UnitKind::Plant,
+        code: "N".into(),
+        name: "North".into(),
+        parent_id: None,
+        time_zone: None,
+    };
+    let first = world.append::<Organization>(by, org.tenant, [added]).await;
+    let renamed = organization::Event::UnitRenamed { unit_id: unit, name: "Far north".into() };
+    world.append::<Organization>(by, org.tenant, [renamed]).await;
+    let path = format!("/organizations/{}/units/{unit}", org.tenant);
+    let then = world.body(&format!("{path}?as_of={first}"), &org.owner).await;
+    assert_eq!((&then["name"], &then["kind"]), (&"North".into(), &"plant".into()));
+    let history = world.body(&format!("{path}/history"), &org.owner).await;
+    let kinds = ["identity.organization.unit_added", "identity.organization.unit_renamed"];
+    assert_eq!(column(&history, "type"), kinds);
+    let diff = world.body(&format!("{path}/diff"), &org.owner).await;
+    assert_eq!(diff["ops"][0]["value"], "Far north");
+
+    let id: PermissionId = platform::clock::new_id();
+    let created = policy::Event::PermissionCreated {
+        permission_id: id,
+        name: "shop.orders:read".into(),
+        description: None,
+        implies: vec![],
+    };
+    let first = world.append::<Policy>(by, org.tenant, [created]).await;
+    let described = policy::Event::PermissionDescribed {
+        permission_id: id,
+        description: Some("See orders".into()),
+    };
+    world.append::<Policy>(by, org.tenant, [described]).await;
+    let path = format!("/rbac/permissions/{id}");
+    let then = world.body(&format!("{path}?as_of={first}"), &org.owner).await;
+    assert_eq!((&then["name"], &then["description"]), (&"shop.orders:read".into(), &Value::Null));
+    let diff = world.body(&format!("{path}/diff"), &org.owner).await;
+    assert_eq!(
+        (&diff["ops"][0]["op"], &diff["ops"][0]["value"]),
+        (&"add".into(), &"See orders".into())
+    );
+
+    for rollout_pct in [10, 50] {
+        let switched = configuration::Event::FlagSwitched {
+            flag: Flag::Webhooks,
+            enabled: true,
+            rollout_pct,
+            units: vec![],
+        };
+        world.append::<Configuration>(by, org.tenant, [switched]).await;
+    }
+    let then = world.body("/feature-flags/webhooks?at_version=1", &org.owner).await;
+    assert_eq!((&then["flag"], &then["rollout_pct"]), (&"webhooks".into(), &10.into()));
+    let diff = world.body("/feature-flags/webhooks/diff", &org.owner).await;
+    assert_eq!((&diff["ops"][0]["from"], &diff["ops"][0]["value"]), (&10.into(), &50.into()));
+    let nobody = world.person(org.tenant, "nobody").await;
+    for path in [&*path, "/feature-flags/webhooks"] {
+        let (status, _) = world.problem(&format!("{path}/history"), &nobody).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_past_of_a_session_is_its_users_and_shows_no_secret() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let (ann, bob) = (world.person(org.tenant, "ann").await, world.person(org.tenant, "bob").await);
+    let session: SessionId = platform::clock::new_id();
+    let expires_at = platform::clock::now() + jiff::SignedDuration::from_hours(1);
+    let started = session::Event::Started {
+        user_id: ann.user,
+        refresh_sha256: "a1".repeat(32),
+        expires_at,
+        amr: vec!["pwd".into()],
+        ip: Some("192.0.2.7".into()),
+        user_agent: Some("curl".into()),
+        began_after: 0,
+    };
+    let revoked = session::Event::Revoked { reason: session::RevocationReason::Logout };
+    world.append::<Session>((org.tenant, "system"), session, [started, revoked]).await;
+    let path = format!("/sessions/{session}");
+    for caller in [&ann, &org.owner] {
+        let then = world.body(&format!("{path}?at_version=1"), caller).await;
+        assert_eq!((&then["amr"], &then["revocation_reason"]), (&json!(["pwd"]), &Value::Null));
+        let history = world.body(&format!("{path}/history"), caller).await;
+        assert_eq!(history["items"][0]["data"]["ip"], "***");
+        assert_eq!(history["items"][0]["data"]["refresh_sha256"], "***");
+        let diff = world.body(&format!("{path}/diff"), caller).await;
+        assert_eq!(diff["ops"][0]["path"], "/revocation_reason");
+    }
+    for query in ["?at_version=1", "/history", "/diff"] {
+        let (status, _) = world.problem(&format!("{path}{query}"), &bob).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{query}");
+    }
     world.end().await;
 }

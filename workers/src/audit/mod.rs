@@ -28,6 +28,7 @@ pub(crate) fn jobs() -> Jobs {
             run: archive::run,
             give_up: archive::give_up,
         }],
+        sweeps: Vec::new(),
     }
 }
 

@@ -22,7 +22,9 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         let backup = state(office, job).await?;
         match backup.state.status {
             Status::Absent => return Err(anyhow!("there is no backup {}", job.subject_id).into()),
-            Status::Completed(_) | Status::Failed => return Ok(Done::Finished),
+            Status::Completed(_) | Status::Failed | Status::Expired(_) => {
+                return Ok(Done::Finished);
+            }
             Status::Queued | Status::Running => {}
         }
         let attempt = backup.state.attempts + 1;
@@ -44,7 +46,7 @@ pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, any
         let backup = state(office, job).await?;
         let open = match backup.state.status {
             Status::Queued | Status::Running => true,
-            Status::Absent | Status::Completed(_) | Status::Failed => false,
+            Status::Absent | Status::Completed(_) | Status::Failed | Status::Expired(_) => false,
         };
         if open {
             let attempt = backup.state.attempts;

@@ -1,6 +1,7 @@
-//! Backups: made, verified and restored.
+//! Backups: made, verified, restored, and kept for a while.
 
 pub mod archive;
+mod expire;
 mod make;
 mod verify;
 
@@ -11,10 +12,11 @@ use events::envelope::Recorded;
 use platform::fold::{Folded, fold};
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Job, Jobs, Office, Reaction, Trouble};
+use crate::runtime::{Effect, Handler, Job, Jobs, Office, Reaction, Sweep, Trouble};
 
 const MAKE: &str = "backups.make";
 const VERIFY: &str = "backups.verify";
+const REMOVE: &str = "backups.remove";
 /// Reading and checking a whole log takes its time; heartbeats go on meanwhile.
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -23,7 +25,11 @@ pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![Reaction {
             name: "backups_make",
-            events: &["backups.backup.requested", "backups.backup.verification_requested"],
+            events: &[
+                "backups.backup.requested",
+                "backups.backup.verification_requested",
+                "backups.backup.expired",
+            ],
             react: on_backup,
         }],
         handlers: vec![
@@ -43,13 +49,26 @@ pub(crate) fn jobs() -> Jobs {
                 run: verify::run,
                 give_up: verify::give_up,
             },
+            Handler {
+                kind: REMOVE,
+                slots: 1,
+                lease: LEASE,
+                max_attempts: 10,
+                run: expire::run,
+                give_up: expire::give_up,
+            },
         ],
+        sweeps: vec![Sweep { name: "backups", run: expire::sweep }],
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 fn on_backup(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
-    let kind = if event.event_type == "backups.backup.requested" { MAKE } else { VERIFY };
+    let kind = match event.event_type.as_str() {
+        "backups.backup.requested" => MAKE,
+        "backups.backup.expired" => REMOVE,
+        _ => VERIFY,
+    };
     Ok(vec![Effect::Start { kind, subject_id: event.aggregate_id.clone(), body: json!({}) }])
 }
 

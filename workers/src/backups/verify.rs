@@ -19,7 +19,11 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         let backup = state(office, job).await?;
         let stored = match &backup.state.status {
             Status::Completed(stored) => stored.clone(),
-            Status::Absent | Status::Queued | Status::Running | Status::Failed => {
+            Status::Absent
+            | Status::Queued
+            | Status::Running
+            | Status::Failed
+            | Status::Expired(_) => {
                 return Ok(Done::Failed("there is nothing to verify".into()));
             }
         };

@@ -1,5 +1,6 @@
 //! Makes the file of an export: for whom, from what, into which format; and reports how it went.
 
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,9 @@ use anyhow::{Context as _, anyhow};
 use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
 use events::identity::user::User;
+use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{ApiKeyId, FileId, Permission, TenantId, UserId};
+use events::{Actor, ActorKind, ApiKeyId, FileId, Permission, TenantId, UnitId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
@@ -23,7 +25,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
-use super::render::{self, Header, Rendered, Row, csv, pdf, xlsx};
+use super::render::{self, Header, Paper, Rendered, Row, csv, pdf, xlsx};
 use super::rows::{self, Rows};
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
@@ -367,7 +369,22 @@ impl Making<'_> {
             filter: order.filter.clone().unwrap_or_default(),
             counts: Vec::new(),
             generated_at: clock::now(),
+            paper: self.paper(&organization.state, order.requested_by).await?,
         })
+    }
+
+    /// What is printed on where whoever asked works: in the one unit in which they have roles, in the whole organisation
+    /// where those are several or none.
+    async fn paper(&self, organization: &Organization, user: UserId) -> anyhow::Result<Paper> {
+        let (office, tenant) = (self.office, self.job.tenant_id);
+        let access = office.aggregates.refresh::<UserAccess>(tenant, &user.to_string()).await?;
+        let now = clock::now();
+        let live = access.state.assignments().iter().filter(|held| held.is_live(now));
+        let units: BTreeSet<UnitId> = live.filter_map(|held| held.unit_id).collect();
+        let unit = units.first().filter(|_| units.len() == 1);
+        let path = unit.map(|unit| organization.path(*unit)).unwrap_or_default();
+        let paper = office.setting_in(tenant, &path, Key::ExportsPaper).await?;
+        paper.text().unwrap_or_default().parse().context("exports.paper names no paper")
     }
 
     /// Hands rows to the renderer as fast as it takes them.

@@ -33,6 +33,7 @@ pub(crate) fn jobs() -> Jobs {
             run: make::run,
             give_up: make::give_up,
         }],
+        sweeps: Vec::new(),
     }
 }
 

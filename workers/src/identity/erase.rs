@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use events::identity::invitation::Invitation;
+use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::{Decider as _, FileId, TenantId};
 use futures::FutureExt;
@@ -56,16 +57,17 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
     futures::future::ready(Ok(())).boxed()
 }
 
-/// Where the keys of somebody are deleted.
-fn path(stream: &str, subject: Uuid) -> Option<String> {
+/// Where the keys of somebody are deleted, or all keys of an organisation.
+pub(super) fn path(stream: &str, subject: Uuid) -> Option<String> {
     match stream {
         User::TYPE => Some(format!("/users/{subject}/shred")),
         Invitation::TYPE => Some(format!("/invitations/{subject}/shred")),
+        Organization::TYPE => Some(format!("/organizations/{subject}/shred")),
         _ => None,
     }
 }
 
-async fn post(office: &Office, job: &Job, path: &str) -> anyhow::Result<()> {
+pub(super) async fn post(office: &Office, job: &Job, path: &str) -> anyhow::Result<()> {
     office.commands.post(job.tenant_id, path, job.key(path), &json!({})).await?;
     Ok(())
 }
@@ -122,7 +124,7 @@ async fn files_before(
     Ok(found)
 }
 
-/// Erases again whoever the ledger names and the log does not know to be erased: it was restored from before.
+/// Erases again whoever the ledger names and the log does not know to be erased or purged: it was restored from before.
 pub(crate) async fn erase_again(office: Office, shutdown: Shutdown) -> anyhow::Result<()> {
     while !shutdown.begun() {
         let Err(error) = try_again(&office).await else { return Ok(()) };
@@ -140,10 +142,14 @@ async fn try_again(office: &Office) -> anyhow::Result<()> {
         "select s.tenant_id, s.aggregate_type, s.aggregate_id, (select epoch from log.head)
            from unnest($1::uuid[], $2::text[]) l (tenant_id, subject_id)
            join log.streams s on s.tenant_id = l.tenant_id and s.aggregate_id = l.subject_id
-            and s.aggregate_type in ('identity.user', 'identity.invitation')
+            and s.aggregate_type in ('identity.user', 'identity.invitation', 'identity.organization')
           where not exists (select from log.events e
             where e.tenant_id = s.tenant_id and e.aggregate_type = s.aggregate_type
-              and e.aggregate_id = s.aggregate_id and e.event_type = s.aggregate_type || '.erased')",
+              and e.aggregate_id = s.aggregate_id and e.event_type = s.aggregate_type || '.erased')
+            and not exists (select from log.events e
+            where e.tenant_id = s.tenant_id and e.aggregate_type = 'identity.organization'
+              and e.aggregate_id = s.tenant_id::text and e.event_type = 'identity.organization.purged')
+          order by s.aggregate_type = 'identity.organization'",
     )
     .bind(tenants)
     .bind(subjects)
@@ -153,7 +159,7 @@ async fn try_again(office: &Office) -> anyhow::Result<()> {
         let path = path(&stream, Uuid::parse_str(&subject)?).context("nobody's stream")?;
         let key = id_caused_by("erasure_ledger", &epoch.to_string(), &path);
         office.commands.post(TenantId(tenant), &path, key, &json!({})).await?;
-        tracing::info!(stream, "erased somebody again whom the restored log still knew");
+        tracing::info!(stream, "erased again what the restored log still knew");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use events::identity::invitation::{Invitation, Status};
-use events::identity::organization::Organization;
+use events::identity::organization::{self, Organization};
 use events::identity::user::{self, Pending, User};
 use events::personal::ERASED;
 use events::{Decider as _, InvitationId, UserId};
@@ -15,6 +15,7 @@ use platform::bearer::{EMAIL_CHANGE, INVITATION, Kind, PASSWORD_RESET};
 use platform::clock;
 use platform::secrets::fingerprint;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::mail::Letter;
 use crate::runtime::{Done, Job, Office, Trouble};
@@ -28,6 +29,9 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.user.email_change_requested",
     "identity.user.email_replaced",
     "identity.user.identity_linked",
+    "identity.organization.purge_requested",
+    "identity.organization.purge_confirmed",
+    "identity.organization.purge_cancelled",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -36,12 +40,25 @@ struct Cause {
     event: String,
     /// The version of its stream after it.
     version: i64,
+    /// To whom, where the event is about more than one.
+    #[serde(default)]
+    to: Option<UserId>,
 }
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
         let cause: Cause =
             serde_json::from_value(job.body.clone()).context("the job names no event")?;
+        if cause.event.starts_with(Organization::TYPE) && cause.to.is_none() {
+            // One job for each letter: what one server refuses holds up nobody else's.
+            for user in office.administrators(job.tenant_id).await? {
+                let body = json!({"event": cause.event, "version": cause.version, "to": user});
+                office
+                    .start(job, (super::MAIL, super::MAIL_ATTEMPTS), &user.to_string(), body)
+                    .await?;
+            }
+            return Ok(Done::Finished);
+        }
         match letter(office, job, &cause).await? {
             Some(letter) => office.send(job, &letter).await,
             None => Ok(Done::Cancelled),
@@ -66,6 +83,9 @@ async fn letter(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Opt
         "identity.user.email_change_requested" => confirmation(office, job).await,
         "identity.user.email_replaced" => moved(office, job, cause.version).await,
         "identity.user.identity_linked" => linked(office, job).await,
+        "identity.organization.purge_requested"
+        | "identity.organization.purge_confirmed"
+        | "identity.organization.purge_cancelled" => purge(office, job, cause.version).await,
         other => anyhow::bail!("no letter follows from {other}"),
     }
 }
@@ -201,17 +221,7 @@ async fn confirmation(office: &Office, job: &Job) -> anyhow::Result<Option<Lette
 
 /// The address before hears that it is the address no longer.
 async fn moved(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
-    let mut payload: String = sqlx::query_scalar(
-        "select payload::text from log.events
-          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
-    )
-    .bind(job.tenant_id.0)
-    .bind(User::TYPE)
-    .bind(&job.subject_id)
-    .bind(version)
-    .fetch_one(&office.pool)
-    .await?;
-    office.personal.open_events(&office.pool, job.tenant_id, &mut [&mut payload]).await?;
+    let payload = payload(office, job, User::TYPE, &job.subject_id, version).await?;
     // One event of many; the job was made for no other.
     let user::Event::EmailReplaced { previous: Some(to), .. } = serde_json::from_str(&payload)?
     else {
@@ -230,6 +240,88 @@ async fn moved(office: &Office, job: &Job, version: i64) -> anyhow::Result<Optio
         ],
         action: None,
     }))
+}
+
+/// What an administrator is to know of a purge.
+async fn purge(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
+    let user = user(office, job).await?;
+    let Some(to) = user.email.clone().filter(|_| user.status == user::Status::Active) else {
+        return Ok(None);
+    };
+    let id = job.tenant_id.to_string();
+    let payload = payload(office, job, Organization::TYPE, &id, version).await?;
+    let event = serde_json::from_str(&payload)?;
+    let Some(news) = purge_news(&event) else { return Ok(None) };
+    let organization = organization(office, job).await?;
+    Ok(Some(Letter {
+        to,
+        subject: format!("{organization}: {}", news.title),
+        paragraphs: vec![news.text],
+        action: None,
+    }))
+}
+
+/// The payload of an event, with what is personal in it opened.
+async fn payload(
+    office: &Office,
+    job: &Job,
+    stream: &str,
+    id: &str,
+    version: i64,
+) -> anyhow::Result<String> {
+    let mut payload: String = sqlx::query_scalar(
+        "select payload::text from log.events
+          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
+    )
+    .bind(job.tenant_id.0)
+    .bind(stream)
+    .bind(id)
+    .bind(version)
+    .fetch_one(&office.pool)
+    .await?;
+    office.personal.open_events(&office.pool, job.tenant_id, &mut [&mut payload]).await?;
+    Ok(payload)
+}
+
+/// What is to be known of a purge.
+pub(crate) struct News {
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+}
+
+/// What administrators are told; nothing where the event is about something else, or nobody is left to be told.
+pub(crate) fn purge_news(event: &organization::Event) -> Option<News> {
+    use organization::Event;
+    let (title, text) = match event {
+        Event::PurgeRequested { lapses_at, .. } => (
+            "A purge was asked for",
+            format!(
+                "Somebody asked for all data of the organisation to be deleted for good. Nothing happens unless another \
+                 administrator confirms it before {}. If it should not happen, cancel it.",
+                moment(*lapses_at)
+            ),
+        ),
+        Event::PurgeConfirmed { effective_at, .. } => (
+            "A purge was confirmed",
+            format!(
+                "All data of the organisation will be deleted for good on {}. Until then any administrator can cancel it.",
+                moment(*effective_at)
+            ),
+        ),
+        Event::PurgeCancelled => {
+            ("The purge was cancelled", "The organisation is not going to be purged.".to_owned())
+        }
+        Event::Purged
+        | Event::Created { .. }
+        | Event::Renamed { .. }
+        | Event::Suspended { .. }
+        | Event::Reactivated
+        | Event::UnitAdded { .. }
+        | Event::UnitMoved { .. }
+        | Event::UnitRenamed { .. }
+        | Event::UnitClosed { .. } => return None,
+    };
+    Some(News { title, text })
 }
 
 /// The token of a request that is still open.

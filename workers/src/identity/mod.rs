@@ -1,9 +1,10 @@
-//! Identity: the letters that people are written because of what happened to their account, the end of invitations, and the
-//! forgetting of whoever was erased.
+//! Identity: the letters that people are written because of what happened to their account or organisation, the end of
+//! invitations, and the forgetting of whoever was erased and of organisations that were purged.
 
 mod ends;
 mod erase;
 mod letters;
+mod purge;
 
 use std::time::Duration;
 
@@ -13,9 +14,12 @@ use serde_json::json;
 use crate::runtime::{Effect, Handler, Jobs, Reaction};
 
 pub(crate) use erase::erase_again;
+pub(crate) use letters::purge_news;
 
 const MAIL: &str = "identity.mail";
+const MAIL_ATTEMPTS: i32 = 8; // a server that is away for an hour loses nothing
 const SHRED: &str = "identity.shred";
+const PURGE: &str = "identity.purge";
 
 /// What workers do for identity.
 pub(crate) fn jobs() -> Jobs {
@@ -28,13 +32,23 @@ pub(crate) fn jobs() -> Jobs {
                 events: &["identity.user.erased", "identity.invitation.erased"],
                 react: on_erased,
             },
+            Reaction {
+                name: "identity_purge_due",
+                events: ends::OF_ORGANIZATIONS,
+                react: ends::on_organization,
+            },
+            Reaction {
+                name: "identity_purge",
+                events: &["identity.organization.purged"],
+                react: on_purged,
+            },
         ],
         handlers: vec![
             Handler {
                 kind: MAIL,
                 slots: 4,
                 lease: Duration::from_secs(30),
-                max_attempts: 8, // a server that is away for an hour loses nothing
+                max_attempts: MAIL_ATTEMPTS,
                 run: letters::run,
                 give_up: letters::give_up,
             },
@@ -46,7 +60,16 @@ pub(crate) fn jobs() -> Jobs {
                 run: erase::run,
                 give_up: erase::give_up,
             },
+            Handler {
+                kind: PURGE,
+                slots: 1,
+                lease: Duration::from_secs(15),
+                max_attempts: 200, // two days of what holds it up, before somebody has to look
+                run: purge::run,
+                give_up: erase::give_up,
+            },
         ],
+        sweeps: Vec::new(),
     }
 }
 
@@ -66,4 +89,10 @@ fn on_erased(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
         "erased_at": event.recorded_at,
     });
     Ok(vec![Effect::Start { kind: SHRED, subject_id: event.aggregate_id.clone(), body }])
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
+fn on_purged(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let body = json!({ "position": event.position, "erased_at": event.recorded_at });
+    Ok(vec![Effect::Start { kind: PURGE, subject_id: event.aggregate_id.clone(), body }])
 }

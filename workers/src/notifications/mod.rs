@@ -1,5 +1,6 @@
-//! Notifications: who is told what because of an event.
+//! Notifications: who is told what because of an event, and for how long it stays.
 
+mod expire;
 mod tell;
 
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use events::envelope::{Metadata, Recorded, meta};
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, Reaction};
+use crate::runtime::{Effect, Handler, Jobs, Reaction, Sweep};
 
 const SEND: &str = "notifications.send";
 
@@ -27,6 +28,7 @@ pub(crate) fn jobs() -> Jobs {
             run: tell::run,
             give_up: tell::give_up,
         }],
+        sweeps: vec![Sweep { name: "notifications", run: expire::sweep }],
     }
 }
 

@@ -6,6 +6,7 @@ use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, Recorded, meta};
 use events::exports::export::{self, Export};
 use events::identity::invitation::{self, Invitation};
+use events::identity::organization::Organization;
 use events::identity::session::RevocationReason;
 use events::identity::user::{self, User};
 use events::notifications::notification::{Kind, Priority};
@@ -21,6 +22,7 @@ use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
 
 /// The events that somebody is told of.
@@ -42,6 +44,9 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.invitation.accepted",
     "identity.user.sessions_ended",
     "identity.user.locked",
+    "identity.organization.purge_requested",
+    "identity.organization.purge_confirmed",
+    "identity.organization.purge_cancelled",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -91,24 +96,13 @@ async fn send(
     message: &Message,
 ) -> Result<Done, Trouble> {
     let user = message.user_id;
-    let (link, key) = match message.kind {
+    let (link, key) = if cause.stream == SecurityLog::TYPE {
         // Who tries and tries is told of once a day.
-        Kind::Security => {
-            let actor = cause.actor_id.as_deref().unwrap_or_default();
-            let key = format!("escalation/{actor}/{}", cause.stream_id);
-            (json!({"type": User::TYPE, "id": actor}), key)
-        }
-        Kind::ExportReady
-        | Kind::ExportFailed
-        | Kind::RoleAssigned
-        | Kind::RoleRemoved
-        | Kind::RoleEnds
-        | Kind::BackupReady
-        | Kind::BackupFailed
-        | Kind::InvitationAccepted
-        | Kind::Message => {
-            (json!({"type": cause.stream, "id": cause.stream_id}), job.subject_id.clone())
-        }
+        let actor = cause.actor_id.as_deref().unwrap_or_default();
+        let key = format!("escalation/{actor}/{}", cause.stream_id);
+        (json!({"type": User::TYPE, "id": actor}), key)
+    } else {
+        (json!({"type": cause.stream, "id": cause.stream_id}), job.subject_id.clone())
     };
     let body = json!({
         "id": job.key(&format!("notification/{user}")),
@@ -145,6 +139,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Invitation::TYPE => of_invitation(office, job, cause).await,
         User::TYPE => of_account(cause),
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
+        Organization::TYPE => return of_organization(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())
@@ -179,6 +174,25 @@ async fn of_refusal(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result
         priority: Priority::High,
     };
     Ok(policy.state.administrators().take(MOST).map(message).collect())
+}
+
+/// Every administrator hears of a purge, also whoever asked for it.
+async fn of_organization(
+    office: &Office,
+    job: &Job,
+    cause: &Cause,
+) -> anyhow::Result<Vec<Message>> {
+    let event = serde_json::from_str(&cause.payload)?;
+    let Some(news) = purge_news(&event) else { return Ok(Vec::new()) };
+    let administrators = office.administrators(job.tenant_id).await?;
+    let messages = administrators.into_iter().map(|user_id| Message {
+        user_id,
+        kind: Kind::OrganizationPurge,
+        title: news.title.into(),
+        text: news.text.clone(),
+        priority: Priority::High,
+    });
+    Ok(messages.collect())
 }
 
 async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
@@ -339,7 +353,8 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         backup::Event::Requested { .. }
         | backup::Event::Started { .. }
         | backup::Event::VerificationRequested
-        | backup::Event::Verified { .. } => None,
+        | backup::Event::Verified { .. }
+        | backup::Event::Expired => None,
     })
 }
 

@@ -27,5 +27,6 @@ pub(crate) fn jobs() -> Jobs {
             run: retire::run,
             give_up: retire::give_up,
         }],
+        sweeps: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
+mod janitor;
 mod queue;
 mod reactions;
 #[cfg(test)]
@@ -16,10 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::envelope::Recorded;
+use events::rbac::policy::Policy;
 use events::rbac::resolve::WORKERS;
 use events::settings::configuration::Configuration;
 use events::settings::{Key, effective};
-use events::{Module, TenantId, settings};
+use events::{Module, TenantId, UnitId, UserId, settings};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use platform::access::{Access, Shared};
@@ -61,6 +63,8 @@ pub(crate) struct Jobs {
     pub(crate) reactions: Vec<Reaction>,
     /// How jobs are done.
     pub(crate) handlers: Vec<Handler>,
+    /// What is looked after now and then.
+    pub(crate) sweeps: Vec<Sweep>,
 }
 
 impl Jobs {
@@ -141,6 +145,15 @@ pub(crate) struct Handler {
     pub(crate) run: for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, Result<Done, Trouble>>,
     /// Tells the subject that the job is given up.
     pub(crate) give_up: for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, anyhow::Result<()>>,
+}
+
+/// What is looked after now and then in every organisation: whatever is not done is done the next time.
+#[derive(Clone, Copy)]
+pub(crate) struct Sweep {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Does it for one organisation.
+    pub(crate) run: for<'a> fn(&'a Office, TenantId) -> BoxFuture<'a, anyhow::Result<()>>,
 }
 
 /// How a job ended.
@@ -244,9 +257,54 @@ impl Office {
         tenant: TenantId,
         key: Key,
     ) -> anyhow::Result<settings::Value> {
-        let organization = tenant.to_string();
-        let configuration = self.aggregates.refresh::<Configuration>(tenant, &organization).await?;
-        Ok(effective(key, &configuration.state, &[]).value)
+        self.setting_in(tenant, &[], key).await
+    }
+
+    /// What a setting holds in a unit, which comes with those above it, nearest first.
+    pub(crate) async fn setting_in(
+        &self,
+        tenant: TenantId,
+        units: &[UnitId],
+        key: Key,
+    ) -> anyhow::Result<settings::Value> {
+        let chosen = &self.aggregates;
+        let organization = chosen.refresh::<Configuration>(tenant, &tenant.to_string()).await?;
+        let mut of_units = Vec::with_capacity(units.len());
+        for unit in units {
+            let of_unit = chosen.refresh::<Configuration>(tenant, &unit.to_string()).await?;
+            of_units.push((*unit, of_unit.state));
+        }
+        let of_units: Vec<_> = of_units.iter().map(|(unit, chosen)| (*unit, &**chosen)).collect();
+        Ok(effective(key, &organization.state, &of_units).value)
+    }
+}
+
+impl Office {
+    /// Whoever administers an organisation now.
+    pub(crate) async fn administrators(&self, tenant: TenantId) -> anyhow::Result<Vec<UserId>> {
+        let policy = self.aggregates.refresh::<Policy>(tenant, &tenant.to_string()).await?;
+        Ok(policy.state.administrators().collect())
+    }
+
+    /// Starts another job because of one: of a kind with so many attempts, about a subject. The same one is started once.
+    pub(crate) async fn start(
+        &self,
+        because: &Job,
+        (kind, max_attempts): (&'static str, i32),
+        subject_id: &str,
+        body: Value,
+    ) -> anyhow::Result<()> {
+        let new = queue::NewJob {
+            job_id: because.key(&format!("{kind}/{subject_id}")),
+            tenant: because.tenant_id,
+            kind,
+            subject_id: subject_id.to_owned(),
+            body,
+            cause: because.cause.clone(),
+        };
+        let mut connection = self.pool.acquire().await?;
+        queue::add(&mut connection, vec![new], |_| max_attempts).await?;
+        Ok(())
     }
 }
 
@@ -276,11 +334,17 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     beside.spawn("notary", notary.run(beside.shutdown().clone()));
     let timers = timers::Timers::new(&settings.database_url, office.commands.clone());
     beside.spawn("timers", timers.run(beside.shutdown().clone()));
+    let sweeps = all.iter().flat_map(|jobs| jobs.sweeps.iter().copied()).collect();
+    let janitor = janitor::Janitor::new(&settings.database_url, office.clone(), sweeps);
+    beside.spawn("janitor", janitor.run(beside.shutdown().clone()));
     let again = crate::identity::erase_again(office.clone(), beside.shutdown().clone());
     beside.spawn("erasures", again);
     let outcome = run_with(office, bus, all, shutdown).await;
     beside.shutdown().begin();
-    anyhow::ensure!(beside.join(END_LIMIT).await, "the notary or the timers did not end in time");
+    anyhow::ensure!(
+        beside.join(END_LIMIT).await,
+        "the notary, the timers or the janitor did not end in time"
+    );
     outcome
 }
 

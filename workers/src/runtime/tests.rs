@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use events::UserId;
 use events::identity::user::{Event as UserEvent, User};
+use events::settings::configuration;
 use events::testing::id;
 use platform::clock;
 use serde_json::json;
@@ -184,7 +185,7 @@ impl House {
 }
 
 fn only(handler: Handler) -> Jobs {
-    Jobs { reactions: Vec::new(), handlers: vec![handler] }
+    Jobs { handlers: vec![handler], ..Jobs::none() }
 }
 
 #[test]
@@ -201,7 +202,7 @@ async fn an_event_leads_to_one_job_however_often_it_is_read() {
     for number in 0..20 {
         house.register(number).await;
     }
-    let jobs = || Jobs { reactions: vec![reaction()], handlers: vec![handler()] };
+    let jobs = || Jobs { reactions: vec![reaction()], handlers: vec![handler()], ..Jobs::none() };
     let (one, other) = (house.start(jobs(), None), house.start(jobs(), None));
     house.until(&["succeeded"; 20]).await;
     one.stop().await;
@@ -224,7 +225,7 @@ async fn the_bus_wakes_and_ends_up_empty() {
     let house = House::new().await;
     let bus = nats::connect(&house.nats_url).await.unwrap();
     bus.ready(PATIENCE).await.unwrap();
-    let jobs = Jobs { reactions: vec![reaction()], handlers: vec![handler()] };
+    let jobs = Jobs { reactions: vec![reaction()], handlers: vec![handler()], ..Jobs::none() };
     let started = house.start(jobs, Some(bus.clone()));
     for number in 0..5 {
         house.register(number).await;
@@ -388,4 +389,24 @@ async fn delays_grow_and_stay_bounded() {
         let (least, delay) = (Duration::from_secs(seconds), job.back_off());
         assert!(delay >= least && delay <= least + least / 4, "{attempt}: {delay:?}");
     }
+}
+
+#[tokio::test]
+async fn a_setting_holds_as_the_nearest_unit_says_and_then_the_organisation() {
+    let log = Log::new().await;
+    let (office, _folder) = log.office("http://127.0.0.1:1").await;
+    let (tenant, units): (TenantId, [UnitId; 2]) = (id(1), [id(7), id(8)]);
+    let paper = async |units: &[UnitId]| {
+        let found = office.setting_in(tenant, units, Key::ExportsPaper).await.unwrap();
+        found.text().unwrap().to_owned()
+    };
+    let chosen = |size: &str| configuration::Event::SettingChosen {
+        key: Key::ExportsPaper,
+        value: settings::Value::Text(size.into()),
+    };
+    assert_eq!(paper(&units).await, "a4");
+    log.append::<Configuration>(tenant, tenant, &[chosen("letter")]).await;
+    assert_eq!((paper(&[]).await, paper(&units).await), ("letter".into(), "letter".into()));
+    log.append::<Configuration>(tenant, units[1], &[chosen("a4")]).await;
+    assert_eq!((paper(&[]).await, paper(&units).await), ("letter".into(), "a4".into()));
 }

@@ -20,6 +20,8 @@ use super::{Reminder, id_caused_by};
 const POLL: Duration = Duration::from_secs(1);
 /// Timers of one look.
 const BATCH: i64 = 100;
+/// Why nothing will ever be recorded of an organisation again.
+const GONE: &str = "ORGANIZATION_PURGED";
 
 /// Posts what is due.
 pub(super) struct Timers {
@@ -72,6 +74,10 @@ impl Timers {
             match self.commands.post(tenant, &timer.path, timer.key(), &timer.body).await {
                 Ok(_) => {
                     counter!("timers_total", "kind" => timer.kind.clone()).increment(1);
+                    timer.settle(connection, DONE, None).await?;
+                }
+                // Set by a reaction that was behind when the organisation ended.
+                Err(CommandError::Refused(problem)) if problem.code == GONE => {
                     timer.settle(connection, DONE, None).await?;
                 }
                 Err(error) => {
@@ -224,6 +230,19 @@ mod tests {
         assert!(asked[1].starts_with("POST /api/v1/things/late/expire "), "{}", asked[1]);
         assert!(asked[2].contains(r#"{"of":"now"}"#), "{}", asked[2]);
         assert!(!timers.round(&mut connection).await.unwrap(), "nothing is due any more");
+    }
+
+    #[tokio::test]
+    async fn what_was_to_be_recorded_of_a_purged_organisation_is_forgotten() {
+        let log = Log::new().await;
+        let mut connection = log.workers.acquire().await.unwrap();
+        set(&mut connection, id(1), &reminder("late", -60)).await.unwrap();
+        let (status, mut gone) = problem(403);
+        gone["code"] = GONE.into();
+        let (base, _) = server(vec![token("t"), (status, gone)]).await;
+        let timers = Timers::new(&log.database.url, Commands::new(&base, "workers", "s").unwrap());
+        timers.round(&mut connection).await.unwrap();
+        assert_eq!(left(&mut connection).await, []);
     }
 
     #[tokio::test]

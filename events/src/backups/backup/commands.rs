@@ -16,6 +16,8 @@ pub enum Command {
     Complete(Complete),
     /// The backup could not be made.
     Fail(Fail),
+    /// The backup was kept long enough.
+    Expire,
     /// Asks whether the backup can be read.
     RequestVerification,
     /// Says whether it can.

@@ -146,13 +146,22 @@ impl Decider for Backup {
         }
         match self.status {
             Status::Absent => return Err(Rejection::Unknown),
-            Status::Queued | Status::Running | Status::Completed(_) | Status::Failed => {}
+            Status::Queued
+            | Status::Running
+            | Status::Completed(_)
+            | Status::Failed
+            | Status::Expired(_) => {}
         }
         match command {
             Command::Request(_) => Err(Rejection::Exists),
             Command::Start(start) => self.start(&start),
             Command::Complete(complete) => self.complete(complete),
             Command::Fail(fail) => self.fail(fail),
+            Command::Expire if matches!(self.status, Status::Expired(_)) => Ok(vec![]),
+            Command::Expire => {
+                self.archive()?;
+                Ok(vec![Event::Expired])
+            }
             Command::RequestVerification => {
                 self.archive()?;
                 Ok(vec![Event::VerificationRequested])
@@ -172,7 +181,7 @@ impl Backup {
         match &self.status {
             Status::Completed(archive) => Ok(archive),
             Status::Absent => Err(Rejection::Unknown),
-            Status::Queued | Status::Running | Status::Failed => {
+            Status::Queued | Status::Running | Status::Failed | Status::Expired(_) => {
                 Err(Rejection::NotCompleted(self.status.name()))
             }
         }
@@ -239,7 +248,7 @@ impl Backup {
     fn unfinished(&self) -> Result<(), Rejection> {
         match self.status {
             Status::Queued | Status::Running => Ok(()),
-            Status::Absent | Status::Completed(_) | Status::Failed => {
+            Status::Absent | Status::Completed(_) | Status::Failed | Status::Expired(_) => {
                 Err(Rejection::Finished(self.status.name()))
             }
         }

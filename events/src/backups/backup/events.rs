@@ -31,6 +31,9 @@ pub enum Event {
     /// The backup is complete.
     #[serde(rename = "backups.backup.completed")]
     Completed(Archive),
+    /// It was kept long enough, and its file goes.
+    #[serde(rename = "backups.backup.expired")]
+    Expired,
     /// The backup could not be made.
     #[serde(rename = "backups.backup.failed")]
     Failed {
@@ -115,7 +118,8 @@ impl crate::aggregate::Event for Event {
                 Claim::release(UNDER_WAY, tenant),
                 Claim::release(UNDER_WAY, everything).global(),
             ],
-            Self::Started { .. }
+            Self::Expired
+            | Self::Started { .. }
             | Self::VerificationRequested
             | Self::Verified { .. }
             | Self::VerificationFailed { .. } => Vec::new(),

@@ -34,6 +34,8 @@ pub enum Status {
     Completed(Archive),
     /// There is no backup.
     Failed,
+    /// There is none any more.
+    Expired(Archive),
 }
 
 /// What the latest verification found.
@@ -60,6 +62,7 @@ impl Status {
             Self::Running => "running",
             Self::Completed(_) => "completed",
             Self::Failed => "failed",
+            Self::Expired(_) => "expired",
         }
     }
 }
@@ -77,6 +80,11 @@ impl Backup {
             }
             Event::Completed(archive) => self.status = Status::Completed(archive.clone()),
             Event::Failed { .. } => self.status = Status::Failed,
+            Event::Expired => {
+                if let Status::Completed(archive) = std::mem::take(&mut self.status) {
+                    self.status = Status::Expired(archive);
+                }
+            }
             Event::VerificationRequested => self.verification = Verification::Requested,
             Event::Verified { .. } => self.verification = Verification::Passed,
             Event::VerificationFailed { .. } => self.verification = Verification::Failed,

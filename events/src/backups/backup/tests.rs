@@ -64,7 +64,22 @@ fn samples_are_frozen() {
         Event::VerificationRequested,
         Event::Verified { checks: 12 },
         Event::VerificationFailed { checks: 12, errors: vec!["chunk 3 is altered".into()] },
+        Event::Expired,
     ]);
+}
+
+#[test]
+fn goes_when_it_was_kept_long_enough_and_only_what_is_there_goes() {
+    given::<Backup>(completed()).when(Command::Expire).then([Event::Expired]);
+    let expired = || completed().into_iter().chain([Event::Expired]);
+    given::<Backup>(expired()).when(Command::Expire).then([]);
+    given::<Backup>(expired())
+        .when(Command::RequestVerification)
+        .refused(Rejection::NotCompleted("expired"));
+    given::<Backup>([requested(), started(1)])
+        .when(Command::Expire)
+        .refused(Rejection::NotCompleted("running"));
+    given::<Backup>([]).when(Command::Expire).refused(Rejection::Unknown);
 }
 
 #[test]

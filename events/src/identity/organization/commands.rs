@@ -25,6 +25,14 @@ pub enum Command {
     RenameUnit(RenameUnit),
     /// Closes a unit for good.
     CloseUnit(CloseUnit),
+    /// Asks for the organisation to be purged.
+    RequestPurge(RequestPurge),
+    /// Confirms that it is to be purged.
+    ConfirmPurge(ConfirmPurge),
+    /// Lets it be.
+    CancelPurge,
+    /// Purges it.
+    Purge(Purge),
 }
 
 /// Creates an organisation.
@@ -107,4 +115,25 @@ pub struct RenameUnit {
 pub struct CloseUnit {
     /// The unit.
     pub unit_id: UnitId,
+}
+
+/// Asks for the organisation to be purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestPurge {
+    /// Its slug, repeated.
+    pub slug: String,
+}
+
+/// Confirms that the organisation is to be purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmPurge {
+    /// Its slug, repeated.
+    pub slug: String,
+}
+
+/// Purges the organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// Whether the erasure ledger says that it was purged before: then this log is older, and there is nothing to ask.
+    pub in_ledger: bool,
 }

@@ -1,9 +1,14 @@
 //! The rules of an organisation.
 
-use super::{AddUnit, Command, Create, Event, MoveUnit, Organization, RenameUnit, Status, Unit};
-use crate::aggregate::{Class, Context, Decider};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    AddUnit, Command, ConfirmPurge, Create, Event, MoveUnit, Organization, PendingPurge, Purge,
+    RenameUnit, RequestPurge, Status, Unit,
+};
+use crate::aggregate::{ActorKind, Class, Context, Decider};
 use crate::identity::currencies::is_currency;
-use crate::ids::UnitId;
+use crate::ids::{UnitId, UserId};
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -21,6 +26,8 @@ pub const CODE_MAX_CHARS: usize = 32;
 pub const TREE_MAX_UNITS: usize = 10_000;
 /// Deepest nesting of units.
 pub const TREE_MAX_LEVELS: usize = 16;
+/// For how long a purge that was asked for waits to be confirmed.
+pub const PURGE_REQUEST_MAX_DAYS: i64 = 30;
 
 /// Why an organisation refuses.
 #[derive(
@@ -96,6 +103,30 @@ pub enum Rejection {
     /// The unit has open parts.
     #[error("the unit has open parts: close or move them first")]
     UnitHasOpenParts,
+    /// The organisation is no more.
+    #[error("the organisation was purged: nothing of it can be read or changed")]
+    Purged,
+    /// The slug was not repeated.
+    #[error("slug is not that of this organisation: repeat it to show that it is the one you mean")]
+    SlugNotRepeated,
+    /// Only people decide on a purge.
+    #[error("a purge is decided by people: sign in as a user")]
+    PurgeNeedsPerson,
+    /// Somebody else has asked for a purge.
+    #[error("somebody else asked for a purge: confirm theirs, or cancel it first")]
+    PurgeRequested,
+    /// Nobody has asked for a purge.
+    #[error("nobody asked for a purge: ask for it, and have somebody else confirm")]
+    PurgeNotRequested,
+    /// Who asks for a purge does not confirm it.
+    #[error("you asked for this purge: somebody else has to confirm it")]
+    PurgeSamePerson,
+    /// The request for a purge is too old.
+    #[error("the purge was asked for more than {PURGE_REQUEST_MAX_DAYS} days ago: ask for it anew")]
+    PurgeLapsed,
+    /// The purge is not due.
+    #[error("the purge is not confirmed or not due: wait until its effective_at")]
+    PurgeNotDue,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -117,7 +148,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::CurrencyUnknown
             | Self::ReasonInvalid(_)
             | Self::UnitCodeInvalid(_)
-            | Self::ParentUnknown => Class::Invalid,
+            | Self::ParentUnknown
+            | Self::SlugNotRepeated => Class::Invalid,
             Self::Exists
             | Self::UnitExists
             | Self::UnitClosed
@@ -126,15 +158,21 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::UnitCycle
             | Self::TreeTooDeep
             | Self::TreeFull
-            | Self::UnitHasOpenParts => Class::Conflict,
-            Self::Suspended => Class::Forbidden,
+            | Self::UnitHasOpenParts
+            | Self::PurgeRequested
+            | Self::PurgeNotRequested
+            | Self::PurgeLapsed
+            | Self::PurgeNotDue => Class::Conflict,
+            Self::Suspended | Self::Purged | Self::PurgeNeedsPerson | Self::PurgeSamePerson => {
+                Class::Forbidden
+            }
         }
     }
 
     fn pointer(&self) -> Option<&'static str> {
         match self {
             Self::NameInvalid(_) => Some("/name"),
-            Self::SlugInvalid => Some("/slug"),
+            Self::SlugInvalid | Self::SlugNotRepeated => Some("/slug"),
             Self::TimeZoneUnknown => Some("/time_zone"),
             Self::LocaleInvalid => Some("/locale"),
             Self::CurrencyUnknown => Some("/currency"),
@@ -150,26 +188,47 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::UnitUnknown
             | Self::UnitClosed
             | Self::TreeFull
-            | Self::UnitHasOpenParts => None,
+            | Self::UnitHasOpenParts
+            | Self::Purged
+            | Self::PurgeNeedsPerson
+            | Self::PurgeRequested
+            | Self::PurgeNotRequested
+            | Self::PurgeSamePerson
+            | Self::PurgeLapsed
+            | Self::PurgeNotDue => None,
         }
     }
+}
+
+/// What the rules need to know besides.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// For how long a confirmed purge can still be cancelled, as the installation has it.
+    pub purge_delay_seconds: u32,
 }
 
 impl Decider for Organization {
     const TYPE: &'static str = "identity.organization";
     const MODULE: Module = Module::Identity;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    type Facts = ();
+    type Facts = Facts;
 
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(
+        &self,
+        command: Command,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
         if let Command::Create(create) = command {
             return self.create(&create);
         }
         match self.status {
             Status::Absent => return Err(Rejection::Unknown),
             Status::Suspended => return self.decide_suspended(&command),
+            Status::Purged => return decide_purged(&command),
             Status::Open => {}
         }
         match command {
@@ -188,6 +247,15 @@ impl Decider for Organization {
             Command::MoveUnit(to) => self.move_unit(&to),
             Command::RenameUnit(rename) => self.rename_unit(&rename),
             Command::CloseUnit(close) => self.close_unit(close.unit_id),
+            Command::RequestPurge(request) => self.request_purge(&request, context),
+            Command::ConfirmPurge(confirm) => self.confirm_purge(&confirm, facts, context),
+            Command::CancelPurge => {
+                Ok(if self.purge.is_some() { vec![Event::PurgeCancelled] } else { vec![] })
+            }
+            Command::Purge(Purge { in_ledger }) => {
+                let due = in_ledger || self.is_purge_due(context.now);
+                if due { Ok(vec![Event::Purged]) } else { Err(Rejection::PurgeNotDue) }
+            }
         }
     }
 
@@ -202,6 +270,7 @@ impl Organization {
         match self.status {
             Status::Absent | Status::Open => Ok(()),
             Status::Suspended => Err(Rejection::Suspended),
+            Status::Purged => Err(Rejection::Purged),
         }
     }
 
@@ -209,19 +278,73 @@ impl Organization {
         match command {
             Command::Reactivate => Ok(vec![Event::Reactivated]),
             Command::Suspend(_) => Ok(vec![]),
-            Command::Create(_)
+            Command::Purge(Purge { in_ledger: true }) => Ok(vec![Event::Purged]),
+            // A suspension holds up a purge that is due: whoever runs the installation has the last word.
+            Command::Purge(Purge { in_ledger: false })
+            | Command::Create(_)
             | Command::Rename(_)
             | Command::AddUnit(_)
             | Command::MoveUnit(_)
             | Command::RenameUnit(_)
-            | Command::CloseUnit(_) => self.at_work().map(|()| vec![]),
+            | Command::CloseUnit(_)
+            | Command::RequestPurge(_)
+            | Command::ConfirmPurge(_)
+            | Command::CancelPurge => self.at_work().map(|()| vec![]),
         }
+    }
+
+    fn request_purge(
+        &self,
+        request: &RequestPurge,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        let by = person(context)?;
+        self.repeated(&request.slug)?;
+        match self.purge.as_ref().filter(|purge| !purge.is_lapsed(context.now)) {
+            Some(purge) if purge.requested_by == by => Ok(vec![]),
+            Some(_) => Err(Rejection::PurgeRequested),
+            None => {
+                let longest = SignedDuration::from_hours(24 * PURGE_REQUEST_MAX_DAYS);
+                Ok(vec![Event::PurgeRequested { by, lapses_at: context.now + longest }])
+            }
+        }
+    }
+
+    fn confirm_purge(
+        &self,
+        confirm: &ConfirmPurge,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        let by = person(context)?;
+        self.repeated(&confirm.slug)?;
+        let purge = self.purge.as_ref().ok_or(Rejection::PurgeNotRequested)?;
+        if purge.effective_at.is_some() {
+            return Ok(vec![]);
+        }
+        if purge.is_lapsed(context.now) {
+            return Err(Rejection::PurgeLapsed);
+        }
+        if purge.requested_by == by {
+            return Err(Rejection::PurgeSamePerson);
+        }
+        let delay = SignedDuration::from_secs(facts.purge_delay_seconds.into());
+        Ok(vec![Event::PurgeConfirmed { by, effective_at: context.now + delay }])
+    }
+
+    fn is_purge_due(&self, now: Timestamp) -> bool {
+        let effective_at = self.purge.as_ref().and_then(|purge| purge.effective_at);
+        effective_at.is_some_and(|at| at <= now)
+    }
+
+    fn repeated(&self, slug: &str) -> Result<(), Rejection> {
+        if slug == self.slug { Ok(()) } else { Err(Rejection::SlugNotRepeated) }
     }
 
     fn create(&self, create: &Create) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Absent => {}
-            Status::Open | Status::Suspended => return Err(Rejection::Exists),
+            Status::Open | Status::Suspended | Status::Purged => return Err(Rejection::Exists),
         }
         let currency = create.currency.trim().to_ascii_uppercase();
         Ok(vec![Event::Created {
@@ -317,6 +440,38 @@ impl Organization {
         let deepest = parts.filter(|path| path.contains(&id)).map(|path| path.len()).max();
         deepest.unwrap_or(level) + 1 - level
     }
+}
+
+impl PendingPurge {
+    /// Whether nobody confirmed it in time.
+    fn is_lapsed(&self, now: Timestamp) -> bool {
+        self.effective_at.is_none() && self.lapses_at <= now
+    }
+}
+
+/// That it was purged need not be said twice; everything else is over.
+fn decide_purged(command: &Command) -> Result<Vec<Event>, Rejection> {
+    match command {
+        Command::Purge(_) => Ok(vec![]),
+        Command::Create(_)
+        | Command::Rename(_)
+        | Command::Suspend(_)
+        | Command::Reactivate
+        | Command::AddUnit(_)
+        | Command::MoveUnit(_)
+        | Command::RenameUnit(_)
+        | Command::CloseUnit(_)
+        | Command::RequestPurge(_)
+        | Command::ConfirmPurge(_)
+        | Command::CancelPurge => Err(Rejection::Purged),
+    }
+}
+
+/// The user who decides.
+fn person(context: &Context) -> Result<UserId, Rejection> {
+    let actor = &context.actor;
+    let user = (actor.kind == ActorKind::User).then(|| actor.id.parse().ok()).flatten();
+    user.ok_or(Rejection::PurgeNeedsPerson)
 }
 
 fn name(text: &str) -> Result<String, Rejection> {

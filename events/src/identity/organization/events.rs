@@ -1,10 +1,11 @@
 //! What can have happened to an organisation.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::Claim;
-use crate::ids::UnitId;
+use crate::ids::{UnitId, UserId};
 
 /// The namespace of slugs, unique in the installation.
 pub const SLUG: &str = "identity.organization.slug";
@@ -83,6 +84,28 @@ pub enum Event {
         /// The unit.
         unit_id: UnitId,
     },
+    /// Somebody asked for the organisation to be purged; nothing happens before somebody else confirms it.
+    #[serde(rename = "identity.organization.purge_requested")]
+    PurgeRequested {
+        /// Who asked, and may not confirm.
+        by: UserId,
+        /// From when on it can no longer be confirmed.
+        lapses_at: Timestamp,
+    },
+    /// A second person confirmed the purge; it can be cancelled until it happens.
+    #[serde(rename = "identity.organization.purge_confirmed")]
+    PurgeConfirmed {
+        /// Who confirmed.
+        by: UserId,
+        /// When it happens.
+        effective_at: Timestamp,
+    },
+    /// The organisation is not to be purged after all.
+    #[serde(rename = "identity.organization.purge_cancelled")]
+    PurgeCancelled,
+    /// The organisation is no more: nothing in it can be read or changed again.
+    #[serde(rename = "identity.organization.purged")]
+    Purged,
 }
 
 /// What a unit is.
@@ -121,7 +144,12 @@ impl crate::aggregate::Event for Event {
             | Self::UnitAdded { .. }
             | Self::UnitMoved { .. }
             | Self::UnitRenamed { .. }
-            | Self::UnitClosed { .. } => Vec::new(),
+            | Self::UnitClosed { .. }
+            | Self::PurgeRequested { .. }
+            | Self::PurgeConfirmed { .. }
+            | Self::PurgeCancelled
+            // The slug stays taken: nobody else shall be taken for who had it.
+            | Self::Purged => Vec::new(),
         }
     }
 }

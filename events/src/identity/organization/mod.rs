@@ -4,7 +4,8 @@
 //! is unique in the installation, and a home time zone, locale and currency. Units (branches,
 //! plants, departments, sites) form a tree; each has a code that is unique in the organisation and
 //! never used again, also after the unit has closed. While an organisation is suspended nobody can
-//! work in it, and nothing in it changes.
+//! work in it, and nothing in it changes. A purge is asked for by one person, confirmed by another,
+//! and happens after a delay; after it the organisation is no more.
 
 mod commands;
 mod decide;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, UnitKind};
-use crate::ids::UnitId;
+use crate::ids::{UnitId, UserId};
 
 /// An organisation and its units.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,19 @@ pub struct Organization {
     pub currency: String,
     /// Its units, open and closed.
     pub units: BTreeMap<UnitId, Unit>,
+    /// The purge that was asked for.
+    pub purge: Option<PendingPurge>,
+}
+
+/// A purge that was asked for and has not happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingPurge {
+    /// Who asked.
+    pub requested_by: UserId,
+    /// From when on it can no longer be confirmed.
+    pub lapses_at: Timestamp,
+    /// When it happens, once somebody else confirmed it.
+    pub effective_at: Option<Timestamp>,
 }
 
 /// Where an organisation stands in its life.
@@ -37,6 +51,8 @@ pub enum Status {
     Open,
     /// Nobody can work in it for now.
     Suspended,
+    /// It was purged, for good.
+    Purged,
 }
 
 /// A part of the organisation.
@@ -90,8 +106,20 @@ impl Organization {
                     locale: locale.clone(),
                     currency: currency.clone(),
                     units: BTreeMap::new(),
+                    purge: None,
                 };
             }
+            Event::PurgeRequested { by, lapses_at } => {
+                let (requested_by, lapses_at) = (*by, *lapses_at);
+                self.purge = Some(PendingPurge { requested_by, lapses_at, effective_at: None });
+            }
+            Event::PurgeConfirmed { effective_at, .. } => {
+                if let Some(purge) = &mut self.purge {
+                    purge.effective_at = Some(*effective_at);
+                }
+            }
+            Event::PurgeCancelled => self.purge = None,
+            Event::Purged => *self = Self { status: Status::Purged, ..Self::default() },
             Event::Suspended { .. } => self.status = Status::Suspended,
             Event::Reactivated => self.status = Status::Open,
             Event::Renamed { name } => self.name.clone_from(name),

@@ -33,6 +33,16 @@ pub struct Facts {
     pub reach: user::Facts,
     /// The issuer whose word it rests on, where it does on one's.
     pub issuer: Arc<Issuer>,
+    /// After how many hours without use it ends, where the organisation says so.
+    pub idle_hours: Option<i64>,
+}
+
+impl Facts {
+    /// The end that was asked for, or the one that comes earlier when nobody uses the session until then.
+    fn end(&self, asked: Timestamp, now: Timestamp) -> Timestamp {
+        let idle = self.idle_hours.map(|hours| now + SignedDuration::from_hours(hours));
+        idle.map_or(asked, |idle| idle.min(asked))
+    }
 }
 
 /// Why a session refuses.
@@ -196,7 +206,7 @@ impl Session {
         Ok(vec![Event::Started {
             user_id: start.user_id,
             refresh_sha256: start.refresh_sha256,
-            expires_at: expiry(start.expires_at, now)?,
+            expires_at: facts.end(expiry(start.expires_at, now)?, now),
             amr: start.amr,
             ip: start.ip.map(|ip| ip.to_string()),
             user_agent: start.user_agent.as_deref().and_then(program),
@@ -215,7 +225,7 @@ impl Session {
     ) -> Result<Vec<Event>, Rejection> {
         let presented = digest(&refresh.presented_sha256)?;
         let next = digest(&refresh.next_sha256)?;
-        let expires_at = expiry(refresh.expires_at, now)?;
+        let expires_at = facts.end(expiry(refresh.expires_at, now)?, now);
         self.alive(now)?;
         let kept_by_issuer = self.issuer.is_none_or(|(_, after)| facts.issuer.keeps(after));
         if !facts.user.keeps(facts.session_id, self.began_after) || !kept_by_issuer {

@@ -98,6 +98,8 @@ pub enum RevocationReason {
     Deactivated,
     /// An identity was unlinked from the user.
     Unlinked,
+    /// The user opened another session and had as many as may be.
+    Displaced,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]

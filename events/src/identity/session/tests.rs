@@ -80,7 +80,7 @@ fn every_reason_of_a_revocation_keeps_its_stored_name() {
     let names = <RevocationReason as strum::VariantArray>::VARIANTS;
     assert_eq!(
         serde_json::to_string(names).unwrap(),
-        r#"["logout","admin","password","reuse","deactivated","unlinked"]"#
+        r#"["logout","admin","password","reuse","deactivated","unlinked","displaced"]"#
     );
 }
 
@@ -351,4 +351,28 @@ fn an_exchanged_session_ends_with_the_trust_in_its_issuer_and_stays_ended() {
         past.push(event);
         assert_eq!(refresh(&past), Err(Rejection::Revoked), "{past:?}");
     }
+}
+
+#[test]
+fn ends_when_nobody_used_it_for_as_long_as_the_organisation_says() {
+    let facts = |hours| Facts { session_id: id(9), idle_hours: Some(hours), ..Facts::default() };
+    let ended = |events: Vec<Event>| match events.as_slice() {
+        [Event::Started { expires_at, .. } | Event::Refreshed { expires_at, .. }] => *expires_at,
+        other => panic!("{other:?}"),
+    };
+    let begin = |hours| {
+        let begun = given::<Session>([]).facts(facts(hours)).when(Command::Start(start()));
+        ended(begun.result().unwrap())
+    };
+    assert_eq!(begin(1), at("2026-01-01T13:00:00Z"));
+    assert_eq!(begin(48), at(TOMORROW), "never later than the token lives");
+    let again = |hours, now| {
+        given::<Session>([started()])
+            .facts(facts(hours))
+            .context(on(now))
+            .when(Command::Refresh(refresh(0, 1)))
+    };
+    let used = again(2, "2026-01-01T12:59:00Z").result().unwrap();
+    assert_eq!(ended(used), at("2026-01-01T14:59:00Z"), "from its last use on");
+    again(2, TOMORROW).refused(Rejection::Expired);
 }

@@ -15,6 +15,8 @@ pub enum Command {
     MarkRead,
     /// The recipient wants it gone.
     Delete,
+    /// It was kept long enough.
+    Expire,
 }
 
 /// Puts a message into somebody's inbox.

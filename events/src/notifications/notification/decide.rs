@@ -1,7 +1,7 @@
 //! The rules of a notification.
 
 use super::{Command, Event, Link, Notification, Send, Status};
-use crate::aggregate::{Class, Context, Decider};
+use crate::aggregate::{ActorKind, Class, Context, Decider};
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -114,6 +114,12 @@ impl Decider for Notification {
                 let deleted = self.status == Status::Deleted;
                 Ok(if deleted { vec![] } else { vec![Event::Deleted] })
             }
+            Command::Expire => match (context.actor.kind, self.status) {
+                (_, Status::Absent) => Err(Rejection::Unknown),
+                (ActorKind::User | ActorKind::System, _) => Err(Rejection::NotYours),
+                (ActorKind::Service, Status::Deleted) => Ok(vec![]),
+                (ActorKind::Service, Status::Unread | Status::Read) => Ok(vec![Event::Expired]),
+            },
         }
     }
 

@@ -39,6 +39,9 @@ pub enum Event {
     /// The recipient deleted it.
     #[serde(rename = "notifications.notification.deleted")]
     Deleted,
+    /// It was in the inbox for as long as the organisation keeps notifications.
+    #[serde(rename = "notifications.notification.expired")]
+    Expired,
 }
 
 /// What a notification is about.
@@ -77,6 +80,8 @@ pub enum Kind {
     InvitationAccepted,
     /// Something about the safety of the recipient's account.
     Security,
+    /// The organisation is to be purged, or is not after all.
+    OrganizationPurge,
     /// A message from a person.
     Message,
 }
@@ -130,7 +135,9 @@ impl crate::aggregate::Event for Event {
             Self::Created { user_id, dedupe_key: Some(key), .. } => {
                 vec![Claim::take(DEDUPE, format!("{user_id}/{key}"))]
             }
-            Self::Created { dedupe_key: None, .. } | Self::Read | Self::Deleted => Vec::new(),
+            Self::Created { dedupe_key: None, .. } | Self::Read | Self::Deleted | Self::Expired => {
+                Vec::new()
+            }
         }
     }
 }

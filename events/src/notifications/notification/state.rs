@@ -25,7 +25,7 @@ pub enum Status {
     Unread,
     /// The recipient has read it.
     Read,
-    /// The recipient has deleted it.
+    /// The recipient has deleted it, or it was kept long enough.
     Deleted,
 }
 
@@ -36,7 +36,7 @@ impl Notification {
                 *self = Self { status: Status::Unread, user_id: *user_id };
             }
             Event::Read => self.status = Status::Read,
-            Event::Deleted => self.status = Status::Deleted,
+            Event::Deleted | Event::Expired => self.status = Status::Deleted,
         }
     }
 }

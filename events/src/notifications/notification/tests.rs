@@ -37,7 +37,7 @@ fn caller(kind: ActorKind, name: String, on_behalf_of: Option<UserId>) -> Contex
 
 #[test]
 fn samples_are_frozen() {
-    frozen::<Notification>([created(), Event::Read, Event::Deleted]);
+    frozen::<Notification>([created(), Event::Read, Event::Deleted, Event::Expired]);
 }
 
 #[test]
@@ -54,6 +54,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "backup_failed",
             "invitation_accepted",
             "security",
+            "organization_purge",
             "message",
         ])
     );
@@ -174,4 +175,20 @@ fn is_for_its_recipient_only() {
 fn names_its_refusals() {
     assert_eq!(Rejection::NotYours.code(), "NOTIFICATION_NOT_YOURS");
     assert_eq!(Rejection::LinkInvalid.pointer(), Some("/link"));
+}
+
+#[test]
+fn our_workers_take_it_away_when_it_was_kept_long_enough_and_nobody_else() {
+    let workers = || {
+        let actor = Actor { kind: ActorKind::Service, id: "workers".into(), ..context().actor };
+        Context { actor, ..context() }
+    };
+    let by_them = |events: Vec<Event>| given::<Notification>(events).context(workers());
+    by_them(vec![created()]).when(Command::Expire).then([Event::Expired]);
+    by_them(vec![created(), Event::Read]).when(Command::Expire).then([Event::Expired]);
+    for last in [Event::Deleted, Event::Expired] {
+        by_them(vec![created(), last]).when(Command::Expire).then([]);
+    }
+    by_them(vec![]).when(Command::Expire).refused(Rejection::Unknown);
+    given::<Notification>([created()]).when(Command::Expire).refused(Rejection::NotYours);
 }

@@ -146,6 +146,9 @@ impl Decider for Configuration {
 impl Configuration {
     fn set(&self, set: &SetSetting, facts: &Facts) -> Result<Vec<Event>, Rejection> {
         let key = known(&set.key)?;
+        if !Key::offered().any(|offered| offered == key) {
+            return Err(Rejection::KeyUnknown);
+        }
         facts.admit(key)?;
         if facts.unit_id.is_some_and(|unit| facts.is_open(unit) == Some(false)) {
             return Err(Rejection::UnitClosed);

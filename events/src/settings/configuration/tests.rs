@@ -13,7 +13,7 @@ use crate::testing::{Given, frozen, given, id};
 use crate::text::Fault;
 
 const KEPT: &str = "exports.kept_hours";
-const WEEK: &str = "calendar.first_day_of_week";
+const PAPER: &str = "exports.paper";
 
 /// An organisation whose unit 1 is open and whose unit 2 is closed.
 fn organization() -> Arc<Organization> {
@@ -82,11 +82,8 @@ fn a_value_within_its_bounds_is_chosen_once() {
     of(None, []).when(set(KEPT, json!(48))).then([kept(48)]);
     of(None, [kept(48)]).when(set(KEPT, json!(48))).then([]);
     of(None, [kept(48)]).when(set(KEPT, json!(24))).then([kept(24)]);
-    let word = Event::SettingChosen {
-        key: Key::CalendarFirstDayOfWeek,
-        value: Value::Text("sunday".into()),
-    };
-    of(None, []).when(set(WEEK, json!("sunday"))).then([word]);
+    let word = Event::SettingChosen { key: Key::ExportsPaper, value: Value::Text("letter".into()) };
+    of(None, []).when(set(PAPER, json!("letter"))).then([word]);
 }
 
 #[test]
@@ -135,11 +132,8 @@ fn what_was_chosen_is_unset_once() {
 
 #[test]
 fn a_unit_chooses_what_is_per_unit_and_nothing_else() {
-    let word = Event::SettingChosen {
-        key: Key::CalendarFirstDayOfWeek,
-        value: Value::Text("friday".into()),
-    };
-    of(Some(1), []).when(set(WEEK, json!("friday"))).then([word]);
+    let word = Event::SettingChosen { key: Key::ExportsPaper, value: Value::Text("letter".into()) };
+    of(Some(1), []).when(set(PAPER, json!("letter"))).then([word]);
     of(Some(1), []).when(set(KEPT, json!(48))).refused(Rejection::NotPerUnit);
     of(Some(1), []).when(unset(KEPT)).refused(Rejection::NotPerUnit);
     of(Some(1), []).when(switch(50, &[])).refused(Rejection::NotPerUnit);
@@ -147,16 +141,11 @@ fn a_unit_chooses_what_is_per_unit_and_nothing_else() {
 
 #[test]
 fn a_unit_must_exist_and_be_open_to_choose_but_may_be_closed_to_give_back() {
-    let word = Event::SettingChosen {
-        key: Key::CalendarFirstDayOfWeek,
-        value: Value::Text("friday".into()),
-    };
-    of(Some(9), []).when(set(WEEK, json!("friday"))).refused(Rejection::UnitUnknown);
-    of(Some(9), []).when(unset(WEEK)).refused(Rejection::UnitUnknown);
-    of(Some(2), []).when(set(WEEK, json!("friday"))).refused(Rejection::UnitClosed);
-    of(Some(2), [word])
-        .when(unset(WEEK))
-        .then([Event::SettingUnset { key: Key::CalendarFirstDayOfWeek }]);
+    let word = Event::SettingChosen { key: Key::ExportsPaper, value: Value::Text("letter".into()) };
+    of(Some(9), []).when(set(PAPER, json!("letter"))).refused(Rejection::UnitUnknown);
+    of(Some(9), []).when(unset(PAPER)).refused(Rejection::UnitUnknown);
+    of(Some(2), []).when(set(PAPER, json!("letter"))).refused(Rejection::UnitClosed);
+    of(Some(2), [word]).when(unset(PAPER)).then([Event::SettingUnset { key: Key::ExportsPaper }]);
 }
 
 #[test]
@@ -193,4 +182,13 @@ fn a_flag_that_is_not_well_formed_is_refused() {
 fn only_a_flag_with_units_asks_for_the_organisation() {
     assert!(switch(0, &[1]).names_units());
     assert!(!switch(0, &[]).names_units() && !set(KEPT, json!(1)).names_units());
+}
+
+#[test]
+fn what_nothing_reads_cannot_be_set_and_can_be_given_back() {
+    let week = "calendar.first_day_of_week";
+    of(None, []).when(set(week, json!("friday"))).refused(Rejection::KeyUnknown);
+    let key = Key::CalendarFirstDayOfWeek;
+    let stored = Event::SettingChosen { key, value: Value::Text("friday".into()) };
+    of(None, [stored]).when(unset(week)).then([Event::SettingUnset { key }]);
 }

@@ -70,9 +70,15 @@ pub async fn restore<R: Read + Seek + Send + 'static>(
     while let Some((kind, body)) = parts.recv().await {
         match kind {
             Kind::Events => filling.events(&mut transaction, &body).await?,
-            Kind::Keys => rows(&mut transaction, INSERT_KEYS, &body).await?,
-            Kind::Secrets => rows(&mut transaction, INSERT_SECRETS, &body).await?,
-            Kind::File => filling.file(files, &body).await?,
+            Kind::Keys => {
+                let kept = not_purged(erased, &body)?;
+                rows(&mut transaction, INSERT_KEYS, &kept).await?;
+            }
+            Kind::Secrets => {
+                let kept = not_purged(erased, &body)?;
+                rows(&mut transaction, INSERT_SECRETS, &kept).await?;
+            }
+            Kind::File => filling.file(files, erased, &body).await?,
             Kind::SubjectKeys => {
                 let kept = filling.subject_keys(&personal, erased, &body)?;
                 rows(&mut transaction, INSERT_SUBJECT_KEYS, &kept).await?;
@@ -159,6 +165,12 @@ struct Filling {
     keys: Keys,
 }
 
+/// A row of any table, as far as it says whose it is.
+#[derive(Deserialize)]
+struct OfTenant {
+    tenant_id: TenantId,
+}
+
 /// A row of `secrets.subject_keys`, as far as it is looked at.
 #[derive(Deserialize)]
 struct SubjectKey {
@@ -169,7 +181,7 @@ struct SubjectKey {
 }
 
 impl Filling {
-    /// The lines of those who were not erased since; whoever was stays so.
+    /// The lines of those who were not erased since, nor purged with their organisation; whoever was stays so.
     fn subject_keys(
         &mut self,
         personal: &Personal,
@@ -180,7 +192,7 @@ impl Filling {
         for line in split(body) {
             let row: SubjectKey = serde_json::from_slice(line)?;
             let person = (row.tenant_id, row.subject_id);
-            if erased.iter().any(|of| (of.tenant_id, of.subject_id) == person) {
+            if erased.iter().any(|of| of.takes(person)) {
                 continue;
             }
             let sealed = hex::decode(row.sealed.trim_start_matches("\\x"))?;
@@ -217,8 +229,11 @@ impl Filling {
     }
 
     /// Collects the pieces of a file, and stores it when it is whole.
-    async fn file(&mut self, files: &Files, body: &[u8]) -> anyhow::Result<()> {
+    async fn file(&mut self, files: &Files, erased: &[Erasure], body: &[u8]) -> anyhow::Result<()> {
         let (piece, bytes) = FilePiece::split(body).context("a piece of a file is not readable")?;
+        if erased.iter().any(|of| of.takes_all_of(piece.tenant_id)) {
+            return Ok(());
+        }
         let mut whole = match self.piece.take() {
             Some((_, open)) if piece.offset > 0 => open,
             _ => tempfile::NamedTempFile::new_in(files.scratch())?,
@@ -234,6 +249,19 @@ impl Filling {
         self.files += 1;
         Ok(())
     }
+}
+
+/// The lines of organisations that were not purged since.
+fn not_purged(erased: &[Erasure], body: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut kept = Vec::with_capacity(body.len());
+    for line in split(body) {
+        let row: OfTenant = serde_json::from_slice(line)?;
+        if !erased.iter().any(|of| of.takes_all_of(row.tenant_id)) {
+            kept.extend_from_slice(line);
+            kept.push(b'\n');
+        }
+    }
+    Ok(kept)
 }
 
 async fn insert_events(database: &mut PgConnection, events: &[Recorded]) -> anyhow::Result<()> {

@@ -32,6 +32,29 @@ pub struct Header {
     pub counts: Vec<(&'static str, String)>,
     /// When the file was made; the only time in it that is not data.
     pub generated_at: Timestamp,
+    /// What pages are laid out for.
+    pub paper: Paper,
+}
+
+/// A size of paper.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Paper {
+    /// ISO 216 A4.
+    #[default]
+    A4,
+    /// US Letter.
+    Letter,
+}
+
+impl Paper {
+    /// The shorter and the longer side in millimetres.
+    fn sides_mm(self) -> (f32, f32) {
+        match self {
+            Self::A4 => (210.0, 297.0),
+            Self::Letter => (215.9, 279.4),
+        }
+    }
 }
 
 /// One column.
@@ -236,6 +259,7 @@ pub(crate) mod tests {
             filter: "status = open".into(),
             counts: Vec::new(),
             generated_at: at("2026-06-30T22:30:00Z"),
+            paper: Paper::A4,
         }
     }
 

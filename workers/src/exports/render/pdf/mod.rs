@@ -1,4 +1,4 @@
-//! PDF (ISO 32000): a table on A4 pages with a repeated head, wrapped cells, page numbers and embedded fonts.
+//! PDF (ISO 32000): a table on pages of the organisation's paper with a repeated head, wrapped cells, page numbers and embedded fonts.
 
 mod measure;
 
@@ -22,8 +22,6 @@ const REGULAR: &[u8] = include_bytes!("../../../../assets/DejaVuSans-subset.ttf"
 const BOLD: &[u8] = include_bytes!("../../../../assets/DejaVuSans-Bold-subset.ttf");
 const REPLACEMENT: char = '\u{fffd}';
 
-const SHORT_MM: f32 = 210.0;
-const LONG_MM: f32 = 297.0;
 const POINTS_PER_MM: f32 = 72.0 / 25.4;
 const MARGIN: f32 = 34.0;
 const TITLE_SIZE: f32 = 14.0;
@@ -149,9 +147,9 @@ impl<'a> Layout<'a> {
         let natural = natural_widths(header, faces, texts);
         let gaps = GAP * count(natural.len().saturating_sub(1));
         let needed = natural.iter().sum::<f32>() + gaps;
-        let portrait = SHORT_MM * POINTS_PER_MM - 2.0 * MARGIN;
-        let (width_mm, height_mm) =
-            if needed <= portrait { (SHORT_MM, LONG_MM) } else { (LONG_MM, SHORT_MM) };
+        let (short, long) = header.paper.sides_mm();
+        let portrait = short * POINTS_PER_MM - 2.0 * MARGIN;
+        let (width_mm, height_mm) = if needed <= portrait { (short, long) } else { (long, short) };
         let (width, height) = (width_mm * POINTS_PER_MM, height_mm * POINTS_PER_MM);
         let mut left = MARGIN;
         let widths = shared_widths(&natural, width - 2.0 * MARGIN - gaps);
@@ -324,8 +322,9 @@ impl<'a> Layout<'a> {
             self.page = page;
             self.footer(number, total);
             let ops = self.ops();
+            let (short, long) = self.header.paper.sides_mm();
             let (width, height) =
-                if self.width < self.height { (SHORT_MM, LONG_MM) } else { (LONG_MM, SHORT_MM) };
+                if self.width < self.height { (short, long) } else { (long, short) };
             document.pages.push(PdfPage::new(Mm(width), Mm(height), ops));
         }
         document
@@ -366,6 +365,7 @@ impl<'a> Layout<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Paper;
     use super::super::tests::{TRICKY, header};
     use super::*;
 
@@ -405,6 +405,20 @@ mod tests {
         let first = pages(&bytes).remove(0);
         for fact in ["Rollen", "KäsereiZürich", "status=open", "2026-07-0100:30:00", "48213"] {
             assert!(first.contains(fact), "{fact} is missing in {first}");
+        }
+    }
+
+    #[test]
+    fn pages_have_the_size_of_the_paper() {
+        for (paper, sides) in [(Paper::A4, [595, 842]), (Paper::Letter, [612, 792])] {
+            let header = Header { paper, ..header(&[Kind::Text]) };
+            let (_, bytes) = written(&header, Vec::new());
+            let document = lopdf::Document::load_mem(&bytes).unwrap();
+            let page = document.get_dictionary(document.get_pages()[&1]).unwrap();
+            let page = page.get(b"MediaBox").unwrap().as_array().unwrap();
+            let found: Vec<i64> =
+                page[2..].iter().map(|side| side.as_float().unwrap().round() as i64).collect();
+            assert_eq!(found, sides, "{paper:?}");
         }
     }
 

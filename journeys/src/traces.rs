@@ -1,13 +1,13 @@
-//! Where a text is found in a whole house: for what should be nowhere.
+//! What is left of somebody, and where: everything that an installation keeps is searched, and a backup from before put back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::house::House;
+use crate::house::{House, Resident};
 
-/// Every place where a text in small letters is found: the database as a dump, NATS' store, Redis, stored files, what the processes said.
+/// Every place where a text is found: the database as a dump, NATS' store, Redis, stored files, what the processes said.
 pub fn places(house: &House, text: &str) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     let dump = output(Command::new("pg_dump").arg(house.engines.database_url()))?;
@@ -66,7 +66,38 @@ fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Whether bytes hold a text in small letters, in whatever letters.
+/// Whether a text is among bytes, whatever the case.
 pub fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.to_ascii_lowercase().windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// The backup from before takes the place of the database.
+pub async fn restored(house: &mut House, backup: &Path) -> anyhow::Result<()> {
+    for resident in Resident::FIVE {
+        house.kill(resident)?;
+    }
+    let url = house.engines.database_url().to_owned();
+    let (place, name) = url.rsplit_once('/').context("the URL names no database")?;
+    let into = format!("{place}/before");
+    let server = sqlx::PgPool::connect(&format!("{place}/postgres")).await?;
+    sqlx::query("create database before").execute(&server).await?;
+    for (command, url) in [
+        (vec!["migrate", "up"], &into),
+        (vec!["backup", "restore", backup.to_str().unwrap_or_default(), "--into", &into], &url),
+    ] {
+        let output = house.annals_with(&command, &[("DATABASE_URL", url)])?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{command:?}: {said}");
+    }
+    let present = name.split('?').next().unwrap_or_default();
+    for statement in [
+        format!("drop database {present} with (force)"),
+        format!("alter database before rename to {present}"),
+    ] {
+        sqlx::query(&statement).execute(&server).await?;
+    }
+    for resident in Resident::FIVE {
+        house.move_in(resident)?;
+    }
+    house.ready().await
 }
