@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use tokio::process::Command;
 use uuid::Uuid;
-use workers::exports::render::{Cell, Column, Header, Kind, Row, xlsx};
+use workers::exports::render::{Cell, Column, Header, Kind, Paper, Row, xlsx};
 
 use super::project;
 use crate::Effort;
@@ -157,6 +157,7 @@ fn header() -> Header {
             column("registered_at", Kind::Timestamp),
             column("active", Kind::Bool),
         ],
+        paper: Paper::A4,
         locale: "en".into(),
         zone: jiff::tz::TimeZone::UTC,
         position: 1,

@@ -201,13 +201,9 @@ async fn nothing_is_added_to_what_a_purged_organisation_left() {
         assert_eq!(refused.status, 403, "{}", refused.body);
         assert_eq!(refused.body["code"], "ORGANIZATION_PURGED");
     }
-    let rename = api.call(
-        Method::PATCH,
-        &format!("/organizations/{tenant}"),
-        &workers,
-        json!({"name": "x"}),
-    );
-    assert_eq!(rename.await.status, 403);
+    let path = format!("/organizations/{tenant}");
+    let rename = api.call(Method::PATCH, &path, &workers, json!({"name": "x"})).await;
+    assert_eq!(rename.status, 403);
     let login = json!({"organization": "acme", "login": "owner", "password": crate::kit::PASSWORD});
     assert_eq!(api.post("/auth/login", "", login).await.status, 401, "nobody is known there");
     assert_eq!(api.events().await.len(), before, "not even who was refused");

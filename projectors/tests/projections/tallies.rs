@@ -51,7 +51,7 @@ impl<const B: i32> ReadModel for Tallies<B> {
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
         Ok(match fact.of::<Notification>()? {
             Some(Event::Created { user_id, .. }) => Some(user_id.to_string()),
-            Some(Event::Read | Event::Deleted) | None => None,
+            Some(Event::Read | Event::Deleted | Event::Expired) | None => None,
         })
     }
 

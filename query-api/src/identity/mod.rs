@@ -107,7 +107,7 @@ fn items() -> impl Iterator<Item = Endpoint> {
     let items = items.chain(with_past(&past::UNIT, unit()));
     let items = items.chain(with_past(&past::SESSION, session()));
     let items = items.chain(with_past(&past::INVITATION, invitation));
-    lists.into_iter().chain(items).chain(with_past(&past::ISSUER, issuer)).collect()
+    items.chain(with_past(&past::ISSUER, issuer))
 }
 
 fn unit() -> Endpoint {

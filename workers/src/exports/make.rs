@@ -10,7 +10,7 @@ use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{Actor, ActorKind, ApiKeyId, FileId, Permission, TenantId, UnitId, UserId};
+use events::{ApiKeyId, FileId, Permission, TenantId, UnitId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
