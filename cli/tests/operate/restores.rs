@@ -27,7 +27,7 @@ async fn lived_in(house: &House) {
     access(house, &unit_id).await;
     let guest = json!({ "email": "dora@example.org", "roles": [] });
     house.send(Method::POST, "/invitations", guest).await;
-    let gone = new_id().to_string();
+    let gone = new_id();
     house.send(Method::POST, "/users", json!({ "id": gone, "handle": "gone" })).await;
     let left = json!({ "reason": "left" });
     house.send(Method::POST, &format!("/users/{gone}/deactivate"), left).await;
