@@ -283,13 +283,14 @@ impl Signing<'_> {
             Outcome::Stored(_) => {
                 Ok(Some(app.issue(tenant, user_id, session_id, refresh_token)?))
             }
-            // Somebody else was linked, or came to be, at the same moment.
-            Outcome::Claimed { namespace, .. }
-                if [user::IDENTITY, user::EMAIL].contains(&namespace.as_str()) =>
-            {
-                Ok(None)
+            Outcome::Claimed { namespace, .. } => {
+                // Somebody else was linked, or came to be, at the same moment: then it is they who enter.
+                let is_known = !matches!(self.find().await?, Found::Newcomer(_));
+                if is_known && namespace != session::EXCHANGED {
+                    return Ok(None);
+                }
+                Err(no(crate::refusal::claimed(&namespace)))
             }
-            Outcome::Claimed { namespace, .. } => Err(no(crate::refusal::claimed(&namespace))),
             Outcome::StaleVersion | Outcome::StaleFact => Ok(None),
             Outcome::Replayed { .. } | Outcome::KeyReused => {
                 Err(crate::pipeline::key_reused().into())

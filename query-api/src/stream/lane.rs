@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::http::StatusCode;
 use events::identity::api_key::ApiKey;
+use events::identity::issuer::Issuer;
 use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::User;
@@ -233,7 +234,8 @@ impl Lane {
 fn rights_change(entry: &Entry) -> Option<RightsChange> {
     let id = || entry.aggregate_id.clone();
     let kind = entry.aggregate_type.as_str();
-    if kind == Policy::TYPE || kind == Organization::TYPE {
+    // Which sessions rest on an issuer is not known here; it changes rarely.
+    if [Policy::TYPE, Organization::TYPE, Issuer::TYPE].contains(&kind) {
         Some(RightsChange::Everybody)
     } else if kind == UserAccess::TYPE || kind == User::TYPE {
         Some(RightsChange::User(id()))
