@@ -149,9 +149,8 @@ impl Restore {
     /// Reads the file twice: once to believe it, once to copy it.
     async fn bring(&self, settings: &Settings, database: &mut PgConnection) -> anyhow::Result<u64> {
         let pool = db::connect(&settings.database_url, Role::Workers, 1).await?;
-        let ledger =
-            fold::<Ledger>(&pool, self.tenant, &self.tenant.to_string(), Folded::default());
-        let ledger = ledger.await?.state;
+        let stream = self.tenant.to_string();
+        let ledger = fold::<Ledger>(&pool, self.tenant, &stream, Folded::default()).await?.state;
         let archived = ledger.months.get(&self.month).context("the month is not archived")?;
         let archive = &archived.archive;
         let files = Files::open(&settings.data_dir)?;

@@ -213,6 +213,9 @@ async fn the_past_of_a_session_is_its_users_and_shows_no_secret() {
         ip: Some("192.0.2.7".into()),
         user_agent: Some("curl".into()),
         began_after: 0,
+        issuer_id: None,
+        issuer_endings: 0,
+        token_sha256: None,
     };
     let revoked = session::Event::Revoked { reason: session::RevocationReason::Logout };
     world.append::<Session>((org.tenant, "system"), session, [started, revoked]).await;
