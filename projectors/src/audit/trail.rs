@@ -42,7 +42,6 @@ const COLUMNS: &[Column] = &[
     column("actor_id", Sql::Text),
     column("on_behalf_of", Sql::Text),
     column("session_id", Sql::Text),
-    column("api_key_id", Sql::Text),
     column("ip", Sql::Text),
     column("user_agent", Sql::Text),
     column("request_id", Sql::Text),
@@ -60,6 +59,7 @@ const COLUMNS: &[Column] = &[
     column("reason", Sql::Text),
     column("changes", Sql::Jsonb),
     column("detail", Sql::Jsonb),
+    column("api_key_id", Sql::Text),
 ];
 
 /// Raised when the trail itself is made in another way.
@@ -82,7 +82,6 @@ struct Entry<'a> {
     actor_id: Option<Cow<'a, str>>,
     on_behalf_of: Option<Cow<'a, str>>,
     session_id: Option<Cow<'a, str>>,
-    api_key_id: Option<Cow<'a, str>>,
     ip: Option<Cow<'a, str>>,
     user_agent: Option<Cow<'a, str>>,
     request_id: Option<Cow<'a, str>>,
@@ -100,6 +99,7 @@ struct Entry<'a> {
     reason: Option<&'a str>,
     changes: &'a [Change<'a>],
     detail: Option<Members<'a>>,
+    api_key_id: Option<Cow<'a, str>>,
 }
 
 /// What the envelope says of the caller.

@@ -20,11 +20,11 @@ row!(Row {
     reuse_detected_at: Option<Timestamp> = Timestamptz,
     revoked_at: Option<Timestamp> = Timestamptz,
     revocation_reason: Option<RevocationReason> = Text,
-    began_after: u32 = Integer,
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
     issuer_id: Option<IssuerId> = Uuid,
+    began_after: u32 = Integer,
 });
 
 impl ReadModel for Sessions {

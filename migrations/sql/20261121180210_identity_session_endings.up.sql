@@ -22,7 +22,7 @@ select s.tenant_id, s.session_id, s.user_id, s.amr, s.ip, s.user_agent, s.rotati
        least(s.revoked_at, e.ended_at) as revoked_at,
        case when s.revoked_at is null or e.ended_at < s.revoked_at then coalesce(e.reason, s.revocation_reason)
             else s.revocation_reason end as revocation_reason,
-       s.version, s.created_at, s.changed_at
+       s.version, s.created_at, s.changed_at, s.issuer_id
   from read.identity_sessions s
   left join lateral (
     select n.ended_at, n.reason
