@@ -321,7 +321,7 @@ trait Part: Send {
     /// Takes in another change of the same record.
     fn join(&mut self, other: &mut dyn Part);
     fn as_any(&mut self) -> &mut dyn Any;
-    fn run<'a>(self: Box<Self>, app: &'a App) -> Running<'a>;
+    fn run(self: Box<Self>, app: &App) -> Running<'_>;
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
@@ -361,7 +361,7 @@ where
         self
     }
 
-    fn run<'a>(self: Box<Self>, app: &'a App) -> Running<'a> {
+    fn run(self: Box<Self>, app: &App) -> Running<'_> {
         Box::pin(async move {
             let whole = || Target::together(self.builds.iter().map(|build| build()));
             app.execute(&self.ask, whole).await

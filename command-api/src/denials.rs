@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::pipeline::Ask;
 
 /// The same refusal of the same caller is written once within it.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Callers and operations kept apart at once; a refusal beyond is written as if it were the first.
 const WINDOWS_MOST: usize = 10_000;
 /// How often it is looked for windows that have ended.

@@ -127,6 +127,7 @@ impl Registry {
     }
 
     /// Adds a route with a handler of its own.
+    #[expect(clippy::needless_pass_by_value, reason = "it is given away; only aliases need copies")]
     pub(crate) fn special<H, T>(&mut self, route: Route, handler: H)
     where
         H: Handler<T, Arc<App>>,

@@ -13,7 +13,7 @@ use platform::log::{COLUMNS, recorded};
 use serde_json::{Value, json};
 
 /// Jobs of workers that were killed are waited for, and what waits is tried again at growing intervals.
-const SOON: Duration = Duration::from_secs(180);
+const SOON: Duration = Duration::from_mins(3);
 const DELAY_SECONDS: &str = "3";
 /// Part of everything that is known of somebody in the organisation that ends, and of nothing else.
 const CANARY: &str = "kanarienvogel";

@@ -381,8 +381,8 @@ async fn an_identity_is_linked_by_its_token_and_the_password_or_by_who_could_tak
 
     let (ben, ben_token) = api.newcomer("acme", owner, "ben").await;
     let path = format!("/users/{ben}/identities");
-    let taken = json!({"issuer_id": place.issuer_id, "subject": "ada-7"});
-    let refused = api.post(&path, owner, taken).await;
+    let linked_before = json!({"issuer_id": place.issuer_id, "subject": "ada-7"});
+    let refused = api.post(&path, owner, linked_before).await;
     assert_eq!(code(&refused), (409, "USER_IDENTITY_TAKEN"));
     let bens = json!({"issuer_id": place.issuer_id, "subject": "ben-8"});
     assert_eq!(api.post(&path, &ben_token, bens.clone()).await.status, 403);

@@ -192,7 +192,7 @@ async fn an_issuer_that_does_not_answer_as_it_should_has_no_keys() {
         let (sets, source) = (sets(), server.source());
         for _ in 0..3 {
             let outcome = outcome(&sets, &source, &by(&key)).await;
-            assert_eq!(outcome, Err("unavailable"), "{status} {:.40}", body);
+            assert_eq!(outcome, Err("unavailable"), "{status} {body:.40}");
         }
         assert_eq!(server.asked(), 1, "it is left alone for a while");
     }
@@ -230,7 +230,7 @@ fn a_set_is_fresh_as_long_as_said_within_reason_and_used_a_little_longer() {
     assert_eq!(said("max-age=99999999999"), 24 * 3600);
     assert_eq!(fresh_for(&HeaderMap::new()).as_secs(), 300);
     let fetched_at = Instant::now();
-    let held = Held { keys: Keys::default(), fetched_at, fresh_for: Duration::from_secs(300) };
+    let held = Held { keys: Keys::default(), fetched_at, fresh_for: Duration::from_mins(5) };
     let after = |seconds| fetched_at + Duration::from_secs(seconds);
     assert!(held.is_fresh(after(299)) && !held.is_fresh(after(300)));
     assert!(held.is_usable(after(3899)) && !held.is_usable(after(3900)));

@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::past::{Moment, Stream};
 
 const PAST_KEPT: u64 = 8;
-const PAST_KEPT_FOR: Duration = Duration::from_secs(300);
+const PAST_KEPT_FOR: Duration = Duration::from_mins(5);
 
 /// The state of access at one moment.
 pub(super) struct States {

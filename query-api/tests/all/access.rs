@@ -172,13 +172,12 @@ impl<'a> Story<'a> {
             6 => {
                 let unit_id = self.units[unit % 3];
                 let held = self.state.access.get(&user).and_then(|access| access.unit(unit_id));
-                let event = match held {
-                    Some(_) => user_access::Event::UnitAccessRevoked { unit_id, reason: None },
-                    None => {
-                        let expires_at = (unit == 4).then(|| hours_from_now(-1));
-                        let level = Level::Read;
-                        user_access::Event::UnitAccessGranted { unit_id, level, expires_at }
-                    }
+                let event = if held.is_some() {
+                    user_access::Event::UnitAccessRevoked { unit_id, reason: None }
+                } else {
+                    let expires_at = (unit == 4).then(|| hours_from_now(-1));
+                    let level = Level::Read;
+                    user_access::Event::UnitAccessGranted { unit_id, level, expires_at }
                 };
                 self.access(user, event).await;
             }

@@ -195,21 +195,21 @@ mod tests {
         format!("{}/{}/{}", id::<UserId>(1), id::<RoleId>(3), id::<UnitId>(4))
     }
 
-    fn reminded(kind: &'static str, what: &str, due: &str) -> Option<Effect> {
+    fn reminded(kind: &'static str, what: &str, due: &str) -> Effect {
         let (user, role) = (id::<UserId>(1), id::<RoleId>(3));
-        Some(Effect::Remind(Reminder {
+        Effect::Remind(Reminder {
             kind,
             subject_id: subject_id(),
             due_at: at(due),
             path: format!("/rbac/users/{user}/roles/{role}/{what}"),
             body: json!({ "unit_id": id::<UnitId>(4) }),
-        }))
+        })
     }
 
     #[test]
     fn an_end_is_remembered_moved_and_forgotten() {
         let forgotten = || Some(Effect::Forget { kind: ROLE, subject_id: subject_id() });
-        let reminded = |due| reminded(ROLE, "expire", due);
+        let reminded = |due| Some(reminded(ROLE, "expire", due));
         let expected = [
             None,
             reminded(END),
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_notice_comes_seven_days_before_the_end_moves_with_it_and_goes_with_the_role() {
         let forgotten = || Some(Effect::Forget { kind: ROLE_NOTICE, subject_id: subject_id() });
-        let reminded = |due| reminded(ROLE_NOTICE, "announce-end", due);
+        let reminded = |due| Some(reminded(ROLE_NOTICE, "announce-end", due));
         let expected = [
             None,
             reminded("2026-01-25T00:00:00Z"),

@@ -90,7 +90,6 @@ impl Policy {
             | Command::SetExclusiveCardinality { .. }
             | Command::RemoveExclusiveRoles { .. } => None,
             Command::CreateRole(role) => role.unit_id,
-            Command::InstantiateTemplate { unit_id, .. } => *unit_id,
             Command::RenameRole { role_id, .. }
             | Command::DescribeRole { role_id, .. }
             | Command::ChangeRoleLevel { role_id, .. }
@@ -100,7 +99,8 @@ impl Policy {
             | Command::RevokePermission { role_id, .. } => of_role(role_id),
             Command::AddInheritance { senior_id, .. }
             | Command::RemoveInheritance { senior_id, .. } => of_role(senior_id),
-            Command::GrantProtectedRole { unit_id, .. }
+            Command::InstantiateTemplate { unit_id, .. }
+            | Command::GrantProtectedRole { unit_id, .. }
             | Command::RevokeProtectedRole { unit_id, .. }
             | Command::AnnounceProtectedRoleEnd { unit_id, .. }
             | Command::ExpireProtectedRole { unit_id, .. } => *unit_id,

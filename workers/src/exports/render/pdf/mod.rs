@@ -410,14 +410,14 @@ mod tests {
 
     #[test]
     fn pages_have_the_size_of_the_paper() {
-        for (paper, sides) in [(Paper::A4, [595, 842]), (Paper::Letter, [612, 792])] {
+        for (paper, sides) in [(Paper::A4, [595.0, 842.0]), (Paper::Letter, [612.0, 792.0])] {
             let header = Header { paper, ..header(&[Kind::Text]) };
             let (_, bytes) = written(&header, Vec::new());
             let document = lopdf::Document::load_mem(&bytes).unwrap();
             let page = document.get_dictionary(document.get_pages()[&1]).unwrap();
             let page = page.get(b"MediaBox").unwrap().as_array().unwrap();
-            let found: Vec<i64> =
-                page[2..].iter().map(|side| side.as_float().unwrap().round() as i64).collect();
+            let found: Vec<f32> =
+                page[2..].iter().map(|side| side.as_float().unwrap().round()).collect();
             assert_eq!(found, sides, "{paper:?}");
         }
     }
