@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::answer::Happened;
 use crate::log::StreamWrite;
-use crate::pipeline::refused;
+use crate::refusal::refused;
 
 /// One aggregate on its way from a version to the next.
 pub(crate) struct Draft<D: Decider> {

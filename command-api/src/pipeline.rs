@@ -3,18 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::http::StatusCode;
-use events::aggregate::Class;
 use events::envelope::{Metadata, meta};
-use events::{ActorKind, Context, Decider, Permission, Rejection, TenantId, UserId};
+use events::{ActorKind, Context, Decider, Permission, TenantId, UserId};
 use platform::access::{self, Standing};
+use platform::clock;
 use platform::fold::{self, Folded, SNAPSHOT_EVERY};
 use platform::http::RequestFacts;
 use platform::limits::Quota;
 use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Access;
-use platform::{clock, codes};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Happened, Header, Place};
@@ -22,7 +20,8 @@ use crate::app::App;
 use crate::draft::{Draft, Undecided};
 use crate::facts::{LoadFacts, Sources};
 use crate::keys::Manner;
-use crate::log::{Append, AppendError, Outcome, Stored};
+use crate::log::{Append, Outcome, Stored};
+use crate::refusal::{busy, key_reused, refused};
 use crate::registry::Incoming;
 use crate::since::Moved;
 
@@ -416,43 +415,6 @@ impl App {
             }
         });
     }
-}
-
-/// A refusal by the rules, as a problem.
-pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
-    let class = rejection.class();
-    let status = StatusCode::from_u16(codes::status(class)).unwrap_or_default();
-    let problem = Problem::new(status, rejection.code(), rejection.to_string());
-    match rejection.pointer() {
-        Some(pointer) => problem.at(pointer),
-        None if class == Class::Invalid => problem.at(""),
-        None => problem,
-    }
-}
-
-/// Why an append got no outcome, as a problem.
-pub(crate) fn lost(error: &AppendError) -> Problem {
-    match error {
-        AppendError::Refusing => Problem::unavailable("too many commands are waiting; try again"),
-        AppendError::Unreachable(_) => Problem::unavailable(
-            "the log could not be reached, and whether the command was stored is not known; \
-             repeat it with the same Idempotency-Key",
-        ),
-        AppendError::Broken(cause) => Problem::internal(cause),
-    }
-}
-
-/// A decision that could not be made in peace.
-pub(crate) fn busy() -> Problem {
-    Problem::conflict("BUSY", "others keep changing the same record; try again").retryable()
-}
-
-pub(crate) fn key_reused() -> Problem {
-    Problem::invalid(
-        "Idempotency-Key",
-        "IDEMPOTENCY_KEY_REUSED",
-        "this Idempotency-Key came with another request before; use a new key for a new command",
-    )
 }
 
 async fn uncommitted<D>(

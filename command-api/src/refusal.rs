@@ -1,17 +1,19 @@
 //! Refusals are kept like everything else: as events of the day's security log; and what a repeated key is answered with.
 
+use axum::http::StatusCode;
+use events::aggregate::Class;
 use events::audit::security_log::{self, AccessDenied, Command, CommandRefused, SecurityLog};
-use events::{Decider, TenantId};
-use platform::clock;
+use events::{Decider, Rejection, TenantId};
 use platform::fold::Folded;
 use platform::problem::Problem;
+use platform::{clock, codes};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Happened, Header, Place};
 use crate::app::App;
 use crate::draft::{Draft, Undecided};
-use crate::log::{Append, Outcome};
-use crate::pipeline::{Ask, key_reused};
+use crate::log::{Append, AppendError, Outcome};
+use crate::pipeline::Ask;
 
 impl App {
     /// Keeps the refusal of a command and hands it back; a key used before is answered as it was then.
@@ -177,4 +179,41 @@ pub(crate) fn claimed(namespace: &str) -> Problem {
         Some((_, code, detail)) => Problem::conflict(code, *detail),
         None => Problem::conflict("CLAIMED", format!("{namespace} is taken; choose another value")),
     }
+}
+
+/// A refusal by the rules, as a problem.
+pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
+    let class = rejection.class();
+    let status = StatusCode::from_u16(codes::status(class)).unwrap_or_default();
+    let problem = Problem::new(status, rejection.code(), rejection.to_string());
+    match rejection.pointer() {
+        Some(pointer) => problem.at(pointer),
+        None if class == Class::Invalid => problem.at(""),
+        None => problem,
+    }
+}
+
+/// Why an append got no outcome, as a problem.
+pub(crate) fn lost(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Refusing => Problem::unavailable("too many commands are waiting; try again"),
+        AppendError::Unreachable(_) => Problem::unavailable(
+            "the log could not be reached, and whether the command was stored is not known; \
+             repeat it with the same Idempotency-Key",
+        ),
+        AppendError::Broken(cause) => Problem::internal(cause),
+    }
+}
+
+/// A decision that could not be made in peace.
+pub(crate) fn busy() -> Problem {
+    Problem::conflict("BUSY", "others keep changing the same record; try again").retryable()
+}
+
+pub(crate) fn key_reused() -> Problem {
+    Problem::invalid(
+        "Idempotency-Key",
+        "IDEMPOTENCY_KEY_REUSED",
+        "this Idempotency-Key came with another request before; use a new key for a new command",
+    )
 }

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::audit::line::Line;
 use crate::log::{Append, Fact, Outcome};
-use crate::pipeline::{Ask, lost};
+use crate::pipeline::Ask;
+use crate::refusal::lost;
 
 impl App {
     /// Stores an append, what is personal in its events and around them sealed. Nothing is added to what an organisation left

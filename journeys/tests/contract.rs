@@ -22,21 +22,28 @@ const SIGNS_OUT: &[&str] = &["identity_session_end", "identity_user_end_sessions
 /// Commands that need no permission, so that nobody can be refused them for want of one: what they do leaves its own events,
 /// and all but those behind a dash do something that is one. A command that is not here must leave its refusal in the trail.
 const UNGUARDED: &[&str] = &[
+    "audit_commands_batch", // - has others carried out
     "backups_backup_request_everything",
+    "identity_api_key_rename",
+    "identity_api_key_revoke",
+    "identity_api_key_rotate",
     "identity_invitation_accept",
     "identity_organization_create",
     "identity_organization_reactivate",
     "identity_organization_suspend",
     "identity_service_token", // - gives a token out
     "identity_session_end",
+    "identity_session_exchange",
     "identity_session_refresh",
     "identity_session_start",
     "identity_user_change_own_password",
     "identity_user_confirm_email_change",
     "identity_user_end_sessions",
+    "identity_user_link_own_identity",
     "identity_user_request_email_change",
     "identity_user_request_password_reset",
     "identity_user_reset_password",
+    "identity_user_unlink_own_identity",
     "notifications_notification_delete",
     "notifications_notification_mark_read",
 ];

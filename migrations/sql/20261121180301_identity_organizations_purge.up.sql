@@ -23,9 +23,10 @@ begin
   delete from log.claims where tenant_id = of_tenant;
   delete from log.idempotency where tenant_id = of_tenant;
   delete from log.snapshots where tenant_id = of_tenant;
+  delete from audit.trail_restored where tenant_id = of_tenant;
 end
 $$;
-comment on function log.forget is 'deletes the claims, keys and snapshots of an organisation that was purged';
+comment on function log.forget is 'deletes the claims, keys, snapshots and restored months of an organisation that was purged';
 revoke all on function log.forget from public;
 
 reset role;

@@ -2,9 +2,9 @@
 set role annals_owner;
 
 -- Drops the partition of a moment's month if it is over and nothing is in it; whether it did. Whoever reads the whole at that
--- moment is not waited for: the empty partition then stays until a month is dropped again.
+-- moment is not waited for longer than two seconds: the empty partition then stays until a month is dropped again.
 create function read.drop_emptied_month(schema_name text, table_name text, moment timestamptz) returns boolean
-  language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
+  language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
 declare
   month timestamp := date_trunc('month', moment at time zone 'UTC');
   part text := format('%I.%I', schema_name, table_name || to_char(month, '"_"YYYYMM'));

@@ -10,6 +10,11 @@ use platform::testkit::committed;
 
 /// Words in capital letters that are no codes.
 const NOT_CODES: &[&str] = &[
+    "AUDIT_LOG_LEVEL",
+    "SCAN",
+    "MATCH",
+    "COUNT",
+    "UNLINK",
     "SMTP_URL",
     "MAIL_FROM",
     "RBAC_DEFAULT_ROLE",

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::log::Outcome;
-use crate::pipeline::{busy, key_reused};
+use crate::refusal::{busy, key_reused};
 use crate::registry::{Incoming, Registry};
 
 /// What one caller read of one dataset within some minutes.

@@ -16,7 +16,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::pipeline::{Owner, Target, refused};
+use crate::pipeline::{Owner, Target};
+use crate::refusal::refused;
 use crate::registry::{Incoming, Registry};
 
 const LINK_SECONDS: i64 = 60;

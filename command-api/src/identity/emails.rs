@@ -17,7 +17,8 @@ use super::auth;
 use super::passwords::unknown_token;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::pipeline::{Target, refused};
+use crate::pipeline::Target;
+use crate::refusal::refused;
 use crate::registry::{Incoming, Registry};
 
 const CONFIRM: &str = "identity_user_confirm_email_change";

@@ -28,7 +28,8 @@ use crate::app::App;
 use crate::draft::Draft;
 use crate::facts::{LoadFacts as _, Sources, idle_hours};
 use crate::log::{Append, Outcome, StreamWrite};
-use crate::pipeline::{MAX_ATTEMPTS, busy};
+use crate::pipeline::MAX_ATTEMPTS;
+use crate::refusal::{busy, key_reused};
 use crate::registry::{Incoming, Registry};
 
 const EXCHANGE: &str = "identity_session_exchange";
@@ -292,9 +293,7 @@ impl Signing<'_> {
                 Err(no(crate::refusal::claimed(&namespace)))
             }
             Outcome::StaleVersion | Outcome::StaleFact => Ok(None),
-            Outcome::Replayed { .. } | Outcome::KeyReused => {
-                Err(crate::pipeline::key_reused().into())
-            }
+            Outcome::Replayed { .. } | Outcome::KeyReused => Err(key_reused().into()),
         }
     }
 

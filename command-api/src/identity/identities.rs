@@ -41,6 +41,7 @@ struct Theirs {
 pub(super) fn routes(registry: &mut Registry) {
     let own = Route::post("/auth/identities", Module::Identity, "identity_user_link_own_identity")
         .summary("link what an issuer calls you, by its token about you and your password")
+        .in_person()
         .takes::<Own>()
         .answers::<Answer>(200);
     registry.special(own.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
@@ -53,7 +54,8 @@ pub(super) fn routes(registry: &mut Registry) {
             Module::Identity,
             "identity_user_unlink_own_identity",
         )
-        .summary("sign in by an issuer no more; ends your other sessions"),
+        .summary("sign in by an issuer no more; ends your other sessions")
+        .in_person(),
         |call| {
             let user = call.principal.user();
             unlink(call, user.ok_or_else(|| Problem::forbidden("a service has no identities"))?)
@@ -63,6 +65,7 @@ pub(super) fn routes(registry: &mut Registry) {
     let link = Route::post(path, Module::Identity, "identity_user_link_identity")
         .summary("link what an issuer calls a user whose account you may take over")
         .needs(Permission::IdentityUsersManage)
+        .in_person()
         .takes::<Theirs>()
         .answers::<Answer>(200);
     registry.special(link.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
@@ -73,7 +76,8 @@ pub(super) fn routes(registry: &mut Registry) {
     registry.command::<Nothing, User>(
         Route::delete(path, Module::Identity, "identity_user_unlink_identity")
             .summary("let a user sign in by an issuer no more; ends their sessions")
-            .needs(Permission::IdentityUsersManage),
+            .needs(Permission::IdentityUsersManage)
+            .in_person(),
         |call| unlink(call, call.id("user_id")?),
     );
 }

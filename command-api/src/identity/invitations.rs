@@ -29,7 +29,8 @@ use crate::app::App;
 use crate::draft::Draft;
 use crate::facts::{LoadFacts as _, Sources};
 use crate::log::{Append, Outcome, StreamWrite};
-use crate::pipeline::{Ask, MAX_ATTEMPTS, Target, busy, refused};
+use crate::pipeline::{Ask, MAX_ATTEMPTS, Target};
+use crate::refusal::{busy, key_reused, refused};
 use crate::registry::{Incoming, Nothing, Registry};
 
 const ACCEPT: &str = "identity_invitation_accept";
@@ -300,7 +301,7 @@ impl Joining<'_> {
             }
             Outcome::Claimed { namespace, .. } => Err(crate::refusal::claimed(&namespace)),
             Outcome::StaleVersion | Outcome::StaleFact => Ok(None),
-            Outcome::Replayed { .. } | Outcome::KeyReused => Err(crate::pipeline::key_reused()),
+            Outcome::Replayed { .. } | Outcome::KeyReused => Err(key_reused()),
         }
     }
 

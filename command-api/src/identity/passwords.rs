@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::auth;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::pipeline::{Ask, Target, refused};
+use crate::pipeline::{Ask, Target};
+use crate::refusal::refused;
 use crate::registry::{Incoming, Registry};
 
 const FORGOT: &str = "identity_user_request_password_reset";

@@ -33,7 +33,7 @@ async fn each_command_is_answered_as_if_sent_alone() {
         {"method": "POST", "path": "/users", "body": {"handle": "berta", "zebra": 1}},
         {"method": "POST", "path": "/nowhere"},
         {"method": "GET", "path": "/users"},
-        {"method": "POST", "path": "/auth/logout"},
+        {"method": "POST", "path": "/auth/login"},
         {"method": "POST", "path": "users"},
         register("berta"),
     ]);

@@ -10,9 +10,9 @@ use events::identity::organization::Organization;
 use events::identity::session::Session;
 use events::identity::user::{Status, User};
 use events::rbac::policy::Policy;
-use events::rbac::resolve::{Effective, Holder, service_allows};
+use events::rbac::resolve::{Effective, Holder};
 use events::rbac::user_access::UserAccess;
-use events::{ActorKind, ApiKeyId, Decider, Permission, Rejection as _, TenantId, UnitId, UserId};
+use events::{ApiKeyId, Decider, TenantId, UnitId, UserId};
 use jiff::Timestamp;
 use moka::sync::Cache;
 
@@ -24,8 +24,10 @@ use crate::principal::{ByKey, Principal};
 use crate::problem::Problem;
 use crate::redis::Away;
 
+mod guard;
 mod shared;
 
+pub use guard::{authorize, check_at_work, in_person};
 use shared::Place;
 pub use shared::Shared;
 
@@ -488,47 +490,4 @@ impl Standing {
 /// The issuer whose word a session rests on, if it does on one's.
 fn issuer_of(session: Option<&Folded<Session>>) -> Option<String> {
     session?.state.issuer.map(|(issuer, _)| issuer.to_string())
-}
-
-/// Refuses to work in an organisation that is suspended.
-pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
-    organization.at_work().map_err(|rejection| {
-        let detail = rejection.to_string();
-        Problem { code: rejection.code().into(), ..Problem::forbidden(detail) }
-    })
-}
-
-/// Whether the caller may do what needs `permission`, anywhere in the organisation; `standing` is a user's.
-pub fn authorize(
-    principal: &Principal,
-    standing: Option<&Standing>,
-    permission: Permission,
-) -> Result<(), Problem> {
-    let allowed = match (principal.actor.kind, standing) {
-        (ActorKind::User, Some(standing)) => standing.effective.permits(permission),
-        (ActorKind::Service, _) => service_allows(&principal.actor.id, permission),
-        (ActorKind::User, None) | (ActorKind::System, _) => false,
-    };
-    if allowed {
-        return Ok(());
-    }
-    let name = permission.name();
-    let detail = match principal.key {
-        Some(_) => format!(
-            "the API key needs the permission {name} in its scope, and its owner a role that has it"
-        ),
-        None => {
-            format!("you need the permission {name}; ask an administrator for a role that has it")
-        }
-    };
-    Err(Problem::forbidden(detail).with("permission", permission.name()))
-}
-
-/// Refuses a program with an API key what people do themselves.
-pub fn in_person(principal: &Principal) -> Result<(), Problem> {
-    if principal.key.is_none() && principal.actor.api_key_id.is_none() {
-        return Ok(());
-    }
-    let code = "IN_PERSON_ONLY".into();
-    Err(Problem { code, ..Problem::forbidden("an API key cannot do this; sign in yourself") })
 }

@@ -4,7 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
-use super::signing_in::ISSUERS;
+use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
 use super::{Column, Dataset, Owner};
 
 /// The datasets of a module.
@@ -110,60 +110,6 @@ const USERS: Dataset = Dataset {
     ],
     key: &["user_id"],
     default_sort: "handle",
-};
-
-const SESSIONS: Dataset = Dataset {
-    name: "identity.sessions",
-    label: "Sessions",
-    table: "read.identity_sessions_shown",
-    projections: &["identity_sessions", "identity_session_endings"],
-    permission: None,
-    owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentitySessionsManage) }),
-    columns: &[
-        Column::new("session_id", "Session", Id),
-        Column::new("user_id", "User", Id),
-        Column::new("amr", "Proofs", List),
-        Column::new("issuer_id", "Issuer", Id).nullable(),
-        Column::new("ip", "Address", Text).nullable().sensitive(),
-        Column::new("user_agent", "Program", Text).nullable().sensitive(),
-        Column::new("rotation", "Refreshed", Integer),
-        Column::new("expires_at", "Expires", Time),
-        Column::new("reuse_detected_at", "Copied token seen", Time).nullable(),
-        Column::new("revoked_at", "Ended", Time).nullable(),
-        Column::new("revocation_reason", "Reason", Text).nullable(),
-        VERSION,
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["session_id"],
-    default_sort: "-created_at",
-};
-
-const API_KEYS: Dataset = Dataset {
-    name: "identity.api_keys",
-    label: "API keys",
-    table: "read.identity_api_keys_used",
-    projections: &["identity_api_keys"],
-    permission: None,
-    owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentityApiKeysManage) }),
-    columns: &[
-        Column::new("api_key_id", "API key", Id),
-        Column::new("user_id", "User", Id),
-        Column::new("name", "Name", Text),
-        Column::new("scope", "Scope", List),
-        Column::new("rotation", "Rotated", Integer),
-        Column::new("rotated_at", "Rotated last", Time).nullable(),
-        Column::new("overlap_ends_at", "Secret before ends", Time).nullable(),
-        Column::new("expires_at", "Expires", Time),
-        Column::new("last_used_at", "Last used", Time).nullable(),
-        Column::new("revoked_at", "Revoked", Time).nullable(),
-        Column::new("revocation_reason", "Reason", Text).nullable(),
-        VERSION,
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["api_key_id"],
-    default_sort: "-created_at",
 };
 
 const INVITATIONS: Dataset = Dataset {

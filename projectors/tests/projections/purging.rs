@@ -7,8 +7,10 @@ use projectors::admin;
 use crate::support::Place;
 use crate::workload::{found, happen, tenant};
 
-/// Tables with organisations that keep what they have of a purged one: what proves that the log was not altered.
-const KEPT: &[&str] = &["audit.checkpoints", "audit.notary_states", "audit.tree_tiles"];
+/// Tables with organisations that projectors leave alone of a purged one: what proves that the log was not altered, and months that
+/// an operator brought back, which go with the rest of what command-api forgets.
+const KEPT: &[&str] =
+    &["audit.checkpoints", "audit.notary_states", "audit.trail_restored", "audit.tree_tiles"];
 
 /// Every table of read models that has a column for the organisation, as Postgres knows them.
 async fn tables(place: &Place) -> Vec<String> {

@@ -126,7 +126,7 @@ fn session() -> Endpoint {
     let route = Route::get("/sessions/{id}", Identity, "identity_session")
         .summary("One session; one's own without a permission");
     Endpoint::new(
-        single(route, "identity.sessions", |g| row_of(g, "identity.sessions")),
+        single(route, "identity.sessions", |g| row_of(g, "identity.sessions")).in_person(),
         |call| async move {
             item(&call, dataset("identity.sessions"), call.segment("id"), "session").await
         },

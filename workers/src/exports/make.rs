@@ -25,6 +25,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+use super::refusal::Refusal;
 use super::render::{self, Header, Paper, Rendered, Row, csv, pdf, xlsx};
 use super::rows::{self, Rows};
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
@@ -228,43 +229,6 @@ fn order(dataset: &Dataset, sort: &[Sort]) -> String {
 struct Plan {
     dataset: &'static Dataset,
     query: Query,
-}
-
-/// Why there is no file.
-enum Refusal {
-    /// There never will be: code and message.
-    For(&'static str, String),
-    /// It is no longer wanted, or somebody else makes it.
-    Stop,
-    /// Perhaps later.
-    Trouble(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Refusal {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Trouble(error)
-    }
-}
-
-impl From<sqlx::Error> for Refusal {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Trouble(error.into())
-    }
-}
-
-impl From<render::Error> for Refusal {
-    fn from(error: render::Error) -> Self {
-        match error {
-            render::Error::TooManyRows { .. } => Self::For("too_many_rows", error.to_string()),
-            render::Error::TooManyColumns { .. } => {
-                Self::For("too_many_columns", error.to_string())
-            }
-            render::Error::Rows(error) => Self::Trouble(error),
-            render::Error::Write(_) | render::Error::Workbook(_) | render::Error::Font => {
-                Self::Trouble(error.into())
-            }
-        }
-    }
 }
 
 /// A file that is complete but not stored.

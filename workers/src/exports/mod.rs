@@ -1,6 +1,7 @@
 //! Exports: files made from read models.
 
 mod make;
+mod refusal;
 pub mod render;
 mod rows;
 

@@ -193,6 +193,7 @@ impl User {
         facts: &Facts,
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
+        in_person(context)?;
         facts.in_reach(context)?;
         if let Some(by_email) = &link.by_email {
             let is_theirs = self.email.as_deref().map(text::fold) == Some(text::fold(by_email));
@@ -219,6 +220,7 @@ impl User {
         facts: &Facts,
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
+        in_person(context)?;
         facts.in_reach(context)?;
         let unlinked = self.unlinked(unlink.issuer_id).ok_or(Rejection::IdentityUnknown)?;
         let is_own = context.actor.kind == ActorKind::User && context.actor.acts_as(facts.user_id);

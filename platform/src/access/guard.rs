@@ -1,0 +1,52 @@
+//! What stands before everything that is asked: the organisation at work, the permission, the person.
+
+use events::identity::organization::Organization;
+use events::rbac::resolve::service_allows;
+use events::{ActorKind, Permission, Rejection as _};
+
+use super::Standing;
+use crate::principal::Principal;
+use crate::problem::Problem;
+
+/// Refuses to work in an organisation that is suspended.
+pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
+    organization.at_work().map_err(|rejection| {
+        let detail = rejection.to_string();
+        Problem { code: rejection.code().into(), ..Problem::forbidden(detail) }
+    })
+}
+
+/// Whether the caller may do what needs `permission`, anywhere in the organisation; `standing` is a user's.
+pub fn authorize(
+    principal: &Principal,
+    standing: Option<&Standing>,
+    permission: Permission,
+) -> Result<(), Problem> {
+    let allowed = match (principal.actor.kind, standing) {
+        (ActorKind::User, Some(standing)) => standing.effective.permits(permission),
+        (ActorKind::Service, _) => service_allows(&principal.actor.id, permission),
+        (ActorKind::User, None) | (ActorKind::System, _) => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    let name = permission.name();
+    let detail = match principal.key {
+        Some(_) => format!(
+            "the API key needs the permission {name} in its scope, and its owner a role that has it"
+        ),
+        None => {
+            format!("you need the permission {name}; ask an administrator for a role that has it")
+        }
+    };
+    Err(Problem::forbidden(detail).with("permission", permission.name()))
+}
+
+/// Refuses a program with an API key what people do themselves.
+pub fn in_person(principal: &Principal) -> Result<(), Problem> {
+    if principal.key.is_none() && principal.actor.api_key_id.is_none() {
+        return Ok(());
+    }
+    let code = "IN_PERSON_ONLY".into();
+    Err(Problem { code, ..Problem::forbidden("an API key cannot do this; sign in yourself") })
+}
