@@ -110,7 +110,7 @@ async fn a_program_acts_within_its_key_and_its_secret_is_nowhere() -> anyhow::Re
     let mut socket = Socket::open(&program).await?;
     socket.subscribe("all").await?;
     program.post("/users", &json!({"handle": "heard"})).await?.ok()?;
-    socket.until("event").await?;
+    socket.until("ev").await?;
     stays_within(&owner, &program).await?;
     is_no_person(&owner, &program, &path).await?;
 

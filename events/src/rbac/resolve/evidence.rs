@@ -229,8 +229,11 @@ impl Needles {
 
     fn add(&mut self, policy: &Policy, fact: &Fact) {
         match fact {
-            Fact::Assigned { user_id, role_id, .. } | Fact::Ends { user_id, role_id, .. } => {
+            Fact::Assigned { user_id, role_id, unit_id, .. }
+            | Fact::Ends { user_id, role_id, unit_id, .. } => {
                 self.texts.insert(role_id.to_string());
+                // Access to a unit names the unit, not the role that it amounts to.
+                self.texts.extend(unit_id.map(|unit| unit.to_string()));
                 self.accesses.insert(*user_id);
             }
             Fact::Inherits { senior_id, junior_id } => {
@@ -286,7 +289,7 @@ impl Trace {
                 let access = self.access.entry(*user).or_default();
                 access.evolve(event);
                 if let Some(watched) = self.of_access.get_mut(user) {
-                    mark(watched, position, |fact| in_access(access, fact));
+                    mark(watched, position, |fact| in_access((&self.policy, access), fact));
                 }
             }
             Happened::User(id, event) => {
@@ -343,11 +346,24 @@ fn in_policy(policy: &Policy, fact: &Fact) -> bool {
     }
 }
 
-fn in_access(access: &UserAccess, fact: &Fact) -> bool {
+/// What a user holds of a role somewhere, by assignment or by access to the unit.
+fn held_there(
+    (policy, access): (&Policy, &UserAccess),
+    role_id: RoleId,
+    unit_id: Option<UnitId>,
+) -> Option<Assignment> {
+    let by_unit = access.units().iter().filter_map(|unit| unit.assignment(policy));
+    let mut held = access.assignments().iter().copied().chain(by_unit);
+    held.find(|held| held.is_of(role_id, unit_id))
+}
+
+fn in_access((policy, access): (&Policy, &UserAccess), fact: &Fact) -> bool {
     match fact {
-        Fact::Assigned { role_id, unit_id, .. } => access.find(*role_id, *unit_id).is_some(),
+        Fact::Assigned { role_id, unit_id, .. } => {
+            held_there((policy, access), *role_id, *unit_id).is_some()
+        }
         Fact::Ends { role_id, unit_id, expires_at, .. } => {
-            let held = access.find(*role_id, *unit_id);
+            let held = held_there((policy, access), *role_id, *unit_id);
             held.is_some_and(|held| held.expires_at == Some(*expires_at))
         }
         Fact::Inherits { .. }
