@@ -1,9 +1,12 @@
 //! How every command is carried out: standing, permission, state, facts, decision, append; again when something moved on.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use events::envelope::{Metadata, meta};
+use events::envelope::meta;
 use events::{ActorKind, Context, Decider, Permission, TenantId, UserId};
 use platform::access::{self, Standing};
 use platform::clock;
@@ -184,33 +187,35 @@ impl Ask {
     }
 
     /// What is stored beside every event of this command.
-    pub(crate) fn metadata(&self, facts: &[crate::log::Fact]) -> String {
+    pub(crate) fn metadata<'a>(&'a self, facts: &[crate::log::Fact]) -> String {
         let actor = &self.principal.actor;
         let kind: &'static str = actor.kind.into();
-        let mut map = Metadata::new();
-        let mut put = |key: &str, value: Option<String>| {
+        // Borrowed as far as may be: this is made for every command.
+        let mut map = BTreeMap::<&str, Cow<'_, str>>::new();
+        let mut put = |key, value: Option<Cow<'a, str>>| {
             if let Some(value) = value {
-                map.insert(key.to_owned(), value);
+                map.insert(key, value);
             }
         };
-        put(meta::ACTOR_KIND, Some(kind.to_owned()));
-        put(meta::ACTOR_ID, Some(actor.id.clone()));
-        put(meta::SESSION_ID, actor.session_id.map(|id| id.to_string()));
-        put(meta::API_KEY_ID, actor.api_key_id.map(|id| id.to_string()));
-        put(meta::ON_BEHALF_OF, actor.on_behalf_of.map(|id| id.to_string()));
-        put(meta::COMMAND, Some(self.operation.to_owned()));
-        put(meta::REQUEST_ID, Some(self.facts.request_id.clone()));
-        put(meta::CORRELATION_ID, Some(self.facts.correlation_id()));
-        put(meta::CAUSATION_ID, self.facts.causation_id.clone());
-        put(meta::IP, self.facts.ip.map(|ip| ip.to_string()));
-        put(meta::USER_AGENT, self.facts.user_agent.clone());
-        put(meta::TRACEPARENT, self.facts.traceparent.clone());
-        put(meta::IDEMPOTENCY_KEY, self.manner.key.as_ref().map(|(key, _)| key.clone()));
-        let facts: Vec<String> = facts
-            .iter()
-            .map(|fact| format!("{}/{}@{}", fact.kind, fact.id, fact.version))
-            .collect();
-        put(meta::FACTS, (!facts.is_empty()).then(|| facts.join(" ")));
+        put(meta::ACTOR_KIND, Some(kind.into()));
+        put(meta::ACTOR_ID, Some((&actor.id).into()));
+        put(meta::SESSION_ID, actor.session_id.map(|id| id.to_string().into()));
+        put(meta::API_KEY_ID, actor.api_key_id.map(|id| id.to_string().into()));
+        put(meta::ON_BEHALF_OF, actor.on_behalf_of.map(|id| id.to_string().into()));
+        put(meta::COMMAND, Some(self.operation.into()));
+        put(meta::REQUEST_ID, Some((&self.facts.request_id).into()));
+        put(meta::CORRELATION_ID, Some(self.facts.correlation_id().into()));
+        put(meta::CAUSATION_ID, self.facts.causation_id.as_ref().map(Into::into));
+        put(meta::IP, self.facts.ip.map(|ip| ip.to_string().into()));
+        put(meta::USER_AGENT, self.facts.user_agent.as_ref().map(Into::into));
+        put(meta::TRACEPARENT, self.facts.traceparent.as_ref().map(Into::into));
+        put(meta::IDEMPOTENCY_KEY, self.manner.key.as_ref().map(|(key, _)| key.into()));
+        let mut leant = String::new();
+        for fact in facts {
+            let space = if leant.is_empty() { "" } else { " " };
+            let _always_ok = write!(leant, "{space}{}/{}@{}", fact.kind, fact.id, fact.version);
+        }
+        put(meta::FACTS, (!leant.is_empty()).then(|| leant.into()));
         serde_json::to_string(&map).unwrap_or_else(|_| "{}".into())
     }
 }
@@ -350,13 +355,9 @@ impl App {
             return answer.await.map(Attempt::Done);
         }
         let facts_used = sources.into_facts();
-        let append = Append {
-            tenant,
-            key: ask.manner.key.clone(),
-            streams,
-            metadata: ask.metadata(&facts_used),
-            facts: facts_used,
-        };
+        let mut append = Append::of(tenant, streams, ask.metadata(&facts_used));
+        append.key.clone_from(&ask.manner.key);
+        append.facts = facts_used;
         let began = Instant::now();
         let outcome = self.append(ask, append).await?;
         ask.facts.notes.phase("append", began);

@@ -86,13 +86,8 @@ impl App {
         }
         let mut write = draft.write();
         write.expected = None; // what is kept does not compete for a version
-        let append = Append {
-            tenant: ask.principal.tenant,
-            key,
-            streams: vec![write],
-            facts: Vec::new(),
-            metadata: ask.metadata(&[]),
-        };
+        let append =
+            Append { key, ..Append::of(ask.principal.tenant, vec![write], ask.metadata(&[])) };
         self.append(ask, append).await
     }
 

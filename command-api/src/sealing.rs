@@ -4,6 +4,7 @@ use events::Decider as _;
 use events::identity::organization::{Organization, Status};
 use platform::access::check_at_work;
 use platform::fold::Folded;
+use platform::personal::NewKeys;
 use platform::problem::Problem;
 use uuid::Uuid;
 
@@ -19,24 +20,52 @@ impl App {
     pub(crate) async fn append(&self, ask: &Ask, mut append: Append) -> Result<Outcome, Problem> {
         let leaning = self.leaning(&append).await?;
         let tenant = append.tenant;
-        for stream in &mut append.streams {
-            for (_, event) in &mut stream.events {
-                self.personal.seal_event(&self.pool, (tenant, &stream.id), event).await?;
-            }
-        }
-        if let Some(person) = ask.caller() {
-            let person = (tenant, person);
-            self.personal.seal_metadata(&self.pool, person, &mut append.metadata).await?;
-        }
+        let new = self.seal(ask, &mut append).await?;
         let line = Line::of(ask, &append);
         let outcome = match leaning {
             None => self.writer.append(append).await.map_err(|error| lost(&error))?,
             Some(known) => self.append_leaning(append, known).await?,
         };
-        if let (Outcome::Stored(stored), Some(line)) = (&outcome, line) {
-            line.write(ask, stored.last_position);
+        match &outcome {
+            Outcome::Stored(stored) => {
+                self.personal.kept_with_append(new);
+                if let Some(line) = line {
+                    line.write(ask, stored.last_position);
+                }
+            }
+            // The keys may be what moved on.
+            Outcome::StaleFact if !new.is_empty() => {
+                self.personal.look_again(&self.pool, tenant, &new).await?;
+            }
+            Outcome::StaleFact
+            | Outcome::Replayed { .. }
+            | Outcome::KeyReused
+            | Outcome::StaleVersion
+            | Outcome::Claimed { .. } => {}
         }
         Ok(outcome)
+    }
+
+    /// Seals what is personal in an append; the keys are those that it has to keep.
+    async fn seal(&self, ask: &Ask, append: &mut Append) -> Result<NewKeys, Problem> {
+        let (tenant, mut new) = (append.tenant, NewKeys::default());
+        for stream in &mut append.streams {
+            let (begins, place) = (stream.expected == Some(0), (tenant, stream.id.as_str()));
+            for (_, event) in &mut stream.events {
+                if begins {
+                    let sealed = self.personal.seal_first_event(&self.pool, place, event, &mut new);
+                    sealed.await?;
+                } else {
+                    self.personal.seal_event(&self.pool, place, event).await?;
+                }
+            }
+        }
+        if let Some(person) = ask.caller() {
+            let person = (tenant, person);
+            self.personal.seal_metadata(&self.pool, person, &mut append.metadata, &new).await?;
+        }
+        append.subject_keys = new.rows().map(|(id, sealed)| (id, sealed.to_vec())).collect();
+        Ok(new)
     }
 
     /// The organisation, where the append has to lean on it for the first time: users have their standing looked at before,

@@ -201,7 +201,7 @@ fn stream<D: Decider>(id: &str, events: &[D::Event]) -> anyhow::Result<StreamWri
 }
 
 async fn store(writer: &Writer, tenant: TenantId, streams: Vec<StreamWrite>) -> anyhow::Result<()> {
-    let append = Append { tenant, key: None, streams, facts: Vec::new(), metadata: "{}".into() };
+    let append = Append::of(tenant, streams, "{}".into());
     let outcome = writer.append(append).await?;
     ensure!(matches!(outcome, Outcome::Stored(_)), "the organisation was not filled: {outcome:?}");
     Ok(())

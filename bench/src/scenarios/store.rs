@@ -142,12 +142,11 @@ impl Source {
     }
 
     fn append(&self, id: Uuid) -> Append {
+        let streams = vec![self.stream("notifications.notification", id.to_string())];
         Append {
-            tenant: self.tenant,
             key: Some((format!("user:{id}:notifications_notification_send:{id}"), [7; 32])),
-            streams: vec![self.stream("notifications.notification", id.to_string())],
             facts: self.facts.clone(),
-            metadata: self.metadata.clone(),
+            ..Append::of(self.tenant, streams, self.metadata.clone())
         }
     }
 

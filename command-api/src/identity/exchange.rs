@@ -280,7 +280,8 @@ impl Signing<'_> {
         streams.extend(entering.access);
         let facts = sources.into_facts();
         let metadata = ask.metadata(&facts);
-        match app.append(&ask, Append { tenant, key: None, streams, facts, metadata }).await? {
+        let append = Append { facts, ..Append::of(tenant, streams, metadata) };
+        match app.append(&ask, append).await? {
             Outcome::Stored(_) => {
                 Ok(Some(app.issue(tenant, user_id, session_id, refresh_token)?))
             }

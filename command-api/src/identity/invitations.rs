@@ -294,7 +294,7 @@ impl Joining<'_> {
         });
         let facts = sources.into_facts();
         let metadata = self.ask.metadata(&facts);
-        let append = Append { tenant, key: None, streams, facts, metadata };
+        let append = Append { facts, ..Append::of(tenant, streams, metadata) };
         match app.append(self.ask, append).await? {
             Outcome::Stored(stored) => {
                 Ok(Some(Joined { tenant_id: tenant, user_id, position: stored.last_position }))

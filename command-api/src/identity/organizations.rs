@@ -273,7 +273,7 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     let asked = Ask::installation(&context, request, "identity_organization_create");
     let ask = Ask { person: Some(user_id.0), ..asked };
     let metadata = ask.metadata(&[]);
-    let append = Append { tenant: tenant_id, key: None, streams, facts: Vec::new(), metadata };
+    let append = Append::of(tenant_id, streams, metadata);
     match app.append(&ask, append).await? {
         Outcome::Stored(stored) => {
             Ok(Founded { tenant_id, user_id, owner_role_id, position: stored.last_position })

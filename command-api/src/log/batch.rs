@@ -98,6 +98,16 @@ struct Arrays<'a> {
     payload: Vec<&'a str>,
     metadata: Vec<&'a str>,
     digest: Vec<[u8; 32]>,
+    subject_keys: SubjectKeys<'a>,
+}
+
+/// The keys of persons, each with its append.
+#[derive(Default)]
+struct SubjectKeys<'a> {
+    append: Vec<i32>,
+    tenant: Vec<Uuid>,
+    subject: Vec<Uuid>,
+    sealed: Vec<&'a [u8]>,
 }
 
 /// What stream, fact, claim and event arrays begin with, and one column more.
@@ -135,6 +145,12 @@ impl<'a> Arrays<'a> {
             arrays.tenant.push(tenant);
             arrays.key.push(append.key.as_ref().map(|(key, _)| key.as_str()));
             arrays.fingerprint.push(append.key.as_ref().map(|(_, print)| print.as_slice()));
+            for (subject, sealed) in &append.subject_keys {
+                arrays.subject_keys.append.push(number);
+                arrays.subject_keys.tenant.push(tenant);
+                arrays.subject_keys.subject.push(*subject);
+                arrays.subject_keys.sealed.push(sealed);
+            }
             for fact in &append.facts {
                 // Commands of one caller lean on the same facts; each is looked up once in a batch.
                 let next = place(arrays.facts.more.len());
@@ -193,7 +209,7 @@ fn digest(append: &Append, (kind, id): (&str, &str), event_id: Uuid, event: &Enc
 }
 
 const APPEND: &str = "select append, reason, detail, first_position, last_position, recorded_at, epoch
-  from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32)";
+  from log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,$35,$36)";
 
 type Row = (Option<i32>, Option<String>, Option<String>, Option<i64>, Option<i64>, Timestamp, i32);
 
@@ -236,6 +252,10 @@ pub(super) async fn store(
         .bind(&arrays.digest)
         .bind(&arrays.leaned_on)
         .bind(&arrays.event_stream)
+        .bind(&arrays.subject_keys.append)
+        .bind(&arrays.subject_keys.tenant)
+        .bind(&arrays.subject_keys.subject)
+        .bind(&arrays.subject_keys.sealed)
         .fetch_all(connection)
         .await?;
     outcomes(appends, &rows)

@@ -24,6 +24,16 @@ pub struct Append {
     pub facts: Vec<Fact>,
     /// The same for all events.
     pub metadata: String,
+    /// Persons who begin here, each with their key as its row will hold it.
+    pub subject_keys: Vec<(Uuid, Vec<u8>)>,
+}
+
+impl Append {
+    /// Events of an organisation, without a key and leaning on nothing.
+    pub fn of(tenant: TenantId, streams: Vec<StreamWrite>, metadata: String) -> Self {
+        let (facts, subject_keys) = (Vec::new(), Vec::new());
+        Self { tenant, key: None, streams, facts, metadata, subject_keys }
+    }
 }
 
 /// New events of one stream.

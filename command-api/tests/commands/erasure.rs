@@ -1,6 +1,12 @@
 //! What is personal leaves no open trace in the log, and somebody who was erased is nobody any more.
 
 use axum::http::Method;
+use events::{TenantId, UserId};
+use events::envelope::encode;
+use events::identity::user;
+use platform::clock;
+use platform::personal::Personal;
+use platform::secrets::MasterKey;
 use serde_json::{Value, json};
 
 use crate::kit::{Answer, Api, PASSWORD, request, send};
@@ -53,6 +59,41 @@ async fn what_is_personal_is_sealed_in_the_log_and_decided_on_open() {
     let stored = stored(&api).await.to_lowercase();
     assert!(stored.contains("sealed.v1.") && !stored.contains("kanarie"), "{stored}");
     assert!(!stored.contains(PASSWORD));
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_registration_leaves_no_key() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    register(&api, &owner).await;
+    let before = keys(&api).await;
+    let taken = api.post("/users", &owner, json!({"handle": "kanarie"})).await;
+    assert_eq!(taken.status, 409, "{}", taken.body);
+    assert_eq!(keys(&api).await, before);
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn somebody_who_has_a_key_already_is_registered_under_it() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let tenant = api.login("acme", "owner").await.body["tenant_id"].clone();
+    let tenant: TenantId = serde_json::from_value(tenant).unwrap();
+    let id = clock::new_id::<UserId>().to_string();
+    let mut said = encode(&user::Event::Renamed { display_name: "Karl".into() }).unwrap();
+    let personal = Personal::new(MasterKey::parse(&api.settings.master_key).unwrap());
+    personal.seal_event(&api.owner, (tenant, &id), &mut said).await.unwrap();
+    let before = keys(&api).await;
+    let user = json!({"id": id, "handle": "kanarie", "display_name": "Karl"});
+    let made = api.post("/users", &owner, user).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(keys(&api).await, before);
+    let second = api.beside().await;
+    let path = format!("/users/{id}");
+    let body = json!({"display_name": "Karl"});
+    let same = send(&second, request(Method::PATCH, &path, &owner, &body, &[])).await;
+    assert_eq!(same.body["events"], json!([]), "another process opens the name: {}", same.body);
     api.stop().await;
 }
 

@@ -126,8 +126,8 @@ impl RequestFacts {
     }
 
     /// The id that everything following from this request shares.
-    pub fn correlation_id(&self) -> String {
-        self.correlation.clone().unwrap_or_else(|| self.request_id.clone())
+    pub fn correlation_id(&self) -> &str {
+        self.correlation.as_deref().unwrap_or(&self.request_id)
     }
 }
 

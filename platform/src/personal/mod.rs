@@ -50,12 +50,39 @@ type Person = (TenantId, Uuid);
 /// The keys of persons at hand; those who are erased have none.
 pub type Keys = HashMap<Person, Option<Key>>;
 
+/// The keys of persons whom an append begins to tell of. They are kept with its events or not at all, so until then nothing else
+/// may be sealed under them.
+#[derive(Default)]
+pub struct NewKeys(Vec<NewKey>);
+
+struct NewKey {
+    person: Person,
+    key: Key,
+    sealed: Vec<u8>,
+}
+
+impl NewKeys {
+    /// Each person and their key as its row will hold it.
+    pub fn rows(&self) -> impl Iterator<Item = (Uuid, &[u8])> {
+        self.0.iter().map(|new| (new.person.1, new.sealed.as_slice()))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn get(&self, person: Person) -> Option<&Key> {
+        self.0.iter().find(|new| new.person == person).map(|new| &new.key)
+    }
+}
+
 /// What seals and opens personal data; clones share what they remember.
 #[derive(Clone)]
 pub struct Personal {
     master: MasterKey,
     kept: Cache<Person, Option<Key>>,
-    callers: Cache<(Person, String), String>,
+    callers: Cache<(Person, &'static str, String), String>,
 }
 
 impl Personal {
@@ -199,26 +226,60 @@ impl Personal {
         (tenant, stream): (TenantId, &str),
         event: &mut Encoded,
     ) -> Result<(), PersonalError> {
-        let Some(personal) = of(&event.event_type) else { return Ok(()) };
-        let subject = match personal.subject {
-            Subject::Stream => Uuid::parse_str(stream).ok(),
-            Subject::Member(member) => member_values(&event.payload, member)
-                .find_map(|(_, value)| Uuid::parse_str(&value).ok()),
-        };
-        let Some(subject) = subject else { return Ok(()) };
-        let has_any = |member: &&str| member_values(&event.payload, member).next().is_some();
-        if !personal.members.iter().any(has_any) {
-            return Ok(());
-        }
+        let Some((personal, subject)) = personal_in(stream, event) else { return Ok(()) };
         let key = self.key(pool, (tenant, subject)).await?;
-        for member in personal.members {
-            let place = Place { tenant, subject, of: &event.event_type, member };
-            if let Some(sealed) =
-                sealed_member(&event.payload, member, |text| key.seal(&place, text))
-            {
-                event.payload = sealed;
+        seal_members(&key, personal, (tenant, subject), event);
+        Ok(())
+    }
+
+    /// The same for an event of a stream that begins: if it is about the person whose stream it is, nobody has asked for their
+    /// key before, so it is made here, to be kept with the event.
+    pub async fn seal_first_event(
+        &self,
+        pool: &PgPool,
+        (tenant, stream): (TenantId, &str),
+        event: &mut Encoded,
+        new: &mut NewKeys,
+    ) -> Result<(), PersonalError> {
+        let Some((personal, subject)) = personal_in(stream, event) else { return Ok(()) };
+        let person = (tenant, subject);
+        let is_their_stream = matches!(personal.subject, Subject::Stream);
+        let key = match new.get(person) {
+            Some(key) => key.clone(),
+            None if is_their_stream && self.kept.get(&person).flatten().is_none() => {
+                self.make(person, new)?
             }
+            None => self.key(pool, person).await?,
+        };
+        seal_members(&key, personal, person, event);
+        Ok(())
+    }
+
+    fn make(&self, person: Person, new: &mut NewKeys) -> Result<Key, SealError> {
+        let sealed = self.master.seal(&key_place(person), &random::<32>());
+        let key = self.unlocked(person, &sealed)?;
+        new.0.push(NewKey { person, key: key.clone(), sealed });
+        Ok(key)
+    }
+
+    /// Remembers keys that were kept with their append.
+    pub fn kept_with_append(&self, new: NewKeys) {
+        for NewKey { person, key, .. } in new.0 {
+            self.kept.insert(person, Some(key));
         }
+    }
+
+    /// Looks up whether somebody else made keys for the same persons meanwhile, and remembers those.
+    pub async fn look_again(
+        &self,
+        pool: &PgPool,
+        tenant: TenantId,
+        new: &NewKeys,
+    ) -> Result<(), PersonalError> {
+        let persons: Vec<Person> = new.0.iter().map(|new| new.person).collect();
+        let mut transaction = begin_for(pool, tenant).await?;
+        self.look_up(&mut transaction, &mut Keys::new(), &persons).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -229,17 +290,20 @@ impl Personal {
         pool: &PgPool,
         person: (TenantId, Uuid),
         metadata: &mut String,
+        new: &NewKeys,
     ) -> Result<(), PersonalError> {
+        let (tenant, subject) = person;
         for member in IN_METADATA {
             let found = member_values(metadata, member).next().map(|(_, value)| value);
             let Some(value) = found else { continue };
-            let remembered = (person, format!("{member} {value}"));
-            let sealed = if let Some(sealed) = self.callers.get(&remembered) {
+            let place = Place { tenant, subject, of: METADATA, member };
+            let remembered = (person, *member, value.into_owned());
+            let sealed = if let Some(key) = new.get(person) {
+                key.seal(&place, &remembered.2)
+            } else if let Some(sealed) = self.callers.get(&remembered) {
                 sealed
             } else {
-                let key = self.key(pool, person).await?;
-                let (tenant, subject) = person;
-                let sealed = key.seal(&Place { tenant, subject, of: METADATA, member }, &value);
+                let sealed = self.key(pool, person).await?.seal(&place, &remembered.2);
                 self.callers.insert(remembered, sealed.clone());
                 sealed
             };
@@ -285,6 +349,35 @@ impl Personal {
         transaction.commit().await?;
         self.kept.insert(person, None);
         Ok(())
+    }
+}
+
+/// What is personal in an event, and about whom; nothing where nothing is.
+fn personal_in(
+    stream: &str,
+    event: &Encoded,
+) -> Option<(&'static events::personal::Personal, Uuid)> {
+    let personal = of(&event.event_type)?;
+    let subject = match personal.subject {
+        Subject::Stream => Uuid::parse_str(stream).ok(),
+        Subject::Member(member) => member_values(&event.payload, member)
+            .find_map(|(_, value)| Uuid::parse_str(&value).ok()),
+    };
+    let has_any = |member: &&str| member_values(&event.payload, member).next().is_some();
+    subject.filter(|_| personal.members.iter().any(has_any)).map(|subject| (personal, subject))
+}
+
+fn seal_members(
+    key: &Key,
+    personal: &events::personal::Personal,
+    (tenant, subject): Person,
+    event: &mut Encoded,
+) {
+    for member in personal.members {
+        let place = Place { tenant, subject, of: &event.event_type, member };
+        if let Some(sealed) = sealed_member(&event.payload, member, |text| key.seal(&place, text)) {
+            event.payload = sealed;
+        }
     }
 }
 
