@@ -198,9 +198,7 @@ impl LoadFacts<Session> for session::Facts {
     ) -> Result<Vec<StreamWrite>, Problem> {
         let mut streams = vec![draft.write()];
         if draft.is_birth() {
-            let session = draft.id().parse().map_err(|_| Problem::absent("session"))?;
-            let of = (session, draft.state().user_id);
-            streams.extend(opened(sources, of, context).await?);
+            streams.extend(opened(sources, draft, context).await?);
         }
         Ok(streams)
     }

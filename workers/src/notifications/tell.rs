@@ -7,14 +7,15 @@ use events::envelope::{Metadata, Recorded, meta};
 use events::exports::export::{self, Export};
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
-use events::identity::session::RevocationReason;
+use events::identity::presence::{self, Presence};
+use events::identity::session::{RevocationReason, Session};
 use events::identity::user::{self, User};
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::Key;
-use events::{ActorKind, Decider, RoleId, UserId};
+use events::{ActorKind, Decider, RoleId, SessionId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -44,6 +45,7 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.invitation.accepted",
     "identity.user.sessions_ended",
     "identity.user.locked",
+    "identity.presence.place_first_seen",
     "identity.organization.purge_requested",
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
@@ -58,6 +60,9 @@ struct Cause {
     /// Who caused it; jobs of old do not say.
     #[serde(default)]
     actor_id: Option<String>,
+    /// When it happened; jobs of old do not say.
+    #[serde(default)]
+    at: Option<Timestamp>,
 }
 
 /// A message to one person.
@@ -101,6 +106,8 @@ async fn send(
         let actor = cause.actor_id.as_deref().unwrap_or_default();
         let key = format!("escalation/{actor}/{}", cause.stream_id);
         (json!({"type": User::TYPE, "id": actor}), key)
+    } else if let Some(session) = opened_elsewhere(&cause.stream, &cause.payload) {
+        (json!({"type": Session::TYPE, "id": session}), job.subject_id.clone())
     } else {
         (json!({"type": cause.stream, "id": cause.stream_id}), job.subject_id.clone())
     };
@@ -138,6 +145,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Backup::TYPE => of_backup(office, job, cause).await,
         Invitation::TYPE => of_invitation(office, job, cause).await,
         User::TYPE => of_account(cause),
+        Presence::TYPE => of_place(cause),
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
@@ -145,9 +153,27 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
     Ok(message?.into_iter().collect())
 }
 
-/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's.
+/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's, and where somebody
+/// signs in for the first time they know.
 pub(super) fn is_told(event: &Recorded) -> bool {
-    event.aggregate_type != SecurityLog::TYPE || escalation(&event.payload).is_some()
+    match event.aggregate_type.as_str() {
+        SecurityLog::TYPE => escalation(&event.payload).is_some(),
+        Presence::TYPE => opened_elsewhere(Presence::TYPE, &event.payload).is_some(),
+        _ => true,
+    }
+}
+
+/// The session that opened from another place than all those before.
+fn opened_elsewhere(stream: &str, payload: &str) -> Option<SessionId> {
+    if stream != Presence::TYPE {
+        return None;
+    }
+    match serde_json::from_str(payload).ok()? {
+        presence::Event::PlaceFirstSeen { session_id, known, .. } => {
+            (known > 0).then_some(session_id)
+        }
+        presence::Event::SessionOpened { .. } => None,
+    }
 }
 
 /// The operation by which somebody tried to give what they do not have.
@@ -409,6 +435,22 @@ fn of_account(cause: &Cause) -> anyhow::Result<Option<Message>> {
     } else {
         None
     })
+}
+
+/// From where is not said: the list of sessions shows it to whom it is about.
+fn of_place(cause: &Cause) -> anyhow::Result<Option<Message>> {
+    let user_id = cause.stream_id.parse().context("the stream is no user's")?;
+    let at = cause.at.context("the job does not say when")?.strftime("%Y-%m-%d %H:%M UTC");
+    Ok(Some(Message {
+        user_id,
+        kind: Kind::Security,
+        title: "You signed in from a new place".into(),
+        text: format!(
+            "A session began at {at} with a program or in a network that you had not used before. If it was not you, end that \
+             session and change your password."
+        ),
+        priority: Priority::High,
+    }))
 }
 
 /// Payload and metadata of the event that a stream begins with.
