@@ -40,6 +40,9 @@ pub enum Permission {
     /// See, rename and revoke everybody's API keys; make and rotate them for users within reach.
     #[serde(rename = "identity.api_keys:manage")] #[strum(serialize = "identity.api_keys:manage")]
     IdentityApiKeysManage,
+    /// Record that API keys are to end soon; for our own workers.
+    #[serde(rename = "identity.api_keys:announce")] #[strum(serialize = "identity.api_keys:announce")]
+    IdentityApiKeysAnnounce,
     /// See invitations.
     #[serde(rename = "identity.invitations:read")] #[strum(serialize = "identity.invitations:read")]
     IdentityInvitationsRead,
@@ -132,6 +135,7 @@ impl Permission {
         Self::BackupsArchivesMake,
         Self::RbacAssignmentsExpire,
         Self::IdentityInvitationsExpire,
+        Self::IdentityApiKeysAnnounce,
         Self::IdentityUsersErase,
         Self::IdentityOrganizationsPurge,
     ];

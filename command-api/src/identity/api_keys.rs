@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::answer::{Answer, WithToken};
 use crate::app::App;
 use crate::pipeline::{Owner, Target};
-use crate::registry::{Incoming, Registry};
+use crate::registry::{Incoming, Nothing, Registry};
 
 /// A key to make.
 #[derive(Deserialize, JsonSchema)]
@@ -108,6 +108,16 @@ pub(super) fn routes(registry: &mut Registry) {
         |call| {
             let reason = call.body.reason;
             Ok(owned(call.id("api_key_id")?, Command::Revoke(Revoke { reason })))
+        },
+    );
+    let path = "/api-keys/{api_key_id}/announce-end";
+    registry.command::<Nothing, ApiKey>(
+        Route::post(path, Module::Identity, "identity_api_key_announce_end")
+            .summary("record that whom an API key concerns is told of its end, which is near")
+            .needs(Permission::IdentityApiKeysAnnounce),
+        |call| {
+            let id: ApiKeyId = call.id("api_key_id")?;
+            Ok(Target::new(id, Command::AnnounceEnd))
         },
     );
 }

@@ -1,5 +1,6 @@
 //! Notifications: who is told what because of an event, and for how long it stays.
 
+mod account;
 mod expire;
 mod tell;
 

@@ -5,17 +5,18 @@ use events::audit::security_log::{self, SecurityLog};
 use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, Recorded, meta};
 use events::exports::export::{self, Export};
+use events::identity::api_key::ApiKey;
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
-use events::identity::presence::{self, Presence};
-use events::identity::session::{RevocationReason, Session};
-use events::identity::user::{self, User};
+use events::identity::presence::Presence;
+use events::identity::session::Session;
+use events::identity::user::User;
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::settings::Key;
-use events::{ActorKind, Decider, RoleId, SessionId, UserId};
+use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::account::{of_account, of_key, of_place, opened_elsewhere};
 use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
 
@@ -46,6 +48,7 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.user.sessions_ended",
     "identity.user.locked",
     "identity.presence.place_first_seen",
+    "identity.api_key.end_announced",
     "identity.organization.purge_requested",
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
@@ -53,26 +56,26 @@ pub(super) const EVENTS: &[&str] = &[
 
 /// The event, as the reaction put it into the job.
 #[derive(Deserialize)]
-struct Cause {
-    stream: String,
-    stream_id: String,
-    payload: String,
+pub(super) struct Cause {
+    pub(super) stream: String,
+    pub(super) stream_id: String,
+    pub(super) payload: String,
     /// Who caused it; jobs of old do not say.
     #[serde(default)]
     actor_id: Option<String>,
     /// When it happened; jobs of old do not say.
     #[serde(default)]
-    at: Option<Timestamp>,
+    pub(super) at: Option<Timestamp>,
 }
 
 /// A message to one person.
 #[derive(Debug, PartialEq)]
-struct Message {
-    user_id: UserId,
-    kind: Kind,
-    title: String,
-    text: String,
-    priority: Priority,
+pub(super) struct Message {
+    pub(super) user_id: UserId,
+    pub(super) kind: Kind,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) priority: Priority,
 }
 
 /// A message as most are.
@@ -146,6 +149,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Invitation::TYPE => of_invitation(office, job, cause).await,
         User::TYPE => of_account(cause),
         Presence::TYPE => of_place(cause),
+        ApiKey::TYPE => return of_key(office, job, cause).await,
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
@@ -160,19 +164,6 @@ pub(super) fn is_told(event: &Recorded) -> bool {
         SecurityLog::TYPE => escalation(&event.payload).is_some(),
         Presence::TYPE => opened_elsewhere(Presence::TYPE, &event.payload).is_some(),
         _ => true,
-    }
-}
-
-/// The session that opened from another place than all those before.
-fn opened_elsewhere(stream: &str, payload: &str) -> Option<SessionId> {
-    if stream != Presence::TYPE {
-        return None;
-    }
-    match serde_json::from_str(payload).ok()? {
-        presence::Event::PlaceFirstSeen { session_id, known, .. } => {
-            (known > 0).then_some(session_id)
-        }
-        presence::Event::SessionOpened { .. } => None,
     }
 }
 
@@ -356,11 +347,7 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
     let backup::Event::Requested { name, .. } = serde_json::from_str(&first)? else {
         anyhow::bail!("the backup does not begin with its request");
     };
-    let metadata: Metadata = serde_json::from_str(&metadata)?;
-    let kind: &str = ActorKind::User.into();
-    let by_user = metadata.get(meta::ACTOR_KIND).is_some_and(|actor| actor == kind);
-    let requester = metadata.get(meta::ACTOR_ID).filter(|_| by_user).and_then(|id| id.parse().ok());
-    let Some(user_id) = requester else { return Ok(None) };
+    let Some(user_id) = user_of(&metadata)? else { return Ok(None) };
     let message = |kind, title, text| Some(message_to(user_id, kind, title, text));
     Ok(match serde_json::from_str(&cause.payload)? {
         backup::Event::Completed(archive) => message(
@@ -408,53 +395,8 @@ async fn of_invitation(
     }
 }
 
-/// Whoever's account it is hears of what they may not have done themselves.
-fn of_account(cause: &Cause) -> anyhow::Result<Option<Message>> {
-    let user_id = cause.stream_id.parse().context("the stream is no user's")?;
-    let message = |title: &str, text| {
-        Some(Message {
-            user_id,
-            kind: Kind::Security,
-            title: title.into(),
-            text,
-            priority: Priority::High,
-        })
-    };
-    // Two events of many; the others are not asked for.
-    let event: user::Event = serde_json::from_str(&cause.payload)?;
-    Ok(if let user::Event::SessionsEnded { reason: RevocationReason::Password, .. } = event {
-        // A first password ends nothing, and is no news to whoever was just registered with it.
-        message(
-            "Your password was changed",
-            "All other sessions were ended. If it was not you, have your password reset.".into(),
-        )
-    } else if let user::Event::Locked { until } = event {
-        let until = until.strftime("%Y-%m-%d %H:%M UTC");
-        let text = format!("Too many sign-ins with a wrong password. It opens again at {until}.");
-        message("Your account was locked", text)
-    } else {
-        None
-    })
-}
-
-/// From where is not said: the list of sessions shows it to whom it is about.
-fn of_place(cause: &Cause) -> anyhow::Result<Option<Message>> {
-    let user_id = cause.stream_id.parse().context("the stream is no user's")?;
-    let at = cause.at.context("the job does not say when")?.strftime("%Y-%m-%d %H:%M UTC");
-    Ok(Some(Message {
-        user_id,
-        kind: Kind::Security,
-        title: "You signed in from a new place".into(),
-        text: format!(
-            "A session began at {at} with a program or in a network that you had not used before. If it was not you, end that \
-             session and change your password."
-        ),
-        priority: Priority::High,
-    }))
-}
-
 /// Payload and metadata of the event that a stream begins with.
-async fn first_event(
+pub(super) async fn first_event(
     office: &Office,
     job: &Job,
     cause: &Cause,
@@ -468,4 +410,12 @@ async fn first_event(
     .bind(&cause.stream_id)
     .fetch_one(&office.pool)
     .await
+}
+
+/// The user who did something, by what is around the event.
+pub(super) fn user_of(metadata: &str) -> serde_json::Result<Option<UserId>> {
+    let metadata: Metadata = serde_json::from_str(metadata)?;
+    let kind: &str = ActorKind::User.into();
+    let by_user = metadata.get(meta::ACTOR_KIND).is_some_and(|actor| actor == kind);
+    Ok(metadata.get(meta::ACTOR_ID).filter(|_| by_user).and_then(|id| id.parse().ok()))
 }

@@ -5,6 +5,7 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
+mod ends;
 mod janitor;
 mod queue;
 mod reactions;
@@ -37,6 +38,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+pub(crate) use ends::End;
 pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
