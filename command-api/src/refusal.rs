@@ -63,6 +63,7 @@ impl App {
             path_template: ask.operation.to_owned(),
             reason: problem.detail.clone(),
             repeated: 0,
+            caller: None,
         };
         match self.deny(ask, denied).await {
             Ok(()) => problem,

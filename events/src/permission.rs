@@ -85,7 +85,7 @@ pub enum Permission {
     /// Replay and follow the organisation's events.
     #[serde(rename = "audit.events:read")] #[strum(serialize = "audit.events:read")]
     AuditEventsRead,
-    /// Record that somebody read what is sensitive; for our own query API.
+    /// Record that somebody read what is sensitive, or was refused a question; for our own query API.
     #[serde(rename = "audit.reads:record")] #[strum(serialize = "audit.reads:record")]
     AuditReadsRecord,
     /// Archive the audit trail, and drop from it what is sealed and archived.
