@@ -193,7 +193,7 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
         ("organization_id", owner.tenant_id.clone()),
         ("permission", "audit.trail:read".to_owned()),
         ("key", "exports.kept_hours".to_owned()),
-        ("flag", "webhooks".to_owned()),
+        ("flag", "command_batches".to_owned()),
         ("*stream", "all".to_owned()),
         ("stream", "all".to_owned()),
         ("size", "1".to_owned()),

@@ -77,15 +77,24 @@ async fn an_export_is_kept_as_long_as_the_organisation_has_set_and_a_feature_rea
     let flag = async |client: &Client| -> anyhow::Result<(Value, Value)> {
         let flags = client.get("/feature-flags").await?.ok()?;
         let found = flags.body["items"].as_array().into_iter().flatten();
-        let found = found.into_iter().find(|item| item["flag"] == "webhooks");
+        let found = found.into_iter().find(|item| item["flag"] == "command_batches");
         let found = found.cloned().unwrap_or_default();
         Ok((found["on"].clone(), found["why"].clone()))
     };
-    assert_eq!(flag(&anna).await?, (json!(false), json!("default")));
-    put("/feature-flags/webhooks", json!({"enabled": true})).await?.ok()?;
+    let batch = async |client: &Client| -> anyhow::Result<(u16, Value)> {
+        let logout = json!({"method": "POST", "path": "/auth/logout"});
+        let path = "/commands/batch?validate_only=true";
+        let reply = client.post(path, &json!({"commands": [logout]})).await?;
+        Ok((reply.status, reply.body["code"].clone()))
+    };
+    assert_eq!(flag(&anna).await?, (json!(true), json!("default")));
+    let path = "/feature-flags/command_batches";
+    put(path, json!({"enabled": true})).await?.ok()?;
     assert_eq!(flag(&anna).await?, (json!(true), json!("rollout")));
-    let off = put("/feature-flags/webhooks", json!({"enabled": false})).await?.ok()?;
+    assert_eq!(batch(&anna).await?, (200, Value::Null));
+    let off = put(path, json!({"enabled": false})).await?.ok()?;
     assert_eq!(flag(&anna).await?, (json!(false), json!("switched_off")));
+    assert_eq!(batch(&anna).await?, (403, json!("FEATURE_OFF")));
 
     let trail = "/audit-logs?resource_type=settings.flag&limit=1";
     let traced = owner.get_after(trail, &off).await?.ok()?;

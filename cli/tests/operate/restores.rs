@@ -39,7 +39,7 @@ async fn lived_in(house: &House) {
     house.send(Method::POST, "/issuers", issuer).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
-        ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),
+        ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),
     ] {
         house.send(Method::PUT, path, body).await;
     }

@@ -206,6 +206,8 @@ mod tests {
         let environment = Source::Environment;
         assert_eq!(ask(Some(false), &everybody), (false, Why::Environment, environment, None));
         assert_eq!(ask(Some(true), &off), (true, Why::Environment, environment, None));
+        let silent = verdict(Flag::CommandBatches, None, &off, caller);
+        assert_eq!((silent.on, silent.why), (true, Why::Default), "what there was before stays");
     }
 
     proptest! {

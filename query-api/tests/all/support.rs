@@ -95,7 +95,6 @@ impl World {
         let mut settings = (*database.settings(files.path()).unwrap()).clone();
         nats_url.clone_into(&mut settings.nats_url);
         settings.pool_size = 8;
-        settings.feature_flags.insert(Flag::CalendarSync, true); // seen to win over whatever is stored
         platform::telemetry::init(&settings);
         let settings = Arc::new(settings);
         let master = MasterKey::parse(&settings.master_key).unwrap();

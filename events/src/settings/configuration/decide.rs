@@ -159,7 +159,8 @@ impl Configuration {
     }
 
     fn switch_flag(&self, switch: SwitchFlag, facts: &Facts) -> Result<Vec<Event>, Rejection> {
-        let flag: Flag = switch.flag.parse().map_err(|_| Rejection::FlagUnknown)?;
+        let flag = Flag::offered().find(|flag| flag.name() == switch.flag);
+        let flag = flag.ok_or(Rejection::FlagUnknown)?;
         if facts.unit_id.is_some() {
             return Err(Rejection::NotPerUnit);
         }

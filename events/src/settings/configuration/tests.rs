@@ -55,7 +55,7 @@ fn kept(hours: i64) -> Event {
 
 fn switch(rollout_pct: i64, units: &[u128]) -> Command {
     Command::SwitchFlag(SwitchFlag {
-        flag: "webhooks".into(),
+        flag: "command_batches".into(),
         enabled: true,
         rollout_pct,
         units: units.iter().map(|unit| id(*unit)).collect(),
@@ -64,7 +64,7 @@ fn switch(rollout_pct: i64, units: &[u128]) -> Command {
 
 fn switched(rollout_pct: u8, units: &[u128]) -> Event {
     Event::FlagSwitched {
-        flag: Flag::Webhooks,
+        flag: Flag::CommandBatches,
         enabled: true,
         rollout_pct,
         units: units.iter().map(|unit| id(*unit)).collect(),
@@ -74,7 +74,9 @@ fn switched(rollout_pct: u8, units: &[u128]) -> Event {
 #[test]
 fn samples_are_frozen() {
     let unset = Event::SettingUnset { key: Key::CalendarFirstDayOfWeek };
-    frozen::<Configuration>([kept(48), unset, switched(25, &[1])]);
+    let (flag, enabled, rollout_pct, units) = (Flag::Webhooks, true, 25, vec![id(1)]);
+    let switched = Event::FlagSwitched { flag, enabled, rollout_pct, units };
+    frozen::<Configuration>([kept(48), unset, switched]);
 }
 
 #[test]
@@ -174,7 +176,9 @@ fn a_flag_that_is_not_well_formed_is_refused() {
         let (flag, units) = (name.to_owned(), Vec::new());
         Command::SwitchFlag(SwitchFlag { flag, enabled: true, rollout_pct: 100, units })
     };
-    of(None, []).when(flag("no_such")).refused(Rejection::FlagUnknown);
+    for nobody_asks_it in ["no_such", "webhooks"] {
+        of(None, []).when(flag(nobody_asks_it)).refused(Rejection::FlagUnknown);
+    }
     assert_eq!(Rejection::RolloutInvalid.pointer(), Some("/rollout_pct"));
 }
 
