@@ -10,7 +10,6 @@ use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, RoleCreated};
 use events::rbac::user_access::{self, UserAccess};
-use events::settings::Flag;
 use events::{Actor, ActorKind, Decider, Permission, RoleId, SessionId, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
