@@ -126,7 +126,7 @@ impl App {
             position: None,
             visible_in: None,
             pending_in: None,
-            header: Header { status: ask.status, replayed: true, ..Header::default() },
+            header: Header { status: ask.status, ..Header::default() },
         };
         Ok(answer.at(self, tenant, head.epoch, last))
     }

@@ -151,7 +151,7 @@ async fn create(app: &App, route: &Route, request: &Incoming) -> Result<WithToke
         let target = target.at(format!("/api-keys/{id}"));
         Ok(Target { needs: for_another.into_iter().collect(), ..target })
     });
-    answer.await.map(|answer| shown(answer, key))
+    answer.await.map(|answer| shown(request, answer, key))
 }
 
 async fn another(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
@@ -162,11 +162,11 @@ async fn another(app: &App, route: &Route, request: &Incoming) -> Result<WithTok
     let key = api_keys::make(ask.principal.tenant, id);
     let rotate = Rotate { secret_sha256: fingerprint(&key), expires_at, overlap_minutes };
     let answer = app.execute(&ask, || Ok(owned(id, Command::Rotate(rotate.clone()))));
-    answer.await.map(|answer| shown(answer, key))
+    answer.await.map(|answer| shown(request, answer, key))
 }
 
 /// The answer with the key, which nothing else ever has: whoever lost it has the key rotated.
-fn shown(answer: Answer, key: String) -> WithToken {
-    let is_stored = answer.committed && !answer.header.replayed;
+fn shown(request: &Incoming, answer: Answer, key: String) -> WithToken {
+    let is_stored = answer.committed && !request.facts.notes.is_replayed();
     WithToken { token: is_stored.then_some(key), answer }
 }
