@@ -160,9 +160,8 @@ impl App {
             return Ok(());
         }
         let name = flag.name();
-        let detail = format!(
-            "the feature {name} is not on for you; have it switched on, or do without it"
-        );
+        let detail =
+            format!("the feature {name} is not on for you; have it switched on, or do without it");
         let problem = Problem::new(StatusCode::FORBIDDEN, "FEATURE_OFF", detail);
         Err(problem.with("flag", name))
     }

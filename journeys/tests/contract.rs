@@ -46,6 +46,8 @@ const UNGUARDED: &[&str] = &[
     "identity_user_unlink_own_identity",
     "notifications_notification_delete",
     "notifications_notification_mark_read",
+    "settings_configuration_set_own_setting",
+    "settings_configuration_unset_own_setting",
 ];
 
 /// One route as it is documented.

@@ -72,7 +72,8 @@ async fn who_was_refused_a_question_stands_in_the_trail_once_and_then_as_a_numbe
     anna.get("/me").await?.ok()?;
 
     // The first of each is there soon, their number when the minute is over or the process ends.
-    let path = format!("/audit-logs?limit=100&filter=status=denied AND actor_id=\"{}\"", anna.user_id);
+    let path =
+        format!("/audit-logs?limit=100&filter=status=denied AND actor_id=\"{}\"", anna.user_id);
     let items = |body: &Value| body["items"].as_array().cloned().unwrap_or_default();
     owner.until(&path, SOON, |body| items(body).len() == 4).await?;
     house.end(Resident::QueryApi).await?;

@@ -54,6 +54,25 @@ async fn users_are_told_of_roles_only_where_the_organisation_wants_it() -> anyho
     assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 0);
     owner.command(Method::DELETE, path, &json!({}), &[]).await?.ok()?;
     assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 1, "by default they are");
+    let own = "/me/settings/notifications.tell_of_roles";
+    let set = anna.command(Method::PUT, own, &json!({"value": false}), &[]).await?.ok()?;
+    assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 1, "she does not want to be");
+    let shown = anna.get_after("/me/settings", &set).await?.ok()?;
+    let items = shown.body["items"].as_array().cloned().unwrap_or_default();
+    let of = |name: &str| items.iter().find(|item| item["key"] == name).cloned();
+    let (paper, told) = (of("exports.paper"), of("notifications.tell_of_roles"));
+    assert_eq!(items.len(), 2, "{}", shown.text);
+    let source =
+        |item: Option<Value>| item.map(|item| (item["value"].clone(), item["source"].clone()));
+    assert_eq!(source(told), Some((json!(false), json!("user"))));
+    assert_eq!(source(paper), Some((json!("a4"), json!("default"))));
+    let kept = "/me/settings/exports.kept_hours";
+    let refused = anna.command(Method::PUT, kept, &json!({"value": 2}), &[]).await?;
+    assert_eq!(refused.body["code"], "SETTINGS_NOT_PER_USER", "{}", refused.text);
+    anna.command(Method::DELETE, own, &json!({}), &[]).await?.ok()?;
+    assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 2, "and now she does");
+    let chosen = owner.get("/settings/chosen").await?.ok()?;
+    assert_eq!(chosen.body["items"], json!([]), "what users choose is not listed");
     house.stop().await;
     Ok(())
 }

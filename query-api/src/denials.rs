@@ -53,8 +53,14 @@ impl Denials {
         };
         let Actor { kind, id, session_id, api_key_id, .. } = by.actor.clone();
         let (tenant, permission) = (by.tenant, permission.to_owned());
-        let key =
-            Key { tenant, kind, id: id.clone(), api_key_id, operation, permission: permission.clone() };
+        let key = Key {
+            tenant,
+            kind,
+            id: id.clone(),
+            api_key_id,
+            operation,
+            permission: permission.clone(),
+        };
         let caller = Caller { kind, id, session_id, api_key_id };
         let reason = problem.detail.clone();
         let denial = Denial { caller, permission, operation, reason, repeated: 0 };

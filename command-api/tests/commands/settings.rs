@@ -104,7 +104,8 @@ async fn a_flag_is_switched_by_whoever_manages_settings_only() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
     let (_, nobody) = api.newcomer("acme", &owner, "nobody").await;
-    let (path, quarter) = ("/feature-flags/command_batches", json!({"enabled": true, "rollout_pct": 25}));
+    let (path, quarter) =
+        ("/feature-flags/command_batches", json!({"enabled": true, "rollout_pct": 25}));
     assert_eq!(put(&api, path, &nobody, quarter.clone()).await.status, 403);
     let switched = put(&api, path, &owner, quarter).await;
     assert_eq!(switched.status, 200, "{}", switched.body);

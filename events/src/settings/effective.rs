@@ -20,6 +20,8 @@ pub enum Source {
     Organization,
     /// A unit set it.
     Unit,
+    /// The user has chosen it for themselves.
+    User,
     /// The installation's environment sets it.
     Environment,
 }
@@ -55,6 +57,20 @@ pub fn effective(
         source: Source::Default,
         unit_id: None,
     })
+}
+
+/// A setting as it holds for a user: as they have chosen, where that is theirs to choose, and otherwise
+/// as it holds where they are.
+pub fn effective_for(
+    key: Key,
+    own: &Configuration,
+    organization: &Configuration,
+    units: &[(UnitId, &Configuration)],
+) -> Effective {
+    match own.chosen(key).filter(|_| key.is_per_user()) {
+        Some(value) => Effective { value: value.clone(), source: Source::User, unit_id: None },
+        None => effective(key, organization, units),
+    }
 }
 
 /// Whom a flag is asked about.
@@ -169,6 +185,21 @@ mod tests {
         assert_eq!(found(&friday, &units), (word("sunday"), Source::Unit, Some(id(2))));
         let silent = [(id(1), &none)];
         assert_eq!(found(&friday, &silent), (word("friday"), Source::Organization, None));
+    }
+
+    #[test]
+    fn a_users_own_choice_wins_where_it_is_theirs() {
+        let (none, letter) = (Configuration::default(), chosen(Key::ExportsPaper, word("letter")));
+        let a4 = chosen(Key::ExportsPaper, word("a4"));
+        let found = |own: &Configuration| {
+            let found = effective_for(Key::ExportsPaper, own, &a4, &[(id(1), &a4)]);
+            (found.value, found.source, found.unit_id)
+        };
+        assert_eq!(found(&letter), (word("letter"), Source::User, None));
+        assert_eq!(found(&none), (word("a4"), Source::Unit, Some(id(1))));
+        let hours = chosen(Key::ExportsKeptHours, Value::Integer(1));
+        let found = effective_for(Key::ExportsKeptHours, &hours, &none, &[]);
+        assert_eq!((found.value, found.source), (Value::Integer(336), Source::Default));
     }
 
     #[test]

@@ -13,11 +13,7 @@ use crate::principal::Principal;
 
 impl Access {
     /// The units in which somebody has a role now, and all units above them.
-    pub async fn units(
-        &self,
-        tenant: TenantId,
-        of: &Standing,
-    ) -> Result<Vec<UnitId>, FoldError> {
+    pub async fn units(&self, tenant: TenantId, of: &Standing) -> Result<Vec<UnitId>, FoldError> {
         let rights = self.rights(tenant, of).await?;
         let (policy, access, now) = (&rights.policy.state, &rights.access.state, clock::now());
         let held = access.assignments().iter().chain(policy.protected_grants(of.user_id));

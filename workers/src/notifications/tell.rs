@@ -292,7 +292,7 @@ async fn of_role(
     change: Change,
 ) -> anyhow::Result<Option<Message>> {
     let tenant = job.tenant_id;
-    let told = office.setting(tenant, Key::NotificationsTellOfRoles).await?;
+    let told = office.setting_for((tenant, user_id), &[], Key::NotificationsTellOfRoles).await?;
     if !told.boolean().context("notifications.tell_of_roles is neither true nor false")? {
         return Ok(None);
     }

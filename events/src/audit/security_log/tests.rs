@@ -2,7 +2,9 @@
 
 use serde_json::{Map, json};
 
-use super::{AccessDenied, Caller, Command, CommandRefused, DataRead, Event, SecurityLog, stream_id};
+use super::{
+    AccessDenied, Caller, Command, CommandRefused, DataRead, Event, SecurityLog, stream_id,
+};
 use crate::aggregate::ActorKind;
 use crate::testing::{at, frozen, given, id};
 

@@ -170,10 +170,7 @@ impl Decider for ApiKey {
             (Status::Open | Status::Revoked(_), Command::Create(_)) => Err(Rejection::Exists),
             (
                 Status::Absent,
-                Command::Rename(_)
-                | Command::Rotate(_)
-                | Command::Revoke(_)
-                | Command::AnnounceEnd,
+                Command::Rename(_) | Command::Rotate(_) | Command::Revoke(_) | Command::AnnounceEnd,
             ) => Err(Rejection::Unknown),
             (Status::Open, Command::Rename(rename)) => self.rename(&rename),
             (Status::Open, Command::Rotate(rotate)) => self.rotate(&rotate, facts, context),

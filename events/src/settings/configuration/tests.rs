@@ -34,7 +34,8 @@ fn organization() -> Arc<Organization> {
 }
 
 fn facts(unit: Option<u128>) -> Facts {
-    Facts { unit_id: unit.map(id), organization: organization() }
+    let scope = unit.map_or(Scope::Organization, |unit| Scope::Unit(id(unit)));
+    Facts { scope, organization: organization() }
 }
 
 fn of(unit: Option<u128>, events: impl IntoIterator<Item = Event>) -> Given<Configuration> {
@@ -195,4 +196,23 @@ fn what_nothing_reads_cannot_be_set_and_can_be_given_back() {
     let key = Key::CalendarFirstDayOfWeek;
     let stored = Event::SettingChosen { key, value: Value::Text("friday".into()) };
     of(None, [stored]).when(unset(week)).then([Event::SettingUnset { key }]);
+}
+
+#[test]
+fn a_user_chooses_for_themselves_what_is_per_user_and_nothing_else() {
+    let of_user = |events: Vec<Event>| {
+        let facts = Facts { scope: Scope::User(id(5)), ..Facts::default() };
+        given::<Configuration>(events).facts(facts)
+    };
+    let value = Value::Text("letter".into());
+    let letter = || Event::SettingChosen { key: Key::ExportsPaper, value: value.clone() };
+    of_user(vec![]).when(set(PAPER, json!("letter"))).then([letter()]);
+    of_user(vec![letter()]).when(set(PAPER, json!("letter"))).then([]);
+    of_user(vec![letter()])
+        .when(unset(PAPER))
+        .then([Event::SettingUnset { key: Key::ExportsPaper }]);
+    for command in [set(KEPT, json!(48)), unset(KEPT)] {
+        of_user(vec![]).when(command).refused(Rejection::NotPerUser);
+    }
+    of_user(vec![]).when(switch(10, &[])).refused(Rejection::NotPerUnit);
 }
