@@ -41,8 +41,6 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Header {
     pub(crate) status: u16,
-    /// Whether it was stored before, under the same key.
-    pub(crate) replayed: bool,
     pub(crate) consistency: Option<String>,
     pub(crate) location: Option<String>,
     /// Whether it began work that has an address of its own.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use events::settings::configuration::Configuration;
-use events::settings::{Key, effective};
+use events::settings::{Flag, Key, effective};
 use events::{ActorKind, TenantId};
 use moka::sync::Cache;
 use platform::access::{Access, Shared};
@@ -142,7 +142,33 @@ impl App {
         if ask.principal.actor.kind != ActorKind::User || ask.manner.key.is_some() {
             return Ok(());
         }
-        let (tenant, id) = (ask.principal.tenant, ask.principal.tenant.to_string());
+        let configuration = self.configuration(ask.principal.tenant).await?;
+        let required = effective(Key::ApiIdempotencyKeyRequired, &configuration, &[]).value;
+        if required.boolean() == Some(true) { ask.manner.require_key() } else { Ok(()) }
+    }
+
+    /// Refuses what a feature offers to whom it is not on for.
+    pub(crate) async fn check_feature(
+        &self,
+        caller: &Principal,
+        flag: Flag,
+    ) -> Result<(), Problem> {
+        let configuration = self.configuration(caller.tenant).await?;
+        let environment = self.settings.feature_flags.get(&flag).copied();
+        let found = self.access.feature(flag, (environment, &configuration), caller).await;
+        if found.map_err(|error| Problem::internal(&error))?.on {
+            return Ok(());
+        }
+        let name = flag.name();
+        let detail =
+            format!("the feature {name} is not on for you; have it switched on, or do without it");
+        let problem = Problem::new(StatusCode::FORBIDDEN, "FEATURE_OFF", detail);
+        Err(problem.with("flag", name))
+    }
+
+    /// What the organisation has set, at most a moment ago.
+    async fn configuration(&self, tenant: TenantId) -> Result<Arc<Configuration>, Problem> {
+        let id = tenant.to_string();
         let configuration = if self.compared.contains_key(&tenant) {
             self.aggregates.get::<Configuration>(tenant, &id).await
         } else {
@@ -150,9 +176,7 @@ impl App {
             self.compared.insert(tenant, ());
             refreshed
         };
-        let configuration = configuration.map_err(|error| Problem::internal(&error))?.state;
-        let required = effective(Key::ApiIdempotencyKeyRequired, &configuration, &[]).value;
-        if required.boolean() == Some(true) { ask.manner.require_key() } else { Ok(()) }
+        Ok(configuration.map_err(|error| Problem::internal(&error))?.state)
     }
 
     /// The consistency token for a position.

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH};
 use axum::http::{Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use events::settings::Flag;
 use events::{Decider, Module};
 use platform::prefer::Prefer;
 use platform::problem::Problem;
@@ -118,7 +119,10 @@ struct Outcome {
 /// Adds the route, which dispatches to the routes of single commands.
 pub(crate) fn route(registry: &mut Registry) {
     let route = Route::post("/commands/batch", Module::Audit, OPERATION)
-        .summary("carry out up to 100 commands of whatever routes, each answered as if sent alone")
+        .summary(
+            "carry out up to 100 commands of whatever routes, each answered as if sent alone; \
+             a feature, command_batches",
+        )
         .takes::<Batch>()
         .parameters(PARAMETERS)
         .answers::<Outcomes>(200);
@@ -130,7 +134,8 @@ pub(crate) fn route(registry: &mut Registry) {
 }
 
 async fn carry_out(app: &App, commands: &Router, request: &Incoming) -> Result<Response, Problem> {
-    app.authenticate(&request.headers, &request.facts).await?;
+    let caller = app.authenticate(&request.headers, &request.facts).await?;
+    app.check_feature(&caller, Flag::CommandBatches).await?;
     let batch: Batch = request.json()?;
     if !(1..=MOST).contains(&batch.commands.len()) {
         let detail = format!("commands holds {}; send 1 to {MOST}", batch.commands.len());

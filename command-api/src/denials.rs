@@ -1,7 +1,6 @@
 //! Refusals for want of a permission: of a caller in a loop, one a minute stands in the log by itself, and the others as their number.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use events::audit::security_log::{AccessDenied, Command};
@@ -9,37 +8,26 @@ use events::{ActorKind, TenantId};
 use metrics::counter;
 use platform::lifecycle::Tasks;
 use platform::problem::Problem;
+use platform::repeats::Repeats;
 
 use crate::app::App;
 use crate::pipeline::Ask;
 
-/// The same refusal of the same caller is written once within it.
-const WINDOW: Duration = Duration::from_mins(1);
-/// Callers and operations kept apart at once; a refusal beyond is written as if it were the first.
-const WINDOWS_MOST: usize = 10_000;
 /// How often it is looked for windows that have ended.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// What was refused to whom lately.
 #[derive(Default)]
-pub(crate) struct Denials(Mutex<HashMap<Key, Window>>);
+pub(crate) struct Denials(Repeats<Key, (Ask, AccessDenied)>);
 
 /// Who was refused what.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
     tenant: TenantId,
     kind: ActorKind,
     id: String,
     operation: &'static str,
     permission: String,
-}
-
-/// A refusal that is written, and how many like it came since.
-struct Window {
-    ends: Instant,
-    more: u64,
-    ask: Ask,
-    denied: AccessDenied,
 }
 
 impl Denials {
@@ -53,32 +41,14 @@ impl Denials {
             operation: ask.operation,
             permission: denied.permission.clone(),
         };
-        let mut windows = self.windows();
-        if let Some(window) = windows.get_mut(&key) {
-            window.more += 1;
-            return false;
-        }
-        if windows.len() < WINDOWS_MOST {
-            let ask = Ask { standing: None, ..ask.clone() };
-            let (ends, more, denied) = (now + WINDOW, 0, denied.clone());
-            windows.insert(key, Window { ends, more, ask, denied });
-        }
-        true
+        let kept = || (Ask { standing: None, ..ask.clone() }, denied.clone());
+        self.0.is_first(key, now, kept)
     }
 
     /// The refusals that were counted in windows that have ended.
     fn ended(&self, now: Option<Instant>) -> Vec<(Ask, AccessDenied)> {
-        let mut windows = self.windows();
-        let ended = windows.extract_if(|_, window| now.is_none_or(|now| window.ends <= now));
-        let counted = ended.filter(|(_, window)| window.more > 0).map(|(_, window)| {
-            let Window { more, ask, denied, .. } = window;
-            (ask, denied.standing_for(more))
-        });
-        counted.collect()
-    }
-
-    fn windows(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Window>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let ended = self.0.ended(now).into_iter();
+        ended.map(|((ask, denied), more)| (ask, denied.standing_for(more))).collect()
     }
 }
 
@@ -123,6 +93,7 @@ mod tests {
     use events::{Actor, Context};
     use platform::http::RequestFacts;
     use platform::principal::Principal;
+    use platform::repeats::WINDOW;
     use platform::routes::Access;
 
     use super::*;
@@ -152,6 +123,7 @@ mod tests {
             path_template: "rbac_policy_create_role".into(),
             reason: "no role is granted it".into(),
             repeated: 0,
+            caller: None,
         }
     }
 
@@ -170,18 +142,5 @@ mod tests {
         let [(who, counted)] = counted.as_slice() else { panic!("{} counted", counted.len()) };
         assert_eq!((who.principal.actor.id.as_str(), counted.repeated), ("anna", 999));
         assert_eq!(counted.reason, "no role is granted it; 999 more such requests within a minute");
-        assert!(denials.is_first(&anna, &denied(), begun + WINDOW), "and the next is written");
-        assert!(denials.ended(None).is_empty(), "it was not repeated");
-    }
-
-    #[test]
-    fn what_is_kept_apart_is_bounded_and_nothing_beyond_is_lost() {
-        let (denials, begun) = (Denials::default(), Instant::now());
-        for number in 0..WINDOWS_MOST {
-            assert!(denials.is_first(&ask(&number.to_string(), "op"), &denied(), begun));
-        }
-        let beyond = ask("one more", "op");
-        assert!((0..3).all(|_| denials.is_first(&beyond, &denied(), begun)));
-        assert_eq!(denials.windows().len(), WINDOWS_MOST);
     }
 }

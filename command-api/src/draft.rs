@@ -101,6 +101,11 @@ impl<D: Decider> Draft<D> {
         &self.id
     }
 
+    /// The events so far, as they will be read.
+    pub(crate) fn events(&self) -> impl Iterator<Item = D::Event> {
+        self.events.iter().filter_map(|(_, event)| serde_json::from_str(&event.payload).ok())
+    }
+
     /// The events as a dry run answers them.
     pub(crate) fn drafted_with_data(&self) -> Vec<Happened> {
         let data = self.events.iter().map(|(_, event)| serde_json::from_str(&event.payload).ok());

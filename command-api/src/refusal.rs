@@ -63,6 +63,7 @@ impl App {
             path_template: ask.operation.to_owned(),
             reason: problem.detail.clone(),
             repeated: 0,
+            caller: None,
         };
         match self.deny(ask, denied).await {
             Ok(()) => problem,
@@ -120,7 +121,7 @@ impl App {
             position: None,
             visible_in: None,
             pending_in: None,
-            header: Header { status: ask.status, replayed: true, ..Header::default() },
+            header: Header { status: ask.status, ..Header::default() },
         };
         Ok(answer.at(self, tenant, head.epoch, last))
     }

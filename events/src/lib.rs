@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod envelope;
 pub mod ids;
 pub mod modules;
+pub mod notice;
 pub mod permission;
 pub mod personal;
 pub mod testing;

@@ -40,6 +40,9 @@ pub enum Permission {
     /// See, rename and revoke everybody's API keys; make and rotate them for users within reach.
     #[serde(rename = "identity.api_keys:manage")] #[strum(serialize = "identity.api_keys:manage")]
     IdentityApiKeysManage,
+    /// Record that API keys are to end soon; for our own workers.
+    #[serde(rename = "identity.api_keys:announce")] #[strum(serialize = "identity.api_keys:announce")]
+    IdentityApiKeysAnnounce,
     /// See invitations.
     #[serde(rename = "identity.invitations:read")] #[strum(serialize = "identity.invitations:read")]
     IdentityInvitationsRead,
@@ -82,7 +85,7 @@ pub enum Permission {
     /// Replay and follow the organisation's events.
     #[serde(rename = "audit.events:read")] #[strum(serialize = "audit.events:read")]
     AuditEventsRead,
-    /// Record that somebody read what is sensitive; for our own query API.
+    /// Record that somebody read what is sensitive, or was refused a question; for our own query API.
     #[serde(rename = "audit.reads:record")] #[strum(serialize = "audit.reads:record")]
     AuditReadsRecord,
     /// Archive the audit trail, and drop from it what is sealed and archived.
@@ -132,6 +135,7 @@ impl Permission {
         Self::BackupsArchivesMake,
         Self::RbacAssignmentsExpire,
         Self::IdentityInvitationsExpire,
+        Self::IdentityApiKeysAnnounce,
         Self::IdentityUsersErase,
         Self::IdentityOrganizationsPurge,
     ];

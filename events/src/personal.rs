@@ -107,6 +107,8 @@ mod tests {
         ("identity.organization.unit_added", "name"),
         ("identity.organization.unit_added", "time_zone"),
         ("identity.organization.unit_renamed", "name"),
+        // Under a key of the user's own, without which nobody can tell from where it was.
+        ("identity.presence.place_first_seen", "place_sha256"),
         ("identity.session.refreshed", "refresh_sha256"),
         ("identity.session.started", "amr"),
         ("identity.session.started", "refresh_sha256"),

@@ -115,3 +115,43 @@ async fn a_new_address_is_confirmed_there_and_the_old_one_hears_of_it() -> anyho
     house.stop().await;
     Ok(())
 }
+
+/// The titles in somebody's inbox.
+fn titles(body: &Value) -> Vec<&str> {
+    let items = body["items"].as_array().into_iter().flatten();
+    items.filter_map(|item| item["title"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn who_signs_in_from_a_new_place_is_told_and_led_to_the_session() -> anyhow::Result<()> {
+    const NEW: &str = "You signed in from a new place";
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let ada = person(&owner, "ada").await?;
+    let body = json!({"organization": "acme", "login": "ada", "password": PASSWORD});
+    for program in ["", "Stranger/1.0", "Stranger/1.1"] {
+        let header = [("user-agent", program)];
+        let header = if program.is_empty() { &[][..] } else { &header };
+        ada.with_token("").command(Method::POST, "/auth/login", &body, header).await?.ok()?;
+    }
+    let told = |body: &Value| titles(body).contains(&NEW);
+    ada.until("/notifications", SOON, told).await?;
+    // What came later is there, so nothing else is on its way.
+    let own = json!({"current_password": PASSWORD, "new_password": NEXT});
+    ada.post("/auth/password", &own).await?.ok()?;
+    let changed = |body: &Value| titles(body).contains(&"Your password was changed");
+    let inbox = ada.until("/notifications", SOON, changed).await?;
+    assert_eq!(titles(&inbox.body), ["Your password was changed", NEW], "{}", inbox.text);
+    let notice = &inbox.body["items"][1];
+    assert_eq!((&notice["kind"], &notice["priority"]), (&json!("security"), &json!("high")));
+    assert!(!inbox.text.contains("Stranger") && !inbox.text.contains("127.0.0"), "{}", inbox.text);
+    assert_eq!(notice["link"]["type"], "identity.session");
+    let session = notice["link"]["id"].as_str().unwrap_or_default();
+    let sessions = ada.get("/sessions").await?.ok()?;
+    let began = sessions.body["items"].as_array().into_iter().flatten();
+    let programs: Vec<&Value> =
+        began.filter(|it| it["session_id"] == session).map(|it| &it["user_agent"]).collect();
+    assert_eq!(programs, [&json!("Stranger/1.0")], "{}", sessions.text);
+    house.stop().await;
+    Ok(())
+}

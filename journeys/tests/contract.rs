@@ -46,6 +46,8 @@ const UNGUARDED: &[&str] = &[
     "identity_user_unlink_own_identity",
     "notifications_notification_delete",
     "notifications_notification_mark_read",
+    "settings_configuration_set_own_setting",
+    "settings_configuration_unset_own_setting",
 ];
 
 /// One route as it is documented.
@@ -193,7 +195,7 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
         ("organization_id", owner.tenant_id.clone()),
         ("permission", "audit.trail:read".to_owned()),
         ("key", "exports.kept_hours".to_owned()),
-        ("flag", "webhooks".to_owned()),
+        ("flag", "command_batches".to_owned()),
         ("*stream", "all".to_owned()),
         ("stream", "all".to_owned()),
         ("size", "1".to_owned()),

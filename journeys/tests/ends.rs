@@ -176,3 +176,46 @@ async fn administrators_hear_once_of_who_tries_to_give_more_than_they_have() -> 
     house.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn who_made_an_api_key_and_its_owner_are_told_once_days_before_it_ends() -> anyhow::Result<()>
+{
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let service = owner.newcomer("acme", "importer").await?;
+    let days = |days: i64| platform::clock::now() + jiff::SignedDuration::from_hours(24 * days);
+    let make = |name: &str, end: i64| {
+        json!({"name": name, "scope": ["identity.users:read"], "user_id": service.user_id,
+            "expires_at": days(end)})
+    };
+    house.kill(Resident::Workers)?;
+    owner.post("/api-keys", &make("Brief", 3)).await?.ok()?;
+    let gone = owner.post("/api-keys", &make("Gone", 30)).await?.ok()?.made().to_owned();
+    let kept = owner.post("/api-keys", &make("Kept", 30)).await?.ok()?.made().to_owned();
+    for key in [&gone, &kept] {
+        let sooner = json!({ "expires_at": days(6) });
+        owner.post(&format!("/api-keys/{key}/rotate"), &sooner).await?.ok()?;
+    }
+    let path = format!("/api-keys/{gone}");
+    owner.command(Method::DELETE, &path, &json!({}), &[]).await?.ok()?;
+    house.move_in(Resident::Workers)?;
+    let ends = |body: &Value| told(body, "The API key “Kept” ends soon") == 1;
+    for client in [&owner, &service] {
+        client.until("/notifications", SOON, ends).await?;
+    }
+    house.kill(Resident::Workers)?;
+    house.move_in(Resident::Workers)?;
+
+    // The end is another one, so they are told again, and of no other key.
+    let later = json!({ "expires_at": days(5) });
+    owner.post(&format!("/api-keys/{kept}/rotate"), &later).await?.ok()?;
+    let twice = |body: &Value| told(body, "The API key “Kept” ends soon") == 2;
+    for client in [&owner, &service] {
+        let inbox = client.until("/notifications", SOON, twice).await?;
+        assert_eq!(told(&inbox.body, "ends soon"), 2, "{}", inbox.text);
+        assert_eq!(inbox.body["items"][0]["link"]["id"], kept.as_str(), "{}", inbox.text);
+    }
+    assert_eq!(count(&house, "identity.api_key.end_announced").await?, 2);
+    house.stop().await;
+    Ok(())
+}

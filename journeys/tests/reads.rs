@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use journeys::client::Client;
-use journeys::{House, Resident};
+use journeys::{House, Resident, Socket};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -50,6 +50,55 @@ async fn who_read_what_is_sensitive_stands_in_the_trail() -> anyhow::Result<()> 
     let entry = shown.body["items"].as_array().and_then(|items| items.iter().find(users));
     let entry = entry.context("no entry")?;
     assert_eq!((&entry["module"], &entry["status"]), (&json!("identity"), &json!("success")));
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_was_refused_a_question_stands_in_the_trail_once_and_then_as_a_number()
+-> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    for _ in 0..5 {
+        assert_eq!(anna.get("/rbac/roles").await?.status, 403);
+    }
+    assert_eq!(anna.get(&format!("/rbac/users/{}/roles", owner.user_id)).await?.status, 403);
+    assert_eq!(anna.get("/streams/all").await?.status, 403);
+    let mut socket = Socket::open(&anna).await?;
+    let all = json!({"type": "sub", "id": "all", "stream": "all", "from": "end"});
+    socket.say(&all).await?;
+    socket.until("err").await?;
+    anna.get("/me").await?.ok()?;
+
+    // The first of each is there soon, their number when the minute is over or the process ends.
+    let path =
+        format!("/audit-logs?limit=100&filter=status=denied AND actor_id=\"{}\"", anna.user_id);
+    let items = |body: &Value| body["items"].as_array().cloned().unwrap_or_default();
+    owner.until(&path, SOON, |body| items(body).len() == 4).await?;
+    house.end(Resident::QueryApi).await?;
+    house.move_in(Resident::QueryApi)?;
+    house.ready().await?;
+    let shown = owner.until(&path, SOON, |body| items(body).len() == 5).await?;
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for item in items(&shown.body) {
+        assert_eq!(item["action"], "audit.security_log.access_denied", "{item}");
+        assert_eq!((&item["actor_kind"], item["ip"].is_null()), (&json!("user"), true), "{item}");
+        assert!(item["session_id"].is_string(), "{item}");
+        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        seen.push((text("command"), text("resource_type")));
+    }
+    seen.sort();
+    let seen: Vec<(&str, &str)> = seen.iter().map(|(a, b)| (&**a, &**b)).collect();
+    let expected = [
+        ("audit_stream", "audit.events:read"),
+        ("audit_streams", "audit.events:read"),
+        ("rbac_roles", "rbac.roles:read"),
+        ("rbac_roles", "rbac.roles:read"),
+        ("rbac_user_roles", "rbac.assignments:read"),
+    ];
+    assert_eq!(seen, expected);
+    assert!(shown.text.contains("; 4 more such requests within a minute"), "{}", shown.text);
     house.stop().await;
     Ok(())
 }

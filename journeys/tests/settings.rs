@@ -54,6 +54,25 @@ async fn users_are_told_of_roles_only_where_the_organisation_wants_it() -> anyho
     assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 0);
     owner.command(Method::DELETE, path, &json!({}), &[]).await?.ok()?;
     assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 1, "by default they are");
+    let own = "/me/settings/notifications.tell_of_roles";
+    let set = anna.command(Method::PUT, own, &json!({"value": false}), &[]).await?.ok()?;
+    assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 1, "she does not want to be");
+    let shown = anna.get_after("/me/settings", &set).await?.ok()?;
+    let items = shown.body["items"].as_array().cloned().unwrap_or_default();
+    let of = |name: &str| items.iter().find(|item| item["key"] == name).cloned();
+    let (paper, told) = (of("exports.paper"), of("notifications.tell_of_roles"));
+    assert_eq!(items.len(), 2, "{}", shown.text);
+    let source =
+        |item: Option<Value>| item.map(|item| (item["value"].clone(), item["source"].clone()));
+    assert_eq!(source(told), Some((json!(false), json!("user"))));
+    assert_eq!(source(paper), Some((json!("a4"), json!("default"))));
+    let kept = "/me/settings/exports.kept_hours";
+    let refused = anna.command(Method::PUT, kept, &json!({"value": 2}), &[]).await?;
+    assert_eq!(refused.body["code"], "SETTINGS_NOT_PER_USER", "{}", refused.text);
+    anna.command(Method::DELETE, own, &json!({}), &[]).await?.ok()?;
+    assert_eq!(told_of_a_role(&house, &owner, &anna).await?, 2, "and now she does");
+    let chosen = owner.get("/settings/chosen").await?.ok()?;
+    assert_eq!(chosen.body["items"], json!([]), "what users choose is not listed");
     house.stop().await;
     Ok(())
 }
@@ -77,15 +96,24 @@ async fn an_export_is_kept_as_long_as_the_organisation_has_set_and_a_feature_rea
     let flag = async |client: &Client| -> anyhow::Result<(Value, Value)> {
         let flags = client.get("/feature-flags").await?.ok()?;
         let found = flags.body["items"].as_array().into_iter().flatten();
-        let found = found.into_iter().find(|item| item["flag"] == "webhooks");
+        let found = found.into_iter().find(|item| item["flag"] == "command_batches");
         let found = found.cloned().unwrap_or_default();
         Ok((found["on"].clone(), found["why"].clone()))
     };
-    assert_eq!(flag(&anna).await?, (json!(false), json!("default")));
-    put("/feature-flags/webhooks", json!({"enabled": true})).await?.ok()?;
+    let batch = async |client: &Client| -> anyhow::Result<(u16, Value)> {
+        let logout = json!({"method": "POST", "path": "/auth/logout"});
+        let path = "/commands/batch?validate_only=true";
+        let reply = client.post(path, &json!({"commands": [logout]})).await?;
+        Ok((reply.status, reply.body["code"].clone()))
+    };
+    assert_eq!(flag(&anna).await?, (json!(true), json!("default")));
+    let path = "/feature-flags/command_batches";
+    put(path, json!({"enabled": true})).await?.ok()?;
     assert_eq!(flag(&anna).await?, (json!(true), json!("rollout")));
-    let off = put("/feature-flags/webhooks", json!({"enabled": false})).await?.ok()?;
+    assert_eq!(batch(&anna).await?, (200, Value::Null));
+    let off = put(path, json!({"enabled": false})).await?.ok()?;
     assert_eq!(flag(&anna).await?, (json!(false), json!("switched_off")));
+    assert_eq!(batch(&anna).await?, (403, json!("FEATURE_OFF")));
 
     let trail = "/audit-logs?resource_type=settings.flag&limit=1";
     let traced = owner.get_after(trail, &off).await?.ok()?;

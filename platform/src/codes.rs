@@ -190,6 +190,12 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         403,
+        "FEATURE_OFF",
+        "The feature that the request needs is not on for the caller: for nobody, or for others in their share of users or units.",
+        "Have whoever manages settings switch on the feature flag in `params`, or do without the feature.",
+    ),
+    (
+        403,
         "IN_PERSON_ONLY",
         "A program with an API key asked for what people do themselves.",
         "Sign in, and do it yourself.",

@@ -25,6 +25,7 @@ pub mod prefer;
 pub mod principal;
 pub mod problem;
 pub mod redis;
+pub mod repeats;
 pub mod routes;
 pub mod secrets;
 pub mod signing_keys;

@@ -52,20 +52,23 @@ fn the_committed_reference_of_permissions_is_the_closed_list() {
 fn the_committed_reference_of_what_organisations_set_is_the_closed_lists() {
     let mut text = String::from(
         "# Settings and feature flags of organisations\n\nGenerated; `cargo xtask generate` writes it anew. What an organisation sets; what the installation is\n\
-         configured with is in [config.md](config.md).\n\n| setting | per unit | default | can hold | meaning |\n|---|---|---|---|---|\n",
+         configured with is in [config.md](config.md).\n\n| setting | per unit | per user | default | can hold | meaning |\n|---|---|---|---|---|---|\n",
     );
     for key in Key::offered() {
         let (name, form) = (key.name(), key.form());
-        let per_unit = if key.is_per_unit() { "yes" } else { "no" };
+        let yes = |holds| if holds { "yes" } else { "no" };
+        let (per_unit, per_user) = (yes(key.is_per_unit()), yes(key.is_per_user()));
         let default = serde_json::to_string(&form.default_value()).unwrap();
-        writeln!(text, "| `{name}` | {per_unit} | `{default}` | {form} | {} |", key.title())
-            .unwrap();
+        let title = key.title();
+        let row =
+            format!("| `{name}` | {per_unit} | {per_user} | `{default}` | {form} | {title} |");
+        writeln!(text, "{row}").unwrap();
     }
     text.push_str(
         "\n`FEATURE_FLAG_<NAME>` in the environment of the processes wins over what an organisation switches.\n\n\
          | feature flag | variable | default | meaning |\n|---|---|---|---|\n",
     );
-    for flag in Flag::ALL {
+    for flag in Flag::offered() {
         let (name, variable) = (flag.name(), flag.name().to_uppercase());
         let (default, title) = (flag.is_on_by_default(), flag.title());
         writeln!(text, "| `{name}` | `FEATURE_FLAG_{variable}` | {default} | {title} |").unwrap();

@@ -25,6 +25,7 @@ use platform::signing_keys;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::denials::Denials;
 use crate::past::{Recent, Stream};
 use crate::poll::WAITING_MOST;
 use crate::positions::Positions;
@@ -32,6 +33,7 @@ use crate::readers::Readers;
 use crate::reads::Reads;
 use crate::stream::hub::Hub;
 use crate::stream::ticket::Tickets;
+use crate::telling::{self, Telling};
 
 const KEPT_AGGREGATES: u64 = 100_000;
 const KEPT_RECENT: u64 = 10_000;
@@ -43,7 +45,9 @@ pub(crate) struct App {
     pub(crate) settings: Arc<Settings>,
     pub(crate) pool: PgPool,
     pub(crate) readers: Arc<Readers>,
+    pub(crate) telling: Arc<Telling>,
     pub(crate) reads: Reads,
+    pub(crate) denials: Denials,
     pub(crate) access: Access,
     pub(crate) aggregates: Aggregates,
     /// What opens personal data in answers.
@@ -89,8 +93,11 @@ impl App {
             .map_err(|problem| anyhow::anyhow!("the log cannot be read: {}", problem.detail))?;
         let personal = Personal::new(master.clone());
         let aggregates = Aggregates::new(pool.clone(), KEPT_AGGREGATES).opening(personal.clone());
+        let telling = Arc::new(Telling::new(&settings, &master)?);
         let app = Arc::new(Self {
-            reads: Reads::new(&settings, &master)?,
+            reads: Reads::new(Arc::clone(&telling)),
+            denials: Denials::new(Arc::clone(&telling)),
+            telling,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             api_keys: ApiKeys::new(aggregates.clone()),
             aggregates,
@@ -124,18 +131,13 @@ impl App {
         tasks.spawn("uses of API keys", uses);
         tasks.spawn("positions", Arc::clone(&app).poll_positions());
         tasks.spawn("signing keys", Arc::clone(&app).refresh_keys());
-        tasks.spawn("sensitive reads", Arc::clone(&app).record_reads());
+        tasks.spawn("reads and denials", telling::run(Arc::clone(&app)));
         tasks.spawn("live events", Arc::clone(&app.hub).run(bus, tasks.shutdown().clone()));
         Ok(app)
     }
 
     async fn poll_positions(self: Arc<Self>) -> anyhow::Result<()> {
         self.positions.run(&self.readers, self.tasks.shutdown()).await;
-        Ok(())
-    }
-
-    async fn record_reads(self: Arc<Self>) -> anyhow::Result<()> {
-        self.reads.run(self.tasks.shutdown()).await;
         Ok(())
     }
 

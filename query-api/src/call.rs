@@ -55,23 +55,30 @@ pub(crate) struct Patience {
     pub(crate) lenient: bool,
 }
 
-/// Lets a caller in: a valid token or key, an account and session that still stand, and what the route needs.
-pub(crate) async fn admit(
+/// Whom a valid token or key speaks for.
+pub(crate) async fn verify(
     app: &App,
     headers: &HeaderMap,
     ip: Option<IpAddr>,
+) -> Result<Arc<Principal>, Problem> {
+    app.verify(bearer(headers)?, ip).await
+}
+
+/// Lets a caller in: an account and session that still stand, and what the route needs.
+pub(crate) async fn admit(
+    app: &App,
+    principal: &Principal,
     access: Access,
-) -> Result<(Arc<Principal>, Option<Standing>), Problem> {
-    let principal = app.verify(bearer(headers)?, ip).await?;
-    let standing = app.access.current(&principal).await.map_err(unreadable)?;
-    if let Ok(()) = check(&principal, standing.as_ref(), access) {
-        return Ok((principal, standing));
+) -> Result<Option<Standing>, Problem> {
+    let standing = app.access.current(principal).await.map_err(unreadable)?;
+    if let Ok(()) = check(principal, standing.as_ref(), access) {
+        return Ok(standing);
     }
     // What was known a moment ago does not suffice; a right given since does.
-    app.access.refresh(&principal).await.map_err(unreadable)?;
-    let standing = app.access.last_known(&principal).await.map_err(unreadable)?;
-    check(&principal, standing.as_ref(), access)?;
-    Ok((principal, standing))
+    app.access.refresh(principal).await.map_err(unreadable)?;
+    let standing = app.access.last_known(principal).await.map_err(unreadable)?;
+    check(principal, standing.as_ref(), access)?;
+    Ok(standing)
 }
 
 fn check(

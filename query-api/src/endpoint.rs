@@ -19,7 +19,7 @@ use platform::problem::Problem;
 use platform::routes::Route;
 
 use crate::app::App;
-use crate::call::{Call, admit};
+use crate::call::{Call, admit, verify};
 use crate::poll;
 
 pub(crate) type Handle =
@@ -76,8 +76,20 @@ impl Endpoint {
     ) -> Result<Response, Problem> {
         let began = Instant::now();
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
-        let (principal, standing) =
-            admit(app, request.headers(), facts.ip, self.route.access).await?;
+        let principal = verify(app, request.headers(), facts.ip).await?;
+        let known = (Arc::clone(&principal), facts, began);
+        let answer = self.answer_to(known, app, parameters, request).await;
+        answer.inspect_err(|problem| app.denials.note(&principal, self.route.operation, problem))
+    }
+
+    async fn answer_to(
+        &self,
+        (principal, facts, began): (Arc<Principal>, RequestFacts, Instant),
+        app: &Arc<App>,
+        parameters: &RawPathParams,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let standing = admit(app, &principal, self.route.access).await?;
         facts.notes.spent(app.limits.admit(&principal, self.route.quota)?);
         facts.notes.phase("auth", began);
         let caller = Caller { principal, standing, facts };

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod backups;
 mod call;
+mod denials;
 mod endpoint;
 mod exports;
 mod identity;
@@ -23,6 +24,7 @@ mod record;
 mod settings;
 mod shape;
 pub mod stream;
+mod telling;
 mod travel;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use platform::problem::Problem;
 use platform::routes::Access;
 use tokio::time::Instant;
 
-use crate::call::{Call, admit};
+use crate::call::{Call, admit, verify};
 use crate::endpoint::Handle;
 
 /// Who waits for a change beyond these is turned away.
@@ -77,7 +77,8 @@ async fn wait_for_other(
             return Ok(response);
         }
         // Rights may have gone meanwhile.
-        let (principal, standing) = admit(&call.app, &call.headers, call.facts.ip, access).await?;
+        let principal = verify(&call.app, &call.headers, call.facts.ip).await?;
+        let standing = admit(&call.app, &principal, access).await?;
         response = handle(Call { principal, standing, ..call.clone() }).await?;
         let now = response.headers().get(header::ETAG);
         if now.is_none_or(|now| now.as_bytes() != tag.as_bytes()) {

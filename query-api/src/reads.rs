@@ -1,24 +1,18 @@
 //! Who read what is sensitive: gathered in memory while answers go out, and told the log some minutes later, never on a
 //! question's way.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use events::rbac::resolve::QUERY_API;
 use events::{ApiKeyId, SessionId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
-use platform::commands::{CommandError, Commands, query_api_secret};
-use platform::config::Settings;
 use platform::dataset::{Column, Dataset, Query};
-use platform::lifecycle::Shutdown;
 use platform::principal::Principal;
-use platform::secrets::MasterKey;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::call::Call;
+use crate::telling::{MOST, Telling, dropped};
 
 /// The trail's dataset, which is sensitive as a whole.
 pub(crate) const TRAIL: &str = "audit.trail";
@@ -27,20 +21,15 @@ pub(crate) const RESTORED: &str = "audit.restored";
 /// The name under which reading events themselves is recorded.
 pub(crate) const EVENTS: &str = "audit.events";
 /// What one caller reads of one dataset within this time is one record.
-const WINDOW: SignedDuration = SignedDuration::from_mins(5);
-const TELL_EVERY: Duration = Duration::from_secs(20);
-/// What is still untold at the end is told within this time, or never.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-/// Callers and datasets gathered at once, and records that wait for the log; more are counted and dropped.
-const MOST: usize = 20_000;
+pub(crate) const WINDOW: SignedDuration = SignedDuration::from_mins(5);
+const PATH: &str = "/audit-logs/reads";
 /// Different filters kept of one record.
 const FILTERS: usize = 5;
 
-/// What was read and is not in the log yet.
+/// What was read lately.
 pub(crate) struct Reads {
-    commands: Commands,
+    telling: Arc<Telling>,
     gathered: Mutex<HashMap<Key, Record>>,
-    due: Mutex<VecDeque<(Uuid, TenantId, Record)>>,
 }
 
 /// Who reads what.
@@ -76,10 +65,8 @@ struct Record {
 }
 
 impl Reads {
-    /// Records go to command-api in the name of this service.
-    pub(crate) fn new(settings: &Settings, master: &MasterKey) -> anyhow::Result<Self> {
-        let commands = Commands::new(&settings.command_url, QUERY_API, &query_api_secret(master))?;
-        Ok(Self { commands, gathered: Mutex::default(), due: Mutex::default() })
+    pub(crate) fn new(telling: Arc<Telling>) -> Self {
+        Self { telling, gathered: Mutex::default() }
     }
 
     /// Notes that rows of a dataset were shown, where that is worth a record.
@@ -96,7 +83,7 @@ impl Reads {
     pub(crate) fn note(&self, by: &Principal, dataset: &'static str, filter: &str, rows: usize) {
         let (now, rows) = (clock::now(), rows as u64);
         let key = Key::of(by, dataset);
-        let mut gathered = lock(&self.gathered);
+        let mut gathered = self.gathered();
         if gathered.len() >= MOST && !gathered.contains_key(&key) {
             dropped("full");
             return;
@@ -124,7 +111,7 @@ impl Reads {
     /// Adds rows to a reading that goes on.
     pub(crate) fn more(&self, by: &Principal, dataset: &'static str, rows: usize) {
         let key = Key::of(by, dataset);
-        if let Some(record) = lock(&self.gathered).get_mut(&key) {
+        if let Some(record) = self.gathered().get_mut(&key) {
             record.rows += rows as u64;
             record.last_at = clock::now();
         } else {
@@ -132,52 +119,17 @@ impl Reads {
         }
     }
 
-    /// Tells the log what was read, until the signal, and then once more what is left.
-    pub(crate) async fn run(&self, shutdown: &Shutdown) {
-        while shutdown.sleep(TELL_EVERY).await {
-            self.gather(clock::now() - WINDOW);
-            self.tell().await;
-        }
-        self.gather(Timestamp::MAX);
-        let told = tokio::time::timeout(LAST_WORDS, self.tell()).await;
-        let left = lock(&self.due).len();
-        if told.is_err() || left > 0 {
-            tracing::warn!(left, "readings are not in the log: it could not be reached at the end");
-            (0..left).for_each(|_| dropped("end"));
-        }
-    }
-
-    /// Moves what was first read before that moment to what is due.
-    fn gather(&self, before: Timestamp) {
+    /// Has told what was first read before that moment.
+    pub(crate) fn gather(&self, before: Timestamp) {
         let ended: Vec<(Key, Record)> =
-            lock(&self.gathered).extract_if(|_, record| record.first_at <= before).collect();
-        let mut due = lock(&self.due);
+            self.gathered().extract_if(|_, record| record.first_at <= before).collect();
         for (key, record) in ended {
-            if due.len() >= MOST {
-                dropped("full");
-                continue;
-            }
-            due.push_back((clock::new_id(), key.tenant, record));
+            self.telling.add(key.tenant, PATH, &record);
         }
     }
 
-    /// Tells what is due, in order; what the log does not take now stays.
-    async fn tell(&self) {
-        loop {
-            let Some((key, tenant, record)) = lock(&self.due).front().cloned() else { return };
-            match self.commands.post(tenant, "/audit-logs/reads", key, &record).await {
-                Ok(_) => {}
-                Err(CommandError::Unavailable(error)) => {
-                    tracing::debug!(error = format!("{error:#}"), "readings wait for the log");
-                    return;
-                }
-                Err(CommandError::Refused(problem)) => {
-                    tracing::warn!(problem.code, "a reading was refused by the log");
-                    dropped("refused");
-                }
-            }
-            lock(&self.due).pop_front();
-        }
+    fn gathered(&self) -> MutexGuard<'_, HashMap<Key, Record>> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,25 +145,17 @@ fn is_sensitive(data: &Dataset, query: &Query) -> bool {
     data.columns.iter().filter(sensitive).any(|column| chosen_by.contains(column.key))
 }
 
-fn dropped(why: &'static str) {
-    metrics::counter!("query_reads_unrecorded_total", "why" => why).increment(1);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use events::testing::id;
     use events::{Actor, ActorKind, UserId};
     use platform::dataset::find;
+    use serde_json::json;
 
     use super::*;
 
     fn reads() -> Reads {
-        let commands = Commands::new("http://127.0.0.1:1", QUERY_API, "").unwrap();
-        Reads { commands, gathered: Mutex::default(), due: Mutex::default() }
+        Reads::new(Arc::new(Telling::nowhere()))
     }
 
     fn somebody(number: u128) -> Principal {
@@ -235,16 +179,18 @@ mod tests {
         reads.note(&somebody(1), EVENTS, "", 0);
         reads.more(&somebody(1), EVENTS, 10_000);
         reads.gather(Timestamp::MAX);
-        let due = lock(&reads.due);
+        let due = reads.telling.waiting();
         assert_eq!(due.len(), 3);
-        let of = |reader: u128, dataset| {
-            let reader = id::<UserId>(reader).to_string();
-            let found = due.iter().find(|(_, _, r)| r.reader_id == reader && r.dataset == dataset);
-            found.map(|(_, _, record)| (record.reads, record.rows, record.filters.len()))
+        let of = |reader: u128, dataset: &str| {
+            let reader = json!(id::<UserId>(reader));
+            let mut due = due.iter();
+            let found = due.find(|it| it["reader_id"] == reader && it["dataset"] == dataset);
+            let filters = |record: &serde_json::Value| record["filters"].as_array().map(Vec::len);
+            found.map(|it| (it["reads"].as_u64(), it["rows"].as_u64(), filters(it)))
         };
-        assert_eq!(of(1, "identity.users"), Some((100, 5_000, FILTERS)));
-        assert_eq!(of(2, "identity.users"), Some((1, 1, 1)));
-        assert_eq!(of(1, EVENTS), Some((1, 10_000, 1)));
+        assert_eq!(of(1, "identity.users"), Some((Some(100), Some(5_000), Some(FILTERS))));
+        assert_eq!(of(2, "identity.users"), Some((Some(1), Some(1), Some(1))));
+        assert_eq!(of(1, EVENTS), Some((Some(1), Some(10_000), Some(1))));
     }
 
     #[test]
@@ -252,10 +198,10 @@ mod tests {
         let reads = reads();
         reads.note(&somebody(1), "identity.users", "", 1);
         reads.gather(clock::now() - WINDOW);
-        assert!(lock(&reads.due).is_empty());
+        assert!(reads.telling.waiting().is_empty());
         reads.gather(clock::now());
-        assert_eq!(lock(&reads.due).len(), 1);
-        assert!(lock(&reads.gathered).is_empty());
+        assert_eq!(reads.telling.waiting().len(), 1);
+        assert!(reads.gathered().is_empty());
     }
 
     #[test]
@@ -265,11 +211,11 @@ mod tests {
             reads.note(&somebody(number), "identity.users", "", 1);
         }
         reads.note(&somebody(1), "identity.users", "", 1);
-        assert_eq!(lock(&reads.gathered).len(), MOST);
+        assert_eq!(reads.gathered().len(), MOST);
         reads.gather(Timestamp::MAX);
         reads.note(&somebody(1), "identity.users", "", 1);
         reads.gather(Timestamp::MAX);
-        assert_eq!(lock(&reads.due).len(), MOST);
+        assert_eq!(reads.telling.waiting().len(), MOST);
     }
 
     #[tokio::test]
@@ -277,8 +223,8 @@ mod tests {
         let reads = reads();
         reads.note(&somebody(1), "identity.users", "", 1);
         reads.gather(Timestamp::MAX);
-        reads.tell().await;
-        assert_eq!(lock(&reads.due).len(), 1);
+        reads.telling.tell().await;
+        assert_eq!(reads.telling.waiting().len(), 1);
     }
 
     #[test]

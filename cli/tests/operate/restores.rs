@@ -35,11 +35,13 @@ async fn lived_in(house: &House) {
         "expires_at": "2027-01-01T00:00:00Z" });
     house.send(Method::POST, "/api-keys", program).await;
     let issuer = json!({ "name": "Directory", "issuer": "https://login.example.org",
-        "audiences": ["annals"], "algorithms": ["ES256"], "mapping": "subject" });
+        "audiences": ["annals"], "algorithms": ["ES256"], "mapping": "subject", "id": gone });
     house.send(Method::POST, "/issuers", issuer).await;
+    let breached = json!({ "reason": "breached" });
+    house.send(Method::POST, &format!("/issuers/{gone}/suspend"), breached).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
-        ("/feature-flags/webhooks", json!({ "enabled": true, "rollout_pct": 25 })),
+        ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),
     ] {
         house.send(Method::PUT, path, body).await;
     }

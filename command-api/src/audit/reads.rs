@@ -1,16 +1,17 @@
-//! That somebody read what is sensitive, as our query API says it: an event of the day's security log.
+//! That somebody read what is sensitive, or was refused a question, as our query API says it: events of the day's security log.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::audit::security_log::{Command, DataRead};
+use events::audit::security_log::{AccessDenied, Caller, Command, DataRead};
 use events::{ActorKind, ApiKeyId, Module, Permission, SessionId};
 use jiff::Timestamp;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -46,7 +47,23 @@ struct Read {
     last_at: Timestamp,
 }
 
-/// A reading that is in the log.
+/// That a caller has no permission for what they asked.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Denial {
+    /// Who was refused.
+    caller: Caller,
+    /// The permission that was needed.
+    permission: String,
+    /// The operation, for example `rbac_roles`.
+    operation: String,
+    /// What was missing.
+    reason: String,
+    /// How many requests it stands for, after one that was told before; 0 where it is that one.
+    repeated: u64,
+}
+
+/// What is in the log.
 #[derive(Serialize, JsonSchema)]
 struct Recorded {
     committed: bool,
@@ -60,29 +77,68 @@ pub(super) fn routes(registry: &mut Registry) {
         .answers::<Recorded>(201);
     registry.special(route.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
         let route = route.clone();
-        async move { record(&app, &route, &request).await.map(|it| (StatusCode::CREATED, Json(it))) }
+        async move { record::<Read>(&app, &route, &request).await }
+    });
+    let path = "/audit-logs/denials";
+    let route = Route::post(path, Module::Audit, "audit_security_log_record_denial")
+        .summary("the query API says whom it refused what they have no permission for")
+        .needs(Permission::AuditReadsRecord)
+        .takes::<Denial>()
+        .answers::<Recorded>(201);
+    registry.special(route.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
+        let route = route.clone();
+        async move { record::<Denial>(&app, &route, &request).await }
     });
 }
 
-async fn record(app: &App, route: &Route, request: &Incoming) -> Result<Recorded, Problem> {
+impl From<Read> for Command {
+    fn from(read: Read) -> Self {
+        Self::RecordRead(DataRead {
+            reader_kind: read.reader_kind,
+            reader_id: read.reader_id,
+            session_id: read.session_id,
+            api_key_id: read.api_key_id,
+            dataset: read.dataset,
+            filters: read.filters,
+            reads: read.reads,
+            rows: read.rows,
+            first_at: read.first_at,
+            last_at: read.last_at,
+        })
+    }
+}
+
+impl From<Denial> for Command {
+    fn from(denial: Denial) -> Self {
+        let denied = AccessDenied {
+            permission: denial.permission,
+            unit_id: None,
+            method: String::new(),
+            path_template: denial.operation,
+            reason: denial.reason,
+            repeated: 0,
+            caller: Some(denial.caller),
+        };
+        Self::RecordDenial(match denial.repeated {
+            0 => denied,
+            more => denied.standing_for(more),
+        })
+    }
+}
+
+async fn record<T: DeserializeOwned + Into<Command>>(
+    app: &App,
+    route: &Route,
+    request: &Incoming,
+) -> Result<(StatusCode, Json<Recorded>), Problem> {
     let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
-    let read: Read = request.json()?;
-    let command = Command::RecordRead(DataRead {
-        reader_kind: read.reader_kind,
-        reader_id: read.reader_id,
-        session_id: read.session_id,
-        api_key_id: read.api_key_id,
-        dataset: read.dataset,
-        filters: read.filters,
-        reads: read.reads,
-        rows: read.rows,
-        first_at: read.first_at,
-        last_at: read.last_at,
-    });
+    let command = request.json::<T>()?.into();
     let key = ask.manner.key.clone();
     match app.keep(&ask, command, key).await? {
-        Outcome::Stored(_) | Outcome::Replayed { .. } => Ok(Recorded { committed: true }),
+        Outcome::Stored(_) | Outcome::Replayed { .. } => {
+            Ok((StatusCode::CREATED, Json(Recorded { committed: true })))
+        }
         Outcome::KeyReused => Err(key_reused()),
         Outcome::StaleVersion | Outcome::StaleFact | Outcome::Claimed { .. } => Err(busy()),
     }

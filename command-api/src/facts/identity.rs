@@ -198,9 +198,7 @@ impl LoadFacts<Session> for session::Facts {
     ) -> Result<Vec<StreamWrite>, Problem> {
         let mut streams = vec![draft.write()];
         if draft.is_birth() {
-            let session = draft.id().parse().map_err(|_| Problem::absent("session"))?;
-            let of = (session, draft.state().user_id);
-            streams.extend(opened(sources, of, context).await?);
+            streams.extend(opened(sources, draft, context).await?);
         }
         Ok(streams)
     }
@@ -223,9 +221,9 @@ impl LoadFacts<ApiKey> for api_key::Facts {
         let user_id = match command {
             api_key::Command::Create(create) => create.owner_id,
             api_key::Command::Rotate(_) => state.owner_id,
-            api_key::Command::Rename(_) | api_key::Command::Revoke(_) => {
-                return Ok(Self::default());
-            }
+            api_key::Command::Rename(_)
+            | api_key::Command::Revoke(_)
+            | api_key::Command::AnnounceEnd => return Ok(Self::default()),
         };
         let owner = sources.now::<User>(&user_id.to_string()).await?.state;
         let known = user::Facts { user_id, ..user::Facts::default() };

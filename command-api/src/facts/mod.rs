@@ -11,7 +11,7 @@ use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, Touched};
 use events::rbac::resolve::effect::Effect;
 use events::rbac::user_access::{self, UserAccess};
-use events::settings::configuration::{self, Configuration};
+use events::settings::configuration::{self, Configuration, Scope};
 use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::fold::{Folded, every};
@@ -250,17 +250,14 @@ impl LoadFacts<Configuration> for configuration::Facts {
         _: &Configuration,
         command: &configuration::Command,
     ) -> Result<Self, Problem> {
-        let tenant = sources.tenant.to_string();
-        let unit_id = match id.parse() {
-            Ok(unit) if id != tenant => Some(unit),
-            Ok(_) | Err(_) => None,
-        };
-        let organization = if unit_id.is_some() || command.names_units() {
-            sources.get::<Organization>(&tenant).await?.state
+        let scope = Scope::of(sources.tenant, id).ok_or_else(|| Problem::absent("scope"))?;
+        let of_unit = matches!(scope, Scope::Unit(_));
+        let organization = if of_unit || command.names_units() {
+            sources.get::<Organization>(&sources.tenant.to_string()).await?.state
         } else {
             Arc::default()
         };
-        Ok(Self { unit_id, organization })
+        Ok(Self { scope, organization })
     }
 }
 

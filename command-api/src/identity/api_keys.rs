@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::answer::{Answer, WithToken};
 use crate::app::App;
 use crate::pipeline::{Owner, Target};
-use crate::registry::{Incoming, Registry};
+use crate::registry::{Incoming, Nothing, Registry};
 
 /// A key to make.
 #[derive(Deserialize, JsonSchema)]
@@ -110,6 +110,16 @@ pub(super) fn routes(registry: &mut Registry) {
             Ok(owned(call.id("api_key_id")?, Command::Revoke(Revoke { reason })))
         },
     );
+    let path = "/api-keys/{api_key_id}/announce-end";
+    registry.command::<Nothing, ApiKey>(
+        Route::post(path, Module::Identity, "identity_api_key_announce_end")
+            .summary("record that whom an API key concerns is told of its end, which is near")
+            .needs(Permission::IdentityApiKeysAnnounce),
+        |call| {
+            let id: ApiKeyId = call.id("api_key_id")?;
+            Ok(Target::new(id, Command::AnnounceEnd))
+        },
+    );
 }
 
 /// A command that a key's owner gives, or whoever manages everybody's.
@@ -141,7 +151,7 @@ async fn create(app: &App, route: &Route, request: &Incoming) -> Result<WithToke
         let target = target.at(format!("/api-keys/{id}"));
         Ok(Target { needs: for_another.into_iter().collect(), ..target })
     });
-    answer.await.map(|answer| shown(answer, key))
+    answer.await.map(|answer| shown(request, answer, key))
 }
 
 async fn another(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
@@ -152,11 +162,11 @@ async fn another(app: &App, route: &Route, request: &Incoming) -> Result<WithTok
     let key = api_keys::make(ask.principal.tenant, id);
     let rotate = Rotate { secret_sha256: fingerprint(&key), expires_at, overlap_minutes };
     let answer = app.execute(&ask, || Ok(owned(id, Command::Rotate(rotate.clone()))));
-    answer.await.map(|answer| shown(answer, key))
+    answer.await.map(|answer| shown(request, answer, key))
 }
 
 /// The answer with the key, which nothing else ever has: whoever lost it has the key rotated.
-fn shown(answer: Answer, key: String) -> WithToken {
-    let is_stored = answer.committed && !answer.header.replayed;
+fn shown(request: &Incoming, answer: Answer, key: String) -> WithToken {
+    let is_stored = answer.committed && !request.facts.notes.is_replayed();
     WithToken { token: is_stored.then_some(key), answer }
 }

@@ -17,6 +17,9 @@ use crate::app::App;
 use crate::pipeline::{Ask, Target};
 use crate::registry::{Incoming, Nothing, Registry};
 
+/// Where people ask for what our workers then do.
+const ERASE: &str = "the route that ends with erase";
+
 /// That somebody is to be erased, and nobody else.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +85,7 @@ pub(super) fn routes(registry: &mut Registry) {
 
 /// Who is not erased in this log is so now: the log may be one of before, restored.
 async fn shred_user(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = of_service(app, route, request).await?;
+    let ask = of_service(app, route, request, ERASE).await?;
     let user_id: UserId = request.id("user_id")?;
     let erase = Erase { user_id, handle: None };
     let answer =
@@ -95,7 +98,7 @@ async fn shred_user(app: &App, route: &Route, request: &Incoming) -> Result<Answ
 }
 
 async fn shred_invitation(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = of_service(app, route, request).await?;
+    let ask = of_service(app, route, request, ERASE).await?;
     let id: InvitationId = request.id("invitation_id")?;
     let erase = || Ok(Target::<Invitation>::new(id, invitation::Command::Erase));
     let answer = app.execute(&ask, erase).await?;
@@ -103,11 +106,12 @@ async fn shred_invitation(app: &App, route: &Route, request: &Incoming) -> Resul
     Ok(answer)
 }
 
-/// One of our own services asks.
+/// One of our own services asks; anybody else is told what to ask for `instead`.
 pub(super) async fn of_service(
     app: &App,
     route: &Route,
     request: &Incoming,
+    instead: &str,
 ) -> Result<Ask, Problem> {
     let mut ask = request.ask(app, route).await?;
     app.admit(&mut ask).await?;
@@ -115,7 +119,7 @@ pub(super) async fn of_service(
     if ask.principal.actor.kind == ActorKind::Service {
         return Ok(ask);
     }
-    Err(Problem::forbidden("keys are deleted by our workers; use the route that ends with erase"))
+    Err(Problem::forbidden(format!("keys are deleted by our workers; use {instead}")))
 }
 
 impl App {

@@ -85,7 +85,8 @@ pub(super) fn routes(registry: &mut Registry) {
 
 /// An organisation that is not purged in this log is so now: the log may be one of before, restored.
 async fn shred(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = of_service(app, route, request).await?;
+    let instead = "the routes that end with purge and purge/confirm";
+    let ask = of_service(app, route, request, instead).await?;
     let tenant: TenantId = request.id("organization_id")?;
     if tenant != ask.principal.tenant {
         return Err(Problem::absent("organisation"));

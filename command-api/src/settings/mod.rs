@@ -1,16 +1,17 @@
 //! Routes of settings and feature flags: setting, unsetting, switching.
 
 use events::settings::configuration::{
-    Command, Configuration, SetSetting, SwitchFlag, UnsetSetting,
+    Command, Configuration, Scope, SetSetting, SwitchFlag, UnsetSetting,
 };
 use events::{Module, Permission, UnitId};
+use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::pipeline::Target;
-use crate::registry::{Call, Registry};
+use crate::registry::{Call, Nothing, Registry};
 
 /// What a setting shall hold, and where.
 #[derive(Deserialize, JsonSchema)]
@@ -21,6 +22,14 @@ struct Choice {
     /// The unit that chooses; the organisation as a whole when absent.
     #[serde(default)]
     unit_id: Option<UnitId>,
+}
+
+/// What a setting shall hold for the caller.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OwnChoice {
+    /// What it shall hold, as its schema in `GET /me/settings` says.
+    value: Value,
 }
 
 /// Where a setting is given back to what holds above it.
@@ -52,6 +61,7 @@ fn everybody() -> i64 {
 }
 
 const SETTING: &str = "/settings/{key}";
+const OWN: &str = "/me/settings/{key}";
 
 pub(crate) fn routes(registry: &mut Registry) {
     let manage = |route: Route| route.needs(Permission::SettingsSettingsManage);
@@ -71,6 +81,21 @@ pub(crate) fn routes(registry: &mut Registry) {
             Ok(scope(call, call.body.unit_id, Command::UnsetSetting(unset)))
         },
     );
+    registry.command::<OwnChoice, Configuration>(
+        Route::put(OWN, Module::Settings, "settings_configuration_set_own_setting")
+            .summary("choose a setting for yourself")
+            .in_person(),
+        |call| {
+            let set = SetSetting { key: call.text("key"), value: call.body.value.clone() };
+            own(call, Command::SetSetting(set))
+        },
+    );
+    registry.command::<Nothing, Configuration>(
+        Route::delete(OWN, Module::Settings, "settings_configuration_unset_own_setting")
+            .summary("take a setting again as it holds where you are")
+            .in_person(),
+        |call| own(call, Command::UnsetSetting(UnsetSetting { key: call.text("key") })),
+    );
     registry.command::<Switch, Configuration>(
         manage(Route::put(
             "/feature-flags/{flag}",
@@ -89,8 +114,13 @@ pub(crate) fn routes(registry: &mut Registry) {
 
 /// The configuration of the organisation, or of one of its units.
 fn scope<B>(call: &Call<B>, unit: Option<UnitId>, command: Command) -> Target<Configuration> {
-    match unit {
-        Some(unit) => Target::new(unit, command),
-        None => Target::new(call.tenant(), command),
-    }
+    let scope = unit.map_or(Scope::Organization, Scope::Unit);
+    Target::new(scope.stream(call.tenant()), command)
+}
+
+/// The caller's own.
+fn own<B>(call: &Call<B>, command: Command) -> Result<Target<Configuration>, Problem> {
+    let user = call.principal.user();
+    let user = user.ok_or_else(|| Problem::forbidden("a service has no settings of its own"))?;
+    Ok(Target::new(Scope::User(user).stream(call.tenant()), command))
 }

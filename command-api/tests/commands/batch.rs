@@ -1,9 +1,10 @@
 //! Many commands in one request: each answered as if sent alone, or those for one record whole or not at all.
 
 use axum::http::Method;
+use events::settings::{Flag, bucket};
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api};
+use crate::kit::{Answer, Api, request, send};
 
 async fn batch(api: &Api, token: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
     api.with(Method::POST, "/commands/batch", token, body, headers).await
@@ -135,5 +136,77 @@ async fn a_batch_that_cannot_be_meant_is_refused_as_a_whole() {
         assert_eq!((answer.status.as_u16(), at), (422, &json!(pointer)), "{}", answer.body);
     }
     assert_eq!(api.count("identity.user.registered").await, 1, "the owner");
+    api.stop().await;
+}
+
+/// Whether batches are on for a caller; a refusal names the flag.
+async fn are_on(api: &Api, token: &str) -> bool {
+    let body = json!({"commands": [register("anna")]});
+    let path = "/commands/batch?validate_only=true";
+    let answer = api.post(path, token, body).await;
+    if answer.status == 200 {
+        return true;
+    }
+    assert_eq!((answer.status.as_u16(), &answer.body["code"]), (403, &json!("FEATURE_OFF")));
+    assert_eq!(answer.body["params"]["flag"], "command_batches", "{}", answer.body);
+    false
+}
+
+#[tokio::test]
+async fn batches_are_on_for_whom_the_organisation_has_switched_them() {
+    const UNIT: &str = "0190a000-0000-7000-8000-000000000007";
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let switch = async |to: Value| {
+        let path = "/feature-flags/command_batches";
+        let done = api.call(Method::PUT, path, &owner, to).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    };
+    let mut people = Vec::new();
+    for number in 0..6 {
+        let (id, token) = api.newcomer("acme", &owner, &format!("user-{number}")).await;
+        people.push((bucket(Flag::CommandBatches, &id), id, token));
+    }
+    people.sort();
+    let on = async || {
+        let mut on = Vec::new();
+        for (_, _, token) in &people {
+            on.push(are_on(&api, token).await);
+        }
+        on
+    };
+    assert_eq!(on().await, [true; 6], "nobody has switched it");
+    switch(json!({"enabled": false})).await;
+    assert_eq!(on().await, [false; 6]);
+    switch(json!({"enabled": true})).await;
+    assert_eq!(on().await, [true; 6]);
+
+    let share = people[2].0 + 1;
+    switch(json!({"enabled": true, "rollout_pct": share})).await;
+    let expected: Vec<bool> = people.iter().map(|(bucket, ..)| *bucket < share).collect();
+    for _ in 0..3 {
+        assert_eq!(on().await, expected, "whoever has it keeps it");
+    }
+    let tenant = api.login("acme", "owner").await.body["tenant_id"].clone();
+    let units = format!("/organizations/{}/units", tenant.as_str().unwrap());
+    let unit = json!({"id": UNIT, "kind": "branch", "code": "N", "name": "North"});
+    assert_eq!(api.post(&units, &owner, unit).await.status, 201);
+    switch(json!({"enabled": true, "rollout_pct": 0, "units": [UNIT]})).await;
+    assert_eq!(on().await, [false; 6]);
+    let role = json!({"name": "Clerk", "permissions": []});
+    let role = api.post("/rbac/roles", &owner, role).await;
+    let role = role.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let given = json!({"user_id": people[5].1, "role_id": role, "unit_id": UNIT});
+    assert!(api.post("/rbac/assign", &owner, given).await.status.is_success());
+    api.until(async || are_on(&api, &people[5].2).await).await;
+    assert_eq!(on().await, [false, false, false, false, false, true]);
+
+    let mut settings = platform::config::Settings::clone(&api.settings);
+    settings.feature_flags.insert(Flag::CommandBatches, true);
+    let other = api.over(settings.into()).await;
+    let body = json!({"commands": [register("anna")]});
+    let path = "/commands/batch?validate_only=true";
+    let answer = send(&other, request(Method::POST, path, &people[0].2, &body, &[])).await;
+    assert_eq!(answer.status, 200, "the installation has the last word: {}", answer.body);
     api.stop().await;
 }

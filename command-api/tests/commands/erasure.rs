@@ -111,7 +111,12 @@ async fn an_erased_user_s_key_and_passwords_are_deleted_once_the_workers_say_so(
     let erased = erase(&api, &owner, &path).await;
     assert_eq!(erased.status, 200, "{}", erased.body);
     let shred = format!("{path}/shred");
-    assert_eq!(api.post(&shred, &owner, json!({})).await.status, 403);
+    let tenants = format!("/organizations/{}/shred", tenant.as_str().unwrap());
+    for (path, instead) in [(&shred, "route that ends with erase"), (&tenants, "end with purge")] {
+        let refused = api.post(path, &owner, json!({})).await;
+        assert_eq!(refused.status, 403, "{}", refused.body);
+        assert!(refused.body["detail"].as_str().unwrap().contains(instead), "{}", refused.body);
+    }
     let workers = workers(&api, &tenant).await;
     for _ in 0..2 {
         let done = api.post(&shred, &workers, json!({})).await;

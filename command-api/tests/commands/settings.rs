@@ -104,7 +104,8 @@ async fn a_flag_is_switched_by_whoever_manages_settings_only() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
     let (_, nobody) = api.newcomer("acme", &owner, "nobody").await;
-    let (path, quarter) = ("/feature-flags/webhooks", json!({"enabled": true, "rollout_pct": 25}));
+    let (path, quarter) =
+        ("/feature-flags/command_batches", json!({"enabled": true, "rollout_pct": 25}));
     assert_eq!(put(&api, path, &nobody, quarter.clone()).await.status, 403);
     let switched = put(&api, path, &owner, quarter).await;
     assert_eq!(switched.status, 200, "{}", switched.body);
@@ -115,8 +116,11 @@ async fn a_flag_is_switched_by_whoever_manages_settings_only() {
     add_unit(&api, &owner).await;
     let there = put(&api, path, &owner, json!({"enabled": true, "units": [UNIT]})).await;
     assert_eq!(there.status, 200, "{}", there.body);
-    let unknown = put(&api, "/feature-flags/nonsense", &owner, json!({"enabled": true})).await;
-    assert_eq!(unknown.body["code"], "SETTINGS_FLAG_UNKNOWN", "{}", unknown.body);
+    for nobody_asks_it in ["nonsense", "webhooks"] {
+        let path = format!("/feature-flags/{nobody_asks_it}");
+        let unknown = put(&api, &path, &owner, json!({"enabled": true})).await;
+        assert_eq!(unknown.body["code"], "SETTINGS_FLAG_UNKNOWN", "{}", unknown.body);
+    }
     assert_eq!(api.count("settings.configuration.flag_switched").await, 2);
     api.stop().await;
 }

@@ -19,6 +19,7 @@ pub const MEMBERS: &[(&str, &[&str])] = &[
             "subject_sha256",
         ],
     ),
+    ("identity.presence", &["place_sha256"]),
     ("identity.session", &["ip", "user_agent", "refresh_sha256"]),
     ("identity.invitation", &["email", "message", "token_sha256"]),
     ("notifications.notification", &["title", "message"]),

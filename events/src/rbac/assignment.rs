@@ -1,27 +1,11 @@
 //! A role held by a user: in the whole organisation or one unit, for good or until some time.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RoleId, UnitId};
-
-/// So long before its end the holder of a role is told.
-pub const NOTICE_DAYS: i64 = 7;
-
-/// So long before its end the holder of a role is told.
-pub const NOTICE: SignedDuration = SignedDuration::from_hours(24 * NOTICE_DAYS);
-
-/// Whether the holder of a role is to be told of its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// It has ended, or does not end.
-    Never,
-    /// Not yet.
-    Later,
-    /// Of this end.
-    Due(Timestamp),
-}
+use crate::notice::Notice;
 
 /// A role as somebody holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,11 +28,7 @@ impl Assignment {
 
     /// Whether its holder is to be told of its end.
     pub(crate) fn notice(&self, now: Timestamp) -> Notice {
-        match self.expires_at {
-            Some(end) if now < end && end.duration_since(now) > NOTICE => Notice::Later,
-            Some(end) if now < end => Notice::Due(end),
-            Some(_) | None => Notice::Never,
-        }
+        Notice::of(self.expires_at, now)
     }
 
     /// Whether it is the one of that role in that unit.

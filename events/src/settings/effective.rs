@@ -20,6 +20,8 @@ pub enum Source {
     Organization,
     /// A unit set it.
     Unit,
+    /// The user has chosen it for themselves.
+    User,
     /// The installation's environment sets it.
     Environment,
 }
@@ -55,6 +57,20 @@ pub fn effective(
         source: Source::Default,
         unit_id: None,
     })
+}
+
+/// A setting as it holds for a user: as they have chosen, where that is theirs to choose, and otherwise
+/// as it holds where they are.
+pub fn effective_for(
+    key: Key,
+    own: &Configuration,
+    organization: &Configuration,
+    units: &[(UnitId, &Configuration)],
+) -> Effective {
+    match own.chosen(key).filter(|_| key.is_per_user()) {
+        Some(value) => Effective { value: value.clone(), source: Source::User, unit_id: None },
+        None => effective(key, organization, units),
+    }
 }
 
 /// Whom a flag is asked about.
@@ -172,6 +188,21 @@ mod tests {
     }
 
     #[test]
+    fn a_users_own_choice_wins_where_it_is_theirs() {
+        let (none, letter) = (Configuration::default(), chosen(Key::ExportsPaper, word("letter")));
+        let a4 = chosen(Key::ExportsPaper, word("a4"));
+        let found = |own: &Configuration| {
+            let found = effective_for(Key::ExportsPaper, own, &a4, &[(id(1), &a4)]);
+            (found.value, found.source, found.unit_id)
+        };
+        assert_eq!(found(&letter), (word("letter"), Source::User, None));
+        assert_eq!(found(&none), (word("a4"), Source::Unit, Some(id(1))));
+        let hours = chosen(Key::ExportsKeptHours, Value::Integer(1));
+        let found = effective_for(Key::ExportsKeptHours, &hours, &none, &[]);
+        assert_eq!((found.value, found.source), (Value::Integer(336), Source::Default));
+    }
+
+    #[test]
     fn a_setting_of_the_whole_organisation_does_not_ask_units() {
         let unit = chosen(Key::ExportsKeptHours, Value::Integer(1));
         let found = effective(Key::ExportsKeptHours, &Configuration::default(), &[(id(1), &unit)]);
@@ -206,6 +237,8 @@ mod tests {
         let environment = Source::Environment;
         assert_eq!(ask(Some(false), &everybody), (false, Why::Environment, environment, None));
         assert_eq!(ask(Some(true), &off), (true, Why::Environment, environment, None));
+        let silent = verdict(Flag::CommandBatches, None, &off, caller);
+        assert_eq!((silent.on, silent.why), (true, Why::Default), "what there was before stays");
     }
 
     proptest! {

@@ -34,6 +34,8 @@ pub enum Flag {
     Webhooks,
     /// Calendars that other programs subscribe to.
     CalendarSync,
+    /// Many commands in one request.
+    CommandBatches,
 }
 
 /// Into so many buckets the users fall.
@@ -42,6 +44,14 @@ pub const BUCKETS: u8 = 100;
 impl Flag {
     /// Every flag.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Every flag that something asks. One whose feature is not there yet is known where it is stored, and cannot be switched.
+    pub fn offered() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|flag| match flag {
+            Self::WebConsole | Self::GlobalSearch | Self::Webhooks | Self::CalendarSync => false,
+            Self::CommandBatches => true,
+        })
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -57,6 +67,7 @@ impl Flag {
     pub fn is_on_by_default(self) -> bool {
         match self {
             Self::WebConsole | Self::GlobalSearch | Self::Webhooks | Self::CalendarSync => false,
+            Self::CommandBatches => true,
         }
     }
 }

@@ -215,6 +215,22 @@ impl Key {
         }
     }
 
+    /// Whether a user may choose for themselves.
+    pub fn is_per_user(self) -> bool {
+        match self {
+            Self::ExportsPaper | Self::NotificationsTellOfRoles => true,
+            Self::CalendarFirstDayOfWeek
+            | Self::CalendarWorkingDayHours
+            | Self::ExportsKeptHours
+            | Self::IdentitySessionIdleHours
+            | Self::IdentitySessionsPerUser
+            | Self::NotificationsKeptDays
+            | Self::NotificationsMailSender
+            | Self::BackupsKeptDays
+            | Self::ApiIdempotencyKeyRequired => false,
+        }
+    }
+
     /// The JSON Schema (draft 2020-12) of what it can hold.
     pub fn schema(self) -> serde_json::Value {
         let mut schema = match self.form() {

@@ -178,7 +178,7 @@ async fn parameters(owner: &Client) -> anyhow::Result<String> {
         ("backup_id", &backup),
         ("notification_id", &message),
         ("key", "exports.kept_hours"),
-        ("flag", "webhooks"),
+        ("flag", "command_batches"),
     ];
     let lines = pairs.map(|(name, value)| format!("\"path.{name}\" = {}\n", json!(value)));
     Ok(format!("[parameters]\n{}", lines.concat()))

@@ -24,6 +24,7 @@ use crate::principal::{ByKey, Principal};
 use crate::problem::Problem;
 use crate::redis::Away;
 
+mod features;
 mod guard;
 mod shared;
 

@@ -10,7 +10,7 @@ pub(super) const SESSIONS: Dataset = Dataset {
     name: "identity.sessions",
     label: "Sessions",
     table: "read.identity_sessions_shown",
-    projections: &["identity_sessions", "identity_session_endings"],
+    projections: &["identity_sessions", "identity_session_endings", "identity_issuer_endings"],
     permission: None,
     owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentitySessionsManage) }),
     columns: &[

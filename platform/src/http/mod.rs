@@ -89,6 +89,11 @@ impl Notes {
         self.noted().replayed = true;
     }
 
+    /// Whether the answer is one given before.
+    pub fn is_replayed(&self) -> bool {
+        self.noted().replayed
+    }
+
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -314,6 +314,17 @@ impl Personal {
         Ok(())
     }
 
+    /// What is kept of a text about a person that is only to be known again: a digest under a key of their own, in hexadecimal
+    /// digits. It tells nobody what the text was, and nothing at all once the key is gone.
+    pub async fn digest(
+        &self,
+        pool: &PgPool,
+        person: (TenantId, Uuid),
+        (label, text): (&str, &str),
+    ) -> Result<String, PersonalError> {
+        Ok(self.key(pool, person).await?.digest(label, text))
+    }
+
     /// A person's key, made when there is none.
     async fn key(&self, pool: &PgPool, person: Person) -> Result<Key, PersonalError> {
         if let Some(Some(key)) = self.kept.get(&person) {

@@ -51,6 +51,16 @@ fn a_text_opens_where_it_was_sealed_and_nowhere_else() {
 }
 
 #[test]
+fn a_digest_is_known_again_by_the_same_key_for_the_same_purpose_only() {
+    let (home, other) = (key().digest("place", "home"), Key::new([8; 32]));
+    assert_eq!(home.len(), 64);
+    assert_eq!(key().digest("place", "home"), home);
+    assert_ne!(key().digest("place", "office"), home);
+    assert_ne!(key().digest("device", "home"), home);
+    assert_ne!(other.digest("place", "home"), home, "without the key nobody can tell");
+}
+
+#[test]
 fn another_tenant_another_person_and_another_key_open_nothing() {
     let sealed = key().seal(&place(REGISTERED, "display_name"), "Ada");
     let payload = registered(&sealed);

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use events::TenantId;
 use uuid::Uuid;
 
-use crate::secrets::random;
+use crate::secrets::{hmac, random};
 
 /// What every sealed text begins with.
 const MARK: &str = "sealed.v1.";
@@ -54,6 +54,11 @@ impl Key {
         let sealed = cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
         let bytes = [&[FORMAT][..], &nonce, &sealed].concat();
         format!("{MARK}{}.{}", place.subject, URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The digest of a text, for one purpose and no other.
+    pub(super) fn digest(&self, label: &str, text: &str) -> String {
+        hex::encode(hmac(&hmac(&self.0, label.as_bytes()), text.as_bytes()))
     }
 
     /// Opens what [`Self::seal`] sealed at the same place.

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use events::TenantId;
 use events::audit::ledger::{self, Ledger};
 use events::audit::security_log::{Event as Noted, SecurityLog};
+use events::{ActorKind, ApiKeyId, SessionId, TenantId};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -63,7 +63,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Raised when the trail itself is made in another way.
-const BUILD: i32 = 4;
+const BUILD: i32 = 5;
 /// Streams followed at once; those not seen for longest are read from the log again when they come up.
 const STREAMS_KEPT: usize = 40_000;
 
@@ -366,6 +366,23 @@ fn entry<'a>(fact: &'a Fact, traced: &'a [Traced], changes: &'a Effect<'a>) -> E
     entry
 }
 
+impl<'a> Entry<'a> {
+    /// By somebody else than the service that tells of it.
+    fn by(
+        &mut self,
+        kind: ActorKind,
+        id: &'a str,
+        (session, key): (Option<SessionId>, Option<ApiKeyId>),
+    ) {
+        let kind: &'static str = kind.into();
+        self.actor_kind = Some(Cow::Borrowed(kind));
+        self.actor_id = Some(Cow::Borrowed(id));
+        self.session_id = session.map(|id| Cow::Owned(id.to_string()));
+        self.api_key_id = key.map(|id| Cow::Owned(id.to_string()));
+        (self.ip, self.user_agent) = (None, None); // those of the service
+    }
+}
+
 /// A refusal is about what would have been done, and by whom something was read is said by the service that showed it.
 fn about<'a>(entry: &mut Entry<'a>, noted: &'a Noted) {
     match noted {
@@ -383,15 +400,14 @@ fn about<'a>(entry: &mut Entry<'a>, noted: &'a Noted) {
             entry.module = module_of(&denied.permission);
             entry.resource_type = &denied.permission;
             entry.resource_id = None;
+            if let Some(caller) = &denied.caller {
+                entry.by(caller.kind, &caller.id, (caller.session_id, caller.api_key_id));
+                entry.command = Some(Cow::Borrowed(&denied.path_template));
+            }
         }
         Noted::DataRead(read) => {
-            let kind: &'static str = read.reader_kind.into();
-            entry.actor_kind = Some(Cow::Borrowed(kind));
-            entry.actor_id = Some(Cow::Borrowed(&read.reader_id));
-            entry.session_id = read.session_id.map(|id| Cow::Owned(id.to_string()));
-            entry.api_key_id = read.api_key_id.map(|id| Cow::Owned(id.to_string()));
+            entry.by(read.reader_kind, &read.reader_id, (read.session_id, read.api_key_id));
             entry.command = None;
-            (entry.ip, entry.user_agent) = (None, None); // those of the service
             entry.module = module_of(&read.dataset);
             entry.resource_type = &read.dataset;
             entry.resource_id = None;

@@ -69,7 +69,7 @@ impl ReadModel for ApiKeys {
         row.version = fact.version();
         row.changed_at = fact.at();
         match event {
-            Event::Created { .. } => {}
+            Event::Created { .. } | Event::EndAnnounced { .. } => {}
             Event::Renamed { name } => row.name.clone_from(name),
             Event::Rotated { expires_at, overlap_ends_at, .. } => {
                 row.rotation += 1;

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod invitations;
+mod issuer_endings;
 mod issuers;
 mod organizations;
 mod session_endings;
@@ -23,5 +24,6 @@ pub(crate) fn projections(personal: Option<&Personal>) -> Vec<Box<dyn Projection
         Keyed::<api_keys::ApiKeys>::boxed(),
         Keyed::<invitations::Invitations>::opening(personal),
         Keyed::<issuers::Issuers>::boxed(),
+        Keyed::<issuer_endings::IssuerEndings>::boxed(),
     ]
 }

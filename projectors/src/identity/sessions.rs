@@ -25,6 +25,7 @@ row!(Row {
     changed_at: Timestamp = Timestamptz,
     issuer_id: Option<IssuerId> = Uuid,
     began_after: u32 = Integer,
+    issuer_endings: u32 = Integer,
 });
 
 impl ReadModel for Sessions {
@@ -38,7 +39,7 @@ impl ReadModel for Sessions {
         columns: Row::COLUMNS,
         reads: &[Session::TYPE],
     };
-    const BUILD: i32 = 2;
+    const BUILD: i32 = 3;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -55,6 +56,7 @@ impl ReadModel for Sessions {
             user_agent,
             began_after,
             issuer_id,
+            issuer_endings,
             ..
         } = event
         {
@@ -72,6 +74,7 @@ impl ReadModel for Sessions {
                 revoked_at: None,
                 revocation_reason: None,
                 began_after: *began_after,
+                issuer_endings: *issuer_endings,
                 version: fact.version(),
                 created_at: fact.at(),
                 changed_at: fact.at(),
@@ -116,7 +119,7 @@ mod tests {
             user_agent: None,
             began_after: 0,
             issuer_id: Some(id(9)),
-            issuer_endings: 0,
+            issuer_endings: 2,
             token_sha256: Some("cafe".into()),
         };
         let refreshed = Event::Refreshed {
@@ -136,6 +139,7 @@ mod tests {
         assert_eq!(row["revocation_reason"], "reuse");
         assert_eq!(row["reuse_detected_at"], "2026-01-01T12:00:03Z");
         assert_eq!(row["issuer_id"], id::<IssuerId>(9).to_string());
+        assert_eq!(row["issuer_endings"], 2);
         assert!(!row.to_string().contains("cafe"));
         assert!(!row.to_string().contains("feed") && !row.to_string().contains("beef"));
     }

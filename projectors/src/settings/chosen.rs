@@ -1,6 +1,6 @@
 //! One row for each setting that the organisation or a unit has chosen.
 
-use events::settings::configuration::{Configuration, Event};
+use events::settings::configuration::{Configuration, Event, Scope};
 use events::settings::{Key, Value};
 use events::{Decider as _, TenantId, UnitId};
 use jiff::Timestamp;
@@ -37,7 +37,9 @@ impl ReadModel for Settings {
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
         let Some(event) = fact.of::<Configuration>()? else { return Ok(None) };
         Ok(match event {
-            Event::SettingChosen { .. } | Event::SettingUnset { .. } => Some(scope(unit(fact)?)),
+            Event::SettingChosen { .. } | Event::SettingUnset { .. } => {
+                place(fact)?.map(|(_, scope)| scope)
+            }
             Event::FlagSwitched { .. } => None,
         })
     }
@@ -52,10 +54,10 @@ impl ReadModel for Settings {
                     row.changed_at = fact.at();
                     return Ok(());
                 }
-                let unit_id = unit(fact)?;
+                let Some((unit_id, scope)) = place(fact)? else { return Ok(()) };
                 rows.insert(Row {
                     tenant_id: fact.tenant(),
-                    scope: scope(unit_id),
+                    scope,
                     key: *key,
                     unit_id,
                     value: value.clone(),
@@ -75,14 +77,15 @@ impl ReadModel for Settings {
     }
 }
 
-/// The unit whose configuration the event is about; the organisation's own stream has its id.
-fn unit(fact: &Fact) -> Result<Option<UnitId>, FoldError> {
-    let unit: UnitId = fact.stream_id()?;
-    Ok((unit.0 != fact.tenant().0).then_some(unit))
-}
-
-fn scope(unit: Option<UnitId>) -> String {
-    unit.map_or_else(|| "organization".to_owned(), |unit| format!("unit:{unit}"))
+/// The unit whose choice it is, and what the scope is called; what users choose for themselves is not listed.
+fn place(fact: &Fact) -> Result<Option<(Option<UnitId>, String)>, FoldError> {
+    let id = &fact.recorded.aggregate_id;
+    let scope = Scope::of(fact.tenant(), id).ok_or_else(|| FoldError::absent("scope", id))?;
+    Ok(match scope {
+        Scope::Organization => Some((None, "organization".to_owned())),
+        Scope::Unit(unit) => Some((Some(unit), format!("unit:{unit}"))),
+        Scope::User(_) => None,
+    })
 }
 
 #[cfg(test)]
@@ -123,6 +126,13 @@ mod tests {
         assert_eq!(rows.len(), 2);
         let of_unit = rows.iter().find(|row| row["unit_id"] == json!(id::<UnitId>(7))).unwrap();
         assert_eq!(of_unit["scope"], format!("unit:{}", id::<UnitId>(7)));
+    }
+
+    #[test]
+    fn what_users_choose_for_themselves_is_not_listed() {
+        let own = Scope::User(id(7)).stream(id(0));
+        let past = Past::default().with::<Configuration>(own, [hours(24)]);
+        assert!(past.rows::<Settings>().is_empty());
     }
 
     #[test]

@@ -135,6 +135,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
         detail: "the code is taken".into(),
     });
     let denied = Refusal::AccessDenied(AccessDenied {
+        caller: None,
         permission: "rbac.roles:manage".into(),
         unit_id: None,
         method: "POST".into(),

@@ -4,8 +4,9 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use events::Module::Settings;
 use events::UnitId;
-use events::settings::configuration::Configuration;
-use events::settings::{Effective, Key, Source, Value, effective};
+use events::settings::configuration::{Configuration, Scope};
+use events::settings::{Effective, Key, Source, Value, effective_for};
+use platform::clock;
 use platform::fold::Folded;
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
@@ -14,7 +15,7 @@ use serde::Serialize;
 
 use super::{of_organization, of_unit, reading};
 use crate::answer::{Items, Stamped, stamped};
-use crate::call::Call;
+use crate::call::{Call, unreadable};
 use crate::endpoint::Endpoint;
 use crate::shape::query;
 
@@ -28,6 +29,8 @@ struct Setting {
     schema: serde_json::Value,
     /// Whether a unit may set it for itself.
     per_unit: bool,
+    /// Whether a user may choose it for themselves.
+    per_user: bool,
     value: Value,
     /// Where the value comes from.
     source: Source,
@@ -71,6 +74,31 @@ pub(super) fn setting() -> Endpoint {
     })
 }
 
+pub(super) fn own_settings() -> Endpoint {
+    let route = Route::get("/me/settings", Settings, "settings_own")
+        .summary("The settings that the caller may choose for themselves, as they hold for them")
+        .in_person()
+        .answers::<Stamped<Items<Setting>>>(200);
+    Endpoint::new(route, |call: Call| async move {
+        call.only_parameters(&[])?;
+        let own = Scope::User(call.person()?).stream(call.tenant());
+        let asked = call.head().await?;
+        let own = Some(call.aggregate::<Configuration>(&own).await?);
+        let place = Place { own, ..Place::at(&call, home(&call).await?).await? };
+        let items = Key::offered().filter(|key| key.is_per_user());
+        let items = items.map(|key| place.setting(key)).collect();
+        Ok(stamped(&call, &asked, Items { items }))
+    })
+}
+
+/// The one unit in which the caller has roles, and those above it.
+async fn home(call: &Call) -> Result<Vec<UnitId>, Problem> {
+    let Some(standing) = &call.standing else { return Ok(Vec::new()) };
+    let rights = call.app.access.rights(call.tenant(), standing).await.map_err(unreadable)?;
+    let home = rights.access.state.home(clock::now());
+    Ok(home.map(|unit| standing.organization.state.path(unit)).unwrap_or_default())
+}
+
 fn at_version(mut response: Response, version: i64) -> Response {
     let name = HeaderName::from_static("aggregate-version");
     response.headers_mut().insert(name, HeaderValue::from(version));
@@ -79,6 +107,8 @@ fn at_version(mut response: Response, version: i64) -> Response {
 
 /// Where settings are asked for.
 struct Place {
+    /// What the user has chosen, of whom it is asked.
+    own: Option<Folded<Configuration>>,
     organization: Folded<Configuration>,
     /// The unit and those above it, nearest first.
     units: Vec<(UnitId, Folded<Configuration>)>,
@@ -87,25 +117,37 @@ struct Place {
 impl Place {
     async fn of(call: &Call) -> Result<Self, Problem> {
         call.only_parameters(&["unit_id"])?;
+        let path = match call.parameter("unit_id") {
+            Some(unit) => path(call, unit).await?,
+            None => Vec::new(),
+        };
+        Self::at(call, path).await
+    }
+
+    /// In a unit, which comes with those above it.
+    async fn at(call: &Call, path: Vec<UnitId>) -> Result<Self, Problem> {
         let mut units = Vec::new();
-        if let Some(unit) = call.parameter("unit_id") {
-            for unit in path(call, unit).await? {
-                units.push((unit, of_unit(call, unit).await?));
-            }
+        for unit in path {
+            units.push((unit, of_unit(call, unit).await?));
         }
-        Ok(Self { organization: of_organization(call).await?, units })
+        Ok(Self { own: None, organization: of_organization(call).await?, units })
     }
 
     fn setting(&self, key: Key) -> Setting {
         let units: Vec<(UnitId, &Configuration)> =
             self.units.iter().map(|(unit, of)| (*unit, &*of.state)).collect();
-        let Effective { value, source, unit_id } = effective(key, &self.organization.state, &units);
-        let asked = self.units.first().map_or(&self.organization, |(_, nearest)| nearest);
+        let nobodys = Configuration::default();
+        let own = self.own.as_ref().map_or(&nobodys, |own| &*own.state);
+        let found = effective_for(key, own, &self.organization.state, &units);
+        let Effective { value, source, unit_id } = found;
+        let nearest = self.units.first().map(|(_, nearest)| nearest);
+        let asked = self.own.as_ref().or(nearest).unwrap_or(&self.organization);
         Setting {
             key,
             title: key.title(),
             schema: key.schema(),
             per_unit: key.is_per_unit(),
+            per_user: key.is_per_user(),
             value,
             source,
             unit_id,

@@ -25,6 +25,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .summary("How the organisation has switched features");
     let lists = vec![
         chosen::settings(),
+        chosen::own_settings(),
         flags::flags(),
         Endpoint::new(
             listing(set, "settings.settings", |g| page_of(g, "settings.settings")),

@@ -16,6 +16,9 @@ use crate::app::App;
 use crate::call::unreadable;
 use crate::reads::EVENTS;
 
+/// What sockets are called.
+pub(super) const OPERATION: &str = "audit_stream";
+
 /// A subscriber, as far as rights go.
 #[derive(Clone)]
 pub(crate) struct Viewer {
@@ -66,6 +69,12 @@ impl Viewer {
             app.reads.note(&self.principal, EVENTS, "", 0); // how many follow is not known yet
         }
         Ok(())
+    }
+
+    /// The same for a subscription of a socket, whose refusals nobody else notes.
+    pub(crate) async fn subscribe(&mut self, app: &App, spec: &Spec) -> Result<(), Problem> {
+        let admitted = self.admit(app, spec).await;
+        admitted.inspect_err(|problem| app.denials.note(&self.principal, OPERATION, problem))
     }
 
     /// Whether the subscriber may follow a stream, as of what is known of the standing.

@@ -20,7 +20,7 @@ use platform::secrets;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::admission::Viewer;
+use super::admission::{OPERATION, Viewer};
 use super::feed::{Feed, before};
 use super::frames::{self, Begin, ClientFrame, Mode, PROTOCOL, Sub};
 use super::hub::Followed;
@@ -48,7 +48,7 @@ const MAX_REASON_BYTES: usize = 123;
 
 /// What the route says about itself.
 pub(crate) fn route() -> Route {
-    Route::get("/stream", Module::Audit, "audit_stream")
+    Route::get("/stream", Module::Audit, OPERATION)
         .summary(
             "WebSocket, sub-protocol annals.events.v1; public until its first frame or the header \
              of the upgrade brings an access token",
@@ -395,7 +395,7 @@ impl Conversation<'_> {
         }
         let me = self.viewer.user();
         let spec = Spec::parse(&sub.stream, me).ok_or_else(|| Problem::absent("stream"))?;
-        self.viewer.admit(self.app, &spec).await?;
+        self.viewer.subscribe(self.app, &spec).await?;
         let filter = sub.filter.as_deref().filter(|text| !text.trim().is_empty());
         let filter = filter.map(|text| Matcher::parse(text, me)).transpose()?;
         let lane = &self.followed.lane;

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use events::identity::issuer::{self, Issuer};
+use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
-use events::{Permission, UserId};
+use events::{IssuerId, Permission, SessionId, UserId};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -211,5 +213,61 @@ async fn an_alias_answers_as_its_route_does() {
     let of_owner = format!("/rbac/audit-logs?user_id={}", org.owner.user);
     let entries = world.body(&of_owner, &org.owner).await;
     assert_eq!(entries["items"], serde_json::json!([]), "the installation made the policy");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn sessions_that_rest_on_an_issuer_are_shown_as_ended_with_it() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let issuer_id: IssuerId = new();
+    let system = (org.tenant, "system");
+    let rule = async |event| {
+        world.append::<Issuer>(system, issuer_id, [event]).await;
+    };
+    let enter = async |issuer_endings| {
+        let session_id: SessionId = new();
+        let started = session::Event::Started {
+            user_id: ann.user,
+            refresh_sha256: "0".repeat(64),
+            expires_at: platform::clock::now() + std::time::Duration::from_hours(1),
+            amr: vec!["oidc".into()],
+            ip: None,
+            user_agent: None,
+            began_after: 0,
+            issuer_id: Some(issuer_id),
+            issuer_endings,
+            token_sha256: Some(session_id.to_string()),
+        };
+        world.append::<Session>(system, session_id, [started]).await;
+        session_id.to_string()
+    };
+    let name = "https://login.example.org".to_owned();
+    let terms = issuer::Terms::default();
+    rule(issuer::Event::Trusted { name: "Login".into(), issuer: name.clone(), terms }).await;
+    let left = enter(0).await;
+    let revoked = session::Event::Revoked { reason: session::RevocationReason::Logout };
+    world.append::<Session>(system, &left, [revoked]).await;
+    let before = enter(0).await;
+    rule(issuer::Event::Suspended { reason: "breached".into() }).await;
+    rule(issuer::Event::Reactivated).await;
+    let after = enter(1).await;
+    let shown = async || {
+        world.settled().await;
+        let path = "/sessions?fields=session_id,revoked_at,revocation_reason&sort=created_at";
+        let body = world.body(path, &ann).await;
+        let items = body["items"].as_array().unwrap().clone();
+        let of = |id: &str| items.iter().find(|item| item["session_id"] == id).unwrap().clone();
+        [&ann.session.to_string(), &left, &before, &after].map(|id| {
+            let item = of(id);
+            assert_eq!(item["revoked_at"].is_null(), item["revocation_reason"].is_null());
+            item["revocation_reason"].as_str().unwrap_or("open").to_owned()
+        })
+    };
+    assert_eq!(shown().await, ["open", "logout", "issuer_suspended", "open"]);
+    rule(issuer::Event::Distrusted { issuer: name }).await;
+    let expected = ["open", "logout", "issuer_suspended", "issuer_distrusted"];
+    assert_eq!(shown().await, expected);
     world.end().await;
 }

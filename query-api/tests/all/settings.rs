@@ -39,10 +39,13 @@ async fn set(world: &World, org: &Org, scope: impl ToString, events: Vec<Event>)
     world.append::<Configuration>((org.tenant, &owner), scope, events).await;
 }
 
-async fn flag(world: &World, person: &Person, name: &str) -> serde_json::Value {
+/// A flag that something asks.
+const FLAG: Flag = Flag::CommandBatches;
+
+async fn flag(world: &World, person: &Person) -> serde_json::Value {
     let flags = world.body("/feature-flags", person).await;
     let items = flags["items"].as_array().unwrap();
-    items.iter().find(|item| item["flag"] == name).unwrap().clone()
+    items.iter().find(|item| item["flag"] == FLAG.name()).unwrap().clone()
 }
 
 #[tokio::test]
@@ -103,21 +106,24 @@ async fn a_flag_says_whether_it_is_on_for_the_caller_and_why() {
     let world = World::start().await;
     let org = world.org("acme").await;
     let ann = world.entitled(&org, "ann", &[Permission::SettingsSettingsRead]).await;
-    let found = flag(&world, &ann, "webhooks").await;
-    assert_eq!((&found["on"], &found["why"]), (&json!(false), &json!("default")));
-    let own = bucket(Flag::Webhooks, &ann.user.to_string());
+    let shown = world.body("/feature-flags", &ann).await;
+    assert_eq!(column(&shown, "flag"), Flag::offered().map(Flag::name).collect::<Vec<_>>());
+    let found = flag(&world, &ann).await;
+    assert_eq!((&found["on"], &found["why"]), (&json!(true), &json!("default")));
+    let own = bucket(FLAG, &ann.user.to_string());
     assert_eq!(found["bucket"], own);
 
-    set(&world, &org, org.tenant, vec![switched(Flag::Webhooks, own, vec![])]).await;
-    let found = flag(&world, &ann, "webhooks").await;
+    set(&world, &org, org.tenant, vec![switched(FLAG, own, vec![])]).await;
+    let found = flag(&world, &ann).await;
     assert_eq!((&found["on"], &found["why"]), (&json!(false), &json!("rollout")));
-    set(&world, &org, org.tenant, vec![switched(Flag::Webhooks, own + 1, vec![])]).await;
-    let found = flag(&world, &ann, "webhooks").await;
+    set(&world, &org, org.tenant, vec![switched(FLAG, own + 1, vec![])]).await;
+    let found = flag(&world, &ann).await;
     assert_eq!((&found["on"], &found["why"]), (&json!(true), &json!("rollout")));
 
     let (above, below) = units(&world, &org).await;
-    set(&world, &org, org.tenant, vec![switched(Flag::GlobalSearch, 0, vec![above])]).await;
-    assert_eq!(flag(&world, &ann, "global_search").await["on"], false);
+    let of_unit = vec![switched(FLAG, 0, vec![above]), switched(Flag::Webhooks, 100, vec![])];
+    set(&world, &org, org.tenant, of_unit).await;
+    assert_eq!(flag(&world, &ann).await["on"], false);
     let role_id = world.role(&org, "clerk", &[]).await;
     let assigned =
         user_access::Event::RoleAssigned { role_id, unit_id: Some(below), expires_at: None };
@@ -125,18 +131,14 @@ async fn a_flag_says_whether_it_is_on_for_the_caller_and_why() {
     world.append::<UserAccess>((org.tenant, &owner), ann.user, [assigned]).await;
     world
         .until("the role in the unit counts", || async {
-            let found = flag(&world, &ann, "global_search").await;
+            let found = flag(&world, &ann).await;
             found["on"] == true && found["why"] == "unit" && found["unit_id"] == json!(above)
         })
         .await;
 
-    set(&world, &org, org.tenant, vec![switched(Flag::CalendarSync, 0, vec![])]).await;
-    let found = flag(&world, &ann, "calendar_sync").await;
-    assert_eq!((&found["on"], &found["why"]), (&json!(true), &json!("environment")));
-
     world.settled().await;
     let stored = world.body("/feature-flags/switched", &ann).await;
-    assert_eq!(column(&stored, "flag"), ["calendar_sync", "global_search", "webhooks"]);
-    assert_eq!(stored["items"][1]["units"], json!([above]));
+    assert_eq!(column(&stored, "flag"), ["command_batches", "webhooks"]);
+    assert_eq!(stored["items"][0]["units"], json!([above]));
     world.end().await;
 }

@@ -10,7 +10,6 @@ use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy, RoleCreated};
 use events::rbac::user_access::{self, UserAccess};
-use events::settings::Flag;
 use events::{Actor, ActorKind, Decider, Permission, RoleId, SessionId, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
@@ -95,7 +94,6 @@ impl World {
         let mut settings = (*database.settings(files.path()).unwrap()).clone();
         nats_url.clone_into(&mut settings.nats_url);
         settings.pool_size = 8;
-        settings.feature_flags.insert(Flag::CalendarSync, true); // seen to win over whatever is stored
         platform::telemetry::init(&settings);
         let settings = Arc::new(settings);
         let master = MasterKey::parse(&settings.master_key).unwrap();

@@ -1,6 +1,5 @@
 //! Makes the file of an export: for whom, from what, into which format; and reports how it went.
 
-use std::collections::BTreeSet;
 use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{ApiKeyId, FileId, Permission, TenantId, UnitId, UserId};
+use events::{ApiKeyId, FileId, Permission, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
@@ -337,17 +336,14 @@ impl Making<'_> {
         })
     }
 
-    /// What is printed on where whoever asked works: in the one unit in which they have roles, in the whole organisation
+    /// What whoever asked prints on, or is printed on where they work: in the one unit in which they have roles, in the whole organisation
     /// where those are several or none.
     async fn paper(&self, organization: &Organization, user: UserId) -> anyhow::Result<Paper> {
         let (office, tenant) = (self.office, self.job.tenant_id);
         let access = office.aggregates.refresh::<UserAccess>(tenant, &user.to_string()).await?;
-        let now = clock::now();
-        let live = access.state.assignments().iter().filter(|held| held.is_live(now));
-        let units: BTreeSet<UnitId> = live.filter_map(|held| held.unit_id).collect();
-        let unit = units.first().filter(|_| units.len() == 1);
-        let path = unit.map(|unit| organization.path(*unit)).unwrap_or_default();
-        let paper = office.setting_in(tenant, &path, Key::ExportsPaper).await?;
+        let home = access.state.home(clock::now());
+        let path = home.map(|unit| organization.path(unit)).unwrap_or_default();
+        let paper = office.setting_for((tenant, user), &path, Key::ExportsPaper).await?;
         paper.text().unwrap_or_default().parse().context("exports.paper names no paper")
     }
 

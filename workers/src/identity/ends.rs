@@ -1,12 +1,14 @@
-//! The end of an invitation is recorded when its time has come, and so is that of an organisation that is to be purged.
+//! The end of an invitation is recorded when its time has come, and so is that of an organisation that is to be purged; that of
+//! an API key is announced.
 
 use events::envelope::Recorded;
+use events::identity::api_key::Event as OfKey;
 use events::identity::invitation::Event;
 use events::identity::organization::Event as OfOrganization;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::runtime::{Effect, Reminder};
+use crate::runtime::{Effect, End, Reminder};
 
 pub(super) const EVENTS: &[&str] = &[
     "identity.invitation.issued",
@@ -27,14 +29,30 @@ pub(super) fn on_invitation(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
         | Event::Revoked { .. }
         | Event::Erased { .. } => None,
     };
-    let (kind, subject_id) = (INVITATION, event.aggregate_id.clone());
-    let path = format!("/invitations/{subject_id}/expire");
-    Ok(vec![match end {
-        Some(due_at) => {
-            Effect::Remind(Reminder { kind, subject_id, due_at, path, body: json!({}) })
-        }
-        None => Effect::Forget { kind, subject_id },
-    }])
+    let subject_id = event.aggregate_id.clone();
+    let address = format!("/invitations/{subject_id}");
+    let (kind, body) = (INVITATION, json!({}));
+    Ok(vec![End { kind, subject_id, at: end, begun: true, address, body }.record()])
+}
+
+pub(super) const OF_KEYS: &[&str] =
+    &["identity.api_key.created", "identity.api_key.rotated", "identity.api_key.revoked"];
+
+const KEY_NOTICE: &str = "identity.api_key_notice";
+
+/// A key is over by the clock, and nothing more has to be recorded of it then.
+pub(super) fn on_key(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let (at, begun) = match serde_json::from_str(&event.payload)? {
+        OfKey::Created { expires_at, .. } => (Some(expires_at), true),
+        OfKey::Rotated { expires_at, .. } => (Some(expires_at), false),
+        OfKey::Revoked { .. } => (None, false),
+        OfKey::Renamed { .. } | OfKey::EndAnnounced { .. } => return Ok(Vec::new()),
+    };
+    let subject_id = event.aggregate_id.clone();
+    let address = format!("/api-keys/{subject_id}");
+    let (kind, body) = (KEY_NOTICE, json!({}));
+    let end = End { kind, subject_id, at, begun, address, body };
+    Ok(vec![end.announce(event.recorded_at)])
 }
 
 pub(super) const OF_ORGANIZATIONS: &[&str] = &[
@@ -73,20 +91,20 @@ pub(super) fn on_organization(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
 
 #[cfg(test)]
 mod tests {
-    use events::TenantId;
     use events::envelope::encode;
     use events::testing::{at, id};
+    use events::{Event, TenantId};
     use uuid::Uuid;
 
     use super::*;
 
-    fn after(event: &OfOrganization) -> Vec<Effect> {
+    fn recorded(event: &impl Event) -> Recorded {
         let encoded = encode(event).unwrap();
-        let recorded = Recorded {
+        Recorded {
             position: 1,
             tenant_id: id(1),
             tenant_seq: 1,
-            aggregate_type: "identity.organization".into(),
+            aggregate_type: "identity.test".into(),
             aggregate_id: id::<TenantId>(1).to_string(),
             sequence: 1,
             event_id: Uuid::nil(),
@@ -94,10 +112,13 @@ mod tests {
             event_version: encoded.event_version,
             payload: encoded.payload,
             metadata: "{}".into(),
-            recorded_at: Timestamp::UNIX_EPOCH,
+            recorded_at: at("2026-01-01T00:00:00Z"),
             chain: Vec::new(),
-        };
-        on_organization(&recorded).unwrap()
+        }
+    }
+
+    fn after(event: &OfOrganization) -> Vec<Effect> {
+        on_organization(&recorded(event)).unwrap()
     }
 
     #[test]
@@ -113,5 +134,34 @@ mod tests {
         for over in [OfOrganization::PurgeCancelled, OfOrganization::Purged] {
             assert_eq!(after(&over), [Effect::Forget { kind, subject_id: subject_id.clone() }]);
         }
+    }
+
+    #[test]
+    fn a_notice_comes_seven_days_before_a_key_ends_and_moves_and_goes_with_it() {
+        let subject_id = || id::<TenantId>(1).to_string();
+        let of = |end: &str| (at(end), "feed".to_owned());
+        let created = |end| {
+            let ((expires_at, secret_sha256), (name, scope)) = (of(end), ("x".into(), vec![]));
+            OfKey::Created { owner_id: id(3), name, scope, secret_sha256, expires_at }
+        };
+        let rotated = |end| {
+            let ((expires_at, secret_sha256), overlap_ends_at) = (of(end), None);
+            OfKey::Rotated { secret_sha256, expires_at, overlap_ends_at }
+        };
+        let after = |event| on_key(&recorded(&event)).unwrap();
+        let forgotten = || [Effect::Forget { kind: KEY_NOTICE, subject_id: subject_id() }];
+        let reminded = |due: &str| {
+            let path = format!("/api-keys/{}/announce-end", subject_id());
+            let (kind, due_at, body) = (KEY_NOTICE, at(due), json!({}));
+            [Effect::Remind(Reminder { kind, subject_id: subject_id(), due_at, path, body })]
+        };
+        let (far, near) = ("2026-02-01T00:00:00Z", "2026-01-05T00:00:00Z");
+        assert_eq!(after(created(far)), reminded("2026-01-25T00:00:00Z"));
+        assert_eq!(after(created(near)), forgotten(), "whoever makes a key for four days knows");
+        assert_eq!(after(rotated(far)), reminded("2026-01-25T00:00:00Z"));
+        assert_eq!(after(rotated(near)), reminded("2025-12-29T00:00:00Z"));
+        let reason = events::identity::api_key::RevocationReason::Unneeded;
+        assert_eq!(after(OfKey::Revoked { reason }), forgotten());
+        assert_eq!(after(OfKey::EndAnnounced { expires_at: at(near) }), []);
     }
 }

@@ -1,5 +1,5 @@
 //! Identity: the letters that people are written because of what happened to their account or organisation, the end of
-//! invitations, and the forgetting of whoever was erased and of organisations that were purged.
+//! invitations, notices before that of API keys, and the forgetting of whoever was erased and of organisations that were purged.
 
 mod ends;
 mod erase;
@@ -27,6 +27,7 @@ pub(crate) fn jobs() -> Jobs {
         reactions: vec![
             Reaction { name: "identity_mail", events: letters::EVENTS, react: on_event },
             Reaction { name: "identity_ends", events: ends::EVENTS, react: ends::on_invitation },
+            Reaction { name: "identity_key_notices", events: ends::OF_KEYS, react: ends::on_key },
             Reaction {
                 name: "identity_shred",
                 events: &["identity.user.erased", "identity.invitation.erased"],

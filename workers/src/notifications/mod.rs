@@ -1,5 +1,6 @@
 //! Notifications: who is told what because of an event, and for how long it stays.
 
+mod account;
 mod expire;
 mod tell;
 
@@ -43,6 +44,7 @@ fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
         "stream_id": event.aggregate_id,
         "payload": event.payload,
         "actor_id": metadata.remove(meta::ACTOR_ID),
+        "at": event.recorded_at,
     });
     Ok(vec![Effect::Start { kind: SEND, subject_id: event.event_id.to_string(), body }])
 }

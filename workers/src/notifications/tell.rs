@@ -5,10 +5,12 @@ use events::audit::security_log::{self, SecurityLog};
 use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, Recorded, meta};
 use events::exports::export::{self, Export};
+use events::identity::api_key::ApiKey;
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
-use events::identity::session::RevocationReason;
-use events::identity::user::{self, User};
+use events::identity::presence::Presence;
+use events::identity::session::Session;
+use events::identity::user::User;
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
@@ -22,6 +24,7 @@ use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::account::{of_account, of_key, of_place, opened_elsewhere};
 use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
 
@@ -44,6 +47,8 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.invitation.accepted",
     "identity.user.sessions_ended",
     "identity.user.locked",
+    "identity.presence.place_first_seen",
+    "identity.api_key.end_announced",
     "identity.organization.purge_requested",
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
@@ -51,23 +56,26 @@ pub(super) const EVENTS: &[&str] = &[
 
 /// The event, as the reaction put it into the job.
 #[derive(Deserialize)]
-struct Cause {
-    stream: String,
-    stream_id: String,
-    payload: String,
+pub(super) struct Cause {
+    pub(super) stream: String,
+    pub(super) stream_id: String,
+    pub(super) payload: String,
     /// Who caused it; jobs of old do not say.
     #[serde(default)]
     actor_id: Option<String>,
+    /// When it happened; jobs of old do not say.
+    #[serde(default)]
+    pub(super) at: Option<Timestamp>,
 }
 
 /// A message to one person.
 #[derive(Debug, PartialEq)]
-struct Message {
-    user_id: UserId,
-    kind: Kind,
-    title: String,
-    text: String,
-    priority: Priority,
+pub(super) struct Message {
+    pub(super) user_id: UserId,
+    pub(super) kind: Kind,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) priority: Priority,
 }
 
 /// A message as most are.
@@ -101,6 +109,8 @@ async fn send(
         let actor = cause.actor_id.as_deref().unwrap_or_default();
         let key = format!("escalation/{actor}/{}", cause.stream_id);
         (json!({"type": User::TYPE, "id": actor}), key)
+    } else if let Some(session) = opened_elsewhere(&cause.stream, &cause.payload) {
+        (json!({"type": Session::TYPE, "id": session}), job.subject_id.clone())
     } else {
         (json!({"type": cause.stream, "id": cause.stream_id}), job.subject_id.clone())
     };
@@ -138,6 +148,8 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Backup::TYPE => of_backup(office, job, cause).await,
         Invitation::TYPE => of_invitation(office, job, cause).await,
         User::TYPE => of_account(cause),
+        Presence::TYPE => of_place(cause),
+        ApiKey::TYPE => return of_key(office, job, cause).await,
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
@@ -145,9 +157,14 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
     Ok(message?.into_iter().collect())
 }
 
-/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's.
+/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's, and where somebody
+/// signs in for the first time they know.
 pub(super) fn is_told(event: &Recorded) -> bool {
-    event.aggregate_type != SecurityLog::TYPE || escalation(&event.payload).is_some()
+    match event.aggregate_type.as_str() {
+        SecurityLog::TYPE => escalation(&event.payload).is_some(),
+        Presence::TYPE => opened_elsewhere(Presence::TYPE, &event.payload).is_some(),
+        _ => true,
+    }
 }
 
 /// The operation by which somebody tried to give what they do not have.
@@ -275,7 +292,7 @@ async fn of_role(
     change: Change,
 ) -> anyhow::Result<Option<Message>> {
     let tenant = job.tenant_id;
-    let told = office.setting(tenant, Key::NotificationsTellOfRoles).await?;
+    let told = office.setting_for((tenant, user_id), &[], Key::NotificationsTellOfRoles).await?;
     if !told.boolean().context("notifications.tell_of_roles is neither true nor false")? {
         return Ok(None);
     }
@@ -330,11 +347,7 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
     let backup::Event::Requested { name, .. } = serde_json::from_str(&first)? else {
         anyhow::bail!("the backup does not begin with its request");
     };
-    let metadata: Metadata = serde_json::from_str(&metadata)?;
-    let kind: &str = ActorKind::User.into();
-    let by_user = metadata.get(meta::ACTOR_KIND).is_some_and(|actor| actor == kind);
-    let requester = metadata.get(meta::ACTOR_ID).filter(|_| by_user).and_then(|id| id.parse().ok());
-    let Some(user_id) = requester else { return Ok(None) };
+    let Some(user_id) = user_of(&metadata)? else { return Ok(None) };
     let message = |kind, title, text| Some(message_to(user_id, kind, title, text));
     Ok(match serde_json::from_str(&cause.payload)? {
         backup::Event::Completed(archive) => message(
@@ -382,37 +395,8 @@ async fn of_invitation(
     }
 }
 
-/// Whoever's account it is hears of what they may not have done themselves.
-fn of_account(cause: &Cause) -> anyhow::Result<Option<Message>> {
-    let user_id = cause.stream_id.parse().context("the stream is no user's")?;
-    let message = |title: &str, text| {
-        Some(Message {
-            user_id,
-            kind: Kind::Security,
-            title: title.into(),
-            text,
-            priority: Priority::High,
-        })
-    };
-    // Two events of many; the others are not asked for.
-    let event: user::Event = serde_json::from_str(&cause.payload)?;
-    Ok(if let user::Event::SessionsEnded { reason: RevocationReason::Password, .. } = event {
-        // A first password ends nothing, and is no news to whoever was just registered with it.
-        message(
-            "Your password was changed",
-            "All other sessions were ended. If it was not you, have your password reset.".into(),
-        )
-    } else if let user::Event::Locked { until } = event {
-        let until = until.strftime("%Y-%m-%d %H:%M UTC");
-        let text = format!("Too many sign-ins with a wrong password. It opens again at {until}.");
-        message("Your account was locked", text)
-    } else {
-        None
-    })
-}
-
 /// Payload and metadata of the event that a stream begins with.
-async fn first_event(
+pub(super) async fn first_event(
     office: &Office,
     job: &Job,
     cause: &Cause,
@@ -426,4 +410,12 @@ async fn first_event(
     .bind(&cause.stream_id)
     .fetch_one(&office.pool)
     .await
+}
+
+/// The user who did something, by what is around the event.
+pub(super) fn user_of(metadata: &str) -> serde_json::Result<Option<UserId>> {
+    let metadata: Metadata = serde_json::from_str(metadata)?;
+    let kind: &str = ActorKind::User.into();
+    let by_user = metadata.get(meta::ACTOR_KIND).is_some_and(|actor| actor == kind);
+    Ok(metadata.get(meta::ACTOR_ID).filter(|_| by_user).and_then(|id| id.parse().ok()))
 }

@@ -1,14 +1,13 @@
 //! When assignments, protected roles and access to units end, and when their holders are told that they will.
 
 use events::envelope::Recorded;
-use events::rbac::assignment::NOTICE;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::{Decider as _, RoleId, UnitId};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::runtime::{Effect, Reminder};
+use crate::runtime::{Effect, End};
 
 /// The events that set, move or clear an end.
 pub(super) const EVENTS: &[&str] = &[
@@ -31,20 +30,6 @@ const PROTECTED: &str = "rbac.protected_role";
 const PROTECTED_NOTICE: &str = "rbac.protected_role_notice";
 const PLANT: &str = "rbac.unit_access";
 
-/// An end that was set, moved or cleared.
-struct End {
-    kind: &'static str,
-    /// The kind of its notice, where its holder is told before it comes.
-    notice: Option<&'static str>,
-    subject_id: String,
-    at: Option<Timestamp>,
-    /// Whether what ends has only begun.
-    begun: bool,
-    /// Where commands about it go.
-    address: String,
-    body: Value,
-}
-
 /// An end is recorded when it has come.
 pub(super) fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     Ok(read(event)?.map(End::record).into_iter().collect())
@@ -52,23 +37,18 @@ pub(super) fn on_event(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
 
 /// The holder of a role is told some days before its end.
 pub(super) fn on_notice(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
-    let notice = read(event)?.and_then(|end| end.announce(event.recorded_at));
-    Ok(notice.into_iter().collect())
+    let told = read(event)?.and_then(of_notice);
+    Ok(told.map(|end| end.announce(event.recorded_at)).into_iter().collect())
 }
 
-impl End {
-    fn record(self) -> Effect {
-        let path = format!("{}/expire", self.address);
-        effect((self.kind, self.subject_id), self.at, path, self.body)
-    }
-
-    /// Whoever gets a role for fewer days than a notice is ahead hears of the end with the role.
-    fn announce(self, now: Timestamp) -> Option<Effect> {
-        let due = self.at.and_then(|at| at.checked_sub(NOTICE).ok());
-        let due = due.filter(|due| !self.begun || *due > now);
-        let path = format!("{}/announce-end", self.address);
-        Some(effect((self.notice?, self.subject_id), due, path, self.body))
-    }
+/// The same end as its notice; of access to a unit nobody is told.
+fn of_notice(end: End) -> Option<End> {
+    let kind = match end.kind {
+        ROLE => ROLE_NOTICE,
+        PROTECTED => PROTECTED_NOTICE,
+        _ => return None,
+    };
+    Some(End { kind, ..end })
 }
 
 fn read(event: &Recorded) -> anyhow::Result<Option<End>> {
@@ -83,7 +63,6 @@ fn of_user(user: &str, event: &user_access::Event) -> Option<End> {
     use user_access::Event;
     let role = |role_id: &RoleId, unit_id: &Option<UnitId>, at: Option<Timestamp>, begun| End {
         kind: ROLE,
-        notice: Some(ROLE_NOTICE),
         subject_id: format!("{user}/{role_id}/{}", place(*unit_id)),
         at,
         begun,
@@ -92,7 +71,6 @@ fn of_user(user: &str, event: &user_access::Event) -> Option<End> {
     };
     let plant = |unit_id: &UnitId, at: Option<Timestamp>| End {
         kind: PLANT,
-        notice: None,
         subject_id: format!("{user}/{unit_id}"),
         at,
         begun: true,
@@ -137,7 +115,6 @@ fn of_policy(event: &policy::Event) -> Option<End> {
         };
     Some(End {
         kind: PROTECTED,
-        notice: Some(PROTECTED_NOTICE),
         subject_id: format!("{user_id}/{role_id}/{}", place(*unit_id)),
         at,
         begun: true,
@@ -150,24 +127,13 @@ fn place(unit: Option<UnitId>) -> String {
     unit.map(|unit| unit.to_string()).unwrap_or_default()
 }
 
-fn effect(
-    (kind, subject_id): (&'static str, String),
-    due: Option<Timestamp>,
-    path: String,
-    body: Value,
-) -> Effect {
-    match due {
-        Some(due_at) => Effect::Remind(Reminder { kind, subject_id, due_at, path, body }),
-        None => Effect::Forget { kind, subject_id },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use events::UserId;
     use events::testing::{at, id};
 
     use super::*;
+    use crate::runtime::Reminder;
 
     const NOW: &str = "2026-01-01T00:00:00Z";
     const END: &str = "2026-02-01T00:00:00Z";
@@ -189,6 +155,10 @@ mod tests {
             Event::RoleAssignmentExpired { role_id, unit_id },
         ];
         events.iter().map(|event| of_user(&user, event).and_then(effect)).collect()
+    }
+
+    fn announced(end: End) -> Option<Effect> {
+        of_notice(end).map(|end| end.announce(at(NOW)))
     }
 
     fn subject_id() -> String {
@@ -237,7 +207,7 @@ mod tests {
             forgotten(),
             forgotten(),
         ];
-        assert_eq!(of_assignment(|end| end.announce(at(NOW))), expected);
+        assert_eq!(of_assignment(announced), expected);
     }
 
     #[test]
@@ -249,7 +219,7 @@ mod tests {
             unit_id: None,
             expires_at: Some(at(END)),
         };
-        let effect = of_policy(&granted).and_then(|end| end.announce(at(NOW)));
+        let effect = of_policy(&granted).and_then(announced);
         let Some(Effect::Remind(reminder)) = effect else { panic!("{effect:?}") };
         assert_eq!(
             (reminder.kind, reminder.due_at),
@@ -259,6 +229,6 @@ mod tests {
         assert_eq!(reminder.path, path);
         let (level, expires_at) = (events::rbac::unit_access::Level::Read, Some(at(END)));
         let opened = user_access::Event::UnitAccessGranted { unit_id: id(4), level, expires_at };
-        assert_eq!(of_user("1", &opened).and_then(|end| end.announce(at(NOW))), None);
+        assert_eq!(of_user("1", &opened).and_then(announced), None);
     }
 }

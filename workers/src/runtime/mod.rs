@@ -5,6 +5,7 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
+mod ends;
 mod janitor;
 mod queue;
 mod reactions;
@@ -19,8 +20,8 @@ use std::time::Duration;
 use events::envelope::Recorded;
 use events::rbac::policy::Policy;
 use events::rbac::resolve::WORKERS;
-use events::settings::configuration::Configuration;
-use events::settings::{Key, effective};
+use events::settings::configuration::{Configuration, Scope};
+use events::settings::{Key, effective_for};
 use events::{Module, TenantId, UnitId, UserId, settings};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -37,6 +38,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+pub(crate) use ends::End;
 pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
@@ -267,6 +269,27 @@ impl Office {
         units: &[UnitId],
         key: Key,
     ) -> anyhow::Result<settings::Value> {
+        self.held(tenant, (units, &Configuration::default()), key).await
+    }
+
+    /// What a setting holds for a user who is in a unit, which comes with those above it, nearest first.
+    pub(crate) async fn setting_for(
+        &self,
+        (tenant, user): (TenantId, UserId),
+        units: &[UnitId],
+        key: Key,
+    ) -> anyhow::Result<settings::Value> {
+        let own = Scope::User(user).stream(tenant);
+        let own = self.aggregates.refresh::<Configuration>(tenant, &own).await?;
+        self.held(tenant, (units, &own.state), key).await
+    }
+
+    async fn held(
+        &self,
+        tenant: TenantId,
+        (units, own): (&[UnitId], &Configuration),
+        key: Key,
+    ) -> anyhow::Result<settings::Value> {
         let chosen = &self.aggregates;
         let organization = chosen.refresh::<Configuration>(tenant, &tenant.to_string()).await?;
         let mut of_units = Vec::with_capacity(units.len());
@@ -275,7 +298,7 @@ impl Office {
             of_units.push((*unit, of_unit.state));
         }
         let of_units: Vec<_> = of_units.iter().map(|(unit, chosen)| (*unit, &**chosen)).collect();
-        Ok(effective(key, &organization.state, &of_units).value)
+        Ok(effective_for(key, own, &organization.state, &of_units).value)
     }
 }
 

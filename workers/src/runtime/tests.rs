@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use events::UserId;
 use events::identity::user::{Event as UserEvent, User};
-use events::settings::configuration;
+use events::settings::configuration::{self, Scope};
 use events::testing::id;
 use platform::clock;
 use serde_json::json;
@@ -409,4 +409,13 @@ async fn a_setting_holds_as_the_nearest_unit_says_and_then_the_organisation() {
     assert_eq!((paper(&[]).await, paper(&units).await), ("letter".into(), "letter".into()));
     log.append::<Configuration>(tenant, units[1], &[chosen("a4")]).await;
     assert_eq!((paper(&[]).await, paper(&units).await), ("letter".into(), "a4".into()));
+    let user: UserId = id(9);
+    let own = async || {
+        let held = office.setting_for((tenant, user), &units, Key::ExportsPaper).await.unwrap();
+        held.text().unwrap().to_owned()
+    };
+    assert_eq!(own().await, "a4");
+    let scope = Scope::User(user).stream(tenant);
+    log.append::<Configuration>(tenant, scope, &[chosen("letter")]).await;
+    assert_eq!(own().await, "letter", "a user's own choice comes first");
 }

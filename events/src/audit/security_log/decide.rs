@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::commands::Command;
-use super::events::{AccessDenied, CommandRefused, DataRead, Event};
+use super::events::{AccessDenied, Caller, CommandRefused, DataRead, Event};
 use super::state::SecurityLog;
 use crate::aggregate::{Context, Decider};
 use crate::modules::Module;
@@ -64,6 +64,7 @@ impl Decider for SecurityLog {
                 path_template: name(&denied.path_template),
                 reason: text::cut(&denied.reason, MAX_DETAIL_CHARS),
                 repeated: denied.repeated,
+                caller: denied.caller.map(|caller| Caller { id: name(&caller.id), ..caller }),
             }),
             Command::RecordRead(read) => Event::DataRead(DataRead {
                 reader_id: name(&read.reader_id),

@@ -62,6 +62,24 @@ pub struct AccessDenied {
     /// 0 where it is that one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repeated: u64,
+    /// Who was refused, where our query API tells of it; otherwise that is around the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+}
+
+/// Who was refused a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Caller {
+    /// What kind of caller: `user`, or `service`.
+    pub kind: ActorKind,
+    /// The user's id, or the service's name.
+    pub id: String,
+    /// The session, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// The API key, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<ApiKeyId>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -9,5 +9,5 @@ mod tests;
 
 pub use commands::Command;
 pub use decide::stream_id;
-pub use events::{AccessDenied, CommandRefused, DataRead, Event};
+pub use events::{AccessDenied, Caller, CommandRefused, DataRead, Event};
 pub use state::SecurityLog;

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, json};
 
-use super::{AccessDenied, Command, CommandRefused, DataRead, Event, SecurityLog, stream_id};
+use super::{
+    AccessDenied, Caller, Command, CommandRefused, DataRead, Event, SecurityLog, stream_id,
+};
 use crate::aggregate::ActorKind;
 use crate::testing::{at, frozen, given, id};
 
@@ -27,6 +29,7 @@ fn denied() -> AccessDenied {
         path_template: "/api/v1/rbac/roles".to_owned(),
         reason: "no role of the user is granted it".to_owned(),
         repeated: 0,
+        caller: None,
     }
 }
 
@@ -76,6 +79,21 @@ fn records_how_often_a_refusal_was_repeated() {
     given::<SecurityLog>([])
         .when(Command::RecordDenial(counted.clone()))
         .then([Event::AccessDenied(counted)]);
+}
+
+#[test]
+fn records_who_was_refused_a_question() {
+    let by = |id: &str| {
+        let (session_id, api_key_id) = (Some(self::id(2)), None);
+        let caller = Caller { kind: ActorKind::User, id: id.to_owned(), session_id, api_key_id };
+        AccessDenied { caller: Some(caller), ..denied() }
+    };
+    let record = |denied| given::<SecurityLog>([]).when(Command::RecordDenial(denied));
+    record(by("anna")).then([Event::AccessDenied(by("anna"))]);
+    record(by(&"a".repeat(1_000))).then([Event::AccessDenied(by(&"a".repeat(200)))]);
+    let stored = serde_json::to_string(&Event::AccessDenied(by("anna"))).unwrap();
+    let read: Event = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read, Event::AccessDenied(by("anna")));
 }
 
 #[test]

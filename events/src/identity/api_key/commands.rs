@@ -16,6 +16,8 @@ pub enum Command {
     Rotate(Rotate),
     /// Ends it for good.
     Revoke(Revoke),
+    /// Whom its end concerns is told of it.
+    AnnounceEnd,
 }
 
 /// Makes a key.

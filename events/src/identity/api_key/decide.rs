@@ -9,6 +9,7 @@ use crate::aggregate::{Class, Context, Decider};
 use crate::identity::user;
 use crate::ids::UnitId;
 use crate::modules::Module;
+use crate::notice::{NOTICE_DAYS, Notice};
 use crate::rbac::giving::Giver;
 use crate::rbac::name::{self, Form};
 use crate::text::{self, Fault};
@@ -57,6 +58,9 @@ pub enum Rejection {
     /// The key is over.
     #[error("the API key expired: rotate it, or make another")]
     Expired,
+    /// The key does not end soon.
+    #[error("the API key ends in more than {NOTICE_DAYS} days: announce its end later")]
+    EndsLater,
     /// The secret is not the key's any more.
     #[error("the API key has another secret since: use that one")]
     RotatedAway,
@@ -109,7 +113,7 @@ impl crate::aggregate::Rejection for Rejection {
     fn class(&self) -> Class {
         match self {
             Self::Unknown => Class::Absent,
-            Self::Exists | Self::Revoked | Self::Expired => Class::Conflict,
+            Self::Exists | Self::Revoked | Self::Expired | Self::EndsLater => Class::Conflict,
             Self::RotatedAway => Class::Unauthenticated,
             Self::ByKey | Self::ScopeExceeds(_) | Self::OwnerOutOfReach => Class::Forbidden,
             Self::NameInvalid(_)
@@ -134,6 +138,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Exists
             | Self::Revoked
             | Self::Expired
+            | Self::EndsLater
             | Self::RotatedAway
             | Self::ByKey
             | Self::DigestInvalid
@@ -145,6 +150,7 @@ impl crate::aggregate::Rejection for Rejection {
 impl Decider for ApiKey {
     const TYPE: &'static str = "identity.api_key";
     const MODULE: Module = Module::Identity;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -162,9 +168,10 @@ impl Decider for ApiKey {
         match (self.status, command) {
             (Status::Absent, Command::Create(create)) => new(&create, facts, context),
             (Status::Open | Status::Revoked(_), Command::Create(_)) => Err(Rejection::Exists),
-            (Status::Absent, Command::Rename(_) | Command::Rotate(_) | Command::Revoke(_)) => {
-                Err(Rejection::Unknown)
-            }
+            (
+                Status::Absent,
+                Command::Rename(_) | Command::Rotate(_) | Command::Revoke(_) | Command::AnnounceEnd,
+            ) => Err(Rejection::Unknown),
             (Status::Open, Command::Rename(rename)) => self.rename(&rename),
             (Status::Open, Command::Rotate(rotate)) => self.rotate(&rotate, facts, context),
             (Status::Open, Command::Revoke(Revoke { reason })) => {
@@ -173,7 +180,8 @@ impl Decider for ApiKey {
             (Status::Revoked(_), Command::Rename(_) | Command::Rotate(_)) => {
                 Err(Rejection::Revoked)
             }
-            (Status::Revoked(_), Command::Revoke(_)) => Ok(vec![]),
+            (Status::Open, Command::AnnounceEnd) => self.announce(context.now),
+            (Status::Revoked(_), Command::Revoke(_) | Command::AnnounceEnd) => Ok(vec![]),
         }
     }
 
@@ -186,6 +194,16 @@ impl ApiKey {
     fn rename(&self, rename: &Rename) -> Result<Vec<Event>, Rejection> {
         let name = name(&rename.name)?;
         Ok(if name == self.name { vec![] } else { vec![Event::Renamed { name }] })
+    }
+
+    /// Once for each end; timers come again, and of what is over nobody is told.
+    fn announce(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match Notice::of(Some(self.expires_at), now) {
+            Notice::Due(_) if self.announced => Ok(vec![]),
+            Notice::Due(expires_at) => Ok(vec![Event::EndAnnounced { expires_at }]),
+            Notice::Later => Err(Rejection::EndsLater),
+            Notice::Never => Ok(vec![]),
+        }
     }
 
     /// Whoever has the next secret acts as the owner, so it is shown to whom a new key could be.

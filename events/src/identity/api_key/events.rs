@@ -41,6 +41,12 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         overlap_ends_at: Option<Timestamp>,
     },
+    /// Its end, which is near, was announced to whom it concerns.
+    #[serde(rename = "identity.api_key.end_announced")]
+    EndAnnounced {
+        /// From when on it is of no use.
+        expires_at: Timestamp,
+    },
     /// It was ended for good.
     #[serde(rename = "identity.api_key.revoked")]
     Revoked {

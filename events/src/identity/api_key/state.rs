@@ -26,6 +26,9 @@ pub struct ApiKey {
     pub overlap: Option<(String, Timestamp)>,
     /// From when on it is of no use.
     pub expires_at: Timestamp,
+    /// Whether that was announced.
+    #[serde(default)]
+    pub announced: bool,
 }
 
 /// Where a key stands in its life; that it has expired is a matter of the clock.
@@ -86,6 +89,7 @@ impl ApiKey {
                     secret_sha256: secret_sha256.clone(),
                     overlap: None,
                     expires_at: *expires_at,
+                    announced: false,
                 };
             }
             Event::Renamed { name } => self.name.clone_from(name),
@@ -93,8 +97,10 @@ impl ApiKey {
                 let before = std::mem::replace(&mut self.secret_sha256, secret_sha256.clone());
                 self.overlap = overlap_ends_at.map(|end| (before, end));
                 self.rotation += 1;
+                self.announced &= self.expires_at == *expires_at;
                 self.expires_at = *expires_at;
             }
+            Event::EndAnnounced { .. } => self.announced = true,
             Event::Revoked { reason } => self.status = Status::Revoked(*reason),
         }
     }

@@ -104,6 +104,10 @@ fn rotated(secret: usize, overlap_ends_at: Option<&str>) -> Event {
     Event::Rotated { secret_sha256: digest(secret), expires_at: at(END), overlap_ends_at }
 }
 
+fn announced(end: &str) -> Event {
+    Event::EndAnnounced { expires_at: at(end) }
+}
+
 fn revoked() -> Event {
     Event::Revoked { reason: RevocationReason::Leaked }
 }
@@ -120,6 +124,7 @@ fn samples_are_frozen() {
         created(),
         Event::Renamed { name: "Stock export".into() },
         rotated(1, Some("2026-01-01T13:00:00Z")),
+        announced(END),
         revoked(),
     ]);
 }
@@ -296,4 +301,28 @@ fn a_key_gives_no_more_than_its_scope_whatever_its_owner_may() {
     ] {
         assert_eq!((holds(&context(), grant), holds(&by_key, grant)), (owner, key), "{grant}");
     }
+}
+
+#[test]
+fn its_end_is_announced_once_when_it_is_near_and_again_when_it_was_moved() {
+    let near = || Context { now: at("2026-05-25T00:00:00Z"), ..context() };
+    let announce = |events: Vec<Event>, context| {
+        given::<ApiKey>(events).context(context).when(Command::AnnounceEnd)
+    };
+    announce(vec![created()], near()).then([announced(END)]);
+    announce(vec![created(), announced(END)], near()).then([]);
+    announce(vec![created(), announced(END), rotated(1, None)], near()).then([]);
+    let end = "2026-06-01T00:00:00.000001Z";
+    let moved = || {
+        let (secret_sha256, expires_at, overlap_ends_at) = (digest(1), at(end), None);
+        Event::Rotated { secret_sha256, expires_at, overlap_ends_at }
+    };
+    let past = || vec![created(), announced(END), moved()];
+    announce(past(), near()).refused(Rejection::EndsLater);
+    let later = Context { now: at("2026-05-25T00:00:00.000001Z"), ..context() };
+    announce(past(), later).then([announced(end)]);
+    let over = Context { now: at(END), ..context() };
+    announce(vec![created()], over).then([]);
+    announce(vec![created(), revoked()], near()).then([]);
+    announce(vec![], near()).refused(Rejection::Unknown);
 }

@@ -14,4 +14,6 @@ pub enum Command {
 pub struct Open {
     /// The session.
     pub session_id: SessionId,
+    /// A digest of where from, by which the same place is known again; nothing where that is not known.
+    pub place_sha256: Option<String>,
 }

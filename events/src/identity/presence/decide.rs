@@ -52,6 +52,7 @@ pub struct Facts {
 impl Decider for Presence {
     const TYPE: &'static str = "identity.presence";
     const MODULE: Module = Module::Identity;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -63,7 +64,7 @@ impl Decider for Presence {
         facts: &Facts,
         _: &Context,
     ) -> Result<Vec<Event>, Rejection> {
-        let Command::Open(Open { session_id }) = command;
+        let Command::Open(Open { session_id, place_sha256 }) = command;
         if facts.most == 0 {
             return Err(Rejection::NoRoom);
         }
@@ -74,7 +75,12 @@ impl Decider for Presence {
             self.open.iter().copied().partition(|open| facts.ended.contains(open));
         let too_many = (live.len() + 1).saturating_sub(facts.most);
         let displaced = live.into_iter().take(too_many).collect();
-        Ok(vec![Event::SessionOpened { session_id, ended, displaced }])
+        let opened = Event::SessionOpened { session_id, ended, displaced };
+        let unknown = place_sha256.filter(|place| !self.places.contains(place));
+        let known = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        let seen =
+            unknown.map(|place_sha256| Event::PlaceFirstSeen { place_sha256, session_id, known });
+        Ok([opened].into_iter().chain(seen).collect())
     }
 
     fn evolve(&mut self, event: &Event) {

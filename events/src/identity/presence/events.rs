@@ -21,6 +21,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         displaced: Vec<SessionId>,
     },
+    /// A session opened from a place that is not among those known.
+    #[serde(rename = "identity.presence.place_first_seen")]
+    PlaceFirstSeen {
+        /// A digest of network and program under a key of the user's own, in hexadecimal digits.
+        place_sha256: String,
+        /// The session.
+        session_id: SessionId,
+        /// How many places were known before.
+        known: u32,
+    },
 }
 
 impl crate::aggregate::Event for Event {}

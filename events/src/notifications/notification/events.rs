@@ -72,6 +72,8 @@ pub enum Kind {
     RoleRemoved,
     /// The recipient is to lose a role soon.
     RoleEnds,
+    /// An API key of the recipient's, or one that they made, is to end soon.
+    ApiKeyEnds,
     /// A backup is complete.
     BackupReady,
     /// A backup failed, or its verification did.

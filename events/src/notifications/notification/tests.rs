@@ -50,6 +50,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "role_assigned",
             "role_removed",
             "role_ends",
+            "api_key_ends",
             "backup_ready",
             "backup_failed",
             "invitation_accepted",

@@ -5,7 +5,8 @@ use super::decide::Case;
 use super::events::Event;
 use super::rejections::Rejection;
 use crate::ids::{RoleId, UnitId, UserId};
-use crate::rbac::assignment::{Assignment, Notice};
+use crate::notice::Notice;
+use crate::rbac::assignment::Assignment;
 use crate::text;
 
 impl Case<'_> {

@@ -7,7 +7,7 @@ use super::commands::{
 };
 use crate::aggregate::Class;
 use crate::ids::{ExclusiveSetId, PermissionId, RoleId, UnitId, UserId};
-use crate::rbac::assignment::NOTICE_DAYS;
+use crate::notice::NOTICE_DAYS;
 use crate::text;
 
 /// Why a command for an access policy was refused.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::aggregate::Class;
 use crate::ids::{RoleId, UnitId};
-use crate::rbac::assignment::NOTICE_DAYS;
+use crate::notice::NOTICE_DAYS;
 use crate::rbac::unit_access::UnitAccess;
 use crate::text;
 

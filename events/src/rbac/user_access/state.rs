@@ -1,5 +1,8 @@
 //! The roles of one user, as folded from what happened.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::events::Event;
@@ -28,6 +31,13 @@ impl UserAccess {
     /// The assignment of a role in a unit.
     pub fn find(&self, role_id: RoleId, unit_id: Option<UnitId>) -> Option<&Assignment> {
         self.assignments.iter().find(|held| held.is_of(role_id, unit_id))
+    }
+
+    /// The one unit in which the user has roles now; none where those are several, or in the whole organisation alone.
+    pub fn home(&self, now: Timestamp) -> Option<UnitId> {
+        let live = self.assignments.iter().filter(|held| held.is_live(now));
+        let units: BTreeSet<UnitId> = live.filter_map(|held| held.unit_id).collect();
+        units.first().copied().filter(|_| units.len() == 1)
     }
 
     /// Access to units, in the order in which it was granted; expired access stays until a timer or

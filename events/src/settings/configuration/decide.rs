@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Command, Configuration, Event, SetSetting, Switch, SwitchFlag};
+use super::{Command, Configuration, Event, Scope, SetSetting, Switch, SwitchFlag};
 use crate::aggregate::{Class, Context, Decider};
 use crate::identity::organization::Organization;
 use crate::ids::UnitId;
@@ -39,6 +39,9 @@ pub enum Rejection {
     /// The setting is the organisation's alone.
     #[error("unit_id is given, but this holds for the whole organisation: leave unit_id out")]
     NotPerUnit,
+    /// The setting is not for users to choose.
+    #[error("no user chooses this setting: GET /me/settings lists those that you can choose")]
+    NotPerUser,
     /// There is no such unit.
     #[error("unit_id names no unit of the organisation: name one of its units, or leave it out")]
     UnitUnknown,
@@ -67,7 +70,7 @@ impl crate::aggregate::Rejection for Rejection {
 
     fn class(&self) -> Class {
         match self {
-            Self::KeyUnknown | Self::FlagUnknown => Class::Absent,
+            Self::KeyUnknown | Self::FlagUnknown | Self::NotPerUser => Class::Absent,
             Self::ValueInvalid(_)
             | Self::NotPerUnit
             | Self::UnitUnknown
@@ -84,7 +87,7 @@ impl crate::aggregate::Rejection for Rejection {
             Self::NotPerUnit | Self::UnitUnknown | Self::UnitClosed => Some("/unit_id"),
             Self::RolloutInvalid => Some("/rollout_pct"),
             Self::FlagUnitUnknown(_) | Self::FlagUnitsTooMany => Some("/units"),
-            Self::KeyUnknown | Self::FlagUnknown => None,
+            Self::KeyUnknown | Self::FlagUnknown | Self::NotPerUser => None,
         }
     }
 }
@@ -92,8 +95,8 @@ impl crate::aggregate::Rejection for Rejection {
 /// What the rules need to know besides.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// The unit whose configuration this is; none for the organisation's.
-    pub unit_id: Option<UnitId>,
+    /// Whose configuration this is.
+    pub scope: Scope,
     /// The organisation, where units are in question.
     pub organization: Arc<Organization>,
 }
@@ -106,9 +109,15 @@ impl Facts {
 
     /// Whether the setting may be chosen where this configuration is.
     fn admit(&self, key: Key) -> Result<(), Rejection> {
-        let Some(unit) = self.unit_id else { return Ok(()) };
-        self.is_open(unit).ok_or(Rejection::UnitUnknown)?;
-        if key.is_per_unit() { Ok(()) } else { Err(Rejection::NotPerUnit) }
+        match self.scope {
+            Scope::Organization => Ok(()),
+            Scope::Unit(unit) => {
+                self.is_open(unit).ok_or(Rejection::UnitUnknown)?;
+                if key.is_per_unit() { Ok(()) } else { Err(Rejection::NotPerUnit) }
+            }
+            Scope::User(_) if key.is_per_user() => Ok(()),
+            Scope::User(_) => Err(Rejection::NotPerUser),
+        }
     }
 }
 
@@ -150,7 +159,9 @@ impl Configuration {
             return Err(Rejection::KeyUnknown);
         }
         facts.admit(key)?;
-        if facts.unit_id.is_some_and(|unit| facts.is_open(unit) == Some(false)) {
+        if let Scope::Unit(unit) = facts.scope
+            && facts.is_open(unit) == Some(false)
+        {
             return Err(Rejection::UnitClosed);
         }
         let value = key.form().read(&set.value).map_err(Rejection::ValueInvalid)?;
@@ -159,8 +170,9 @@ impl Configuration {
     }
 
     fn switch_flag(&self, switch: SwitchFlag, facts: &Facts) -> Result<Vec<Event>, Rejection> {
-        let flag: Flag = switch.flag.parse().map_err(|_| Rejection::FlagUnknown)?;
-        if facts.unit_id.is_some() {
+        let flag = Flag::offered().find(|flag| flag.name() == switch.flag);
+        let flag = flag.ok_or(Rejection::FlagUnknown)?;
+        if facts.scope != Scope::Organization {
             return Err(Rejection::NotPerUnit);
         }
         let rollout_pct = u8::try_from(switch.rollout_pct).ok().filter(|pct| *pct <= BUCKETS);

@@ -34,7 +34,8 @@ fn organization() -> Arc<Organization> {
 }
 
 fn facts(unit: Option<u128>) -> Facts {
-    Facts { unit_id: unit.map(id), organization: organization() }
+    let scope = unit.map_or(Scope::Organization, |unit| Scope::Unit(id(unit)));
+    Facts { scope, organization: organization() }
 }
 
 fn of(unit: Option<u128>, events: impl IntoIterator<Item = Event>) -> Given<Configuration> {
@@ -55,7 +56,7 @@ fn kept(hours: i64) -> Event {
 
 fn switch(rollout_pct: i64, units: &[u128]) -> Command {
     Command::SwitchFlag(SwitchFlag {
-        flag: "webhooks".into(),
+        flag: "command_batches".into(),
         enabled: true,
         rollout_pct,
         units: units.iter().map(|unit| id(*unit)).collect(),
@@ -64,7 +65,7 @@ fn switch(rollout_pct: i64, units: &[u128]) -> Command {
 
 fn switched(rollout_pct: u8, units: &[u128]) -> Event {
     Event::FlagSwitched {
-        flag: Flag::Webhooks,
+        flag: Flag::CommandBatches,
         enabled: true,
         rollout_pct,
         units: units.iter().map(|unit| id(*unit)).collect(),
@@ -74,7 +75,9 @@ fn switched(rollout_pct: u8, units: &[u128]) -> Event {
 #[test]
 fn samples_are_frozen() {
     let unset = Event::SettingUnset { key: Key::CalendarFirstDayOfWeek };
-    frozen::<Configuration>([kept(48), unset, switched(25, &[1])]);
+    let (flag, enabled, rollout_pct, units) = (Flag::Webhooks, true, 25, vec![id(1)]);
+    let switched = Event::FlagSwitched { flag, enabled, rollout_pct, units };
+    frozen::<Configuration>([kept(48), unset, switched]);
 }
 
 #[test]
@@ -174,7 +177,9 @@ fn a_flag_that_is_not_well_formed_is_refused() {
         let (flag, units) = (name.to_owned(), Vec::new());
         Command::SwitchFlag(SwitchFlag { flag, enabled: true, rollout_pct: 100, units })
     };
-    of(None, []).when(flag("no_such")).refused(Rejection::FlagUnknown);
+    for nobody_asks_it in ["no_such", "webhooks"] {
+        of(None, []).when(flag(nobody_asks_it)).refused(Rejection::FlagUnknown);
+    }
     assert_eq!(Rejection::RolloutInvalid.pointer(), Some("/rollout_pct"));
 }
 
@@ -191,4 +196,23 @@ fn what_nothing_reads_cannot_be_set_and_can_be_given_back() {
     let key = Key::CalendarFirstDayOfWeek;
     let stored = Event::SettingChosen { key, value: Value::Text("friday".into()) };
     of(None, [stored]).when(unset(week)).then([Event::SettingUnset { key }]);
+}
+
+#[test]
+fn a_user_chooses_for_themselves_what_is_per_user_and_nothing_else() {
+    let of_user = |events: Vec<Event>| {
+        let facts = Facts { scope: Scope::User(id(5)), ..Facts::default() };
+        given::<Configuration>(events).facts(facts)
+    };
+    let value = Value::Text("letter".into());
+    let letter = || Event::SettingChosen { key: Key::ExportsPaper, value: value.clone() };
+    of_user(vec![]).when(set(PAPER, json!("letter"))).then([letter()]);
+    of_user(vec![letter()]).when(set(PAPER, json!("letter"))).then([]);
+    of_user(vec![letter()])
+        .when(unset(PAPER))
+        .then([Event::SettingUnset { key: Key::ExportsPaper }]);
+    for command in [set(KEPT, json!(48)), unset(KEPT)] {
+        of_user(vec![]).when(command).refused(Rejection::NotPerUser);
+    }
+    of_user(vec![]).when(switch(10, &[])).refused(Rejection::NotPerUnit);
 }

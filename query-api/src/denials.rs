@@ -1,0 +1,123 @@
+//! Who was refused a question for want of a permission: the first of a minute is told the log, and the others as their number.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use events::audit::security_log::Caller;
+use events::{Actor, ActorKind, ApiKeyId, TenantId};
+use platform::principal::Principal;
+use platform::problem::Problem;
+use platform::repeats::Repeats;
+use serde::Serialize;
+
+use crate::telling::Telling;
+
+const PATH: &str = "/audit-logs/denials";
+
+/// What was refused to whom lately.
+pub(crate) struct Denials {
+    telling: Arc<Telling>,
+    repeats: Repeats<Key, (TenantId, Denial)>,
+}
+
+/// Who was refused what.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    tenant: TenantId,
+    kind: ActorKind,
+    id: String,
+    api_key_id: Option<ApiKeyId>,
+    operation: &'static str,
+    permission: String,
+}
+
+/// A refusal, as command-api takes it.
+#[derive(Debug, Clone, Serialize)]
+struct Denial {
+    caller: Caller,
+    permission: String,
+    operation: &'static str,
+    reason: String,
+    repeated: u64,
+}
+
+impl Denials {
+    pub(crate) fn new(telling: Arc<Telling>) -> Self {
+        Self { telling, repeats: Repeats::default() }
+    }
+
+    /// Notes a problem, where it is that the caller lacks a permission.
+    pub(crate) fn note(&self, by: &Principal, operation: &'static str, problem: &Problem) {
+        let Some(permission) = problem.params.get("permission").and_then(|it| it.as_str()) else {
+            return; // the session, the organisation or the question is at fault, not the right
+        };
+        let Actor { kind, id, session_id, api_key_id, .. } = by.actor.clone();
+        let (tenant, permission) = (by.tenant, permission.to_owned());
+        let key = Key {
+            tenant,
+            kind,
+            id: id.clone(),
+            api_key_id,
+            operation,
+            permission: permission.clone(),
+        };
+        let caller = Caller { kind, id, session_id, api_key_id };
+        let reason = problem.detail.clone();
+        let denial = Denial { caller, permission, operation, reason, repeated: 0 };
+        if self.repeats.is_first(key, Instant::now(), || (tenant, denial.clone())) {
+            self.telling.add(tenant, PATH, &denial);
+        }
+    }
+
+    /// Has the numbers of what was refused again told, once their minute is over.
+    pub(crate) fn gather(&self, now: Option<Instant>) {
+        for ((tenant, denial), repeated) in self.repeats.ended(now) {
+            self.telling.add(tenant, PATH, &Denial { repeated, ..denial });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::UserId;
+    use events::testing::id;
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn somebody(number: u128) -> Principal {
+        let actor = Actor {
+            kind: ActorKind::User,
+            id: id::<UserId>(number).to_string(),
+            session_id: None,
+            on_behalf_of: None,
+            api_key_id: None,
+        };
+        Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
+    }
+
+    #[test]
+    fn a_caller_in_a_loop_is_told_of_twice_and_only_for_want_of_a_permission() {
+        let telling = Arc::new(Telling::nowhere());
+        let denials = Denials::new(Arc::clone(&telling));
+        let lacks = Problem::forbidden("no").with("permission", "rbac.roles:read");
+        for _ in 0..1_000 {
+            denials.note(&somebody(1), "rbac_roles", &lacks);
+        }
+        denials.note(&somebody(2), "rbac_roles", &lacks);
+        denials.note(&somebody(1), "rbac_role", &lacks);
+        denials.note(&somebody(1), "rbac_roles", &Problem::forbidden("suspended"));
+        denials.note(&somebody(1), "rbac_roles", &Problem::absent("role"));
+        denials.gather(Some(Instant::now()));
+        assert_eq!(telling.waiting().len(), 3, "the minute is not over");
+        denials.gather(None);
+        let waiting = telling.waiting();
+        let told: Vec<(&Value, &Value)> =
+            waiting.iter().map(|denial| (&denial["operation"], &denial["repeated"])).collect();
+        let (list, item) = (json!("rbac_roles"), json!("rbac_role"));
+        let (first, more) = (json!(0), json!(999));
+        assert_eq!(told, [(&list, &first), (&list, &first), (&item, &first), (&list, &more)]);
+        assert_eq!(waiting[0]["caller"], json!({"kind": "user", "id": id::<UserId>(1)}));
+    }
+}
