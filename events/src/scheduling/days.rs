@@ -30,9 +30,7 @@ pub struct Blackout {
 }
 
 /// Whether days come again.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Recurring {
     /// They do not.
@@ -50,11 +48,8 @@ impl Blackout {
             Recurring::Yearly => {
                 let of = |date: Date| (date.month(), date.day());
                 let (from, to, day) = (of(self.from), of(self.to), of(date));
-                let within = if from <= to {
-                    from <= day && day <= to
-                } else {
-                    day >= from || day <= to
-                };
+                let within =
+                    if from <= to { from <= day && day <= to } else { day >= from || day <= to };
                 within && date >= self.from
             }
         }

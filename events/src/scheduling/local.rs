@@ -55,11 +55,7 @@ impl Stretch {
     }
 
     /// The first in the gap that begins it, after a moment.
-    fn in_gap(
-        &self,
-        after: Timestamp,
-        next: &impl Fn(DateTime) -> Option<Local>,
-    ) -> Option<Meant> {
+    fn in_gap(&self, after: Timestamp, next: &impl Fn(DateTime) -> Option<Local>) -> Option<Meant> {
         let (begins, before) = self.begins.filter(|(_, before)| *before < self.offset)?;
         let (from, to) = (before.to_datetime(begins), self.offset.to_datetime(begins));
         let floor = before.to_datetime(after).max(from.checked_sub(TICK).ok()?);

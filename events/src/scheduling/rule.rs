@@ -77,9 +77,7 @@ impl Rule {
         let (year, month) = (i64::from(step.get_years()), i64::from(step.get_months()));
         // As long as a step can be.
         let longest = match (year, month) {
-            (0, 0) => {
-                whole(1).map_or(i64::MAX, |next| self.starts.duration_until(next).as_secs())
-            }
+            (0, 0) => whole(1).map_or(i64::MAX, |next| self.starts.duration_until(next).as_secs()),
             (years, months) => (years * 366 + months * 31) * 24 * 60 * 60,
         };
         let fit = self.starts.duration_until(after).as_secs() / longest.max(1);

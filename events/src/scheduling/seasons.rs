@@ -82,9 +82,9 @@ impl Turn {
         let centuries = (mean - 2_451_545.0) / 36_525.0;
         let angle = 35_999.373_f64.mul_add(centuries, -2.47).to_radians();
         let speed = 0.000_7_f64.mul_add((2.0 * angle).cos(), 0.033_4_f64.mul_add(angle.cos(), 1.0));
-        let terms = PERIODIC.iter().map(|(size, phase, rate)| {
-            size * rate.mul_add(centuries, *phase).to_radians().cos()
-        });
+        let terms = PERIODIC
+            .iter()
+            .map(|(size, phase, rate)| size * rate.mul_add(centuries, *phase).to_radians().cos());
         mean + 0.000_01 * terms.sum::<f64>() / speed
     }
 

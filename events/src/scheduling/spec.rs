@@ -211,9 +211,7 @@ words! {
 }
 
 /// What becomes of occurrences that nobody was there for when they were due.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Misfire {
     /// The latest of them runs.

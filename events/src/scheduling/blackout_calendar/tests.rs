@@ -88,10 +88,8 @@ fn days_are_well_formed_and_not_too_many() {
     refused(Blackout { to: next_year, ..christmas() }, Rejection::DaysInvalid);
     let label = String::new();
     refused(Blackout { label, ..christmas() }, Rejection::LabelInvalid(Fault::Empty));
-    let entries = (0..500).map(|number| Event::BlackoutAdded {
-        blackout_id: id(number),
-        blackout: christmas(),
-    });
+    let entries = (0..500)
+        .map(|number| Event::BlackoutAdded { blackout_id: id(number), blackout: christmas() });
     let full: Vec<Event> = [defined()].into_iter().chain(entries).collect();
     given::<BlackoutCalendar>(full).when(add(500, christmas())).refused(Rejection::Full);
 }

@@ -13,10 +13,8 @@ fn a_time_in_the_gap_is_taken_by_the_offset_before_it() {
     let expected = ["2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"];
     assert_eq!(moments(&berlin, "2026-03-28T00:00:00Z", 3), expected);
     let outcomes = berlin.preview(at("2026-03-28T02:00:00Z"), 2);
-    let shift = Shift {
-        planned: "2026-03-29T02:30:00".parse().unwrap(),
-        reason: Reason::NonexistentTime,
-    };
+    let shift =
+        Shift { planned: "2026-03-29T02:30:00".parse().unwrap(), reason: Reason::NonexistentTime };
     let gap = Outcome::Runs { at: at("2026-03-29T01:30:00Z"), shift: Some(shift) };
     assert_eq!(outcomes[0], gap);
     assert_eq!(outcomes[1], Outcome::Runs { at: at("2026-03-30T00:30:00Z"), shift: None });

@@ -3,8 +3,7 @@
 use super::*;
 
 fn weekdays(holidays: &[&str], weekend: &[Day]) -> Days {
-    let modifiers =
-        Modifiers { weekend: weekend.to_vec(), ..rolling("UTC", Roll::Following) };
+    let modifiers = Modifiers { weekend: weekend.to_vec(), ..rolling("UTC", Roll::Following) };
     let closed = holidays.iter().map(|day| (id(50), blackout(day, day, "holiday")));
     Days::new(&modifiers, closed.collect())
 }
@@ -91,8 +90,7 @@ fn what_is_moved_says_from_where_and_why() {
     let spec = Spec::MonthlyDay { day: 1, time: time(8, 0), overflow: Overflow::Clamp };
     let schedule = schedule(spec, rolling("UTC", Roll::Following));
     // 2026-02-01 is a Sunday.
-    let shift =
-        Shift { planned: "2026-02-01T08:00:00".parse().unwrap(), reason: Reason::Weekend };
+    let shift = Shift { planned: "2026-02-01T08:00:00".parse().unwrap(), reason: Reason::Weekend };
     let moved = Outcome::Runs { at: at("2026-02-02T08:00:00Z"), shift: Some(shift) };
     assert_eq!(schedule.preview(at("2026-01-15T00:00:00Z"), 1), [moved]);
 }

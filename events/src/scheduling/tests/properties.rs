@@ -22,15 +22,17 @@ fn specs() -> impl Strategy<Value = Spec> {
             from: None,
         }),
         times().prop_map(|time| Spec::Daily { time }),
-        (proptest::sample::subsequence(
-            <Day as strum::VariantArray>::VARIANTS.to_vec(),
-            1..=7
-        ), times())
+        (
+            proptest::sample::subsequence(<Day as strum::VariantArray>::VARIANTS.to_vec(), 1..=7),
+            times()
+        )
             .prop_map(|(days, time)| Spec::Weekly { days, time }),
-        (1..=31_u8, times(), overflow())
-            .prop_map(|(day, time, overflow)| Spec::MonthlyDay { day, time, overflow }),
-        (field(60), field(24))
-            .prop_map(|(minute, hour)| cron(&format!("{minute} {hour} * * *"))),
+        (1..=31_u8, times(), overflow()).prop_map(|(day, time, overflow)| Spec::MonthlyDay {
+            day,
+            time,
+            overflow
+        }),
+        (field(60), field(24)).prop_map(|(minute, hour)| cron(&format!("{minute} {hour} * * *"))),
         (1..4, 0..24, prop_oneof![Just("DAILY"), Just("WEEKLY"), Just("MONTHLY")]).prop_map(
             |(interval, hour, frequency)| Spec::Rrule {
                 starts: format!("2020-01-06T{hour:02}:30:00").parse().unwrap(),

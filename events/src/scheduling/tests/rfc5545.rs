@@ -60,7 +60,11 @@ fn daily() {
 
 #[test]
 fn weekly() {
-    all("1997-09-02", "FREQ=WEEKLY;COUNT=10", "1997-09 2 9 16 23 30, 1997-10 7 14 21 28, 1997-11 4");
+    all(
+        "1997-09-02",
+        "FREQ=WEEKLY;COUNT=10",
+        "1997-09 2 9 16 23 30, 1997-10 7 14 21 28, 1997-11 4",
+    );
     all(
         "1997-09-02",
         "FREQ=WEEKLY;UNTIL=19971224T000000Z",
@@ -162,7 +166,11 @@ fn monthly_on_days_of_the_month() {
         "FREQ=MONTHLY;INTERVAL=18;COUNT=10;BYMONTHDAY=10,11,12,13,14,15",
         "1997-09 10-15, 1999-03 10-13",
     );
-    all("2007-01-15", "FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5", "2007-01 15 30, 2007-02 15, 2007-03 15 30");
+    all(
+        "2007-01-15",
+        "FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5",
+        "2007-01 15 30, 2007-02 15, 2007-03 15 30",
+    );
 }
 
 #[test]
@@ -241,7 +249,8 @@ fn within_a_day() {
 
 #[test]
 fn a_rule_that_began_long_ago_is_asked_as_fast_as_a_new_one() {
-    for rule in ["FREQ=MINUTELY;INTERVAL=7", "FREQ=HOURLY;INTERVAL=5", "FREQ=DAILY", "FREQ=MONTHLY"] {
+    for rule in ["FREQ=MINUTELY;INTERVAL=7", "FREQ=HOURLY;INTERVAL=5", "FREQ=DAILY", "FREQ=MONTHLY"]
+    {
         let spec = |starts: &str| Spec::Rrule {
             starts: starts.parse().unwrap(),
             rule: rule.into(),

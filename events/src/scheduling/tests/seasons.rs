@@ -51,8 +51,7 @@ fn seasons_of_the_calendar_on_both_halves_of_the_earth() {
     }
     let spring = |hemisphere| {
         let (seasons, basis) = (vec![Season::Spring], Basis::Meteorological);
-        let spec =
-            Spec::Seasonal { seasons, offset_days: 0, hemisphere, basis, time: time(8, 0) };
+        let spec = Spec::Seasonal { seasons, offset_days: 0, hemisphere, basis, time: time(8, 0) };
         local(&schedule(spec, modifiers("UTC")), "UTC", "2026-01-01T00:00:00Z", 2)
     };
     assert_eq!(spring(Hemisphere::North), days("2026-03 1, 2027-03 1", time(8, 0)));

@@ -207,11 +207,7 @@ impl Trigger {
     }
 
     /// The events of what is settled, in its order, each with when it is due next.
-    pub(super) fn events(
-        &self,
-        settled: impl Iterator<Item = Settled>,
-        plan: &Plan,
-    ) -> Vec<Event> {
+    pub(super) fn events(&self, settled: impl Iterator<Item = Settled>, plan: &Plan) -> Vec<Event> {
         let (mut events, mut fires, mut until) = (Vec::<Event>::new(), self.fires, self.settled);
         for one in settled {
             if self.is_used_up(fires) {

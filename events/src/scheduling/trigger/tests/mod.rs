@@ -100,8 +100,7 @@ fn closing(days: &[(&str, &str)]) -> Facts {
 }
 
 fn heeding() -> Terms {
-    let modifiers =
-        Modifiers { blackout_ids: vec![id(50)], ..modifiers(Misfire::FireOnce) };
+    let modifiers = Modifiers { blackout_ids: vec![id(50)], ..modifiers(Misfire::FireOnce) };
     Terms { modifiers, ..terms(daily()) }
 }
 
@@ -252,9 +251,7 @@ fn the_next_can_be_left_out() {
     given::<Trigger>([created()])
         .when(skip("2026-01-03T09:00:00Z"))
         .refused(Rejection::OccurrenceUnknown);
-    given::<Trigger>([created()])
-        .when(skip(CREATED))
-        .refused(Rejection::Settled(at(CREATED)));
+    given::<Trigger>([created()]).when(skip(CREATED)).refused(Rejection::Settled(at(CREATED)));
 }
 
 #[test]

@@ -29,13 +29,8 @@ fn a_revision_leaves_what_lies_before_it() {
         .then([fired(second, Some(third))]);
     let past = past().into_iter().chain([fired(second, Some(third))]);
     let next_at = Some(at("2026-01-04T18:00:00Z"));
-    let new = Event::Fired {
-        occurrence: at(third),
-        version: 2,
-        crossings: None,
-        reading: None,
-        next_at,
-    };
+    let new =
+        Event::Fired { occurrence: at(third), version: 2, crossings: None, reading: None, next_at };
     given::<Trigger>(past).context(on(third)).when(fire(third)).then([new]);
 }
 
