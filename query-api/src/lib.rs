@@ -20,6 +20,7 @@ mod rbac;
 mod readers;
 mod reads;
 mod record;
+mod scheduling;
 mod settings;
 mod shape;
 pub mod stream;
@@ -79,6 +80,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Notifications => notifications::endpoints(),
         Module::Backups => backups::endpoints(),
         Module::Settings => settings::endpoints(),
+        Module::Scheduling => scheduling::endpoints(),
     }
 }
 

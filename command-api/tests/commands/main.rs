@@ -17,5 +17,6 @@ mod issuers;
 mod kit;
 mod log;
 mod oidc;
+mod scheduling;
 mod settings;
 mod units;
