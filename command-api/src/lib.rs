@@ -17,6 +17,7 @@ mod pipeline;
 mod rbac;
 mod refusal;
 mod registry;
+mod scheduling;
 mod sealing;
 mod settings;
 mod since;
@@ -71,6 +72,7 @@ fn registry() -> Registry {
             Module::Notifications => notifications::routes(&mut registry),
             Module::Backups => backups::routes(&mut registry),
             Module::Settings => settings::routes(&mut registry),
+            Module::Scheduling => scheduling::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

@@ -239,11 +239,12 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 9] = {
+        let codes: [(&str, &[&str], Claims); 11] = {
             use crate::backups::backup;
             use crate::exports::export;
             use crate::identity::{invitation, issuer, organization, session, user};
             use crate::notifications::notification;
+            use crate::scheduling::{blackout_calendar, trigger};
             use crate::settings::configuration;
             [
                 ("ORGANIZATION_", organization::Rejection::VARIANTS, organization::CLAIMS),
@@ -255,6 +256,8 @@ mod tests {
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),
+                ("TRIGGER_", trigger::Rejection::VARIANTS, &[]),
+                ("BLACKOUT_CALENDAR_", blackout_calendar::Rejection::VARIANTS, &[]),
             ]
         };
         let mut seen = BTreeSet::new();

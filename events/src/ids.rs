@@ -59,6 +59,12 @@ ids! {
     NotificationId,
     /// A backup of an organisation or of everything.
     BackupId,
+    /// What happens when its time has come.
+    TriggerId,
+    /// A calendar of days on which nothing is to happen.
+    BlackoutCalendarId,
+    /// Some of those days.
+    BlackoutId,
     /// A piece of background work.
     JobId,
     /// A stored file.

@@ -18,6 +18,7 @@ pub mod exports;
 pub mod identity;
 pub mod notifications;
 pub mod rbac;
+pub mod scheduling;
 pub mod settings;
 
 pub use aggregate::{Actor, ActorKind, Claim, Class, Context, Decider, Event, Rejection};

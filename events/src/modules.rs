@@ -1,7 +1,7 @@
 //! The one closed list of modules; every process matches it without a wildcard.
 
 use crate::aggregate::Decider;
-use crate::{audit, backups, exports, identity, notifications, rbac, settings};
+use crate::{audit, backups, exports, identity, notifications, rbac, scheduling, settings};
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
 #[derive(
@@ -33,6 +33,8 @@ pub enum Module {
     Backups,
     /// Settings and feature flags.
     Settings,
+    /// What recurs, and the days on which it does not.
+    Scheduling,
 }
 
 impl Module {
@@ -75,5 +77,9 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
         Module::Notifications => visitor.visit::<notifications::notification::Notification>(),
         Module::Backups => visitor.visit::<backups::backup::Backup>(),
         Module::Settings => visitor.visit::<settings::configuration::Configuration>(),
+        Module::Scheduling => {
+            visitor.visit::<scheduling::trigger::Trigger>();
+            visitor.visit::<scheduling::blackout_calendar::BlackoutCalendar>();
+        }
     }
 }

@@ -121,6 +121,21 @@ pub enum Permission {
     /// Set and unset settings; switch feature flags.
     #[serde(rename = "settings.settings:manage")] #[strum(serialize = "settings.settings:manage")]
     SettingsSettingsManage,
+    /// See triggers and when they are due.
+    #[serde(rename = "scheduling.triggers:read")] #[strum(serialize = "scheduling.triggers:read")]
+    SchedulingTriggersRead,
+    /// Create, revise, pause, resume and cancel triggers.
+    #[serde(rename = "scheduling.triggers:manage")] #[strum(serialize = "scheduling.triggers:manage")]
+    SchedulingTriggersManage,
+    /// Record that a trigger is due; for our own workers.
+    #[serde(rename = "scheduling.triggers:fire")] #[strum(serialize = "scheduling.triggers:fire")]
+    SchedulingTriggersFire,
+    /// See the calendars of days on which nothing is to happen.
+    #[serde(rename = "scheduling.blackout_calendars:read")] #[strum(serialize = "scheduling.blackout_calendars:read")]
+    SchedulingBlackoutCalendarsRead,
+    /// Define and change the calendars of days on which nothing is to happen.
+    #[serde(rename = "scheduling.blackout_calendars:manage")] #[strum(serialize = "scheduling.blackout_calendars:manage")]
+    SchedulingBlackoutCalendarsManage,
 }
 
 impl Permission {
@@ -138,6 +153,7 @@ impl Permission {
         Self::IdentityApiKeysAnnounce,
         Self::IdentityUsersErase,
         Self::IdentityOrganizationsPurge,
+        Self::SchedulingTriggersFire,
     ];
 
     /// What the service principal of our own query API may do, besides nothing.

@@ -215,12 +215,19 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let issuer = owner.post("/issuers", &issuer).await?.ok()?.made().to_owned();
     let export = json!({"dataset": "rbac.roles", "title": SECRET});
     let export = owner.post("/exports/csv", &export).await?.ok()?.made().to_owned();
+    let calendar = json!({"name": SECRET});
+    let calendar = owner.post("/blackout-calendars", &calendar).await?.ok()?.made().to_owned();
+    let trigger = json!({"name": SECRET, "spec": {"kind": "daily", "time": "09:00:00"},
+        "modifiers": {"time_zone": "UTC"}, "target": {"command": "x", "args": {}}});
+    let trigger = owner.post("/triggers", &trigger).await?.ok()?.made().to_owned();
     for (names, id) in [
         (&["role_id", "roles", "junior_id"][..], role_id),
         (&["user_id", "users"], user),
         (&["invitation_id", "invitations"], invited),
         (&["issuer_id", "issuers"], issuer),
         (&["export_id", "exports", "jobs"], export),
+        (&["blackout_calendar_id", "blackout-calendars"], calendar),
+        (&["trigger_id", "triggers"], trigger),
     ] {
         for name in names {
             known.insert(name, id.clone());

@@ -9,6 +9,7 @@ mod exports;
 mod identity;
 mod notifications;
 mod rbac;
+mod scheduling;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -41,6 +42,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Notifications => notifications::projections(),
         Module::Backups => backups::projections(),
         Module::Settings => settings::projections(),
+        Module::Scheduling => scheduling::projections(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use events::{Permission, TenantId, UserId};
+use jiff::Timestamp;
 use platform::access::{Standing, authorize, in_person};
 use platform::clock;
 use platform::consistency::Token;
@@ -159,6 +160,12 @@ impl Call {
             Problem::parameter(name, detail)
         };
         self.parameter(name).map(|text| parse(text).ok_or_else(refused)).transpose()
+    }
+
+    /// A query parameter that is a moment.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let refused = || Problem::parameter(name, format!("{name} must be an RFC 3339 time"));
+        self.parameter(name).map(|text| text.parse().map_err(|_| refused())).transpose()
     }
 
     /// Refuses query parameters other than these, so that a misspelt one is not silently without effect.

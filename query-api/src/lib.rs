@@ -21,6 +21,7 @@ mod rbac;
 mod readers;
 mod reads;
 mod record;
+mod scheduling;
 mod settings;
 mod shape;
 pub mod stream;
@@ -81,6 +82,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Notifications => notifications::endpoints(),
         Module::Backups => backups::endpoints(),
         Module::Settings => settings::endpoints(),
+        Module::Scheduling => scheduling::endpoints(),
     }
 }
 

@@ -8,6 +8,7 @@ mod mail;
 mod notifications;
 mod rbac;
 mod runtime;
+mod scheduling;
 mod settings;
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@ mod migrate;
 mod processes;
 mod projections;
 mod ready;
+mod schedules;
 mod serve;
 mod signals;
 mod table;
@@ -58,6 +59,8 @@ enum Command {
     Prove(projections::Prove),
     /// Jobs that were given up
     Dlq(dlq::Arguments),
+    /// What happens when its time has come, and when that is next
+    Schedules(schedules::Arguments),
     /// The keys that sign access tokens
     Keys(keys::Arguments),
     /// Make, list, verify and restore backups
@@ -95,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Rebuild(arguments) => projections::rebuild(arguments).await,
             Command::Prove(arguments) => projections::prove(arguments).await,
             Command::Dlq(arguments) => dlq::run(arguments).await,
+            Command::Schedules(arguments) => schedules::run(arguments).await,
             Command::Keys(arguments) => keys::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
         }

@@ -39,6 +39,12 @@ async fn lived_in(house: &House) {
     house.send(Method::POST, "/issuers", issuer).await;
     let breached = json!({ "reason": "breached" });
     house.send(Method::POST, &format!("/issuers/{gone}/suspend"), breached).await;
+    let calendar = json!({ "id": new_id(), "name": "Holidays" });
+    house.send(Method::POST, "/blackout-calendars", calendar).await;
+    let trigger = json!({ "name": "Nightly", "spec": { "kind": "daily", "time": "03:00:00" },
+        "modifiers": { "time_zone": "Europe/Berlin" },
+        "target": { "command": "backups_backup_request", "args": { "name": "nightly" } } });
+    house.send(Method::POST, "/triggers", trigger).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),

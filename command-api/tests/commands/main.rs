@@ -18,5 +18,6 @@ mod kit;
 mod log;
 mod oidc;
 mod presence;
+mod scheduling;
 mod settings;
 mod units;

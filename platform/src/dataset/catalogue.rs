@@ -4,6 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
+use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
 use super::{Column, Dataset, Owner};
 
@@ -17,6 +18,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Notifications => NOTIFICATIONS,
         Module::Backups => BACKUPS,
         Module::Settings => SETTINGS,
+        Module::Scheduling => SCHEDULING,
     }
 }
 

@@ -6,6 +6,7 @@ mod duties;
 pub mod filter;
 mod query;
 pub mod rows;
+mod scheduling;
 mod signing_in;
 mod sql;
 #[cfg(test)]

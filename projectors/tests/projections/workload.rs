@@ -17,12 +17,15 @@ use events::rbac::Assignment;
 use events::rbac::policy::{Event as PolicyEvent, Policy, RoleCreated};
 use events::rbac::unit_access::Level;
 use events::rbac::user_access::{Event as AccessEvent, UserAccess};
+use events::scheduling::blackout_calendar::{BlackoutCalendar, Event as CalendarEvent};
+use events::scheduling::trigger::{self, Event as TriggerEvent, Target, Trigger};
+use events::scheduling::{Blackout, Modifiers, Recurring, Spec};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, BackupId, ExportId, InvitationId, IssuerId, NotificationId, SessionId, TenantId,
-    UnitId, UserId,
+    ApiKeyId, BackupId, BlackoutCalendarId, ExportId, InvitationId, IssuerId, NotificationId,
+    SessionId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
 
@@ -148,6 +151,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     configure(place, tenant, round).await;
     archive(place, tenant, round).await;
     trust(place, tenant, user, round).await;
+    recur(place, tenant, user, round).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -317,4 +321,43 @@ async fn configure(place: &Place, tenant: TenantId, round: u128) {
     let unset = ConfigurationEvent::SettingUnset { key };
     let events = if round.is_multiple_of(2) { vec![chosen] } else { vec![chosen, unset] };
     place.append::<Configuration>(tenant, id::<UnitId>(702), events).await;
+}
+
+async fn recur(place: &Place, tenant: TenantId, user: UserId, round: u128) {
+    let day = date(2026, 12, 25);
+    let (label, recurring) = ("Holiday".to_owned(), Recurring::Yearly);
+    let blackout = Blackout { from: day, to: day, label, recurring };
+    let added = CalendarEvent::BlackoutAdded { blackout_id: id(round), blackout };
+    let defined = CalendarEvent::Defined { name: format!("Calendar {round}") };
+    let calendar: BlackoutCalendarId = id(110_000 + round);
+    place.append::<BlackoutCalendar>(tenant, calendar, [defined, added]).await;
+    let modifiers = Modifiers {
+        time_zone: "Europe/Zurich".into(),
+        blackout_ids: vec![calendar],
+        ..Modifiers::default()
+    };
+    let spec = Spec::Cron { expression: "30 6 * * 1-5".into() };
+    let occurrence = at("2026-01-02T05:30:00Z");
+    let created = TriggerEvent::Created {
+        name: format!("Trigger {round}"),
+        owned_by: user,
+        target: Target { command: "backups_backup_request".into(), args: serde_json::json!({}) },
+        terms: trigger::Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None },
+        counts_from: at("2026-01-01T12:00:00Z"),
+        next_at: Some(occurrence),
+    };
+    let fired = TriggerEvent::Fired {
+        occurrence,
+        version: 1,
+        crossings: None,
+        reading: None,
+        next_at: Some(at("2026-01-05T05:30:00Z")),
+    };
+    let ended = match round % 3 {
+        0 => TriggerEvent::Paused,
+        1 => TriggerEvent::Cancelled,
+        _ => TriggerEvent::Renamed { name: "Weekdays".into() },
+    };
+    let trigger: TriggerId = id(120_000 + round);
+    place.append::<Trigger>(tenant, trigger, [created, fired, ended]).await;
 }

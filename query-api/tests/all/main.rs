@@ -9,6 +9,7 @@ mod incits359;
 mod lists;
 mod places;
 mod rights;
+mod scheduling;
 mod settings;
 mod sse;
 mod streams;

@@ -341,6 +341,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Notifications => crate::notifications::jobs(),
         Module::Backups => crate::backups::jobs(),
         Module::Settings => crate::settings::jobs(),
+        Module::Scheduling => crate::scheduling::jobs(),
     }
 }
 

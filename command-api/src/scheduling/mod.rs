@@ -1,0 +1,12 @@
+//! Routes of what recurs: triggers, and the calendars of days on which nothing is to happen.
+
+mod blackout_calendars;
+mod facts;
+mod triggers;
+
+use crate::registry::Registry;
+
+pub(crate) fn routes(registry: &mut Registry) {
+    triggers::routes(registry);
+    blackout_calendars::routes(registry);
+}

@@ -1,0 +1,70 @@
+//! What can be asked of a trigger.
+
+use jiff::Timestamp;
+
+use super::{Target, Terms};
+use crate::scheduling::{Modifiers, Spec};
+
+/// An intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Begins it.
+    Create(Create),
+    /// Changes it, from a moment on.
+    Revise(Revise),
+    /// Lets nothing happen for a while.
+    Pause,
+    /// Goes on; what was due meanwhile is not made up for.
+    Resume,
+    /// The time of an occurrence has come.
+    RecordFire {
+        /// Which.
+        occurrence: Timestamp,
+    },
+    /// A counter was read.
+    RecordUsage {
+        /// Where it stands, in its smallest unit.
+        reading: u64,
+    },
+    /// An occurrence is not to happen.
+    Skip {
+        /// Which.
+        occurrence: Timestamp,
+    },
+    /// Calendars have changed.
+    Replan,
+    /// Ends it for good.
+    Cancel,
+}
+
+/// Begins a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// What people call it.
+    pub name: String,
+    /// What it leads to.
+    pub target: Target,
+    /// When.
+    pub terms: Terms,
+    /// Whether it begins at once.
+    pub enabled: bool,
+}
+
+/// Changes a trigger; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revise {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it leads to.
+    pub target: Option<Target>,
+    /// When it recurs.
+    pub spec: Option<Spec>,
+    /// What holds for every occurrence.
+    pub modifiers: Option<Modifiers>,
+    /// Nothing happens after it.
+    pub ends_at: Option<Timestamp>,
+    /// So often it happens at most.
+    pub max_fires: Option<u64>,
+    /// Occurrences up to this moment keep what holds now; the present where none is given.
+    pub effective_from: Option<Timestamp>,
+}

@@ -1,0 +1,146 @@
+//! Why a trigger refuses.
+
+use jiff::Timestamp;
+
+use crate::aggregate::Class;
+use crate::ids::BlackoutCalendarId;
+use crate::scheduling;
+use crate::text::Fault;
+
+/// Longest name.
+pub const NAME_MAX_CHARS: usize = 100;
+/// Longest name of a command.
+pub const COMMAND_MAX_CHARS: usize = 128;
+/// Most bytes of what the command is told.
+pub const ARGS_MAX_BYTES: usize = 8_192;
+/// Most revisions that wait for their moment.
+pub const VERSIONS_MAX_COUNT: usize = 8;
+
+/// Why a trigger refuses.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    thiserror::Error,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    strum::EnumIter,
+    strum::EnumMessage,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TRIGGER_")]
+pub enum Rejection {
+    /// There is no such trigger.
+    #[error("there is no such trigger: create one")]
+    Unknown,
+    /// The trigger exists already.
+    #[error("the trigger exists already: create another")]
+    Exists,
+    /// Nobody is there on whose behalf it happens.
+    #[error("a trigger belongs to a user: create it as one")]
+    OwnerMissing,
+    /// The name cannot be used.
+    #[error("name {0}")]
+    NameInvalid(Fault),
+    /// What it leads to is not well formed.
+    #[error(
+        "target must name a command and hold an object of at most {ARGS_MAX_BYTES} bytes as args"
+    )]
+    TargetInvalid,
+    /// The recurrence cannot be kept.
+    #[error("spec cannot be kept, {0}")]
+    SpecInvalid(scheduling::Fault),
+    /// The period or the number of times is empty.
+    #[error("ends_at must be after starts_at, and max_fires above 0: correct them")]
+    PeriodInvalid,
+    /// Nothing of it would ever happen.
+    #[error("no occurrence lies ahead: correct spec, starts_at, ends_at or max_fires")]
+    NothingAhead,
+    /// A calendar is not known, or retired.
+    #[error("there is no calendar {0} that closes days: correct blackout_ids")]
+    CalendarUnknown(BlackoutCalendarId),
+    /// A revision counts from a moment on that is over.
+    #[error("effective_from is over: choose a moment ahead")]
+    RevisionInPast,
+    /// Too many revisions wait for their moment.
+    #[error("at most {VERSIONS_MAX_COUNT} revisions wait for their moment: wait for the next")]
+    TooManyRevisions,
+    /// A trigger by usage becomes one by time, or the other way round.
+    #[error("what counts usage stays so, and what goes by time as well: create another trigger")]
+    KindFixed,
+    /// It is over.
+    #[error("the trigger is {0}: create another")]
+    Finished(&'static str),
+    /// It is paused.
+    #[error("the trigger is paused: resume it first")]
+    Paused,
+    /// The occurrence is settled.
+    #[error("everything up to {0} is settled: leave it")]
+    Settled(Timestamp),
+    /// The time has not come.
+    #[error("the occurrence is due at {0}: wait until then")]
+    NotDue(Timestamp),
+    /// There is no such occurrence.
+    #[error("the trigger has no such occurrence: look at its occurrences")]
+    OccurrenceUnknown,
+    /// A counter goes forward.
+    #[error("reading is less than {0} before: a counter only grows")]
+    ReadingInvalid(u64),
+    /// It does not go by usage.
+    #[error("the trigger goes by time: record usage on one that counts it")]
+    NotByUsage,
+}
+
+impl crate::aggregate::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        self.into()
+    }
+
+    fn every() -> Vec<crate::aggregate::Refusal> {
+        crate::aggregate::refusals::<Self>()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown => Class::Absent,
+            Self::OwnerMissing => Class::Forbidden,
+            Self::NameInvalid(_)
+            | Self::TargetInvalid
+            | Self::SpecInvalid(_)
+            | Self::PeriodInvalid
+            | Self::NothingAhead
+            | Self::CalendarUnknown(_)
+            | Self::RevisionInPast
+            | Self::OccurrenceUnknown
+            | Self::ReadingInvalid(_) => Class::Invalid,
+            Self::Exists
+            | Self::TooManyRevisions
+            | Self::KindFixed
+            | Self::Finished(_)
+            | Self::Paused
+            | Self::Settled(_)
+            | Self::NotDue(_)
+            | Self::NotByUsage => Class::Conflict,
+        }
+    }
+
+    fn pointer(&self) -> Option<&'static str> {
+        match self {
+            Self::NameInvalid(_) => Some("/name"),
+            Self::TargetInvalid => Some("/target"),
+            Self::SpecInvalid(_) | Self::NothingAhead | Self::KindFixed => Some("/spec"),
+            Self::PeriodInvalid => Some("/ends_at"),
+            Self::CalendarUnknown(_) => Some("/modifiers/blackout_ids"),
+            Self::RevisionInPast => Some("/effective_from"),
+            Self::OccurrenceUnknown | Self::Settled(_) | Self::NotDue(_) => Some("/occurrence"),
+            Self::ReadingInvalid(_) => Some("/reading"),
+            Self::Unknown
+            | Self::Exists
+            | Self::OwnerMissing
+            | Self::TooManyRevisions
+            | Self::Finished(_)
+            | Self::Paused
+            | Self::NotByUsage => None,
+        }
+    }
+}

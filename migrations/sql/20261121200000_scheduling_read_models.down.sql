@@ -1,0 +1,2 @@
+drop table read.scheduling_blackout_calendars;
+drop table read.scheduling_triggers;

@@ -1,0 +1,31 @@
+//! What recurs: the next occurrence of every trigger is a timer, and when a calendar changes, triggers are planned anew.
+
+mod fire;
+mod replan;
+
+use std::time::Duration;
+
+use crate::runtime::{Handler, Jobs, Reaction};
+
+/// What workers do for what recurs.
+pub(crate) fn jobs() -> Jobs {
+    Jobs {
+        reactions: vec![
+            Reaction { name: "scheduling_fire", events: fire::EVENTS, react: fire::on_event },
+            Reaction {
+                name: "scheduling_replan",
+                events: replan::EVENTS,
+                react: replan::on_changed,
+            },
+        ],
+        handlers: vec![Handler {
+            kind: replan::KIND,
+            slots: 1,
+            lease: Duration::from_secs(30),
+            max_attempts: 10,
+            run: replan::run,
+            give_up: replan::give_up,
+        }],
+        sweeps: Vec::new(),
+    }
+}

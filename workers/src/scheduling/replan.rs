@@ -1,0 +1,133 @@
+//! When days are closed or opened, every trigger that names the calendar is planned anew.
+
+use anyhow::Context as _;
+use events::envelope::Recorded;
+use events::scheduling::trigger::Trigger;
+use events::{BlackoutCalendarId, Decider as _};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::json;
+
+use crate::runtime::{Done, Effect, Job, Office, Trouble};
+
+pub(super) const EVENTS: &[&str] = &[
+    "scheduling.blackout_calendar.blackout_added",
+    "scheduling.blackout_calendar.blackout_removed",
+    "scheduling.blackout_calendar.retired",
+];
+
+pub(super) const KIND: &str = "scheduling.replan";
+
+/// Triggers of one look at the log.
+const PAGE: i64 = 500;
+
+pub(super) fn on_changed(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let subject_id = event.aggregate_id.clone();
+    Ok(vec![Effect::Start { kind: KIND, subject_id, body: json!({}) }])
+}
+
+pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let calendar: BlackoutCalendarId =
+            job.subject_id.parse().context("the job names no calendar")?;
+        let mut last = String::new();
+        loop {
+            let triggers: Vec<String> = sqlx::query_scalar(NAMING)
+                .bind(job.tenant_id.0)
+                .bind(Trigger::TYPE)
+                .bind(calendar.to_string())
+                .bind(&last)
+                .bind(PAGE)
+                .fetch_all(&office.pool)
+                .await?;
+            let Some(end) = triggers.last().cloned() else { return Ok(Done::Finished) };
+            for trigger in triggers {
+                let known =
+                    office.aggregates.refresh::<Trigger>(job.tenant_id, &trigger).await?.state;
+                if known.is_over() || !known.calendars().any(|named| named == calendar) {
+                    continue;
+                }
+                let path = format!("/triggers/{trigger}/replan");
+                let (key, nothing) = (job.key(&trigger), json!({}));
+                let posted = office.commands.post(job.tenant_id, &path, key, &nothing).await;
+                posted.map_err(|error| Trouble(error.into()))?;
+            }
+            last = end;
+        }
+    }
+    .boxed()
+}
+
+/// What remains is to be seen as a dead letter; an occurrence on a closed day is refused when it is due.
+pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    futures::future::ready(Ok(())).boxed()
+}
+
+const NAMING: &str = "
+    select distinct aggregate_id from log.events
+     where tenant_id = $1 and aggregate_type = $2
+       and event_type in ('scheduling.trigger.created', 'scheduling.trigger.revised')
+       and payload::text like '%' || $3 || '%' and aggregate_id > $4
+     order by aggregate_id limit $5";
+
+#[cfg(test)]
+mod tests {
+    use events::TriggerId;
+    use events::scheduling::trigger::{Event, Target, Terms};
+    use events::scheduling::{Modifiers, Spec};
+    use events::testing::{at, id};
+    use platform::commands::Cause;
+    use platform::testkit::door::{server, token};
+
+    use super::*;
+    use crate::testing::Log;
+
+    fn created(calendar: u128) -> Event {
+        let time_zone = "UTC".to_owned();
+        let blackout_ids = vec![id(calendar)];
+        let modifiers = Modifiers { time_zone, blackout_ids, ..Modifiers::default() };
+        let spec = Spec::Daily { time: jiff::civil::time(9, 0, 0, 0) };
+        let next_at = Some(at("2026-01-02T09:00:00Z"));
+        Event::Created {
+            name: "Daily".into(),
+            owned_by: id(1),
+            target: Target::default(),
+            terms: Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None },
+            counts_from: at("2026-01-01T12:00:00Z"),
+            next_at,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_trigger_that_names_the_calendar_and_is_not_over_is_planned_anew() {
+        let log = Log::new().await;
+        for (number, events) in [
+            (1, vec![created(50)]),
+            (2, vec![created(51)]),
+            (3, vec![created(50), Event::Cancelled]),
+            (4, vec![created(50), Event::Paused]),
+        ] {
+            log.append::<Trigger>(id(0), id::<TriggerId>(number), &events).await;
+        }
+        let ok = || (200, json!({}));
+        let (base, asked) = server(vec![token("t"), ok(), ok()]).await;
+        let (office, _files) = log.office(&base).await;
+        let job = Job {
+            id: id(7),
+            tenant_id: id(0),
+            subject_id: id::<BlackoutCalendarId>(50).to_string(),
+            body: json!({}),
+            attempt: 1,
+            max_attempts: 3,
+            cause: Cause::default(),
+            error: None,
+        };
+        assert_eq!(run(&office, &job).await.unwrap(), Done::Finished);
+        let asked = asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 3);
+        for (request, number) in asked[1..].iter().zip([1, 4]) {
+            let path = format!("POST /api/v1/triggers/{}/replan ", id::<TriggerId>(number));
+            assert!(request.starts_with(&path), "{request}");
+        }
+    }
+}
