@@ -67,9 +67,8 @@ fn after_a_long_absence_what_was_missed_is_settled_in_pieces() {
             settled.push(event);
         }
     }
-    let count = |event: &Event| match event {
-        Event::Skipped { count, .. } => *count,
-        _ => 0,
+    let count = |event: &Event| {
+        if let Event::Skipped { count, .. } = event { *count } else { 0 }
     };
     assert_eq!(settled.iter().map(count).sum::<u64>() + trigger.fires, 48 * 60);
     // Those of the last minute are on time.
