@@ -9,6 +9,7 @@ use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::repeats::Repeats;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::telling::Telling;
 
@@ -48,11 +49,11 @@ impl Denials {
 
     /// Notes a problem, where it is that the caller lacks a permission.
     pub(crate) fn note(&self, by: &Principal, operation: &'static str, problem: &Problem) {
-        let Some(permission) = problem.params.get("permission").and_then(|it| it.as_str()) else {
+        let Some(Value::String(permission)) = problem.params.get("permission") else {
             return; // the session, the organisation or the question is at fault, not the right
         };
         let Actor { kind, id, session_id, api_key_id, .. } = by.actor.clone();
-        let (tenant, permission) = (by.tenant, permission.to_owned());
+        let (tenant, permission) = (by.tenant, permission.clone());
         let key = Key {
             tenant,
             kind,
@@ -82,7 +83,7 @@ mod tests {
     use events::UserId;
     use events::testing::id;
     use jiff::Timestamp;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -51,7 +51,7 @@ async fn a_new_place_is_a_fact_once_and_says_neither_address_nor_program() {
     sign_in(&api, "owner", ("[2001:db8:1::1]:4711", FIREFOX)).await;
     sign_in(&api, "owner", ("[2001:db8:1:2::2]:4711", FIREFOX)).await;
     assert_eq!(seen(&api).await, [0, 1, 2]);
-    let (_, _) = api.newcomer("acme", &owner, "anna").await;
+    api.newcomer("acme", &owner, "anna").await;
     sign_in(&api, "anna", home).await;
     assert_eq!(seen(&api).await, [0, 1, 2, 0], "the same place is another one for somebody else");
 
