@@ -214,7 +214,8 @@ async fn whatever_a_superuser_does_to_the_log_is_found_by_a_package_kept_elsewhe
             assert_eq!(alone["ok"], false, "{statements:?}");
         }
     }
-    assert_eq!(audited.export().await, audited.original);
+    // Workers may have told somebody something meanwhile, so there may be more than there was.
+    assert!(audited.export().await.starts_with(&audited.original), "not put right");
     audited.house.end().await;
 }
 
