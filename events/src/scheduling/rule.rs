@@ -24,7 +24,7 @@ const TIMES_MAX: usize = 96;
 pub(super) struct Rule {
     starts: DateTime,
     /// Its UNTIL reads as the local clock does.
-    rule: RRule<Unvalidated>,
+    recurs: RRule<Unvalidated>,
     except: Vec<DateTime>,
     step: Option<Span>,
 }
@@ -55,13 +55,13 @@ impl Rule {
         }
         rule.clone().validate(to_chrono(starts)?).ok()?;
         let step = step(&rule, starts);
-        Some(Self { starts, rule, except: except.to_vec(), step })
+        Some(Self { starts, recurs: rule, except: except.to_vec(), step })
     }
 
     /// The first local time after one.
     pub(super) fn next(&self, after: DateTime) -> Option<DateTime> {
         let starts = to_chrono(self.begun(after))?;
-        let rule = self.rule.clone().validate(starts).ok()?;
+        let rule = self.recurs.clone().validate(starts).ok()?;
         let set = RRuleSet::new(starts).rrule(rule).limit();
         let mut times = set.into_iter().take(PASSED_MAX).filter_map(|at| from_chrono(&at));
         times.find(|at| *at > after && !self.except.contains(at))

@@ -320,8 +320,8 @@ impl Occurrences<'_> {
             }
             Place::Nowhere(closed) => {
                 self.closed += if schedule.days.moves() { NOWHERE } else { 1 };
-                let closes = date.tomorrow().ok().and_then(|next| schedule.begin_of(next));
-                self.cursor = closes.map_or(self.cursor, |closes| closes.max(self.cursor));
+                let day_after = date.tomorrow().ok().and_then(|next| schedule.begin_of(next));
+                self.cursor = day_after.map_or(self.cursor, |begins| begins.max(self.cursor));
                 Some(skipped(closed.into()))
             }
         }
@@ -356,17 +356,16 @@ impl Iterator for Occurrences<'_> {
             if let Some(outcome) = self.ready.pop_front() {
                 return Some(outcome);
             }
-            match self.step() {
-                Some((date, outcome)) => match &mut self.day {
-                    Some((day, outcomes)) if *day == date => outcomes.push(outcome),
-                    Some(_) | None => {
-                        self.release();
-                        self.day = Some((date, vec![outcome]));
-                    }
-                },
-                None => {
-                    self.day.as_ref()?;
+            let Some((date, outcome)) = self.step() else {
+                self.day.as_ref()?;
+                self.release();
+                continue;
+            };
+            match &mut self.day {
+                Some((day, outcomes)) if *day == date => outcomes.push(outcome),
+                Some(_) | None => {
                     self.release();
+                    self.day = Some((date, vec![outcome]));
                 }
             }
         }

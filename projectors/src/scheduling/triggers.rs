@@ -81,7 +81,7 @@ fn change(row: &mut Row, event: &Event) {
             row.args.clone_from(&target.args);
         }
         Event::Revised { version, terms, effective_from, next_at } => {
-            row.kind = kind(&terms.spec).to_owned();
+            kind(&terms.spec).clone_into(&mut row.kind);
             row.spec.clone_from(&terms.spec);
             row.time_zone.clone_from(&terms.modifiers.time_zone);
             row.modifiers.clone_from(&terms.modifiers);
@@ -114,7 +114,7 @@ fn change(row: &mut Row, event: &Event) {
 }
 
 fn stop(row: &mut Row, status: &str) {
-    row.status = status.to_owned();
+    status.clone_into(&mut row.status);
     row.next_at = None;
 }
 

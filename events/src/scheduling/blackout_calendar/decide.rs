@@ -114,7 +114,7 @@ impl Decider for BlackoutCalendar {
             (Status::Defined | Status::Retired, Command::Define { .. }) => Err(Rejection::Exists),
             (Status::Defined, Command::Rename { name }) => self.rename(&name),
             (Status::Defined, Command::Add { blackout_id, blackout }) => {
-                self.add(blackout_id, blackout)
+                self.add(blackout_id, &blackout)
             }
             (Status::Defined, Command::Remove { blackout_id }) => {
                 if !self.blackouts.contains_key(&blackout_id) {
@@ -142,10 +142,10 @@ impl BlackoutCalendar {
         Ok(if name == self.name { vec![] } else { vec![Event::Renamed { name }] })
     }
 
-    fn add(&self, blackout_id: BlackoutId, blackout: Blackout) -> Result<Vec<Event>, Rejection> {
+    fn add(&self, blackout_id: BlackoutId, blackout: &Blackout) -> Result<Vec<Event>, Rejection> {
         let label =
             text::line(&blackout.label, LABEL_MAX_CHARS).map_err(Rejection::LabelInvalid)?;
-        let blackout = Blackout { label, ..blackout };
+        let blackout = Blackout { label, ..blackout.clone() };
         let days = blackout.from.duration_until(blackout.to).as_hours() / 24;
         let too_long = match blackout.recurring {
             Recurring::None => false,

@@ -139,14 +139,14 @@ impl Trigger {
         }
         let terms = checked_terms(terms, facts, effective_from)?;
         if terms != *before {
-            events.push(self.revised(terms, effective_from.max(self.settled), facts)?);
+            events.push(self.revised(&terms, effective_from.max(self.settled), facts)?);
         }
         Ok(events)
     }
 
     fn revised(
         &self,
-        terms: Terms,
+        terms: &Terms,
         effective_from: Timestamp,
         facts: &Facts,
     ) -> Result<Event, Rejection> {

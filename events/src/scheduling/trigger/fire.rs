@@ -95,8 +95,8 @@ impl Plan {
         let mut gave_up = false;
         for part in self.parts.iter().filter(|part| part.until > after) {
             let mut occurrences = part.schedule.after(after.max(part.after));
-            let within = occurrences.by_ref().take_while(|outcome| outcome.at() <= part.until);
-            if let Some(at) = within.filter_map(|outcome| outcome.runs()).next() {
+            let mut within = occurrences.by_ref().take_while(|outcome| outcome.at() <= part.until);
+            if let Some(at) = within.find_map(|outcome| outcome.runs()) {
                 return Next::At(at);
             }
             gave_up |= occurrences.gave_up();
