@@ -21,6 +21,7 @@ pub(super) const KIND: &str = "scheduling.replan";
 /// Triggers of one look at the log.
 const PAGE: i64 = 500;
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 pub(super) fn on_changed(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     let subject_id = event.aggregate_id.clone();
     Ok(vec![Effect::Start { kind: KIND, subject_id, body: json!({}) }])
