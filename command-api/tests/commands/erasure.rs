@@ -1,9 +1,9 @@
 //! What is personal leaves no open trace in the log, and somebody who was erased is nobody any more.
 
 use axum::http::Method;
-use events::{TenantId, UserId};
 use events::envelope::encode;
 use events::identity::user;
+use events::{TenantId, UserId};
 use platform::clock;
 use platform::personal::Personal;
 use platform::secrets::MasterKey;
