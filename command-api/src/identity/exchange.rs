@@ -310,7 +310,11 @@ impl Signing<'_> {
         let email = identified.email.clone().filter(|_| by_email);
         let email = email.ok_or_else(|| unfit_for(*issuer_id, Unfit::SubjectUnknown))?;
         match self.holder(user::EMAIL, &events::text::fold(&email)).await? {
-            Some(user) => Ok(Found::ByEmail(user, email)),
+            // Between the two looks the same subject may have become a user, who holds both.
+            Some(user) => match self.holder(user::IDENTITY, &key).await? {
+                Some(linked) => Ok(Found::Linked(linked)),
+                None => Ok(Found::ByEmail(user, email)),
+            },
             None if issuer.terms.joins => Ok(Found::Newcomer(email)),
             None => Err(unfit_for(*issuer_id, Unfit::Stranger)),
         }
