@@ -62,7 +62,8 @@ enum Action {
 /// A trigger as the read model has it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Trigger {
-    trigger_id: TriggerId,
+    #[serde(rename = "trigger_id")]
+    id: TriggerId,
     name: String,
     kind: String,
     time_zone: String,
@@ -160,7 +161,7 @@ fn listed(triggers: &[Trigger]) -> String {
     ]);
     for one in triggers {
         table.row([
-            one.trigger_id.to_string(),
+            one.id.to_string(),
             one.name.clone(),
             one.kind.clone(),
             one.time_zone.clone(),
