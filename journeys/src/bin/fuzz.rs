@@ -17,7 +17,7 @@ const CHECKS: &str = "not_a_server_error,response_schema_conformance,content_typ
 const PER_OPERATION: &str = "80";
 /// These can end the caller's own session, and with it the run: they have a run of their own.
 const ENDS_THE_CALLER: &str =
-    "/auth/(logout|password)$|/sessions/|/users/[^/]+/(deactivate|password)$";
+    "/auth/(logout|password)$|/sessions(/|$)|/users/[^/]+/(deactivate|password)$";
 /// These answer for as long as one listens.
 const ENDLESS: &str = "/stream(s/.*)?$";
 /// Where the house keeps them.
