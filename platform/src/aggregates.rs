@@ -67,6 +67,10 @@ impl Aggregates {
     /// admits by frequency, so probing for ids does not push out what is used.
     pub fn keep<D: Decider>(&self, tenant: TenantId, id: &str, folded: Folded<D>) {
         let key = (D::TYPE, tenant, id.to_owned());
+        // Most are new; should another be kept in between, the append notices which of the two is stale.
+        if !self.kept.contains_key(&key) {
+            return self.kept.insert(key, Arc::new(folded));
+        }
         self.kept.entry(key).and_upsert_with(|old| match old {
             Some(entry) if newer::<D>(entry.value(), folded.version) => entry.into_value(),
             _ => Arc::new(folded),

@@ -82,21 +82,10 @@ impl Denials {
 mod tests {
     use events::UserId;
     use events::testing::id;
-    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
-
-    fn somebody(number: u128) -> Principal {
-        let actor = Actor {
-            kind: ActorKind::User,
-            id: id::<UserId>(number).to_string(),
-            session_id: None,
-            on_behalf_of: None,
-            api_key_id: None,
-        };
-        Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
-    }
+    use crate::telling::somebody;
 
     #[test]
     fn a_caller_in_a_loop_is_told_of_twice_and_only_for_want_of_a_permission() {

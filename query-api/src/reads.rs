@@ -148,25 +148,14 @@ fn is_sensitive(data: &Dataset, query: &Query) -> bool {
 #[cfg(test)]
 mod tests {
     use events::testing::id;
-    use events::{Actor, ActorKind, UserId};
     use platform::dataset::find;
     use serde_json::json;
 
     use super::*;
+    use crate::telling::somebody;
 
     fn reads() -> Reads {
         Reads::new(Arc::new(Telling::nowhere()))
-    }
-
-    fn somebody(number: u128) -> Principal {
-        let actor = Actor {
-            kind: ActorKind::User,
-            id: id::<UserId>(number).to_string(),
-            session_id: None,
-            on_behalf_of: None,
-            api_key_id: None,
-        };
-        Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
     }
 
     #[test]

@@ -115,3 +115,18 @@ pub(crate) async fn run(app: Arc<App>) -> anyhow::Result<()> {
 pub(crate) fn dropped(why: &'static str) {
     metrics::counter!("query_records_lost_total", "why" => why).increment(1);
 }
+
+/// A user who asks, in tests of what is told.
+#[cfg(test)]
+pub(crate) fn somebody(number: u128) -> platform::principal::Principal {
+    use events::testing::id;
+
+    let actor = events::Actor {
+        kind: events::ActorKind::User,
+        id: id::<events::UserId>(number).to_string(),
+        session_id: None,
+        on_behalf_of: None,
+        api_key_id: None,
+    };
+    platform::principal::Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
+}

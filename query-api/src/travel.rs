@@ -67,6 +67,14 @@ pub(crate) struct Place {
     pub(crate) text: Option<String>,
 }
 
+impl Place {
+    /// That of an item with a stream of its own, named by the path's `id`.
+    pub(crate) fn of_item(call: &Call) -> Self {
+        let id = call.segment("id").to_owned();
+        Self { stream: id.clone(), id, text: None }
+    }
+}
+
 /// The addresses and operation ids of what can be asked about the past of an item.
 pub(crate) struct Names {
     pub(crate) history: (&'static str, &'static str),

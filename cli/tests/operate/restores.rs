@@ -1,6 +1,7 @@
 //! What comes back from a backup: the house of that moment in a new epoch, its read models the same to the byte.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use platform::db::{self, Role, locks};
 use projectors::{TableDigest, admin};
@@ -31,8 +32,9 @@ async fn lived_in(house: &House) {
     house.send(Method::POST, "/users", json!({ "id": gone, "handle": "gone" })).await;
     let left = json!({ "reason": "left" });
     house.send(Method::POST, &format!("/users/{gone}/deactivate"), left).await;
+    let in_a_year = platform::clock::now() + Duration::from_hours(365 * 24);
     let program = json!({ "name": "Import", "scope": ["identity.users:read"],
-        "expires_at": "2027-01-01T00:00:00Z" });
+        "expires_at": in_a_year });
     house.send(Method::POST, "/api-keys", program).await;
     let issuer = json!({ "name": "Directory", "issuer": "https://login.example.org",
         "audiences": ["annals"], "algorithms": ["ES256"], "mapping": "subject", "id": gone });
@@ -87,14 +89,25 @@ fn new_id() -> String {
 
 /// Whether every file is made and every message about files and roles is written.
 async fn told_everybody(house: &House) -> bool {
-    let counts = "select count(*) filter (where event_type = 'exports.export.requested'),
-        count(*) filter (where event_type = 'exports.export.completed'),
-        count(*) filter (where event_type in ('exports.export.completed', 'rbac.user_access.role_assigned',
-          'rbac.policy.protected_role_granted')),
-        count(*) filter (where event_type = 'notifications.notification.created') from log.events";
-    let (asked, made, to_tell, told): (i64, i64, i64, i64) =
-        sqlx::query_as(counts).fetch_one(&house.owner).await.unwrap();
-    asked == made && to_tell == told
+    let waits = "select exists (
+        select from log.events e where e.event_type = any ($1) and not exists (
+          select from log.events told where told.event_type = $2
+             and told.metadata->>'causation_id' = e.event_id::text))";
+    let has = async |causes: &[&str], effect: &str| -> bool {
+        !sqlx::query_scalar::<_, bool>(waits)
+            .bind(causes)
+            .bind(effect)
+            .fetch_one(&house.owner)
+            .await
+            .unwrap()
+    };
+    let told_of = [
+        "exports.export.completed",
+        "rbac.user_access.role_assigned",
+        "rbac.policy.protected_role_granted",
+    ];
+    has(&["exports.export.requested"], "exports.export.completed").await
+        && has(&told_of, "notifications.notification.created").await
 }
 
 async fn post(house: &House, token: &str, path: &str, body: &Value) -> Value {

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::Schedule;
 use super::{Misfire, Modifiers, Roll, Spec};
+use crate::lists::repeats;
 use crate::text;
 
 /// The shortest interval.
@@ -175,8 +176,4 @@ fn checked_spec(spec: Spec, modifiers: &Modifiers, begins: Timestamp) -> Result<
         }
     }
     Ok(spec)
-}
-
-fn repeats<T: PartialEq>(values: &[T]) -> bool {
-    values.iter().enumerate().any(|(index, value)| values[..index].contains(value))
 }

@@ -126,6 +126,20 @@ impl Personal {
         (keys, missing)
     }
 
+    /// [`Self::look_up`] in a transaction of its own, under the rights of `tenant`.
+    async fn look_up_alone(
+        &self,
+        pool: &PgPool,
+        tenant: TenantId,
+        keys: &mut Keys,
+        missing: &[Person],
+    ) -> Result<(), PersonalError> {
+        let mut transaction = begin_for(pool, tenant).await?;
+        self.look_up(&mut transaction, keys, missing).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     async fn look_up(
         &self,
         connection: &mut PgConnection,
@@ -212,9 +226,7 @@ impl Personal {
     ) -> Result<Option<Keys>, PersonalError> {
         let (mut keys, missing) = self.remembered(texts);
         if !missing.is_empty() {
-            let mut transaction = begin_for(pool, tenant).await?;
-            self.look_up(&mut transaction, &mut keys, &missing).await?;
-            transaction.commit().await?;
+            self.look_up_alone(pool, tenant, &mut keys, &missing).await?;
         }
         Ok(Some(keys).filter(|keys| !keys.is_empty()))
     }
@@ -277,10 +289,7 @@ impl Personal {
         new: &NewKeys,
     ) -> Result<(), PersonalError> {
         let persons: Vec<Person> = new.0.iter().map(|new| new.person).collect();
-        let mut transaction = begin_for(pool, tenant).await?;
-        self.look_up(&mut transaction, &mut Keys::new(), &persons).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.look_up_alone(pool, tenant, &mut Keys::new(), &persons).await
     }
 
     /// Seals the address and the program in the metadata of events, as of `person`. The hot path of every command: after

@@ -81,7 +81,7 @@ fn change(row: &mut Row, event: &Event) {
             row.args.clone_from(&target.args);
         }
         Event::Revised { version, terms, effective_from, next_at } => {
-            kind(&terms.spec).clone_into(&mut row.kind);
+            row.kind = kind(&terms.spec);
             row.spec.clone_from(&terms.spec);
             row.time_zone.clone_from(&terms.modifiers.time_zone);
             row.modifiers.clone_from(&terms.modifiers);
@@ -129,7 +129,7 @@ fn begun(
         trigger_id: fact.stream_id()?,
         name: name.to_owned(),
         owned_by,
-        kind: kind(&terms.spec).to_owned(),
+        kind: kind(&terms.spec),
         spec: terms.spec.clone(),
         modifiers: terms.modifiers.clone(),
         time_zone: terms.modifiers.time_zone.clone(),
@@ -153,18 +153,8 @@ fn begun(
 }
 
 /// The kind of a recurrence, as it is stored.
-fn kind(spec: &Spec) -> &'static str {
-    match spec {
-        Spec::Once { .. } => "once",
-        Spec::Interval { .. } => "interval",
-        Spec::Cron { .. } => "cron",
-        Spec::Rrule { .. } => "rrule",
-        Spec::Daily { .. } => "daily",
-        Spec::Weekly { .. } => "weekly",
-        Spec::MonthlyDay { .. } => "monthly_day",
-        Spec::Seasonal { .. } => "seasonal",
-        Spec::Usage { .. } => "usage",
-    }
+fn kind(spec: &Spec) -> String {
+    <&str>::from(spec).to_owned()
 }
 
 #[cfg(test)]

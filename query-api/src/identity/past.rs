@@ -9,7 +9,6 @@ use ::events::identity::user::{self, User};
 use serde_json::{Value, json};
 
 use super::own_organization;
-use crate::call::Call;
 use crate::shape::PAST_ITEM;
 use crate::travel::{Past, Place, names};
 
@@ -19,7 +18,7 @@ pub(super) static USER: Past<User> = Past {
     names: names!("/users/{id}", "identity_user"),
     parameters: PAST_ITEM,
     which: &[],
-    place: |call| Ok(own_stream(call)),
+    place: |call| Ok(Place::of_item(call)),
     view: user,
     masked: &["reason", "count", "failed_at", "until", "ip", "subject_sha256"],
     owner: None,
@@ -33,7 +32,7 @@ pub(super) static ORGANIZATION: Past<Organization> = Past {
     which: &[],
     place: |call| {
         own_organization(call)?;
-        Ok(own_stream(call))
+        Ok(Place::of_item(call))
     },
     view: organization,
     masked: &[],
@@ -63,7 +62,7 @@ pub(super) static SESSION: Past<Session> = Past {
     names: names!("/sessions/{id}", "identity_session"),
     parameters: PAST_ITEM,
     which: &[],
-    place: |call| Ok(own_stream(call)),
+    place: |call| Ok(Place::of_item(call)),
     view: session,
     masked: &["refresh_sha256"],
     owner: Some(|session| session.user_id),
@@ -75,7 +74,7 @@ pub(super) static INVITATION: Past<Invitation> = Past {
     names: names!("/invitations/{id}", "identity_invitation"),
     parameters: PAST_ITEM,
     which: &[],
-    place: |call| Ok(own_stream(call)),
+    place: |call| Ok(Place::of_item(call)),
     view: invitation,
     masked: &[],
     owner: None,
@@ -87,18 +86,13 @@ pub(super) static ISSUER: Past<Issuer> = Past {
     names: names!("/issuers/{id}", "identity_issuer"),
     parameters: PAST_ITEM,
     which: &[],
-    place: |call| Ok(own_stream(call)),
+    place: |call| Ok(Place::of_item(call)),
     view: issuer,
     masked: &[],
     owner: None,
 };
 
 /// An item that is a stream of its own.
-fn own_stream(call: &Call) -> Place {
-    let id = call.segment("id").to_owned();
-    Place { stream: id.clone(), id, text: None }
-}
-
 fn user(user: &User, id: &str) -> Option<Value> {
     (user.status != user::Status::Absent).then(|| {
         json!({

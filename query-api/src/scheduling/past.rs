@@ -4,7 +4,6 @@ use events::scheduling::blackout_calendar::{self, BlackoutCalendar};
 use events::scheduling::trigger::{self, Trigger};
 use serde_json::{Value, json};
 
-use crate::call::Call;
 use crate::shape::PAST_ITEM;
 use crate::travel::{Past, Place, names};
 
@@ -14,7 +13,7 @@ pub(super) static TRIGGER: Past<Trigger> = Past {
     names: names!("/triggers/{id}", "scheduling_trigger"),
     parameters: PAST_ITEM,
     which: &[],
-    place: |call| Ok(own_stream(call)),
+    place: |call| Ok(Place::of_item(call)),
     view: trigger,
     masked: &[],
     owner: None,
@@ -26,16 +25,11 @@ pub(super) static BLACKOUT_CALENDAR: Past<BlackoutCalendar> = Past {
     names: names!("/blackout-calendars/{id}", "scheduling_blackout_calendar"),
     parameters: PAST_ITEM,
     which: &[],
-    place: |call| Ok(own_stream(call)),
+    place: |call| Ok(Place::of_item(call)),
     view: blackout_calendar,
     masked: &[],
     owner: None,
 };
-
-fn own_stream(call: &Call) -> Place {
-    let id = call.segment("id").to_owned();
-    Place { stream: id.clone(), id, text: None }
-}
 
 fn trigger(trigger: &Trigger, id: &str) -> Option<Value> {
     let terms = trigger.terms().filter(|_| trigger.status != trigger::Status::Absent)?;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{Algorithm, Change, Command, Event, Issuer, Mapping, Status, Suspend, Terms, Trust};
 use crate::aggregate::{Class, Context, Decider};
+use crate::lists::repeats;
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -284,10 +285,6 @@ fn checked(terms: Terms, facts: Facts) -> Result<Terms, Rejection> {
         return Err(Rejection::JoinsAnybody);
     }
     Ok(Terms { email_domains, ..terms })
-}
-
-fn repeats<T: PartialEq>(values: &[T]) -> bool {
-    values.iter().enumerate().any(|(index, value)| values[..index].contains(value))
 }
 
 /// Two labels or more of letters, digits and hyphens.
