@@ -12,6 +12,10 @@ const PAGES: &str = "https://annals.dev/problems/";
 /// The registered type of a reached limit.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+const FORBIDDEN: &str = "FORBIDDEN";
+/// The member of `params` that names the permission which is lacking.
+const LACKING: &str = "permission";
+
 /// Members that not every problem has, and that say something of this request alone.
 const EXTENSIONS: [&str; 4] = ["params", "errors", "since", "safe_to_retry"];
 
@@ -140,7 +144,8 @@ impl Problem {
     /// With the member or parameter at fault.
     #[must_use]
     pub fn at(mut self, pointer: &str) -> Self {
-        self.errors.push(Fault::new(pointer, &*self.code, &*self.detail));
+        let params = self.params.clone();
+        self.errors.push(Fault { params, ..Fault::new(pointer, &*self.code, &*self.detail) });
         self
     }
 
@@ -151,7 +156,17 @@ impl Problem {
 
     /// 403.
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", detail)
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN, detail)
+    }
+
+    /// 403 for want of a permission.
+    pub fn lacking(permission: &str, detail: impl Into<String>) -> Self {
+        Self::forbidden(detail).with(LACKING, permission)
+    }
+
+    /// The permission that the caller lacks, where that is what is wrong.
+    pub fn lacks(&self) -> Option<&str> {
+        self.params.get(LACKING).filter(|_| self.code == FORBIDDEN)?.as_str()
     }
 
     /// 404.
@@ -224,7 +239,7 @@ impl Problem {
     }
 }
 
-/// `ROLE_NAME_TAKEN` as `role-name-taken`: the section of the reference, and the end of `type`.
+/// `ROLE_NAME_TAKEN` as `role-name-taken`: the name of its page in the reference, and the end of `type`.
 pub fn slug(code: &str) -> String {
     code.to_lowercase().replace('_', "-")
 }

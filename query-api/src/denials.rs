@@ -9,7 +9,6 @@ use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::repeats::Repeats;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::telling::Telling;
 
@@ -49,11 +48,11 @@ impl Denials {
 
     /// Notes a problem, where it is that the caller lacks a permission.
     pub(crate) fn note(&self, by: &Principal, operation: &'static str, problem: &Problem) {
-        let Some(Value::String(permission)) = problem.params.get("permission") else {
+        let Some(permission) = problem.lacks().map(str::to_owned) else {
             return; // the session, the organisation or the question is at fault, not the right
         };
         let Actor { kind, id, session_id, api_key_id, .. } = by.actor.clone();
-        let (tenant, permission) = (by.tenant, permission.clone());
+        let tenant = by.tenant;
         let key = Key {
             tenant,
             kind,
@@ -82,7 +81,7 @@ impl Denials {
 mod tests {
     use events::UserId;
     use events::testing::id;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::telling::somebody;

@@ -39,7 +39,7 @@ pub fn authorize(
             format!("you need the permission {name}; ask an administrator for a role that has it")
         }
     };
-    Err(Problem::forbidden(detail).with("permission", permission.name()))
+    Err(Problem::lacking(name, detail))
 }
 
 /// Refuses a program with an API key what people do themselves.

@@ -17,12 +17,14 @@ const ROOT_MAX_CHARS: usize = 64;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "AUDIT_")]
 pub enum Rejection {
     /// The date is not the first of a month.

@@ -38,12 +38,14 @@ pub const IDENTITIES_MAX_COUNT: usize = 8;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "USER_")]
 pub enum Rejection {
     /// There is no such user.
