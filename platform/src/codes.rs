@@ -29,6 +29,12 @@ const OF_THE_DOORS: &[Row] = &[
         "Give a position up to the present one, or an RFC 3339 time.",
     ),
     (
+        412,
+        "POSITION_NOT_HELD",
+        "The read models do not stand at the position that `exact` names, and keep no history.",
+        "Ask without `exact`, or for `position`; wait where it lies before that of `exact`.",
+    ),
+    (
         400,
         "VERSION_UNKNOWN",
         "The record never had the version asked for.",

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::ask::{AsOf, Asked};
 use crate::call::{Call, unreadable};
+use crate::poll;
 
 /// A value and where in the log it stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -65,10 +66,14 @@ impl Call {
     }
 }
 
-/// Answers with a value that was read after `asked`.
+/// Answers with a value that was read after `asked`, tagged by what it says, so that a client can wait for another.
 pub(crate) fn stamped<T: Serialize>(call: &Call, asked: &Asked, value: T) -> Response {
     let as_of = asked.place.as_of();
-    let headers = asked.headers(call, &as_of);
+    let mut headers = asked.headers(call, &as_of);
+    match serde_json::to_string(&value) {
+        Ok(content) => poll::tag(&mut headers, content, asked.place.build),
+        Err(error) => return Problem::internal(&error).into_response(),
+    }
     let mut response = plain(&Stamped { value, as_of });
     response.headers_mut().extend(headers);
     response

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -20,7 +20,10 @@ use platform::problem::Problem;
 use platform::routes::Access;
 
 use crate::app::App;
+use crate::ask::Asked;
 
+/// The header in which a caller brings a consistency token.
+pub(crate) const TOKEN: &str = "consistency-token";
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
 
 /// One authenticated request.
@@ -38,12 +41,17 @@ pub(crate) struct Call {
     pub(crate) path: Vec<(String, String)>,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) body: Bytes,
-    /// The projections that the answer was read from, and how far they were.
-    pub(crate) watched: Arc<Mutex<Option<Watched>>>,
+    /// The position at which the answer must stand, where the caller asks for exactly one.
+    pub(crate) exact: Option<i64>,
+    /// What the answer was read from.
+    pub(crate) seen: Arc<Mutex<Option<Seen>>>,
 }
 
-/// Projections, and how far all of them were.
-pub(crate) type Watched = (Vec<String>, i64);
+/// The projections that an answer was read from, none where it was the log alone, and where the earliest reading stood.
+pub(crate) struct Seen {
+    pub(crate) projections: Vec<String>,
+    pub(crate) asked: Asked,
+}
 
 /// What the caller will wait for.
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +194,7 @@ impl Call {
 
     /// The consistency token that the caller brings.
     pub(crate) fn token(&self) -> Result<Option<Token>, Problem> {
-        let Some(text) = self.header("consistency-token") else { return Ok(None) };
+        let Some(text) = self.header(TOKEN) else { return Ok(None) };
         let token = self.app.keys.consistency.decode(text);
         let token = token.filter(|token| token.tenant == self.tenant()).ok_or_else(|| {
             Problem::bad_request(
@@ -207,16 +215,25 @@ impl Call {
         }
     }
 
-    /// Remembers what the answer was read from, for one who waits until it changes.
-    pub(crate) fn watch(&self, projections: &[&str], position: i64) {
-        if self.prefer.wait.is_some() && !projections.is_empty() {
-            let names = projections.iter().map(|&name| name.to_owned()).collect();
-            *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some((names, position));
+    /// Remembers what the answer was read from: it says so of itself, and who waits does so until that changes.
+    pub(crate) fn note(&self, projections: &[&str], asked: &Asked) {
+        let mut seen = self.seen();
+        let (mut names, earlier) = match seen.take() {
+            Some(Seen { projections, asked }) => (projections, Some(asked)),
+            None => (Vec::new(), None),
+        };
+        for name in projections {
+            if !names.iter().any(|known| known == name) {
+                names.push((*name).to_owned());
+            }
         }
+        let earlier = earlier.filter(|one| one.place.position <= asked.place.position);
+        let asked = earlier.unwrap_or_else(|| asked.without_rows());
+        *seen = Some(Seen { projections: names, asked });
     }
 
     /// What the answer was read from.
-    pub(crate) fn watched(&self) -> Option<Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

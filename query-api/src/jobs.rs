@@ -13,7 +13,7 @@ use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::item::row;
-use crate::poll::{self, Unfinished};
+use crate::poll::Unfinished;
 use crate::shape::{WAITING, dataset};
 
 /// A piece of background work.
@@ -146,9 +146,7 @@ fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<
         state,
         id,
     };
-    let content = serde_json::to_string(&job).map_err(|error| Problem::internal(&error))?;
     let mut response = stamped(call, asked, job);
-    poll::tag(response.headers_mut(), content, asked.place.build);
     if open {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response.extensions_mut().insert(Unfinished);

@@ -17,6 +17,7 @@ use sqlx::postgres::PgRow;
 
 use crate::ask::{AsOf, Asked};
 use crate::call::Call;
+use crate::endpoint::EXACT;
 use crate::poll;
 
 const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
@@ -216,7 +217,9 @@ pub(crate) fn push_json<T: Serialize>(body: &mut String, value: &T) {
 
 /// The neighbouring pages as links (RFC 8288).
 fn link(call: &Call, page: &Page, headers: &mut HeaderMap) {
-    let others: Vec<_> = call.parameters.iter().filter(|(name, _)| name != "after").collect();
+    let exact = call.exact.map(|position| (EXACT.to_owned(), position.to_string()));
+    let others: Vec<_> =
+        call.parameters.iter().chain(&exact).filter(|(name, _)| name != "after").collect();
     for (cursor, relation) in [(&page.next, "next"), (&page.prev, "prev")] {
         let Some(cursor) = cursor else { continue };
         let parts = others.iter().map(|(name, v)| format!("{}={}&", encoded(name), encoded(v)));

@@ -169,13 +169,14 @@ pub(crate) fn with_past<D: Decider>(past: &'static Past<D>, endpoint: Endpoint) 
     let now = Endpoint::new(route.parameters(past.parameters), move |call: Call| {
         let handle = Arc::clone(&handle);
         async move {
-            match (call.parameter("as_of"), call.number("at_version")?) {
-                (None, None) => handle(call).await,
-                (Some(_), Some(_)) => {
-                    let detail = "send either as_of or at_version";
+            match (call.parameter("as_of"), call.number("at_version")?, call.exact) {
+                (None, None, _) => handle(call).await,
+                (Some(_), None, None) => past.then(&call, None).await,
+                (None, version @ Some(_), None) => past.then(&call, version).await,
+                (Some(_) | None, Some(_) | None, _) => {
+                    let detail = "send one of as_of, at_version and exact";
                     Err(Problem::bad_request("PARAMETER_INVALID", detail))
                 }
-                (_, version) => past.then(&call, version).await,
             }
         }
     });

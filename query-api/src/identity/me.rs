@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::answer::{Stamped, owned, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::shape::WAITING;
 
 /// The caller.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -76,6 +77,7 @@ pub(crate) struct Permissions {
 pub(super) fn me() -> Endpoint {
     let route = Route::get("/me", Module::Identity, "identity_me")
         .summary("Who the caller is, and in which organisation")
+        .parameters(WAITING)
         .answers::<Stamped<Me>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;
@@ -120,6 +122,7 @@ fn own(organization_id: TenantId, organization: &Organization) -> OwnOrganizatio
 pub(super) fn permissions() -> Endpoint {
     let route = Route::get("/me/permissions", Module::Identity, "identity_my_permissions")
         .summary("What the caller may do")
+        .parameters(WAITING)
         .answers::<Stamped<Permissions>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;

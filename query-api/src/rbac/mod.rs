@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::identity::me::{Permissions, existing, held};
 use crate::item::item;
 use crate::list::{equals, list};
-use crate::shape::{LIST, dataset, listing, page_of, query, row_of, single};
+use crate::shape::{AT, LIST, dataset, listing, page_of, query, row_of, single};
 use crate::travel::with_past;
 
 const USER_ROLES: &[Alias] = &[Alias::new("/rbac/user-roles/{user_id}", "rbac_user_roles_alias")
@@ -35,6 +35,7 @@ const OF_TRAIL: &[Parameter] = &[
     query("limit", "rows of a page: 50 unless told, at most 500"),
     query("after", "the cursor of another page, from `page.next` or `page.prev`"),
     query("count", "`none`, `estimate` or `exact`"),
+    AT,
 ];
 const ROLES: &[Alias] = &[Alias::new("/roles", "rbac_roles_alias")];
 const ROLE: &[Alias] = &[Alias::new("/roles/{role_id}", "rbac_role_alias")];

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{Items, Stamped, plain, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::shape::WAITING;
 
 /// A role among the roles.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -47,6 +48,7 @@ pub(super) fn hierarchy() -> Endpoint {
     let route = Route::get("/rbac/roles/hierarchy", Module::Rbac, "rbac_role_hierarchy")
         .summary("Which role inherits from which, seniors first")
         .needs(Permission::RbacRolesRead)
+        .parameters(WAITING)
         .answers::<Stamped<Items<Node>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;
@@ -78,6 +80,7 @@ pub(super) fn role_permissions() -> Endpoint {
         Route::get("/rbac/roles/{role_id}/permissions", Module::Rbac, "rbac_role_permissions")
             .summary("What a role may do, by itself and by inheritance")
             .needs(Permission::RbacRolesRead)
+            .parameters(WAITING)
             .answers::<Stamped<Items<Granted>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let role_id: RoleId = call.id("role_id", "role")?;
@@ -120,6 +123,7 @@ pub(super) fn permission_hierarchy() -> Endpoint {
         Route::get("/rbac/permissions/hierarchy", Module::Rbac, "rbac_permission_hierarchy")
             .summary("Which permission comes with which, by resource")
             .needs(Permission::RbacPermissionsRead)
+            .parameters(WAITING)
             .answers::<Stamped<Items<PermissionNode>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;

@@ -24,9 +24,11 @@ use super::lane::RightsChange;
 use super::matching::Matcher;
 use super::spec::Spec;
 use crate::app::App;
+use crate::ask::{Asked, behind_problem};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::push_json;
+use crate::positions::Behind;
 use crate::shape::query;
 
 const PARAMETERS: &[Parameter] = &[
@@ -53,14 +55,18 @@ pub(crate) fn endpoint() -> Endpoint {
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&PARAMETERS.iter().map(|p| p.name).collect::<Vec<_>>())?;
         let listener = Listener::admit(&call).await?;
+        let asked = listener.place(&call).await?;
+        let headers = asked.headers(&call, &asked.place.as_of());
         let accept = call.header("accept").unwrap_or_default();
-        if accept.contains("text/event-stream") {
-            return Ok(listener.sse(&call).await?.into_response());
-        }
-        if accept.contains("application/x-ndjson") {
-            return listener.replay(&call).await;
-        }
-        listener.page(&call).await
+        let mut response = if accept.contains("text/event-stream") {
+            listener.sse(&call).await?
+        } else if accept.contains("application/x-ndjson") {
+            listener.replay(&call).await?
+        } else {
+            listener.page(&call).await?
+        };
+        response.headers_mut().extend(headers);
+        Ok(response)
     })
 }
 
@@ -84,6 +90,23 @@ impl Listener {
         let filter = filter.map(|text| Matcher::parse(text, call.me())).transpose()?;
         let followed = call.app.hub.follow(call.tenant()).await?;
         Ok(Self { app: Arc::clone(&call.app), viewer, followed, spec, filter })
+    }
+
+    /// Where the stream stands, which may be a moment behind the log; who brings a consistency token waits for it.
+    async fn place(&self, call: &Call) -> Result<Asked, Problem> {
+        let mut asked = call.head().await?;
+        let lane = &self.followed.lane;
+        if let Some(token) = call.token()? {
+            let mut progress = lane.progress();
+            let reached = progress.wait_for(|reached| *reached >= token.position);
+            if tokio::time::timeout(call.patience().wait, reached).await.is_err() {
+                let events = token.position - lane.reached();
+                let (projection, state) = ("stream".to_owned(), "live".to_owned());
+                return Err(behind_problem(&Behind { projection, events, ms: 0, state }));
+            }
+        }
+        asked.place.position = asked.place.position.min(lane.reached());
+        Ok(asked)
     }
 
     /// Where the caller wants to begin.

@@ -12,6 +12,7 @@ mod rights;
 mod scheduling;
 mod settings;
 mod sse;
+mod standing;
 mod streams;
 mod support;
 mod tickets;

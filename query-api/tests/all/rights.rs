@@ -7,13 +7,13 @@ use events::identity::organization::{self, Organization};
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
 use platform::routes::{Access, Route};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{Org, Person, World, column, problem};
 
 /// The route's path with ids of this organisation.
-fn path(route: &Route, org: &Org, export: &str) -> String {
+pub(crate) fn path(route: &Route, org: &Org, export: &str) -> String {
     let mut path = route.path.to_owned();
     for (name, value) in [
         ("{role_id}", org.owner_role.to_string()),
@@ -38,7 +38,13 @@ fn path(route: &Route, org: &Org, export: &str) -> String {
     }
 }
 
-async fn status(world: &World, route: &Route, path: &str, person: Option<&Person>) -> StatusCode {
+/// The answer to a question to the route.
+pub(crate) async fn answer(
+    world: &World,
+    route: &Route,
+    path: &str,
+    person: Option<&Person>,
+) -> Response {
     let request = world.ask(route.method.clone(), path, person);
     let request = match route.method {
         Method::POST if path.ends_with("/validate") => request.json(&json!({"permissions": []})),
@@ -48,7 +54,11 @@ async fn status(world: &World, route: &Route, path: &str, person: Option<&Person
         Method::POST => request.json(&json!({"permission": "audit.trail:read"})),
         _ => request,
     };
-    request.send().await.unwrap().status()
+    request.send().await.unwrap()
+}
+
+async fn status(world: &World, route: &Route, path: &str, person: Option<&Person>) -> StatusCode {
+    answer(world, route, path, person).await.status()
 }
 
 #[tokio::test]
