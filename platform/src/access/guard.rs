@@ -6,7 +6,7 @@ use events::{ActorKind, Permission, Rejection as _};
 
 use super::Standing;
 use crate::principal::Principal;
-use crate::problem::Problem;
+use crate::problem::{BearerError, Problem};
 
 /// Refuses to work in an organisation that is suspended.
 pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
@@ -39,7 +39,11 @@ pub fn authorize(
             format!("you need the permission {name}; ask an administrator for a role that has it")
         }
     };
-    Err(Problem::forbidden(detail).with("permission", permission.name()))
+    // A role that the owner lacks is no matter of the key.
+    let beyond = principal.key.as_ref().is_some_and(|key| !key.scope.allows(permission.name()));
+    let bearer_error = beyond.then_some(BearerError::InsufficientScope);
+    let refused = Problem { bearer_error, ..Problem::forbidden(detail) };
+    Err(refused.with("permission", permission.name()))
 }
 
 /// Refuses a program with an API key what people do themselves.
