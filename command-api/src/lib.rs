@@ -13,6 +13,7 @@ mod identity;
 mod keys;
 pub mod log;
 mod notifications;
+mod patch;
 mod pipeline;
 mod rbac;
 mod refusal;

@@ -252,7 +252,7 @@ impl App {
         match (principal.actor.kind, &standing) {
             (ActorKind::User, Some(standing)) => standing.check_session(clock::now())?,
             (ActorKind::User, None) => {
-                return Err(Problem::unauthenticated("the token names no user"));
+                return Err(Problem::token_refused("the token names no user"));
             }
             (ActorKind::Service | ActorKind::System, _) => {}
         }

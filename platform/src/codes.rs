@@ -300,7 +300,6 @@ const OF_THE_DOORS: &[Row] = &[
         "The current password is wrong.",
         "Correct it, or have the password reset.",
     ),
-    (422, "RELOCATION_INCOMPLETE", "Of locale and time zone only one was sent.", "Send both."),
     (422, "TOO_MANY_CHECKS", "Too many checks came at once.", "Send fewer."),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),
     (

@@ -22,6 +22,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::draft::Draft;
 use crate::log::{Append, Outcome, StreamWrite};
+use crate::patch::Patch;
 use crate::pipeline::{Ask, Target};
 use crate::registry::{Call, Incoming, Nothing, Registry};
 
@@ -112,9 +113,9 @@ struct ChangeUnit {
     /// Its name.
     #[serde(default)]
     name: Option<String>,
-    /// The unit above it.
+    /// The unit above it; null puts it at the top.
     #[serde(default)]
-    parent_id: Option<UnitId>,
+    parent_id: Patch<UnitId>,
 }
 
 const SUSPEND: &str = "identity_organization_suspend";
@@ -214,9 +215,8 @@ fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem>
     if let Some(name) = call.body.name.clone() {
         commands.push(Command::RenameUnit(RenameUnit { unit_id, name }));
     }
-    if let Some(parent_id) = call.body.parent_id {
-        commands.push(Command::MoveUnit(MoveUnit { unit_id, parent_id: Some(parent_id) }));
-    }
+    let moved = |parent_id| Command::MoveUnit(MoveUnit { unit_id, parent_id });
+    commands.extend(call.body.parent_id.asks(moved));
     Ok(Target { commands, ..Target::of(own(call)?) })
 }
 

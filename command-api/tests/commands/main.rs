@@ -18,6 +18,7 @@ mod kit;
 mod log;
 mod oidc;
 mod presence;
+mod profiles;
 mod scheduling;
 mod settings;
 mod units;

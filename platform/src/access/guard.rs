@@ -6,7 +6,7 @@ use events::{ActorKind, Permission, Rejection as _};
 
 use super::Standing;
 use crate::principal::Principal;
-use crate::problem::Problem;
+use crate::problem::{BearerError, Problem};
 
 /// Refuses to work in an organisation that is suspended.
 pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
@@ -39,7 +39,10 @@ pub fn authorize(
             format!("you need the permission {name}; ask an administrator for a role that has it")
         }
     };
-    Err(Problem::lacking(name, detail))
+    // A role that the owner lacks is no matter of the key.
+    let beyond = principal.key.as_ref().is_some_and(|key| !key.scope.allows(permission.name()));
+    let bearer_error = beyond.then_some(BearerError::InsufficientScope);
+    Err(Problem { bearer_error, ..Problem::lacking(name, detail) })
 }
 
 /// Refuses a program with an API key what people do themselves.

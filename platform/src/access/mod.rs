@@ -463,12 +463,12 @@ impl Standing {
         match self.user.state.status {
             Status::Active => {}
             Status::Absent | Status::Deactivated | Status::Erased => {
-                return Err(Problem::unauthenticated("the account is not active"));
+                return Err(Problem::token_refused("the account is not active"));
             }
         }
         if let Some(KeyInUse { rotation, folded: Folded { state, .. }, .. }) = &self.key {
             if state.owner_id != self.user_id {
-                return Err(Problem::unauthenticated("the API key is not valid; use another"));
+                return Err(Problem::token_refused("the API key is not valid; use another"));
             }
             return state.alive(*rotation, now).map_err(|rejection| api_keys::ended(&rejection));
         }
@@ -482,8 +482,8 @@ impl Standing {
             {
                 Ok(())
             }
-            Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
-            None => Err(Problem::unauthenticated("the token names no session; sign in again")),
+            Some(_) => Err(Problem::token_refused("the session has ended; sign in again")),
+            None => Err(Problem::token_refused("the token names no session; sign in again")),
         }
     }
 }

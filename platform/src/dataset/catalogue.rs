@@ -97,6 +97,7 @@ const USERS: Dataset = Dataset {
         Column::new("display_name", "Name", Text),
         Column::new("email", "E-mail", Text).nullable(),
         Column::new("email_confirmed", "E-mail confirmed", Boolean),
+        Column::new("phone", "Phone", Text).nullable(),
         Column::new("locale", "Language", Text),
         Column::new("time_zone", "Time zone", Text),
         Column::new("status", "Status", Text),

@@ -1,6 +1,6 @@
 //! Who the caller is, and what the caller may do.
 
-use events::identity::organization::Organization;
+use events::identity::organization::{Organization, UnitKind};
 use events::identity::user::User;
 use events::{Module, SessionId, TenantId, UnitId, UserId};
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ struct Me {
     handle: String,
     display_name: String,
     email: Option<String>,
+    phone: Option<String>,
     locale: String,
     time_zone: String,
     session_id: Option<SessionId>,
@@ -47,6 +48,7 @@ struct OwnOrganization {
 #[derive(Debug, Serialize, JsonSchema)]
 struct OwnUnit {
     unit_id: UnitId,
+    kind: UnitKind,
     code: String,
     name: String,
     parent_id: Option<UnitId>,
@@ -84,12 +86,14 @@ pub(super) fn me() -> Endpoint {
         let user_id = call.person()?;
         let user = call.aggregate::<User>(&user_id.to_string()).await?;
         let organization = call.organization().await?;
-        let User { handle, display_name, email, locale, time_zone, .. } = (*user.state).clone();
+        let User { handle, display_name, email, phone, locale, time_zone, .. } =
+            (*user.state).clone();
         let me = Me {
             user_id,
             handle,
             display_name,
             email,
+            phone,
             locale,
             time_zone,
             session_id: call.principal.actor.session_id,
@@ -104,6 +108,7 @@ fn own(organization_id: TenantId, organization: &Organization) -> OwnOrganizatio
     let open = organization.units.iter().filter(|(_, unit)| !unit.closed);
     let units = open.map(|(unit_id, unit)| OwnUnit {
         unit_id: *unit_id,
+        kind: unit.kind,
         code: unit.code.clone(),
         name: unit.name.clone(),
         parent_id: unit.parent_id,

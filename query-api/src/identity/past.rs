@@ -101,6 +101,7 @@ fn user(user: &User, id: &str) -> Option<Value> {
             "display_name": user.display_name,
             "email": user.email,
             "email_confirmed": user.email_confirmed,
+            "phone": user.phone,
             "locale": user.locale,
             "time_zone": user.time_zone,
             "status": user.status,
