@@ -27,9 +27,11 @@ pub fn authorize(
         (ActorKind::Service, _) => service_allows(&principal.actor.id, permission),
         (ActorKind::User, None) | (ActorKind::System, _) => false,
     };
-    if allowed {
-        return Ok(());
-    }
+    if allowed { Ok(()) } else { Err(lacking(principal, permission)) }
+}
+
+/// The refusal of a caller who lacks a permission.
+pub fn lacking(principal: &Principal, permission: Permission) -> Problem {
     let name = permission.name();
     let detail = match principal.key {
         Some(_) => format!(
@@ -39,7 +41,7 @@ pub fn authorize(
             format!("you need the permission {name}; ask an administrator for a role that has it")
         }
     };
-    Err(Problem::lacking(name, detail))
+    Problem::lacking(name, detail)
 }
 
 /// Refuses a program with an API key what people do themselves.

@@ -16,4 +16,5 @@ mod streams;
 mod support;
 mod tickets;
 mod travel;
+mod units;
 mod waiting;
