@@ -272,6 +272,7 @@ async fn a_refusal_is_kept_for_everybody_to_see_and_ends_when_the_log_is_put_rig
         url: office.log.database.url.clone(),
         issuer: "annals.example".into(),
         master: office.master.clone(),
+        commands: Commands::new("http://127.0.0.1:9", "workers", "nobody listens").unwrap(),
         pace_seconds: 0.0,
     };
     let states = |pool: PgPool| async move {
