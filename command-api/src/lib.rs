@@ -9,6 +9,7 @@ mod denials;
 mod draft;
 mod exports;
 mod facts;
+mod guard;
 mod identity;
 mod keys;
 pub mod log;

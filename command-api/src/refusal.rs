@@ -58,7 +58,7 @@ impl App {
         }
         let denied = AccessDenied {
             permission: permission.name().to_owned(),
-            unit_id: None,
+            unit_id: problem.params.get("unit_id").and_then(|unit| unit.as_str()?.parse().ok()),
             method: String::new(),
             path_template: ask.operation.to_owned(),
             reason: problem.detail.clone(),

@@ -9,6 +9,7 @@ use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::repeats::Repeats;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::telling::Telling;
 
@@ -36,6 +37,8 @@ struct Key {
 struct Denial {
     caller: Caller,
     permission: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_id: Option<Value>,
     operation: &'static str,
     reason: String,
     repeated: u64,
@@ -63,7 +66,8 @@ impl Denials {
         };
         let caller = Caller { kind, id, session_id, api_key_id };
         let reason = problem.detail.clone();
-        let denial = Denial { caller, permission, operation, reason, repeated: 0 };
+        let unit_id = problem.params.get("unit_id").cloned();
+        let denial = Denial { caller, permission, unit_id, operation, reason, repeated: 0 };
         if self.repeats.is_first(key, Instant::now(), || (tenant, denial.clone())) {
             self.telling.add(tenant, PATH, &denial);
         }
@@ -81,7 +85,7 @@ impl Denials {
 mod tests {
     use events::UserId;
     use events::testing::id;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::telling::somebody;

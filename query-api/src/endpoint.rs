@@ -11,7 +11,7 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use futures::future::BoxFuture;
-use platform::access::Standing;
+use platform::access::{Places, Standing};
 use platform::http::RequestFacts;
 use platform::prefer::Prefer;
 use platform::principal::Principal;
@@ -19,7 +19,7 @@ use platform::problem::Problem;
 use platform::routes::Route;
 
 use crate::app::App;
-use crate::call::{Call, admit, verify};
+use crate::call::{Call, UNIT, admit, verify};
 use crate::poll;
 
 /// The parameter that names the position at which an answer must stand.
@@ -92,10 +92,11 @@ impl Endpoint {
         parameters: &RawPathParams,
         request: Request,
     ) -> Result<Response, Problem> {
-        let standing = admit(app, &principal, self.route.access).await?;
+        let unit = parameters.iter().find(|(name, _)| *name == UNIT).map(|(_, unit)| unit);
+        let (standing, places) = admit(app, &principal, (self.route.access, unit)).await?;
         facts.notes.spent(app.limits.admit(&principal, self.route.quota)?);
         facts.notes.phase("auth", began);
-        let caller = Caller { principal, standing, facts };
+        let caller = Caller { principal, standing, places, facts };
         let mut call = read(Arc::clone(app), parameters, request, caller).await?;
         call.exact = self.exact(&mut call)?;
         poll::answer(call, self.route.access, &self.handle).await
@@ -136,6 +137,7 @@ pub(crate) async fn placed(call: Call, handle: &Handle) -> Result<Response, Prob
 struct Caller {
     principal: Arc<Principal>,
     standing: Option<Standing>,
+    places: Places,
     facts: RequestFacts,
 }
 
@@ -147,7 +149,7 @@ async fn read(
     app: Arc<App>,
     path: &RawPathParams,
     request: Request,
-    Caller { principal, standing, facts }: Caller,
+    Caller { principal, standing, places, facts }: Caller,
 ) -> Result<Call, Problem> {
     let prefer = Prefer::read(request.headers());
     let method = request.method().clone();
@@ -164,6 +166,7 @@ async fn read(
         app,
         principal,
         standing,
+        places,
         facts,
         prefer,
         method,

@@ -21,6 +21,7 @@ use super::users::{self, default_locale, default_time_zone};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::draft::Draft;
+use crate::guard::Spot;
 use crate::log::{Append, Outcome, StreamWrite};
 use crate::patch::Patch;
 use crate::pipeline::{Ask, Target};
@@ -170,20 +171,24 @@ pub(super) fn routes(registry: &mut Registry) {
             "identity_organization_add_unit",
         ))
         .summary("add a branch, plant, department or site")
+        .in_unit()
         .answers::<()>(201),
         add_unit,
     );
     registry.command::<ChangeUnit, Organization>(
         manage(Route::patch(UNIT, Module::Identity, "identity_organization_change_unit"))
-            .summary("rename or move a unit"),
+            .summary("rename or move a unit")
+            .in_unit(),
         change_unit,
     );
     registry.command::<Nothing, Organization>(
         manage(Route::delete(UNIT, Module::Identity, "identity_organization_close_unit"))
-            .summary("close a unit that has no open units below it"),
+            .summary("close a unit that has no open units below it")
+            .in_unit(),
         |call| {
             let unit_id = call.id("unit_id")?;
-            Ok(Target::new(own(call)?, Command::CloseUnit(CloseUnit { unit_id })))
+            let close = Command::CloseUnit(CloseUnit { unit_id });
+            Ok(Target::new(own(call)?, close).within([Spot::In(unit_id)]))
         },
     );
 }
@@ -206,18 +211,24 @@ fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
         time_zone: body.time_zone.clone(),
     };
     let location = format!("/organizations/{organization}/units");
-    Ok(Target::new(organization, Command::AddUnit(unit)).at(location))
+    let spot = Spot::of(body.parent_id);
+    Ok(Target::new(organization, Command::AddUnit(unit)).at(location).within([spot]))
 }
 
 fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem> {
     let unit_id: UnitId = call.id("unit_id")?;
-    let mut commands = Vec::new();
+    let (mut commands, mut spots) = (Vec::new(), vec![Spot::In(unit_id)]);
     if let Some(name) = call.body.name.clone() {
         commands.push(Command::RenameUnit(RenameUnit { unit_id, name }));
     }
     let moved = |parent_id| Command::MoveUnit(MoveUnit { unit_id, parent_id });
-    commands.extend(call.body.parent_id.asks(moved));
-    Ok(Target { commands, ..Target::of(own(call)?) })
+    if let Some(command) = call.body.parent_id.asks(moved) {
+        commands.push(command);
+        // What it leaves and where it goes are changed as well.
+        spots.push(Spot::Above(unit_id));
+        spots.extend(call.body.parent_id.asks(Spot::of));
+    }
+    Ok(Target { commands, ..Target::of(own(call)?) }.within(spots))
 }
 
 /// A command of whoever runs the installation for one of its organisations.

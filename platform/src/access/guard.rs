@@ -27,9 +27,11 @@ pub fn authorize(
         (ActorKind::Service, _) => service_allows(&principal.actor.id, permission),
         (ActorKind::User, None) | (ActorKind::System, _) => false,
     };
-    if allowed {
-        return Ok(());
-    }
+    if allowed { Ok(()) } else { Err(lacking(principal, permission)) }
+}
+
+/// The refusal of a caller who lacks a permission.
+pub fn lacking(principal: &Principal, permission: Permission) -> Problem {
     let name = permission.name();
     let detail = match principal.key {
         Some(_) => format!(
@@ -40,9 +42,9 @@ pub fn authorize(
         }
     };
     // A role that the owner lacks is no matter of the key.
-    let beyond = principal.key.as_ref().is_some_and(|key| !key.scope.allows(permission.name()));
+    let beyond = principal.key.as_ref().is_some_and(|key| !key.scope.allows(name));
     let bearer_error = beyond.then_some(BearerError::InsufficientScope);
-    Err(Problem { bearer_error, ..Problem::lacking(name, detail) })
+    Problem { bearer_error, ..Problem::lacking(name, detail) }
 }
 
 /// Refuses a program with an API key what people do themselves.

@@ -27,10 +27,12 @@ use crate::redis::Away;
 mod features;
 mod guard;
 mod shared;
+mod units;
 
-pub use guard::{authorize, check_at_work, in_person};
+pub use guard::{authorize, check_at_work, in_person, lacking};
 use shared::Place;
 pub use shared::Shared;
+pub use units::{Places, lacking_in};
 
 const KEPT_EFFECTIVE: u64 = 50_000;
 /// How long a reader may lean on versions it has checked; writers have theirs checked by every append.

@@ -196,14 +196,16 @@ const PERMISSIONS: Dataset = Dataset {
 const ASSIGNMENTS: Dataset = Dataset {
     name: "rbac.assignments",
     label: "Assignments",
-    table: "read.rbac_assignments",
-    projections: &["rbac_assignments"],
+    table: "read.rbac_assignments_shown",
+    projections: &["rbac_assignments", "rbac_roles"],
     permission: Some(Permission::RbacAssignmentsRead),
     owner: None,
     columns: &[
         Column::new("assignment_id", "Assignment", Id),
         Column::new("user_id", "User", Id),
         Column::new("role_id", "Role", Id),
+        Column::new("role_code", "Role code", Text).nullable(),
+        Column::new("role_name", "Role name", Text).nullable(),
         Column::new("unit_id", "Unit", Id).nullable(),
         Column::new("is_protected", "By the policy", Boolean),
         Column::new("expires_at", "Expires", Time).nullable(),

@@ -155,16 +155,23 @@ async fn answer(
         record::write(&record, &mut body);
         last = Some(if order.column == "sequence" { record.sequence } else { record.position });
     }
-    call.app.reads.note(&call.principal, EVENTS, &described(filter), shown_rows);
+    call.app.reads.note(&call.principal, EVENTS, &described(call, filter), shown_rows);
     body.push_str("],\"page\":");
     push_json(&mut body, &EventPage { next: last.filter(|_| more), limit });
     Ok(respond(call, &asked, body))
 }
 
 /// What was asked, in the manner of the filter grammar.
-fn described(filter: &[(&'static str, String)]) -> String {
+fn described(call: &Call, filter: &[(&'static str, String)]) -> String {
     let parts = filter.iter().map(|(column, value)| format!("{column} = \"{value}\""));
-    parts.collect::<Vec<_>>().join(" AND ")
+    and_filter(call, parts.collect())
+}
+
+/// What was asked, and the filter that came with it.
+pub(super) fn and_filter(call: &Call, mut parts: Vec<String>) -> String {
+    let filter = call.parameter("filter").filter(|text| !text.is_empty());
+    parts.extend(filter.map(|text| format!("({text})")));
+    parts.join(" AND ")
 }
 
 /// Looks at events until the page is full, the log ends, or enough were looked at.
@@ -177,6 +184,7 @@ async fn filtered(
     let limit = limit(call)?;
     let mut body = String::from("{\"items\":[");
     let (mut found, mut scanned) = (0, 0);
+    let limit_rows = usize::try_from(limit).unwrap_or_default();
     let (asked, next) = loop {
         let asked = call.ask(&[], &statement(filter, &order, CHUNK)).await?;
         let mut full = false;
@@ -191,7 +199,7 @@ async fn filtered(
                 record::write(&record, &mut body);
                 found += 1;
             }
-            full = found == limit || scanned == MAX_SCANNED;
+            full = found == limit_rows || scanned == MAX_SCANNED;
             if full {
                 break;
             }
@@ -201,6 +209,7 @@ async fn filtered(
             break (asked, order.from.filter(|_| full));
         }
     };
+    call.app.reads.note(&call.principal, EVENTS, &described(call, filter), found);
     body.push_str("],\"page\":");
     push_json(&mut body, &EventPage { next, limit });
     Ok(respond(call, &asked, body))

@@ -11,6 +11,7 @@ mod review;
 
 use events::Module::Rbac;
 use events::{Permission, RoleId, UserId};
+use platform::dataset::filter::Filter;
 use platform::routes::{Access, Alias, Deprecated, Parameter, Route};
 
 use crate::answer::{Stamped, stamped};
@@ -49,7 +50,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                     .also(ROLES),
                 "rbac.roles",
                 |g| page_of(g, "rbac.roles"),
-            ),
+            )
+            .in_unit(),
             |call| async move { list(&call, dataset("rbac.roles"), None).await },
         ),
         policy::hierarchy(),
@@ -106,7 +108,10 @@ fn of_users() -> Vec<Endpoint> {
         plants_of(),
         roles_of(
             Route::get("/rbac/users/{user_id}/roles", Rbac, "rbac_user_roles")
-                .summary("The roles of a user; one's own without a permission")
+                .summary(
+                    "The roles of a user by name, one's own without a permission; what they come to is \
+                     `/rbac/users/{user_id}/permissions`",
+                )
                 .also(USER_ROLES),
         ),
         Endpoint::new(
@@ -115,7 +120,8 @@ fn of_users() -> Vec<Endpoint> {
                     .summary("Who holds which role, where and until when"),
                 "rbac.assignments",
                 |g| page_of(g, "rbac.assignments"),
-            ),
+            )
+            .in_unit(),
             |call| async move { list(&call, dataset("rbac.assignments"), None).await },
         ),
         Endpoint::new(
@@ -171,7 +177,7 @@ fn roles_of(route: Route) -> Endpoint {
 fn users_of() -> Endpoint {
     let route = Route::get("/rbac/roles/{role_id}/users", Rbac, "rbac_role_users")
         .summary("Who holds a role, where and until when");
-    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments"));
+    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments")).in_unit();
     Endpoint::new(route, |call: Call| async move {
         let role: RoleId = call.id("role_id", "role")?;
         let narrow = equals("role_id", role.to_string());
@@ -213,21 +219,24 @@ fn permissions_of() -> Endpoint {
 fn audit_logs() -> Endpoint {
     let route = Route::get("/rbac/audit-logs", Rbac, "rbac_audit_logs")
         .summary("What was changed about access, and by whom");
-    of_trail(route, "module", "rbac")
+    of_trail(route, || equals("module", "rbac"))
 }
 
 fn access_logs() -> Endpoint {
     let route = Route::get("/rbac/access-logs", Rbac, "rbac_access_logs")
-        .summary("Who was refused what, and why");
-    of_trail(route, "status", "denied")
+        .summary("Who was refused what and why, and who read what is sensitive");
+    of_trail(route, || {
+        let read = equals("action", "audit.security_log.data_read");
+        Filter::Any(vec![equals("status", "denied"), read])
+    })
 }
 
-/// The part of the audit trail in which a column has a value.
-fn of_trail(route: Route, column: &'static str, value: &'static str) -> Endpoint {
+/// The part of the audit trail for which a filter holds.
+fn of_trail(route: Route, part: fn() -> Filter) -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, "audit.trail")), ..route };
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(OF_TRAIL);
     Endpoint::new(route, move |mut call: Call| async move {
         call.translate(&[("user_id", "actor_id")]);
-        list(&call, dataset("audit.trail"), Some(equals(column, value))).await
+        list(&call, dataset("audit.trail"), Some(part())).await
     })
 }

@@ -1,17 +1,19 @@
 //! The organisation's policy as a whole: the hierarchy of roles, and what a role may do by itself and by inheritance.
 
-use std::collections::BTreeMap;
-
 use events::rbac::chain::{self, Gap};
 use events::rbac::policy::Policy;
+use events::rbac::resolve::evidence::Fact;
+use events::rbac::resolve::review::granted;
 use events::rbac::template::{Template, TemplatePermission, TemplateRole};
 use events::{Module, Permission, RoleId, UnitId};
+use jiff::Timestamp;
 use platform::http::json_body;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::evidence::search;
 use crate::answer::{Items, Stamped, plain, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
@@ -42,6 +44,9 @@ struct Granted {
     direct: bool,
     /// The nearest role that is granted it.
     from_role_id: RoleId,
+    /// Since when that role is granted it.
+    #[schemars(with = "Option<String>")]
+    granted_at: Option<Timestamp>,
 }
 
 pub(super) fn hierarchy() -> Endpoint {
@@ -87,16 +92,18 @@ pub(super) fn role_permissions() -> Endpoint {
         let asked = call.head().await?;
         let policy = policy(&call).await?;
         policy.role(role_id).ok_or_else(|| Problem::absent("role"))?;
-        let mut found = BTreeMap::new();
-        for (from, role) in policy.closure(role_id) {
-            for grant in role.grants.iter() {
-                found.entry(grant.to_string()).or_insert(from); // the closure comes nearest first
-            }
-        }
-        let items = found.into_iter().map(|(permission, from_role_id)| Granted {
-            permission,
-            direct: from_role_id == role_id,
-            from_role_id,
+        let granted = granted(&policy, role_id);
+        let fact = |permission: &str, role_id: RoleId| {
+            let permission = permission.to_owned();
+            Fact::Granted { role_id, permission }
+        };
+        let facts = granted.iter().map(|(permission, from)| fact(permission, *from));
+        let found = search(&call, &policy, asked.place.head, facts.collect()).await?;
+        let items = granted.iter().map(|(permission, from)| Granted {
+            permission: permission.to_string(),
+            direct: *from == role_id,
+            from_role_id: *from,
+            granted_at: found.since(&fact(permission, *from)),
         });
         Ok(stamped(&call, &asked, Items { items: items.collect() }))
     })

@@ -17,4 +17,5 @@ mod streams;
 mod support;
 mod tickets;
 mod travel;
+mod units;
 mod waiting;

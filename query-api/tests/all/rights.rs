@@ -76,7 +76,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
                 continue;
             }
             Access::Bootstrap => panic!("{path} is no query"),
-            Access::SignedIn | Access::Needs(_) | Access::InPerson(_) => {}
+            Access::SignedIn | Access::Needs(_) | Access::InUnit(_) | Access::InPerson(_) => {}
         }
         assert_eq!(status(&world, &route, &path, None).await, StatusCode::UNAUTHORIZED, "{path}");
         let by_nobody = status(&world, &route, &path, Some(&nobody)).await;
@@ -306,11 +306,21 @@ async fn one_can_see_who_one_is_and_what_one_may() {
     let effective = world.body("/rbac/effective-permissions?handle=ann", &org.owner).await;
     assert_eq!(column(&effective, "permission"), ["audit.trail:read"]);
     let roles = world.body(&format!("/rbac/users/{}/roles", ann.user), &ann).await;
-    assert_eq!(roles["items"].as_array().unwrap().len(), 1);
+    assert_eq!(column(&roles, "role_code"), ["ann"]);
+    assert_eq!(column(&roles, "role_name"), ["ANN"]);
     let hierarchy = world.body("/rbac/roles/hierarchy", &org.owner).await;
     assert_eq!(column(&hierarchy, "code"), ["owner", "ann"]);
     let path = format!("/rbac/roles/{}/permissions", org.owner_role);
-    assert_eq!(column(&world.body(&path, &org.owner).await, "permission"), ["*:*"]);
+    let granted = world.body(&path, &org.owner).await;
+    assert_eq!(column(&granted, "permission"), ["*:*"]);
+    let logged: jiff_sqlx::Timestamp = sqlx::query_scalar(
+        "select recorded_at from log.events where event_type = 'rbac.policy.permission_granted'
+          order by position limit 1",
+    )
+    .fetch_one(&world.log)
+    .await
+    .unwrap();
+    assert_eq!(granted["items"][0]["granted_at"], json!(logged.to_jiff()));
     world.end().await;
 }
 
