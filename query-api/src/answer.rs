@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use events::identity::organization::Organization;
 use events::{Decider, UserId};
+use jiff::Timestamp;
 use platform::access::Standing;
 use platform::dataset::Statement;
 use platform::fold::Folded;
@@ -95,4 +96,18 @@ pub(crate) fn plain<T: Serialize>(value: &T) -> Response {
 /// Texts that are shared, as owned ones.
 pub(crate) fn owned(names: &[Arc<str>]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
+}
+
+/// Sets a header, where its value can be one.
+pub(crate) fn keep(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// As HTTP writes times (RFC 9110).
+pub(crate) fn http_date(time: Timestamp) -> String {
+    jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap_or_default()
 }

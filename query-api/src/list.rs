@@ -204,7 +204,7 @@ fn after(call: &Call, question: &str) -> Result<Option<(Cursor, Rows)>, Refused>
 fn respond(call: &Call, asked: &Asked, mut body: String, page: &Page) -> Response {
     let as_of = asked.place.as_of();
     let mut headers = asked.headers(call, &as_of);
-    link(call, page, &mut headers);
+    link(call, ("after", &[]), (&page.next, &page.prev), &mut headers);
     // Cursors tell the time, so of the page only counts whether it has neighbours.
     let total = page.total.as_ref().map(|total| total.value);
     let content = (&body, page.next.is_some(), page.prev.is_some(), page.limit, total);
@@ -224,16 +224,23 @@ pub(crate) fn push_json<T: Serialize>(body: &mut String, value: &T) {
     body.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()));
 }
 
-/// The neighbouring pages as links (RFC 8288).
-fn link(call: &Call, page: &Page, headers: &mut HeaderMap) {
+/// The neighbouring pages as links (RFC 8288), their cursors in the parameter of that name, which stands for the others.
+pub(crate) fn link(
+    call: &Call,
+    (name, instead): (&str, &[&str]),
+    (next, prev): (&Option<String>, &Option<String>),
+    headers: &mut HeaderMap,
+) {
     let exact = call.exact.map(|position| (EXACT.to_owned(), position.to_string()));
+    let stays = |other: &str| other != name && !instead.contains(&other);
     let others: Vec<_> =
-        call.parameters.iter().chain(&exact).filter(|(name, _)| name != "after").collect();
-    for (cursor, relation) in [(&page.next, "next"), (&page.prev, "prev")] {
+        call.parameters.iter().chain(&exact).filter(|(other, _)| stays(other)).collect();
+    for (cursor, relation) in [(next, "next"), (prev, "prev")] {
         let Some(cursor) = cursor else { continue };
         let parts = others.iter().map(|(name, v)| format!("{}={}&", encoded(name), encoded(v)));
         let query: String = parts.collect();
-        let link = format!("<{}?{query}after={cursor}>; rel=\"{relation}\"", call.uri.path());
+        let path = call.uri.path();
+        let link = format!("<{path}?{query}{name}={cursor}>; rel=\"{relation}\"");
         if let Ok(value) = HeaderValue::from_str(&link) {
             headers.append(HeaderName::from_static("link"), value);
         }

@@ -142,19 +142,18 @@ fn exclusive_sets() -> Vec<Endpoint> {
         .summary("Which roles exclude each other");
     let set = Route::get("/rbac/exclusive-sets/{set_id}", Rbac, "rbac_exclusive_set")
         .summary("One set of roles that exclude each other");
-    vec![
-        Endpoint::new(
-            listing(sets, "rbac.exclusive_sets", |g| page_of(g, "rbac.exclusive_sets")),
-            |call| async move { list(&call, dataset("rbac.exclusive_sets"), None).await },
-        ),
-        Endpoint::new(
-            single(set, "rbac.exclusive_sets", |g| row_of(g, "rbac.exclusive_sets")),
-            |call| async move {
-                let (data, id) = (dataset("rbac.exclusive_sets"), call.segment("set_id"));
-                item(&call, data, id, "exclusive set").await
-            },
-        ),
-    ]
+    let sets = Endpoint::new(
+        listing(sets, "rbac.exclusive_sets", |g| page_of(g, "rbac.exclusive_sets")),
+        |call| async move { list(&call, dataset("rbac.exclusive_sets"), None).await },
+    );
+    let set = Endpoint::new(
+        single(set, "rbac.exclusive_sets", |g| row_of(g, "rbac.exclusive_sets")),
+        |call| async move {
+            let (data, id) = (dataset("rbac.exclusive_sets"), call.segment("set_id"));
+            item(&call, data, id, "exclusive set").await
+        },
+    );
+    [sets].into_iter().chain(with_past(&past::EXCLUSIVE_SET, set)).collect()
 }
 
 /// The caller asks about oneself, or holds the permission to see who holds which role.
