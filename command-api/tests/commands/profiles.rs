@@ -81,12 +81,15 @@ async fn a_user_signs_in_by_the_new_handle_and_the_old_one_is_free() {
     let path = format!("/users/{anna}");
     let taken = patch(&api, &path, &owner, json!({"handle": "Owner"})).await;
     assert_eq!(code(&taken), (409, "USER_HANDLE_TAKEN"));
-    assert_eq!(patch(&api, &path, &owner, json!({"handle": "bea"})).await.status, 200);
+    assert_eq!(patch(&api, &path, &owner, json!({"handle": "beatrice"})).await.status, 200);
     assert_eq!(api.login("acme", "anna").await.status, 401);
-    assert_eq!(api.login("acme", "bea").await.status, 200);
+    assert_eq!(api.login("acme", "beatrice").await.status, 200);
     let stored = payloads(&api, "identity.user.handle_replaced").await;
     let sealed = stored[0].to_string();
-    assert!(!sealed.contains("anna") && !sealed.contains("bea"), "it is stored sealed: {sealed}");
+    assert!(
+        !sealed.contains("anna") && !sealed.contains("beatrice"),
+        "it is stored sealed: {sealed}"
+    );
     assert_eq!(api.post("/users", &owner, json!({"handle": "anna"})).await.status, 201);
     api.stop().await;
 }
