@@ -133,9 +133,7 @@ async fn who_holds_a_permission_in_a_unit_acts_there_and_below_and_nowhere_else(
     let helper = role(&api, &owner, 10, &may[..1]).await;
     let unit = |id: &str| format!("{units}/{id}");
     let assign = |unit: Value| json!({"user_id": bert, "role_id": helper, "unit_id": unit});
-    let add = |code: &str, parent: Value| {
-        json!({"kind": "site", "code": code, "name": code, "parent_id": parent})
-    };
+    let add = |code: &str, parent: Value| json!({"kind": "site", "code": code, "name": code, "parent_id": parent});
     let name = json!({"name": "Renamed"});
     let to = |parent: &str| json!({"parent_id": parent});
     let of_bert = format!("/rbac/users/{bert}/roles/{helper}");
