@@ -21,6 +21,7 @@ mod scheduling;
 mod sealing;
 mod settings;
 mod since;
+mod told;
 mod visible;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::Response;
 use events::identity::organization::{
     self, AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, Suspend,
     UnitKind,
@@ -23,7 +24,7 @@ use crate::app::App;
 use crate::draft::Draft;
 use crate::log::{Append, Outcome, StreamWrite};
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Call, Incoming, Nothing, Registry};
+use crate::registry::{COMMAND, Call, Incoming, Nothing, Registry, answered};
 
 /// An organisation to set up.
 #[derive(Deserialize, JsonSchema)]
@@ -137,6 +138,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("let nobody work in an organisation any more, until it is reactivated")
         .access(Access::Bootstrap)
         .takes::<Suspend>()
+        .parameters(COMMAND)
         .answers::<Answer>(200);
     registry.special(suspend, |State(app): State<Arc<App>>, request: Incoming| async move {
         let suspend = || request.json().map(Command::Suspend);
@@ -147,6 +149,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("let the users of an organisation work in it again")
         .access(Access::Bootstrap)
         .takes::<Nothing>()
+        .parameters(COMMAND)
         .answers::<Answer>(200);
     registry.special(reactivate, |State(app): State<Arc<App>>, request: Incoming| async move {
         let reactivate = || request.json().map(|Nothing {}| Command::Reactivate);
@@ -195,7 +198,6 @@ pub(super) fn own<B>(call: &Call<B>) -> Result<TenantId, Problem> {
 
 fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
     let body = &call.body;
-    let organization = own(call)?;
     let unit = AddUnit {
         unit_id: body.id.unwrap_or_else(clock::new_id),
         kind: body.kind,
@@ -204,8 +206,7 @@ fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
         parent_id: body.parent_id,
         time_zone: body.time_zone.clone(),
     };
-    let location = format!("/organizations/{organization}/units");
-    Ok(Target::new(organization, Command::AddUnit(unit)).at(location))
+    Ok(Target::new(own(call)?, Command::AddUnit(unit)).at("/organizations/{id}/units/{unit_id}"))
 }
 
 fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem> {
@@ -226,7 +227,7 @@ async fn rule(
     request: &Incoming,
     operation: &'static str,
     command: impl Fn() -> Result<Command, Problem>,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     app.check_bootstrap(&request.headers, "organisations are ruled with the bootstrap token")?;
     let tenant: TenantId = request.id("organization_id")?;
     let known = app.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await;
@@ -236,7 +237,9 @@ async fn rule(
     }
     let context = Context { tenant, actor: bootstrap(), now: clock::now(), scope: None };
     let ask = Ask { status: 200, ..Ask::installation(&context, request, operation) };
-    app.execute(&ask, || Ok(Target::<Organization>::new(tenant, command()?))).await
+    let ask = ask.taken(app, request)?;
+    let carried = app.execute(&ask, || Ok(Target::<Organization>::new(tenant, command()?))).await?;
+    Ok(answered(app, request, carried.answer()).await)
 }
 
 /// Whoever holds the bootstrap token.
@@ -256,8 +259,10 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     let tenant_id = body.id.unwrap_or_else(clock::new_id);
     let user_id = body.owner.id.unwrap_or_else(clock::new_id);
     let owner_role_id: RoleId = clock::new_id();
-    let secret_id = app.keep_password(tenant_id, &body.owner.password, "/owner/password").await?;
     let context = Context { tenant: tenant_id, actor: bootstrap(), now: clock::now(), scope: None };
+    let asked = Ask::installation(&context, request, "identity_organization_create");
+    let ask = Ask { person: Some(user_id.0), ..asked };
+    let secret_id = app.keep_password(&ask, &body.owner.password, "/owner/password").await?;
     let owner = Register {
         handle: body.owner.handle.clone(),
         display_name: body.owner.display_name.clone(),
@@ -270,8 +275,6 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
         users::newcomer(user_id, owner, secret_id, &context).await?,
         policy(tenant_id, user_id, owner_role_id, &context).await?,
     ];
-    let asked = Ask::installation(&context, request, "identity_organization_create");
-    let ask = Ask { person: Some(user_id.0), ..asked };
     let metadata = ask.metadata(&[]);
     let append = Append::of(tenant_id, streams, metadata);
     match app.append(&ask, append).await? {
