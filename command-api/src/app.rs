@@ -121,7 +121,7 @@ impl App {
             let stranger = || self.limits.admit_address(facts.ip).map(drop);
             return self.api_keys.verify(token, stranger).await;
         }
-        self.tokens.verify(token).map_err(|error| Problem::unauthenticated(error.to_string()))
+        self.tokens.verify(token).map_err(|error| Problem::token_refused(error.to_string()))
     }
 
     /// Lets in whoever holds the installation's bootstrap token; `refusal` says what it is for.
@@ -134,7 +134,7 @@ impl App {
         if is_secret(token, &self.settings.bootstrap_token) {
             return Ok(());
         }
-        Err(Problem::unauthenticated(refusal))
+        Err(Problem::token_refused(refusal))
     }
 
     /// Refuses a user's command without a key, where the organisation wants one; our services always send theirs.

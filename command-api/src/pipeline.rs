@@ -22,6 +22,7 @@ use crate::answer::{Answer, Carried, Happened, Header, Place};
 use crate::app::App;
 use crate::draft::{Draft, Undecided};
 use crate::facts::{LoadFacts, Sources};
+use crate::guard::Spot;
 use crate::keys::Manner;
 use crate::log::{Append, Outcome, Stored};
 use crate::refusal::{busy, key_reused, refused};
@@ -60,6 +61,10 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) told: Told,
     /// Permissions that this command needs besides its route's.
     pub(crate) needs: Vec<Permission>,
+    /// Where it acts, for a route whose permission may be held in a unit alone.
+    pub(crate) spots: Vec<Spot>,
+    /// Permissions that are enough there.
+    pub(crate) guards: Vec<(Permission, Spot)>,
     /// For a record that belongs to somebody: whose it is, and what everybody else needs.
     pub(crate) owners: Vec<Owner<D>>,
     /// Event types after which the commands mean what they meant before.
@@ -83,6 +88,8 @@ impl<D: Decider> Target<D> {
             is_new: false,
             told: Told::default(),
             needs: Vec::new(),
+            spots: Vec::new(),
+            guards: Vec::new(),
             owners: Vec::new(),
             commutes: &[],
         }
@@ -98,25 +105,6 @@ impl<D: Decider> Target<D> {
         Self { is_new: true, ..Self::new(id, command) }
     }
 
-    /// Whether the caller may do what goes beyond the route's permission.
-    fn check(&self, ask: &Ask, standing: Option<&Standing>, state: &D) -> Result<(), Problem> {
-        for permission in &self.needs {
-            access::authorize(&ask.principal, standing, *permission)?;
-        }
-        for owner in &self.owners {
-            if (owner.of)(state).is_some_and(|of| !ask.principal.actor.acts_as(of)) {
-                access::authorize(&ask.principal, standing, owner.others_need)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Needing another permission too.
-    pub(crate) fn also_needing(mut self, permission: Option<Permission>) -> Self {
-        self.needs.extend(permission);
-        self
-    }
-
     /// Several for the same aggregate as one, with everything that each of them needs.
     pub(crate) fn together(
         targets: impl IntoIterator<Item = Result<Self, Problem>>,
@@ -125,6 +113,7 @@ impl<D: Decider> Target<D> {
             let (mut whole, next) = (whole, next?);
             whole.commands.extend(next.commands);
             whole.needs.extend(next.needs);
+            whole.guards.extend(next.guards);
             whole.owners.extend(next.owners);
             whole.commutes = &[];
             Ok(whole)
@@ -261,15 +250,25 @@ impl App {
         match (principal.actor.kind, &standing) {
             (ActorKind::User, Some(standing)) => standing.check_session(clock::now())?,
             (ActorKind::User, None) => {
-                return Err(Problem::unauthenticated("the token names no user"));
+                return Err(Problem::token_refused("the token names no user"));
             }
             (ActorKind::Service | ActorKind::System, _) => {}
         }
         if let Access::InPerson(_) = ask.access {
             access::in_person(principal)?;
         }
-        if let Some(permission) = ask.access.permission() {
-            access::authorize(principal, standing.as_ref(), permission)?;
+        match ask.access {
+            Access::InUnit(permission) => {
+                self.check_somewhere(ask, standing.as_ref(), permission).await?;
+            }
+            Access::Needs(_)
+            | Access::InPerson(_)
+            | Access::Public
+            | Access::SignedIn
+            | Access::Bootstrap => {
+                let needed = ask.access.permission();
+                needed.map_or(Ok(()), |it| access::authorize(principal, standing.as_ref(), it))?;
+            }
         }
         Ok(standing)
     }
@@ -342,6 +341,9 @@ impl App {
             return Ok(Attempt::Refused(told));
         }
         if let Err(problem) = target.check(ask, standing.as_ref(), &folded.state) {
+            return Ok(Attempt::Refused(problem));
+        }
+        if let Err(problem) = self.check_guards(ask, standing.as_ref(), &target.guards).await {
             return Ok(Attempt::Refused(problem));
         }
         let began = Instant::now();

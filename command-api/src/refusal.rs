@@ -28,7 +28,7 @@ impl App {
         if problem.status == 401 {
             return Err(problem); // nobody has been refused anything yet
         }
-        if problem.params.contains_key("permission") {
+        if problem.lacks().is_some() {
             return Err(self.record_denial(ask, problem).await);
         }
         if ask.manner.validate_only {
@@ -57,12 +57,12 @@ impl App {
     /// Keeps that a caller lacked a permission.
     pub(crate) async fn record_denial(&self, ask: &Ask, problem: Problem) -> Problem {
         let Some(permission) = ask.access.permission() else { return problem };
-        if !problem.params.contains_key("permission") {
+        if problem.lacks().is_none() {
             return problem; // the session or the organisation is at fault, not the right
         }
         let denied = AccessDenied {
             permission: permission.name().to_owned(),
-            unit_id: None,
+            unit_id: problem.params.get("unit_id").and_then(|unit| unit.as_str()?.parse().ok()),
             method: String::new(),
             path_template: ask.operation.to_owned(),
             reason: problem.detail.clone(),
@@ -221,7 +221,8 @@ pub(crate) fn claimed(namespace: &str) -> Problem {
 pub(crate) fn refused(rejection: &impl Rejection) -> Problem {
     let class = rejection.class();
     let status = StatusCode::from_u16(codes::status(class)).unwrap_or_default();
-    let problem = Problem::new(status, rejection.code(), rejection.to_string());
+    let mut problem = Problem::new(status, rejection.code(), rejection.to_string());
+    problem.params = rejection.params();
     match rejection.pointer() {
         Some(pointer) => problem.at(pointer),
         None if class == Class::Invalid => problem.at(""),

@@ -337,12 +337,13 @@ where
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };
+    let route_access = ask.access;
     if let Some(gathered) = &request.gathered {
-        let needs = ask.access.permission();
-        let build: Build<D> = Box::new(move || Ok(build(&call)?.also_needing(needs)));
+        let build: Build<D> = Box::new(move || Ok(build(&call)?.guarded(route_access)));
         return Ok(gathered.put(ask, build));
     }
-    let answer = app.execute(&ask, || build(&call)).await?.answer();
+    let build = || Ok(build(&call)?.guarded(route_access));
+    let answer = app.execute(&ask, build).await?.answer();
     Ok(answered(app, request, answer).await)
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::ids::TenantId;
 use crate::modules::Module;
@@ -61,7 +62,9 @@ pub trait Event:
 }
 
 /// Why a command was refused, as a fact.
-pub trait Rejection: std::error::Error + Clone + PartialEq + Send + Sync + 'static {
+pub trait Rejection:
+    std::error::Error + Clone + PartialEq + Serialize + Send + Sync + 'static
+{
     /// The stable code in `UPPER_SNAKE`, at most 63 characters.
     fn code(&self) -> &'static str;
     /// Every refusal of the kind, for the catalogue of codes: [`refusals`] of the enum.
@@ -71,6 +74,23 @@ pub trait Rejection: std::error::Error + Clone + PartialEq + Send + Sync + 'stat
     /// The JSON pointer of the member of the request that is at fault, where one is.
     fn pointer(&self) -> Option<&'static str> {
         None
+    }
+    /// The values that its words speak of, by name, for clients that put it into words of their own.
+    fn params(&self) -> Map<String, Value> {
+        values(self)
+    }
+}
+
+/// The members of a variant. A value without a name is called `value`, and the name of a reason within a reason `reason`.
+pub(crate) fn values(rejection: &impl Serialize) -> Map<String, Value> {
+    let Ok(Value::Object(variant)) = serde_json::to_value(rejection) else { return Map::new() };
+    match variant.into_iter().next() {
+        Some((_, Value::Object(members))) => members,
+        Some((variant, Value::String(reason))) if variant.ends_with("_invalid") => {
+            Map::from_iter([("reason".to_owned(), Value::String(reason))])
+        }
+        Some((_, value)) => Map::from_iter([("value".to_owned(), value)]),
+        None => Map::new(),
     }
 }
 
@@ -267,5 +287,38 @@ impl<D: Decider> Aggregate for Root<D> {
 
     fn apply(&mut self, event: Self::Event) {
         self.0.evolve(&event.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Rejection as _;
+    use crate::identity::{invitation, user};
+    use crate::rbac::policy;
+    use crate::rbac::user_access;
+    use crate::testing::at;
+    use crate::text::Fault;
+
+    #[test]
+    fn a_refusal_tells_the_values_that_its_words_speak_of() {
+        let told = |refusal: &dyn Fn() -> serde_json::Map<String, serde_json::Value>| {
+            serde_json::Value::Object(refusal())
+        };
+        let long = user::Rejection::HandleInvalid(Fault::TooLong(64));
+        assert_eq!(told(&|| long.params()), json!({ "too_long": 64 }));
+        let empty = user::Rejection::HandleInvalid(Fault::Empty);
+        assert_eq!(told(&|| empty.params()), json!({ "reason": "empty" }));
+        let locked = user::Rejection::Locked(at("2026-01-01T00:00:00Z"));
+        assert_eq!(told(&|| locked.params()), json!({ "value": "2026-01-01T00:00:00Z" }));
+        assert_eq!(told(&|| user::Rejection::Unknown.params()), json!({}));
+        let level = || policy::Rejection::EscalatesLevel { level: 7 };
+        assert_eq!(told(&|| level().params()), json!({ "level": 7 }));
+        let level = user_access::Rejection::AssignmentExceedsLevel { level: 7 };
+        assert_eq!(
+            told(&|| invitation::Rejection::Role(level.clone()).params()),
+            json!({ "level": 7 })
+        );
     }
 }

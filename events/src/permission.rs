@@ -91,7 +91,7 @@ pub enum Permission {
     /// Archive the audit trail, and drop from it what is sealed and archived.
     #[serde(rename = "audit.trail:archive")] #[strum(serialize = "audit.trail:archive")]
     AuditTrailArchive,
-    /// Report on the archiving of the audit trail; for our own workers.
+    /// Report on the archiving of the audit trail, and on what the notary refuses to sign; for our own workers.
     #[serde(rename = "audit.archives:make")] #[strum(serialize = "audit.archives:make")]
     AuditArchivesMake,
     /// Request, follow, cancel and download one's own exports.

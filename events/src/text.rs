@@ -4,7 +4,8 @@ use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization;
 
 /// What is wrong with a text; reads on after the name of its field.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Nothing but white space.
     #[default]

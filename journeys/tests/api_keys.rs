@@ -39,6 +39,8 @@ async fn stays_within(owner: &Client, program: &Client) -> anyhow::Result<()> {
     ] {
         assert_eq!((reply.status, &reply.body["params"]["permission"]), (403, &json!(permission)));
         assert!(reply.text.contains("API key"), "{}", reply.text);
+        let challenge = reply.header("www-authenticate");
+        assert!(challenge.starts_with(r#"Bearer error="insufficient_scope""#), "{challenge}");
     }
     let check = json!({"permission": "rbac.roles:manage"});
     let reply = program.ask("/rbac/check", &check).await?.ok()?;
@@ -78,6 +80,8 @@ async fn is_no_person(owner: &Client, program: &Client, key: &str) -> anyhow::Re
         (Method::POST, "/auth/password", &own),
         (Method::POST, "/auth/logout", &json!({})),
         (Method::DELETE, "/sessions", &json!({})),
+        (Method::DELETE, &format!("/sessions/{}", owner.user_id), &json!({})),
+        (Method::PATCH, "/me", &json!({"display_name": "x"})),
     ] {
         let reply = program.command(method, path, body, &[]).await?;
         assert_eq!((reply.status, &reply.body["code"]), (403, &json!("IN_PERSON_ONLY")), "{path}");

@@ -20,7 +20,9 @@ async fn who_read_what_is_sensitive_stands_in_the_trail() -> anyhow::Result<()> 
     }
     owner.get("/rbac/roles").await?.ok()?;
     owner.get("/audit-logs?limit=2").await?.ok()?;
-    owner.bytes(&format!("{}/api/v1/events/replay", house.query_url)).await?;
+    owner.get("/events?filter=type=rbac.*").await?.ok()?;
+    let replay = format!("{}/api/v1/events/replay?filter=module=rbac", house.query_url);
+    owner.bytes(&replay).await?;
     house.end(Resident::QueryApi).await?;
 
     let pool = house.database().await?;
@@ -39,6 +41,9 @@ async fn who_read_what_is_sensitive_stands_in_the_trail() -> anyhow::Result<()> 
     assert_eq!((&users["reads"], &users["rows"]), (&json!(3), &json!(3)));
     assert!(users["filters"][0].as_str().is_some_and(|filter| filter.contains("login_failures")));
     assert!(read[0]["rows"].as_u64().is_some_and(|rows| rows > 3), "{}", read[0]);
+    assert_eq!((&read[0]["reads"], &read[0]["filters"][0]), (&json!(2), &json!("(type=rbac.*)")));
+    let replayed = read[0]["filters"][1].as_str().unwrap_or_default();
+    assert!(replayed.ends_with(" AND (module=rbac)"), "{replayed}");
 
     house.move_in(Resident::QueryApi)?;
     house.ready().await?;
@@ -50,6 +55,9 @@ async fn who_read_what_is_sensitive_stands_in_the_trail() -> anyhow::Result<()> 
     let entry = shown.body["items"].as_array().and_then(|items| items.iter().find(users));
     let entry = entry.context("no entry")?;
     assert_eq!((&entry["module"], &entry["status"]), (&json!("identity"), &json!("success")));
+    let access = format!("/rbac/access-logs?count=exact&user_id={}", owner.user_id);
+    let logged = owner.get(&access).await?.ok()?.body;
+    assert_eq!(logged["page"]["total"]["value"], 3, "{logged}");
     house.stop().await;
     Ok(())
 }
@@ -156,6 +164,39 @@ async fn a_report_is_made_fetched_and_followed_back_to_who_asked() -> anyhow::Re
     let verified = owner.get("/audit-logs/verify").await?.ok()?.body;
     assert_eq!((&verified["intact"], &verified["fault"]), (&json!(true), &Value::Null));
     assert_eq!(verified["events"], verified["last_seq"]);
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn administrators_are_told_once_that_the_log_was_tampered_with() -> anyhow::Result<()> {
+    let mut house = House::empty().await?;
+    house.move_in(Resident::CommandApi)?;
+    house.move_in(Resident::QueryApi)?;
+    house.ready().await?;
+    house.found("acme").await?;
+    let pool = house.database().await?;
+    let tamper = "set session_replication_role = replica;
+        update log.events set metadata = (metadata::text || ' ')::json where tenant_seq = 2;
+        set session_replication_role = default";
+    sqlx::raw_sql(tamper).execute(&pool).await?;
+    for resident in [Resident::Relay, Resident::Projectors, Resident::Workers] {
+        house.move_in(resident)?;
+    }
+    let anybody = journeys::Client::new(&house.command_url, &house.query_url, "")?;
+    let owner = anybody.login("acme", "owner").await?;
+    let told = |body: &Value| body["items"].as_array().is_some_and(|items| !items.is_empty());
+    let path = "/notifications?priority=critical";
+    let shown = owner.until(path, Duration::from_mins(1), told).await?;
+    let items = shown.body["items"].as_array().context("no items")?;
+    assert_eq!((items.len(), &items[0]["kind"]), (1, &json!("security")), "{}", shown.text);
+    assert!(shown.text.contains("from event 2 on"), "{}", shown.text);
+    let refusals: i64 = sqlx::query_scalar(
+        "select count(*) from log.events where event_type = 'audit.ledger.signing_refused'",
+    )
+    .fetch_one(&pool)
+    .await?;
+    assert_eq!(refusals, 1);
     house.stop().await;
     Ok(())
 }

@@ -17,27 +17,64 @@ const OWN: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Above this a message only says where in the log the event stands.
 const CLAIM_CHECK_BYTES: usize = 256 * 1024;
 
-const SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
-const ID: HeaderName = HeaderName::from_static("ce-id");
-const SOURCE: HeaderName = HeaderName::from_static("ce-source");
-const TYPE: HeaderName = HeaderName::from_static("ce-type");
-const SUBJECT: HeaderName = HeaderName::from_static("ce-subject");
-const TIME: HeaderName = HeaderName::from_static("ce-time");
-const CONTENT_TYPE: HeaderName = HeaderName::from_static("ce-datacontenttype");
-const SCHEMA: HeaderName = HeaderName::from_static("ce-dataschema");
-const SEQUENCE: HeaderName = HeaderName::from_static("ce-sequence");
-const CORRELATION: HeaderName = HeaderName::from_static("ce-correlationid");
-const CAUSATION: HeaderName = HeaderName::from_static("ce-causationid");
-const AUTH_TYPE: HeaderName = HeaderName::from_static("ce-authtype");
-const AUTH_ID: HeaderName = HeaderName::from_static("ce-authid");
-const TRACEPARENT: HeaderName = HeaderName::from_static("ce-traceparent");
-const IDEMPOTENCY: HeaderName = HeaderName::from_static("ce-idempotencykey");
-const DATAREF: HeaderName = HeaderName::from_static("ce-dataref");
-const LOG: HeaderName = HeaderName::from_static("annals-log");
-const POSITION: HeaderName = HeaderName::from_static("annals-position");
-const TENANT_SEQ: HeaderName = HeaderName::from_static("annals-tenant-seq");
-const CHAIN: HeaderName = HeaderName::from_static("annals-chain");
-const METADATA: HeaderName = HeaderName::from_static("annals-metadata");
+/// A header that messages have.
+#[derive(Debug, Clone, Copy)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether every message has it.
+    pub always: bool,
+    /// What stands in it.
+    pub meaning: &'static str,
+}
+
+/// Declares the headers once, for the code and for the description.
+macro_rules! headers {
+    ($($constant:ident $name:literal $always:literal $meaning:literal;)*) => {
+        $(const $constant: HeaderName = HeaderName::from_static($name);)*
+        /// Every header that messages have.
+        pub const HEADERS: &[Header] =
+            &[$(Header { name: $name, always: $always, meaning: $meaning }),*];
+    };
+}
+
+/// What `JetStream` reads of messages besides.
+pub const TRANSPORT: &[Header] = &[
+    Header {
+        name: "Nats-Expected-Last-Sequence",
+        always: true,
+        meaning: "the message before; another relay's is refused by it",
+    },
+    Header {
+        name: "Nats-Msg-Id",
+        always: false,
+        meaning: "id of the event; the stream forgets duplicates by it",
+    },
+];
+
+headers! {
+    SPECVERSION "ce-specversion" true "1.0";
+    ID "ce-id" true "UUIDv7 of the event; receivers forget duplicates by it";
+    SOURCE "ce-source" true "/tenants/<tenant>/<aggregate type>";
+    TYPE "ce-type" true "the stored event type";
+    SUBJECT "ce-subject" true "id of the aggregate";
+    TIME "ce-time" true "when it was recorded (RFC 3339)";
+    CONTENT_TYPE "ce-datacontenttype" true "application/json";
+    SCHEMA "ce-dataschema" true "urn:annals:schema:<event type>:<version>";
+    SEQUENCE "ce-sequence" true "version of the aggregate, padded so that it sorts as text";
+    CORRELATION "ce-correlationid" false "shared by everything that follows from one request";
+    CAUSATION "ce-causationid" false "the event that it follows from";
+    AUTH_TYPE "ce-authtype" false "user, service or system";
+    AUTH_ID "ce-authid" false "who";
+    TRACEPARENT "ce-traceparent" false "W3C Trace Context";
+    IDEMPOTENCY "ce-idempotencykey" false "the key that its command came with";
+    DATAREF "ce-dataref" false "of an event too large for the bus, where it stands: urn:annals:event:<log>:<position>; the body is empty then";
+    LOG "annals-log" true "the log that positions count in: <epoch>.<microseconds since 1970>";
+    POSITION "annals-position" true "place in the log, without gaps";
+    TENANT_SEQ "annals-tenant-seq" true "place in the organisation's own sequence, without gaps";
+    CHAIN "annals-chain" true "the organisation's chain after the event: SHA-256, in hexadecimal digits";
+    METADATA "annals-metadata" false "the metadata's exact text, percent-encoded; absent beside ce-dataref";
+}
 
 const SCHEMA_PREFIX: &str = "urn:annals:schema:";
 
@@ -284,6 +321,8 @@ fn number(headers: &HeaderMap, name: HeaderName, label: &'static str) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn message(text: &str) -> Message {
@@ -352,6 +391,28 @@ mod tests {
         for (name, value) in expected {
             assert_eq!(headers.get(name).map(HeaderValue::as_str), Some(value), "{name}");
         }
+    }
+
+    #[test]
+    fn every_header_that_is_sent_is_described_and_the_other_way_round() {
+        let lifted = serde_json::json!({
+            "correlation_id": "c", "causation_id": "b", "actor_kind": "user", "actor_id": "u",
+            "traceparent": "00", "idempotency_key": "k",
+        });
+        let whole = Message { metadata: lifted.to_string(), ..message("x") };
+        let large = Message { payload: vec![b' '; CLAIM_CHECK_BYTES + 1].into(), ..message("x") };
+        let least = Message { metadata: "{}".into(), ..message("x") };
+        let sent = |message: &Message| {
+            let (headers, _) = message.to_headers();
+            headers.iter().map(|(name, _)| name.to_string()).collect::<BTreeSet<_>>()
+        };
+        let (whole, large, least) = (sent(&whole), sent(&large), sent(&least));
+        let named = |always: bool| {
+            let named = HEADERS.iter().filter(move |header| header.always || !always);
+            named.map(|header| header.name.to_owned()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(named(false), &whole | &large);
+        assert_eq!(named(true), &least & &large);
     }
 
     #[test]

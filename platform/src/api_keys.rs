@@ -88,7 +88,7 @@ impl ApiKeys {
         token: &str,
         stranger: impl FnOnce() -> Result<(), Problem> + Send,
     ) -> Result<Arc<Principal>, Problem> {
-        let refused = || Problem::unauthenticated("the API key is not valid; use another");
+        let refused = || Problem::token_refused("the API key is not valid; use another");
         let (tenant, id) = named(token).ok_or_else(refused)?;
         let (key_id, presented) = (id.to_string(), fingerprint(token));
         let now = clock::now();
@@ -189,7 +189,7 @@ fn speaking(tenant: TenantId, id: ApiKeyId, rotation: u32, key: &Folded<ApiKey>)
 
 /// A key that was good and is no more.
 pub(crate) fn ended(rejection: &events::identity::api_key::Rejection) -> Problem {
-    Problem::unauthenticated(rejection.to_string())
+    Problem::token_refused(rejection.to_string())
 }
 
 fn unreadable(error: FoldError) -> Problem {

@@ -29,6 +29,12 @@ const OF_THE_DOORS: &[Row] = &[
         "Give a position up to the present one, or an RFC 3339 time.",
     ),
     (
+        412,
+        "POSITION_NOT_HELD",
+        "The read models do not stand at the position that `exact` names, and keep no history.",
+        "Ask without `exact`, or for `position`; wait where it lies before that of `exact`.",
+    ),
+    (
         400,
         "VERSION_UNKNOWN",
         "The record never had the version asked for.",
@@ -294,7 +300,6 @@ const OF_THE_DOORS: &[Row] = &[
         "The current password is wrong.",
         "Correct it, or have the password reset.",
     ),
-    (422, "RELOCATION_INCOMPLETE", "Of locale and time zone only one was sent.", "Send both."),
     (422, "TOO_MANY_CHECKS", "Too many checks came at once.", "Send fewer."),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),
     (

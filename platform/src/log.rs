@@ -28,6 +28,9 @@ pub const UNCHAINED: &str = columns!("e.metadata::text", "''::bytea");
 /// The same with an empty chain and no metadata.
 pub const BARE: &str = columns!("'{}'::text", "''::bytea");
 
+/// Where among these columns the payload stands.
+pub const PAYLOAD: usize = 10;
+
 /// One event as it stands in the log, borrowed from what was read; its texts stay texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -73,7 +76,7 @@ impl<'r> FromRow<'r, PgRow> for Record<'r> {
             event_type: row.try_get(7)?,
             event_version: row.try_get(8)?,
             recorded_at: row.try_get::<jiff_sqlx::Timestamp, _>(9)?.to_jiff(),
-            payload: row.try_get(10)?,
+            payload: row.try_get(PAYLOAD)?,
             metadata: row.try_get(11)?,
             chain: row.try_get(12)?,
         })

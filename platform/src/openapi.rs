@@ -66,6 +66,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
         Access::Public => drop(operation.insert("security".into(), json!([]))),
         Access::Bootstrap => drop(operation.insert("security".into(), json!([{"bootstrap": []}]))),
         Access::SignedIn | Access::Needs(_) => {}
+        Access::InUnit(_) => drop(operation.insert("x-policy".into(), "unit".into())),
         Access::InPerson(_) => drop(operation.insert("security".into(), json!([{"bearer": []}]))),
     }
     if let Some(permission) = route.access.permission() {

@@ -280,3 +280,23 @@ fn checked_kid(token: &str) -> Result<String, TokenError> {
     }
     Ok(strict.kid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8037, appendices A.2 and A.4.
+    #[test]
+    fn the_example_of_the_standard_is_verified_and_nothing_else_of_it() {
+        let public = URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        let key = DecodingKey::from_ed_der(&public);
+        let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        let verify = |signature: &str, message: &[u8]| {
+            jsonwebtoken::crypto::verify(signature, message, &key, Algorithm::EdDSA).unwrap()
+        };
+        assert!(verify(signature, message));
+        assert!(!verify(signature, &message[1..]));
+        assert!(!verify(&signature.replacen('h', "i", 1), message));
+    }
+}

@@ -12,6 +12,10 @@ const PAGES: &str = "https://annals.dev/problems/";
 /// The registered type of a reached limit.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+const FORBIDDEN: &str = "FORBIDDEN";
+/// The member of `params` that names the permission which is lacking.
+const LACKING: &str = "permission";
+
 /// Members that not every problem has, and that say something of this request alone.
 const EXTENSIONS: [&str; 4] = ["params", "errors", "since", "safe_to_retry"];
 
@@ -52,6 +56,19 @@ pub struct Problem {
     /// Seconds for `Retry-After`.
     #[serde(skip)]
     pub retry_after: Option<u32>,
+    /// What is wrong with the token that was sent, for `WWW-Authenticate`.
+    #[serde(skip)]
+    pub bearer_error: Option<BearerError>,
+}
+
+/// What is wrong with a bearer token, as RFC 6750 calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum BearerError {
+    /// It is not one, or no more.
+    InvalidToken,
+    /// What is asked is beyond it.
+    InsufficientScope,
 }
 
 /// What the client of a version conflict did not know of.
@@ -124,6 +141,7 @@ impl Problem {
             trace_id: None,
             retryable: status.is_server_error(),
             retry_after: None,
+            bearer_error: None,
         }
     }
 
@@ -140,18 +158,34 @@ impl Problem {
     /// With the member or parameter at fault.
     #[must_use]
     pub fn at(mut self, pointer: &str) -> Self {
-        self.errors.push(Fault::new(pointer, &*self.code, &*self.detail));
+        let params = self.params.clone();
+        self.errors.push(Fault { params, ..Fault::new(pointer, &*self.code, &*self.detail) });
         self
     }
 
-    /// 401; the client signs in again.
+    /// 401 where no token was sent, or none is asked for; the client signs in.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", detail)
     }
 
+    /// 401 where a token was sent that is not accepted; the client signs in again.
+    pub fn token_refused(detail: impl Into<String>) -> Self {
+        Self { bearer_error: Some(BearerError::InvalidToken), ..Self::unauthenticated(detail) }
+    }
+
     /// 403.
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", detail)
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN, detail)
+    }
+
+    /// 403 for want of a permission.
+    pub fn lacking(permission: &str, detail: impl Into<String>) -> Self {
+        Self::forbidden(detail).with(LACKING, permission)
+    }
+
+    /// The permission that the caller lacks, where that is what is wrong.
+    pub fn lacks(&self) -> Option<&str> {
+        self.params.get(LACKING).filter(|_| self.code == FORBIDDEN)?.as_str()
     }
 
     /// 404.
@@ -210,6 +244,19 @@ impl Problem {
         serde_json::from_value(Value::Object(members)).unwrap_or(self)
     }
 
+    /// What `WWW-Authenticate` says (RFC 6750): no more than the answer itself does.
+    fn challenge(&self) -> Option<HeaderValue> {
+        let Some(error) = self.bearer_error else {
+            let asked = self.status == StatusCode::UNAUTHORIZED.as_u16();
+            return asked.then_some(HeaderValue::from_static("Bearer"));
+        };
+        let error: &'static str = error.into();
+        let may_stand = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        let description: String = self.detail.chars().filter(may_stand).collect();
+        let challenge = format!("Bearer error=\"{error}\", error_description=\"{description}\"");
+        HeaderValue::from_str(&challenge).ok()
+    }
+
     /// The same request can succeed later.
     #[must_use]
     pub fn retryable(self) -> Self {
@@ -224,7 +271,7 @@ impl Problem {
     }
 }
 
-/// `ROLE_NAME_TAKEN` as `role-name-taken`: the section of the reference, and the end of `type`.
+/// `ROLE_NAME_TAKEN` as `role-name-taken`: the name of its page in the reference, and the end of `type`.
 pub fn slug(code: &str) -> String {
     code.to_lowercase().replace('_', "-")
 }
@@ -269,17 +316,44 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
+        let challenge = self.challenge();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(problem: Problem) -> Option<String> {
+        let response = problem.into_response();
+        let header = response.headers().get(header::WWW_AUTHENTICATE);
+        header.map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_challenge_says_what_is_wrong_with_a_token_and_nothing_where_none_was_sent() {
+        let bare = challenge(Problem::unauthenticated("send an access token"));
+        assert_eq!(bare.as_deref(), Some("Bearer"));
+        let refused = challenge(Problem::token_refused("the \"token\" \\ is é over\r\n; sign in"));
+        let told =
+            r#"Bearer error="invalid_token", error_description="the token  is  over; sign in""#;
+        assert_eq!(refused.as_deref(), Some(told));
+        let scope = Some(BearerError::InsufficientScope);
+        let beyond = challenge(Problem { bearer_error: scope, ..Problem::forbidden("no") });
+        let told = r#"Bearer error="insufficient_scope", error_description="no""#;
+        assert_eq!(beyond.as_deref(), Some(told));
+        assert_eq!(challenge(Problem::forbidden("no")), None);
     }
 }

@@ -15,6 +15,9 @@ pub enum Access {
     SignedIn,
     /// Whoever holds the permission, a program within the scope of its API key too.
     Needs(Permission),
+    /// Whoever holds the permission, be it only in the unit that the request is about or in one above it; a list shows them
+    /// what is in such units.
+    InUnit(Permission),
     /// Whoever has signed in themselves and holds the permission, where there is one; no program with an API key.
     InPerson(Option<Permission>),
     /// Whoever holds the installation's bootstrap token.
@@ -25,7 +28,7 @@ impl Access {
     /// The permission that it takes.
     pub fn permission(self) -> Option<Permission> {
         match self {
-            Self::Needs(permission) => Some(permission),
+            Self::Needs(permission) | Self::InUnit(permission) => Some(permission),
             Self::InPerson(permission) => permission,
             Self::Public | Self::SignedIn | Self::Bootstrap => None,
         }
@@ -213,6 +216,19 @@ impl Route {
     #[must_use]
     pub fn needs(self, permission: Permission) -> Self {
         self.access(Access::Needs(permission))
+    }
+
+    /// As before, and whoever holds the permission in the unit that the request is about.
+    #[must_use]
+    pub fn in_unit(self) -> Self {
+        match self.access {
+            Access::Needs(permission) => self.access(Access::InUnit(permission)),
+            Access::Public
+            | Access::SignedIn
+            | Access::InUnit(_)
+            | Access::InPerson(_)
+            | Access::Bootstrap => self,
+        }
     }
 
     /// As before, but for no program with an API key.

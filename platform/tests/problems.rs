@@ -1,4 +1,4 @@
-//! Every code that a problem can have is in the catalogue, means one thing, and has a section in the committed reference.
+//! Every code that a problem can have is in the catalogue, means one thing, and has a page in the committed reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -63,24 +63,33 @@ const EXAMPLES: &[&str] = &["00000000-0000-0000-0000-000000000000", "1970-01-01T
 /// The sources that answer requests.
 const SOURCES: &[&str] = &["platform/src", "command-api/src", "query-api/src"];
 
+const PAGES: &str = "docs/reference/problems";
+
 #[test]
-fn the_committed_reference_of_problems_has_a_section_for_every_code() {
-    let mut text = String::from(
+fn the_committed_reference_of_problems_has_a_page_for_every_code() {
+    let mut index = String::from(
         "# Problems\n\nGenerated; `cargo xtask generate` writes it anew. Every refusal is `application/problem+json` (RFC 9457) with a `code` of this\n\
-         list; its `type` ends in the name of the section. Clients decide by `code`: it keeps its meaning for good. Values in quoted\n\
-         words are examples. Codes with a number from 4000 on close a WebSocket.\n",
+         list; its `type` ends in the name of the code's page. Clients decide by `code`: it keeps its meaning for good. Codes with a number\n\
+         from 4000 on close a WebSocket.\n\n| code | status | meaning |\n|---|---|---|\n",
     );
+    let mut pages = BTreeSet::from(["README.md".to_owned()]);
     for Code { code, status, meaning, remedy } in codes::all() {
-        let (slug, title) = (problem::slug(code), problem::title(code));
+        let (slug, meaning) = (problem::slug(code), sentence(&meaning));
         let remedy = EXAMPLES.iter().fold(remedy, |text, value| text.replace(value, "…"));
-        write!(
-            text,
-            "\n## {slug}\n\n`{code}`, {status}: **{title}**\n\n{}\n\n{remedy}\n",
-            sentence(&meaning)
-        )
-        .unwrap();
+        writeln!(index, "| [`{code}`]({slug}.md) | {status} | {meaning} |").unwrap();
+        let title = problem::title(code);
+        let page = format!(
+            "# {title}\n\n`{code}`, {status}\n\n{meaning}\n\n{remedy}\n\nValues in quoted words are examples. [All codes](README.md)\n"
+        );
+        committed(&format!("{PAGES}/{slug}.md"), &page).unwrap();
+        pages.insert(format!("{slug}.md"));
     }
-    committed("docs/reference/problems.md", &text).unwrap();
+    committed(&format!("{PAGES}/README.md"), &index).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PAGES);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(pages.contains(&name), "{PAGES}/{name} is of no code; delete it");
+    }
 }
 
 fn sentence(meaning: &str) -> String {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use events::identity::organization::Organization;
 use events::{Decider, UserId};
+use jiff::Timestamp;
 use platform::access::Standing;
 use platform::dataset::Statement;
 use platform::fold::Folded;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::ask::{AsOf, Asked};
 use crate::call::{Call, unreadable};
+use crate::poll;
 
 /// A value and where in the log it stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -65,10 +67,14 @@ impl Call {
     }
 }
 
-/// Answers with a value that was read after `asked`.
+/// Answers with a value that was read after `asked`, tagged by what it says, so that a client can wait for another.
 pub(crate) fn stamped<T: Serialize>(call: &Call, asked: &Asked, value: T) -> Response {
     let as_of = asked.place.as_of();
-    let headers = asked.headers(call, &as_of);
+    let mut headers = asked.headers(call, &as_of);
+    match serde_json::to_string(&value) {
+        Ok(content) => poll::tag(&mut headers, content, asked.place.build),
+        Err(error) => return Problem::internal(&error).into_response(),
+    }
     let mut response = plain(&Stamped { value, as_of });
     response.headers_mut().extend(headers);
     response
@@ -90,4 +96,18 @@ pub(crate) fn plain<T: Serialize>(value: &T) -> Response {
 /// Texts that are shared, as owned ones.
 pub(crate) fn owned(names: &[Arc<str>]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
+}
+
+/// Sets a header, where its value can be one.
+pub(crate) fn keep(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// As HTTP writes times (RFC 9110).
+pub(crate) fn http_date(time: Timestamp) -> String {
+    jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap_or_default()
 }

@@ -165,7 +165,7 @@ impl App {
             Err(TokenError::Invalid) => self.verify_searching(token).await?,
             verified => verified,
         };
-        verified.map_err(|error| Problem::unauthenticated(error.to_string()))
+        verified.map_err(|error| Problem::token_refused(error.to_string()))
     }
 
     /// Looks for new keys, unless that was done a moment ago. Requests that meet the same new key wait here for the one

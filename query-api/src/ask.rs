@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use crate::call::Call;
+use crate::call::{Call, TOKEN};
 use crate::positions::Behind;
 use crate::readers::Readers;
 
@@ -61,8 +61,13 @@ impl Call {
         statement: &Statement,
     ) -> Result<Asked, Problem> {
         let asked = self.ask_as_told(projections, statement).await?;
-        self.watch(projections, asked.place.position);
-        Ok(asked)
+        match self.exact {
+            Some(exact) if exact != asked.place.position => Err(elsewhere(exact, &asked.place)),
+            Some(_) | None => {
+                self.note(projections, &asked);
+                Ok(asked)
+            }
+        }
     }
 
     async fn ask_as_told(
@@ -100,7 +105,18 @@ fn same_epoch(token: &Token, place: &Place) -> Result<(), Problem> {
     Err(Problem::new(gone, "EPOCH_CHANGED", detail).with("epoch", place.epoch))
 }
 
-fn behind_problem(behind: &Behind) -> Problem {
+/// Read models keep no history: what is asked of another position than theirs cannot be answered.
+fn elsewhere(exact: i64, place: &Place) -> Problem {
+    let detail = format!("what is asked for at {exact} stands at {}", place.position);
+    let failed = axum::http::StatusCode::PRECONDITION_FAILED;
+    let problem = Problem::new(failed, "POSITION_NOT_HELD", detail)
+        .with("exact", exact)
+        .with("position", place.position)
+        .with("epoch", place.epoch);
+    if place.position < exact { problem.retryable() } else { problem }
+}
+
+pub(crate) fn behind_problem(behind: &Behind) -> Problem {
     let detail = format!(
         "the read model {} is {} events behind what was asked for ({})",
         behind.projection, behind.events, behind.state
@@ -188,6 +204,12 @@ impl Place {
 }
 
 impl Asked {
+    /// The same without the rows: what headers are made of.
+    pub(crate) fn without_rows(&self) -> Self {
+        let Self { place, stale, waited, .. } = self;
+        Self { rows: Vec::new(), place: place.clone(), stale: stale.clone(), waited: *waited }
+    }
+
     /// No rows, at a place that is known.
     pub(crate) fn nothing(place: Place) -> Self {
         Self { rows: Vec::new(), place, stale: None, waited: false }
@@ -212,7 +234,9 @@ impl Asked {
             set("consistency-status", format!("stale; behind={events}; behind-ms={ms}"));
         }
         let patience = call.patience();
-        if patience.asked && (self.waited || self.stale.is_some()) {
+        // Who brings a token and a time has both followed, also when nothing had to be waited for.
+        let meant = self.waited || self.stale.is_some() || call.header(TOKEN).is_some();
+        if patience.asked && meant {
             set("preference-applied", format!("wait={}", patience.wait.as_secs()));
         }
         headers

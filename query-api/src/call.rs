@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
-use events::{Permission, TenantId, UserId};
+use events::{Permission, TenantId, UnitId, UserId};
 use jiff::Timestamp;
-use platform::access::{Standing, authorize, in_person};
+use platform::access::{Places, Standing, authorize, in_person, lacking, lacking_in};
 use platform::clock;
 use platform::consistency::Token;
 use platform::fold::FoldError;
@@ -20,7 +20,12 @@ use platform::problem::Problem;
 use platform::routes::Access;
 
 use crate::app::App;
+use crate::ask::Asked;
 
+/// The header in which a caller brings a consistency token.
+pub(crate) const TOKEN: &str = "consistency-token";
+/// The part of a path that names the unit asked about.
+pub(crate) const UNIT: &str = "unit_id";
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
 
 /// One authenticated request.
@@ -30,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) principal: Arc<Principal>,
     /// A user's standing; a service has none.
     pub(crate) standing: Option<Standing>,
+    /// Where the caller holds the permission of the route, by which lists and items are narrowed.
+    pub(crate) places: Places,
     pub(crate) facts: RequestFacts,
     pub(crate) prefer: Prefer,
     pub(crate) method: Method,
@@ -38,12 +45,17 @@ pub(crate) struct Call {
     pub(crate) path: Vec<(String, String)>,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) body: Bytes,
-    /// The projections that the answer was read from, and how far they were.
-    pub(crate) watched: Arc<Mutex<Option<Watched>>>,
+    /// The position at which the answer must stand, where the caller asks for exactly one.
+    pub(crate) exact: Option<i64>,
+    /// What the answer was read from.
+    pub(crate) seen: Arc<Mutex<Option<Seen>>>,
 }
 
-/// Projections, and how far all of them were.
-pub(crate) type Watched = (Vec<String>, i64);
+/// The projections that an answer was read from, none where it was the log alone, and where the earliest reading stood.
+pub(crate) struct Seen {
+    pub(crate) projections: Vec<String>,
+    pub(crate) asked: Asked,
+}
 
 /// What the caller will wait for.
 #[derive(Debug, Clone, Copy)]
@@ -65,37 +77,66 @@ pub(crate) async fn verify(
     app.verify(bearer(headers)?, ip).await
 }
 
-/// Lets a caller in: an account and session that still stand, and what the route needs.
+/// Lets a caller in: an account and session that still stand, and what the route needs; in the unit that the path names, where
+/// that is enough.
 pub(crate) async fn admit(
     app: &App,
     principal: &Principal,
-    access: Access,
-) -> Result<Option<Standing>, Problem> {
+    (access, unit): (Access, Option<&str>),
+) -> Result<(Option<Standing>, Places), Problem> {
+    let needs = (access, unit);
     let standing = app.access.current(principal).await.map_err(unreadable)?;
-    if let Ok(()) = check(principal, standing.as_ref(), access) {
-        return Ok(standing);
+    if let Ok(places) = check(app, principal, standing.as_ref(), needs).await {
+        return Ok((standing, places));
     }
     // What was known a moment ago does not suffice; a right given since does.
     app.access.refresh(principal).await.map_err(unreadable)?;
     let standing = app.access.last_known(principal).await.map_err(unreadable)?;
-    check(principal, standing.as_ref(), access)?;
-    Ok(standing)
+    let places = check(app, principal, standing.as_ref(), needs).await?;
+    Ok((standing, places))
 }
 
-fn check(
+async fn check(
+    app: &App,
     principal: &Principal,
     standing: Option<&Standing>,
-    access: Access,
-) -> Result<(), Problem> {
+    (access, unit): (Access, Option<&str>),
+) -> Result<Places, Problem> {
     if let Some(standing) = standing {
         standing.check_session(clock::now())?;
     }
     match access {
         Access::Public | Access::SignedIn | Access::Needs(_) => {}
         Access::InPerson(_) => in_person(principal)?,
+        Access::InUnit(permission) => {
+            return in_unit(app, principal, standing, (permission, unit)).await;
+        }
         Access::Bootstrap => return Err(Problem::forbidden("this needs the bootstrap token")),
     }
-    access.permission().map_or(Ok(()), |needed| authorize(principal, standing, needed))
+    let needed = access.permission();
+    needed.map_or(Ok(()), |needed| authorize(principal, standing, needed))?;
+    Ok(Places::Everywhere)
+}
+
+/// In the unit that the path names, which is then all that is asked about; otherwise in whichever units.
+async fn in_unit(
+    app: &App,
+    principal: &Principal,
+    standing: Option<&Standing>,
+    (permission, unit): (Permission, Option<&str>),
+) -> Result<Places, Problem> {
+    if let Some(unit) = unit.and_then(|unit| unit.parse::<UnitId>().ok()) {
+        let permitted = app.access.permits_in(principal, standing, (permission, unit)).await;
+        return if permitted.map_err(unreadable)? {
+            Ok(Places::Everywhere)
+        } else {
+            Err(lacking_in(principal, permission, unit))
+        };
+    }
+    match app.access.places(principal, standing, permission).await.map_err(unreadable)? {
+        Places::Nowhere => Err(lacking(principal, permission)),
+        places @ (Places::Everywhere | Places::In(_)) => Ok(places),
+    }
 }
 
 /// A stream that cannot be folded is the database's fault or ours, never the caller's.
@@ -180,7 +221,7 @@ impl Call {
 
     /// The consistency token that the caller brings.
     pub(crate) fn token(&self) -> Result<Option<Token>, Problem> {
-        let Some(text) = self.header("consistency-token") else { return Ok(None) };
+        let Some(text) = self.header(TOKEN) else { return Ok(None) };
         let token = self.app.keys.consistency.decode(text);
         let token = token.filter(|token| token.tenant == self.tenant()).ok_or_else(|| {
             Problem::bad_request(
@@ -201,16 +242,25 @@ impl Call {
         }
     }
 
-    /// Remembers what the answer was read from, for one who waits until it changes.
-    pub(crate) fn watch(&self, projections: &[&str], position: i64) {
-        if self.prefer.wait.is_some() && !projections.is_empty() {
-            let names = projections.iter().map(|&name| name.to_owned()).collect();
-            *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some((names, position));
+    /// Remembers what the answer was read from: it says so of itself, and who waits does so until that changes.
+    pub(crate) fn note(&self, projections: &[&str], asked: &Asked) {
+        let mut seen = self.seen();
+        let (mut names, earlier) = match seen.take() {
+            Some(Seen { projections, asked }) => (projections, Some(asked)),
+            None => (Vec::new(), None),
+        };
+        for name in projections {
+            if !names.iter().any(|known| known == name) {
+                names.push((*name).to_owned());
+            }
         }
+        let earlier = earlier.filter(|one| one.place.position <= asked.place.position);
+        let asked = earlier.unwrap_or_else(|| asked.without_rows());
+        *seen = Some(Seen { projections: names, asked });
     }
 
     /// What the answer was read from.
-    pub(crate) fn watched(&self) -> Option<Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,6 +37,8 @@ struct Key {
 struct Denial {
     caller: Caller,
     permission: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_id: Option<Value>,
     operation: &'static str,
     reason: String,
     repeated: u64,
@@ -49,11 +51,11 @@ impl Denials {
 
     /// Notes a problem, where it is that the caller lacks a permission.
     pub(crate) fn note(&self, by: &Principal, operation: &'static str, problem: &Problem) {
-        let Some(Value::String(permission)) = problem.params.get("permission") else {
+        let Some(permission) = problem.lacks().map(str::to_owned) else {
             return; // the session, the organisation or the question is at fault, not the right
         };
         let Actor { kind, id, session_id, api_key_id, .. } = by.actor.clone();
-        let (tenant, permission) = (by.tenant, permission.clone());
+        let tenant = by.tenant;
         let key = Key {
             tenant,
             kind,
@@ -64,7 +66,8 @@ impl Denials {
         };
         let caller = Caller { kind, id, session_id, api_key_id };
         let reason = problem.detail.clone();
-        let denial = Denial { caller, permission, operation, reason, repeated: 0 };
+        let unit_id = problem.params.get("unit_id").cloned();
+        let denial = Denial { caller, permission, unit_id, operation, reason, repeated: 0 };
         if self.repeats.is_first(key, Instant::now(), || (tenant, denial.clone())) {
             self.telling.add(tenant, PATH, &denial);
         }

@@ -11,7 +11,7 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use futures::future::BoxFuture;
-use platform::access::Standing;
+use platform::access::{Places, Standing};
 use platform::http::RequestFacts;
 use platform::prefer::Prefer;
 use platform::principal::Principal;
@@ -19,8 +19,11 @@ use platform::problem::Problem;
 use platform::routes::Route;
 
 use crate::app::App;
-use crate::call::{Call, admit, verify};
+use crate::call::{Call, UNIT, admit, verify};
 use crate::poll;
+
+/// The parameter that names the position at which an answer must stand.
+pub(crate) const EXACT: &str = "exact";
 
 pub(crate) type Handle =
     Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, Problem>> + Send + Sync>;
@@ -89,19 +92,52 @@ impl Endpoint {
         parameters: &RawPathParams,
         request: Request,
     ) -> Result<Response, Problem> {
-        let standing = admit(app, &principal, self.route.access).await?;
+        let unit = parameters.iter().find(|(name, _)| *name == UNIT).map(|(_, unit)| unit);
+        let (standing, places) = admit(app, &principal, (self.route.access, unit)).await?;
         facts.notes.spent(app.limits.admit(&principal, self.route.quota)?);
         facts.notes.phase("auth", began);
-        let caller = Caller { principal, standing, facts };
-        let call = read(Arc::clone(app), parameters, request, caller).await?;
+        let caller = Caller { principal, standing, places, facts };
+        let mut call = read(Arc::clone(app), parameters, request, caller).await?;
+        call.exact = self.exact(&mut call)?;
         poll::answer(call, self.route.access, &self.handle).await
     }
+}
+
+impl Endpoint {
+    /// The position at which the answer must stand, where the route knows such a thing.
+    fn exact(&self, call: &mut Call) -> Result<Option<i64>, Problem> {
+        if !self.route.parameters.iter().any(|parameter| parameter.name == EXACT) {
+            return Ok(None);
+        }
+        let exact = call.number(EXACT)?;
+        call.parameters.retain(|(name, _)| name != EXACT);
+        Ok(exact)
+    }
+}
+
+/// Answers, and says of every answer where in the log it stands, whether or not the handler does. What was read from nothing
+/// stands at the head.
+pub(crate) async fn placed(call: Call, handle: &Handle) -> Result<Response, Problem> {
+    call.seen().take();
+    let mut response = handle(call.clone()).await?;
+    if response.headers().contains_key("projection-position") {
+        return Ok(response);
+    }
+    let seen = call.seen().as_ref().map(|seen| seen.asked.without_rows());
+    let asked = match seen {
+        Some(asked) => asked,
+        None => call.head().await?,
+    };
+    let headers = asked.headers(&call, &asked.place.as_of());
+    response.headers_mut().extend(headers);
+    Ok(response)
 }
 
 /// Who asks, and what is known of the request besides its content.
 struct Caller {
     principal: Arc<Principal>,
     standing: Option<Standing>,
+    places: Places,
     facts: RequestFacts,
 }
 
@@ -113,7 +149,7 @@ async fn read(
     app: Arc<App>,
     path: &RawPathParams,
     request: Request,
-    Caller { principal, standing, facts }: Caller,
+    Caller { principal, standing, places, facts }: Caller,
 ) -> Result<Call, Problem> {
     let prefer = Prefer::read(request.headers());
     let method = request.method().clone();
@@ -129,6 +165,7 @@ async fn read(
         app,
         principal,
         standing,
+        places,
         facts,
         prefer,
         method,
@@ -137,6 +174,7 @@ async fn read(
         path,
         parameters,
         body,
-        watched: Arc::default(),
+        exact: None,
+        seen: Arc::default(),
     })
 }

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use events::{Module, Permission};
+use jiff::Timestamp;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -13,7 +14,7 @@ use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::item::row;
-use crate::poll::{self, Unfinished};
+use crate::poll::Unfinished;
 use crate::shape::{WAITING, dataset};
 
 /// A piece of background work.
@@ -46,6 +47,11 @@ struct Progress {
     done: i64,
     total: Option<i64>,
     unit: &'static str,
+    /// What is being done.
+    phase: &'static str,
+    /// The seconds that the rest took from the last step on, at the pace until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eta_s: Option<i64>,
 }
 
 /// What came of it.
@@ -91,6 +97,42 @@ struct Row {
     rows_done: Option<i64>,
     #[serde(default)]
     rows_total: Option<i64>,
+    #[serde(default)]
+    attempts: i64,
+    #[serde(default)]
+    started_at: Option<Timestamp>,
+    changed_at: Timestamp,
+    #[serde(default)]
+    verification_errors: Vec<String>,
+}
+
+impl Row {
+    /// How far the work is, where it counts rows.
+    fn progress(&self) -> Option<Progress> {
+        let (done, total) = (self.rows_done?, self.rows_total);
+        let phase = match (&*self.status, done) {
+            ("queued", _) => "waiting",
+            ("running", 0) => "reading",
+            ("running", _) => "writing",
+            _ => "over",
+        };
+        let open = self.status == "running" && done > 0;
+        let left = total.map(|total| (total - done).max(0)).filter(|_| open);
+        // Counted from the last step and not from now, so that the answer is the same until there is another.
+        let taken = self.started_at.map(|at| self.changed_at.duration_since(at).as_millis());
+        let eta = left.zip(taken).map(|(left, taken)| i128::from(left) * taken / i128::from(done));
+        let eta_s = eta.and_then(|ms| i64::try_from(ms / 1000).ok()).map(|s| s.max(0));
+        Some(Progress { done, total, unit: "rows", phase, eta_s })
+    }
+
+    /// What went not as it should, and stopped nothing.
+    fn warnings(&mut self) -> Vec<String> {
+        let mut warnings = std::mem::take(&mut self.verification_errors);
+        if self.attempts > 1 {
+            warnings.push(format!("it was begun {} times", self.attempts));
+        }
+        warnings
+    }
 }
 
 /// One piece of work.
@@ -119,7 +161,8 @@ pub(crate) fn job() -> Endpoint {
 }
 
 fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<Response, Problem> {
-    let row: Row = serde_json::from_str(item).map_err(|error| Problem::internal(&error))?;
+    let mut row: Row = serde_json::from_str(item).map_err(|error| Problem::internal(&error))?;
+    let (progress, warnings) = (row.progress(), row.warnings());
     let id = call.segment("id").to_owned();
     let state = if row.status == "completed" { "succeeded".to_owned() } else { row.status };
     let open = state == "queued" || state == "running";
@@ -130,11 +173,11 @@ fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<
     };
     let job = Job {
         kind,
-        progress: row.rows_done.map(|done| Progress { done, total: row.rows_total, unit: "rows" }),
+        progress,
         result: (state == "succeeded")
             .then(|| Outcome { resource: format!("/api/v1/{kind}s/{id}") }),
         error: row.error_code.filter(|_| state != "succeeded").map(failure),
-        warnings: Vec::new(),
+        warnings,
         created_at: row.created_at,
         actor: row.requested_by,
         links: Links {
@@ -146,9 +189,7 @@ fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<
         state,
         id,
     };
-    let content = serde_json::to_string(&job).map_err(|error| Problem::internal(&error))?;
     let mut response = stamped(call, asked, job);
-    poll::tag(response.headers_mut(), content, asked.place.build);
     if open {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response.extensions_mut().insert(Unfinished);

@@ -14,6 +14,7 @@ mod item;
 mod jobs;
 mod list;
 mod notifications;
+mod paging;
 mod past;
 mod poll;
 mod positions;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use platform::access::Places;
 use platform::dataset::cursor::{self, Bound, Cursor, Rows};
 use platform::dataset::filter::{At, Comparison, Filter, Operator, Value};
 use platform::dataset::{
@@ -16,7 +17,8 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 
 use crate::ask::{AsOf, Asked};
-use crate::call::Call;
+use crate::call::{Call, UNIT};
+use crate::endpoint::EXACT;
 use crate::poll;
 
 const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
@@ -105,6 +107,14 @@ fn shorthand(
 
 /// The question, narrowed to the rows that are the caller's to see.
 pub(crate) fn visible(call: &Call, data: &'static Dataset, query: Query) -> Result<Query, Problem> {
+    let query = match &call.places {
+        Places::Everywhere => query,
+        Places::In(units) => {
+            let in_unit = units.iter().map(|unit| equals(UNIT, unit.to_string()));
+            query.narrowed(data, Filter::Any(in_unit.collect()), call.me())?
+        }
+        Places::Nowhere => return Err(Problem::absent(data.label)), // and nobody was let in
+    };
     match &data.owner {
         Some(owner) if !owner.everybody.is_some_and(|all| call.permits(all)) => {
             Ok(query.of_owner(call.person()?))
@@ -194,7 +204,7 @@ fn after(call: &Call, question: &str) -> Result<Option<(Cursor, Rows)>, Refused>
 fn respond(call: &Call, asked: &Asked, mut body: String, page: &Page) -> Response {
     let as_of = asked.place.as_of();
     let mut headers = asked.headers(call, &as_of);
-    link(call, page, &mut headers);
+    link(call, ("after", &[]), (&page.next, &page.prev), &mut headers);
     // Cursors tell the time, so of the page only counts whether it has neighbours.
     let total = page.total.as_ref().map(|total| total.value);
     let content = (&body, page.next.is_some(), page.prev.is_some(), page.limit, total);
@@ -214,14 +224,23 @@ pub(crate) fn push_json<T: Serialize>(body: &mut String, value: &T) {
     body.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()));
 }
 
-/// The neighbouring pages as links (RFC 8288).
-fn link(call: &Call, page: &Page, headers: &mut HeaderMap) {
-    let others: Vec<_> = call.parameters.iter().filter(|(name, _)| name != "after").collect();
-    for (cursor, relation) in [(&page.next, "next"), (&page.prev, "prev")] {
+/// The neighbouring pages as links (RFC 8288), their cursors in the parameter of that name, which stands for the others.
+pub(crate) fn link(
+    call: &Call,
+    (name, instead): (&str, &[&str]),
+    (next, prev): (&Option<String>, &Option<String>),
+    headers: &mut HeaderMap,
+) {
+    let exact = call.exact.map(|position| (EXACT.to_owned(), position.to_string()));
+    let stays = |other: &str| other != name && !instead.contains(&other);
+    let others: Vec<_> =
+        call.parameters.iter().chain(&exact).filter(|(other, _)| stays(other)).collect();
+    for (cursor, relation) in [(next, "next"), (prev, "prev")] {
         let Some(cursor) = cursor else { continue };
         let parts = others.iter().map(|(name, v)| format!("{}={}&", encoded(name), encoded(v)));
         let query: String = parts.collect();
-        let link = format!("<{}?{query}after={cursor}>; rel=\"{relation}\"", call.uri.path());
+        let path = call.uri.path();
+        let link = format!("<{path}?{query}{name}={cursor}>; rel=\"{relation}\"");
         if let Ok(value) = HeaderValue::from_str(&link) {
             headers.append(HeaderName::from_static("link"), value);
         }

@@ -11,11 +11,13 @@ use platform::problem::Problem;
 use platform::routes::Access;
 use tokio::time::Instant;
 
-use crate::call::{Call, admit, verify};
-use crate::endpoint::Handle;
+use crate::call::{Call, UNIT, admit, verify};
+use crate::endpoint::{Handle, placed};
 
 /// Who waits for a change beyond these is turned away.
 pub(crate) const WAITING_MOST: usize = 512;
+/// What that limit is called where it is told that it was reached.
+const POLICY: &str = "waiting";
 /// Between two looks of one who waits, however much changes.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,7 +31,7 @@ pub(crate) async fn answer(
     access: Access,
     handle: &Handle,
 ) -> Result<Response, Problem> {
-    let response = handle(call.clone()).await?;
+    let response = placed(call.clone(), handle).await?;
     let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
     let Some(tag) = tag.filter(|_| call.method == Method::GET).map(str::to_owned) else {
         return Ok(response);
@@ -66,7 +68,7 @@ async fn wait_for_other(
     call.facts.notes.applied(format!("wait={}", wait.as_secs()));
     let shutdown = call.app.tasks.shutdown().clone();
     loop {
-        let Some((projections, position)) = call.watched() else { return Ok(response) };
+        let Some((projections, position)) = watched(call) else { return Ok(response) };
         let names: Vec<&str> = projections.iter().map(String::as_str).collect();
         let left = deadline.saturating_duration_since(Instant::now());
         let moved = tokio::select! {
@@ -78,8 +80,10 @@ async fn wait_for_other(
         }
         // Rights may have gone meanwhile.
         let principal = verify(&call.app, &call.headers, call.facts.ip).await?;
-        let standing = admit(&call.app, &principal, access).await?;
-        response = handle(Call { principal, standing, ..call.clone() }).await?;
+        let unit = Some(call.segment(UNIT)).filter(|unit| !unit.is_empty());
+        let (standing, places) = admit(&call.app, &principal, (access, unit)).await?;
+        let again = Call { principal, standing, places, ..call.clone() };
+        response = placed(again, handle).await?;
         let now = response.headers().get(header::ETAG);
         if now.is_none_or(|now| now.as_bytes() != tag.as_bytes()) {
             return Ok(response);
@@ -87,10 +91,17 @@ async fn wait_for_other(
     }
 }
 
+/// The projections that the answer was read from, none where it was the log, and where they stood.
+fn watched(call: &Call) -> Option<(Vec<String>, i64)> {
+    let seen = call.seen();
+    seen.as_ref().map(|seen| (seen.projections.clone(), seen.asked.place.position))
+}
+
 fn too_many() -> Problem {
     let detail = "too many requests wait for a change; ask again without waiting, or later";
     let status = StatusCode::TOO_MANY_REQUESTS;
-    Problem { retry_after: Some(2), ..Problem::new(status, "TOO_MANY_WAITING", detail).retryable() }
+    let problem = Problem::new(status, "TOO_MANY_WAITING", detail).retryable();
+    Problem { retry_after: Some(2), violated_policies: vec![POLICY.to_owned()], ..problem }
 }
 
 /// The header of the answer without its body.
@@ -115,5 +126,17 @@ pub(crate) fn tag(headers: &mut HeaderMap, content: impl Hash, build: i32) {
     let tag = format!("W/\"{:016x}.p{build}\"", hasher.finish());
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_turned_away_is_told_which_limit_was_reached() {
+        let problem = serde_json::to_value(too_many()).unwrap();
+        assert_eq!(problem["violated-policies"], serde_json::json!([POLICY]));
+        assert_eq!((&problem["status"], &problem["retryable"]), (&429.into(), &true.into()));
     }
 }

@@ -97,7 +97,8 @@ impl Positions {
         }
     }
 
-    /// Waits until all of `projections` are further than `position`; whether they are. Not at all for one that is not moving.
+    /// Waits until all of `projections` are further than `position`, or the log where there are none; whether they are. Not at all
+    /// for one that is not moving.
     pub(crate) async fn moved(&self, projections: &[&str], position: i64, limit: Duration) -> bool {
         let mut latest = self.latest.subscribe();
         latest.mark_unchanged();
@@ -110,6 +111,7 @@ impl Positions {
                 }
                 let seen = Arc::clone(&latest.borrow_and_update());
                 match seen.behind(projections, position + 1) {
+                    None if projections.is_empty() && seen.head <= position => {}
                     None => return true,
                     Some(behind) if behind.state != "live" => return false,
                     Some(_) => {}

@@ -147,6 +147,7 @@ fn is_sensitive(data: &Dataset, query: &Query) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use events::UserId;
     use events::testing::id;
     use platform::dataset::find;
     use serde_json::json;

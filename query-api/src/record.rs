@@ -63,6 +63,7 @@ pub(crate) fn write_cloud_event(record: &Record<'_>, out: &mut String) {
         ("authtype", &lifted.actor_kind),
         ("authid", &lifted.actor_id),
         ("traceparent", &lifted.traceparent),
+        ("idempotencykey", &lifted.idempotency_key),
     ] {
         if let Some(value) = value {
             let _never = write!(out, ",\"{name}\":");
@@ -88,6 +89,8 @@ pub(crate) struct Lifted<'a> {
     pub(crate) actor_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) traceparent: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) idempotency_key: Option<Cow<'a, str>>,
 }
 
 const _: () = {
@@ -97,6 +100,7 @@ const _: () = {
     assert!(matches!(meta::CORRELATION_ID.as_bytes(), b"correlation_id"));
     assert!(matches!(meta::CAUSATION_ID.as_bytes(), b"causation_id"));
     assert!(matches!(meta::TRACEPARENT.as_bytes(), b"traceparent"));
+    assert!(matches!(meta::IDEMPOTENCY_KEY.as_bytes(), b"idempotency_key"));
 };
 
 /// JSON text on one line. What we write has no line breaks; in JSON they can only stand between tokens.
@@ -118,5 +122,43 @@ fn hex(out: &mut String, bytes: &[u8]) {
     for byte in bytes {
         out.push(char::from(DIGITS[usize::from(byte >> 4)]));
         out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_cloud_event_says_what_its_metadata_has_attributes_for() {
+        let record = Record {
+            position: 42,
+            tenant_id: Uuid::from_u128(1),
+            tenant_seq: 7,
+            aggregate_type: "rbac.policy",
+            aggregate_id: "p",
+            sequence: 14,
+            event_id: Uuid::from_u128(2),
+            event_type: "rbac.policy.role_created",
+            event_version: "1",
+            payload: "{\"code\":\"clerk\"}",
+            metadata: "{\"correlation_id\":\"c\",\"actor_kind\":\"user\",\"actor_id\":\"u\",\
+                        \"idempotency_key\":\"k \\\"1\\\"\"}",
+            recorded_at: Timestamp::UNIX_EPOCH,
+            chain: &[1],
+        };
+        let mut text = String::new();
+        write_cloud_event(&record, &mut text);
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["idempotencykey"], "k \"1\"");
+        assert_eq!((&event["correlationid"], &event["authid"]), (&json!("c"), &json!("u")));
+        assert_eq!(
+            (&event["time"], &event["data"]["code"]),
+            (&json!("1970-01-01T00:00:00.000000Z"), &json!("clerk"))
+        );
+        assert!(event.get("causationid").is_none());
     }
 }

@@ -6,6 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::ask::AsOf;
+use crate::endpoint::EXACT;
 use crate::list::Page;
 
 /// The parameters of every list.
@@ -16,23 +17,30 @@ pub(crate) const LIST: &[Parameter] = &[
     query("limit", "rows of a page: 50 unless told, at most 500"),
     query("after", "the cursor of another page, from `page.next` or `page.prev`"),
     query("count", "`none`, `estimate` or `exact`"),
+    AT,
     KNOWN,
     TOKEN,
     PREFER,
 ];
 /// The parameters of every item.
-pub(crate) const ITEM: &[Parameter] = &[FIELDS, KNOWN, TOKEN, PREFER];
+pub(crate) const ITEM: &[Parameter] = &[FIELDS, AT, KNOWN, TOKEN, PREFER];
 /// The parameters of every item that can be seen as it was.
-pub(crate) const PAST_ITEM: &[Parameter] = &[FIELDS, KNOWN, TOKEN, PREFER, AS_OF, AT_VERSION];
-/// The parameters of work that goes on.
+pub(crate) const PAST_ITEM: &[Parameter] = &[FIELDS, AT, KNOWN, TOKEN, PREFER, AS_OF, AT_VERSION];
+/// The parameters of what is read from the log and can be waited for.
 pub(crate) const WAITING: &[Parameter] = &[KNOWN, PREFER];
 /// The moment in the past to which an answer refers.
 pub(crate) const AS_OF: Parameter =
     query("as_of", "as it was at a position of the log or an RFC 3339 time that has passed");
 /// The version in the past to which an answer refers.
 pub(crate) const AT_VERSION: Parameter = query("at_version", "as it was at this version");
+/// The position at which a list or an item must stand.
+pub(crate) const AT: Parameter = query(
+    EXACT,
+    "answer only where the read models stand at exactly this position of the log; 412 says where they do, for they keep no history",
+);
 const FIELDS: Parameter = query("fields", "which columns, separated by commas");
-const KNOWN: Parameter = Parameter {
+/// The answer that the client has.
+pub(crate) const KNOWN: Parameter = Parameter {
     name: "If-None-Match",
     place: "header",
     description: "the `ETag` of an answer that the client has: 304 while it holds; with `Prefer: wait=25` as soon as it no \
@@ -43,7 +51,8 @@ const TOKEN: Parameter = Parameter {
     place: "header",
     description: "answer only when what this token stands for is reflected",
 };
-const PREFER: Parameter = Parameter {
+/// How long the client waits.
+pub(crate) const PREFER: Parameter = Parameter {
     name: "Prefer",
     place: "header",
     description: "`wait=2` seconds for that at most, `handling=lenient` for a stale answer rather than none",

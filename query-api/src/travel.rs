@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::events::{Decider, Module, UserId};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use events::audit::{MASK, is_secret};
 use jiff::Timestamp;
 use platform::clock;
 use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement};
-use platform::log::{Record, UNCHAINED};
+use platform::log::{PAYLOAD, Record, UNCHAINED};
 use platform::problem::Problem;
 use platform::routes::{Access, Parameter, Route};
 use schemars::JsonSchema;
@@ -21,9 +21,10 @@ use serde_json::{Map, Value, json};
 use sqlx::FromRow as _;
 use uuid::Uuid;
 
-use crate::answer::{Stamped, plain, stamped};
+use crate::answer::{Stamped, http_date, keep, plain, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::paging::Start;
 use crate::past::too_long;
 use crate::record::Lifted;
 use crate::shape::{dataset, query};
@@ -102,8 +103,10 @@ struct History {
 /// Where the next page begins.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Next {
-    /// For `after`; nothing at the end.
+    /// For `after`; nothing at the end. In `Link` it is a cursor, refused with 410 once the log was restored or a day is over.
     next: Option<i64>,
+    /// The cursor of the page before this one, for `after`.
+    prev: Option<String>,
     limit: i64,
 }
 
@@ -151,7 +154,7 @@ struct Change {
 }
 
 const HISTORY: &[Parameter] = &[
-    query("after", "events after this version"),
+    query("after", "events after this version; or a cursor of `page.prev` or `Link`"),
     query("limit", "events of a page: 50 unless told, at most 500"),
     UNIT,
 ];
@@ -169,13 +172,14 @@ pub(crate) fn with_past<D: Decider>(past: &'static Past<D>, endpoint: Endpoint) 
     let now = Endpoint::new(route.parameters(past.parameters), move |call: Call| {
         let handle = Arc::clone(&handle);
         async move {
-            match (call.parameter("as_of"), call.number("at_version")?) {
-                (None, None) => handle(call).await,
-                (Some(_), Some(_)) => {
-                    let detail = "send either as_of or at_version";
+            match (call.parameter("as_of"), call.number("at_version")?, call.exact) {
+                (None, None, _) => handle(call).await,
+                (Some(_), None, None) => past.then(&call, None).await,
+                (None, version @ Some(_), None) => past.then(&call, version).await,
+                (Some(_) | None, Some(_) | None, _) => {
+                    let detail = "send one of as_of, at_version and exact";
                     Err(Problem::bad_request("PARAMETER_INVALID", detail))
                 }
-                (_, version) => past.then(&call, version).await,
             }
         }
     });
@@ -192,29 +196,41 @@ fn history<D: Decider>(past: &'static Past<D>, module: Module, access: Access) -
     Endpoint::new(route, move |call: Call| async move {
         past.only(&call, &["after", "limit"])?;
         let place = past.place(&call).await?;
-        let after = call.number("after")?;
+        let start = Start::read(&call, "after")?;
         let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
         let limit = limit.clamp(1, i64::from(MAX_LIMIT));
         let mut statement = Statement::default();
         let condition = place.events::<D>(&mut statement);
-        let number = statement.bind(Bind::Integer(after.unwrap_or_default()));
+        let number = statement.bind(Bind::Integer(start.from.unwrap_or_default()));
+        let (symbol, direction) = if start.back { ('<', "desc") } else { ('>', "asc") };
         statement.sql = format!(
-            "select {UNCHAINED} from log.events e where {condition} and e.sequence > ${number} \
-             order by e.sequence limit {}",
+            "select {UNCHAINED} from log.events e where {condition} \
+             and e.sequence {symbol} ${number} order by e.sequence {direction} limit {}",
             limit + 1
         );
         let asked = call.ask(&[], &statement).await?;
-        if asked.rows.is_empty() && after.is_none() {
+        if asked.rows.is_empty() && start.from.is_none() {
             return Err(Problem::absent(past.what));
         }
         let page = usize::try_from(limit).unwrap_or_default();
         let mut items = Vec::with_capacity(asked.rows.len().min(page));
-        for row in asked.rows.iter().take(page) {
-            items.push(past.happening(&Record::from_row(row)?));
+        let payloads = call.payloads(&asked.rows, PAYLOAD).await?;
+        for (row, payload) in asked.rows.iter().zip(&payloads).take(page) {
+            items.push(past.happening(&Record { payload, ..Record::from_row(row)? }));
         }
         let more = asked.rows.len() > page;
-        let next = items.last().filter(|_| more).map(|last| last.version);
-        Ok(stamped(&call, &asked, History { items, page: Next { next, limit } }))
+        let beyond = items.last().filter(|_| more).map(|last| last.version);
+        if start.back {
+            items.reverse();
+        }
+        let version = |item: &Happening| item.version;
+        let ends = items.first().map(version).zip(items.last().map(version));
+        let (beside, mut links) = (start.beside(ends, beyond), HeaderMap::new());
+        let prev = start.told(&call, &asked, &beside, &mut links)?;
+        let page = Next { next: beside.next, prev, limit };
+        let mut response = stamped(&call, &asked, History { items, page });
+        response.headers_mut().extend(links);
+        Ok(response)
     })
 }
 
@@ -354,8 +370,9 @@ impl<D: Decider> Past<D> {
         let first = members(&state);
         let mut before = first.clone();
         let mut by: BTreeMap<String, Happening> = BTreeMap::new();
-        for row in &asked.rows {
-            let record = Record::from_row(row)?;
+        let payloads = call.payloads(&asked.rows, PAYLOAD).await?;
+        for (row, payload) in asked.rows.iter().zip(&payloads) {
+            let record = Record { payload, ..Record::from_row(row)? };
             let event = serde_json::from_str::<D::Event>(record.payload);
             state.evolve(&event.map_err(|error| Problem::internal(&error))?);
             let after = members(&state);
@@ -466,17 +483,4 @@ impl<D: Decider> Past<D> {
 fn unknown_version(present: i64) -> Problem {
     let detail = format!("versions go from 1 to {present}, and the earlier one comes first");
     Problem::bad_request("VERSION_UNKNOWN", detail).with("current_version", present)
-}
-
-fn keep(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
-/// As HTTP writes times (RFC 9110).
-fn http_date(time: Timestamp) -> String {
-    jiff::fmt::rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&time)
-        .unwrap_or_default()
 }

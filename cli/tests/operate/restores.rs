@@ -79,6 +79,8 @@ async fn access(house: &House, unit_id: &str) {
     house.send(Method::POST, "/rbac/roles", reader).await;
     let user = new_id();
     house.send(Method::POST, "/users", json!({ "id": user, "handle": "dieter" })).await;
+    let reached = json!({ "handle": "dieter.b", "phone": "+41446681800" });
+    house.send(Method::PATCH, &format!("/users/{user}"), reached).await;
     let path = format!("/rbac/users/{user}/plants/{unit_id}");
     house.send(Method::PUT, &path, json!({ "level": "read" })).await;
 }

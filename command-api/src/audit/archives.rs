@@ -1,12 +1,15 @@
-//! Archiving the trail: asked for by people, reported by workers, and only then dropped, by people again.
+//! Archiving the trail: asked for by people, reported by workers, and only then dropped, by people again; and what the notary
+//! refuses to sign.
 
-use events::audit::ledger::{Archive, Command, Ledger};
+use events::audit::ledger::{Archive, Command, Ledger, SigningRefusal};
 use events::{FileId, Module, Permission};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::pipeline::Target;
 use crate::registry::{Call, Nothing, Registry};
@@ -45,6 +48,24 @@ struct Archived {
     checkpoint_root: String,
 }
 
+/// Why the log is not signed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    /// The epoch of the log.
+    epoch: u32,
+    /// When the notary began to refuse.
+    since: Timestamp,
+    /// The first event that is not as it was recorded, where that can be told.
+    #[serde(default)]
+    tenant_seq: Option<u64>,
+    /// Its id, if it is there.
+    #[serde(default)]
+    event_id: Option<Uuid>,
+    /// What is wrong.
+    reason: String,
+}
+
 pub(super) fn routes(registry: &mut Registry) {
     registry.command::<Ask, Ledger>(
         Route::post("/audit-logs/archive", Module::Audit, "audit_ledger_request_archive")
@@ -60,6 +81,17 @@ pub(super) fn routes(registry: &mut Registry) {
             .summary("a worker has written a month into a file and read it back")
             .needs(Permission::AuditArchivesMake),
         |call| Ok(target(call, Command::RecordArchive(archive(&call.body)))),
+    );
+    registry.command::<Refused, Ledger>(
+        Route::post("/audit-logs/refusals", Module::Audit, "audit_ledger_record_signing_refusal")
+            .summary("the notary refuses to sign the log, because it is not what was recorded")
+            .needs(Permission::AuditArchivesMake),
+        |call| {
+            let Refused { epoch, since, tenant_seq, event_id, ref reason } = call.body;
+            let reason = reason.clone();
+            let refusal = SigningRefusal { epoch, since, tenant_seq, event_id, reason };
+            Ok(target(call, Command::RecordSigningRefusal(refusal)))
+        },
     );
     registry.command::<Nothing, Ledger>(
         Route::post("/audit-logs/archives/{month}/drop", Module::Audit, "audit_ledger_drop_month")

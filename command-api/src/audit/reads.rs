@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use events::audit::security_log::{AccessDenied, Caller, Command, DataRead};
-use events::{ActorKind, ApiKeyId, Module, Permission, SessionId};
+use events::{ActorKind, ApiKeyId, Module, Permission, SessionId, UnitId};
 use jiff::Timestamp;
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -55,6 +55,9 @@ struct Denial {
     caller: Caller,
     /// The permission that was needed.
     permission: String,
+    /// The unit in which it was needed, where one was named.
+    #[serde(default)]
+    unit_id: Option<UnitId>,
     /// The operation, for example `rbac_roles`.
     operation: String,
     /// What was missing.
@@ -114,7 +117,7 @@ impl From<Denial> for Command {
     fn from(denial: Denial) -> Self {
         let denied = AccessDenied {
             permission: denial.permission,
-            unit_id: None,
+            unit_id: denial.unit_id,
             method: String::new(),
             path_template: denial.operation,
             reason: denial.reason,

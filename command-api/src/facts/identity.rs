@@ -73,6 +73,7 @@ impl LoadFacts<User> for user::Facts {
         match command {
             user::Command::SetPassword(_)
             | user::Command::ChangeEmail(_)
+            | user::Command::ChangeHandle(_)
             | user::Command::Unlock
             | user::Command::Reactivate
             | user::Command::LinkIdentity(_)
@@ -90,6 +91,7 @@ impl LoadFacts<User> for user::Facts {
             user::Command::Register(_)
             | user::Command::Rename(_)
             | user::Command::Relocate(_)
+            | user::Command::ChangePhone(_)
             | user::Command::ResetPassword(_)
             | user::Command::ConfirmEmailChange(_)
             | user::Command::EndSessions

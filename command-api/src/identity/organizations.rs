@@ -22,7 +22,9 @@ use super::users::{self, default_locale, default_time_zone};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::draft::Draft;
+use crate::guard::Spot;
 use crate::log::{Append, Outcome, StreamWrite};
+use crate::patch::Patch;
 use crate::pipeline::{Ask, Target};
 use crate::registry::{COMMAND, Call, Incoming, Nothing, Registry, answered};
 
@@ -113,9 +115,9 @@ struct ChangeUnit {
     /// Its name.
     #[serde(default)]
     name: Option<String>,
-    /// The unit above it.
+    /// The unit above it; null puts it at the top.
     #[serde(default)]
-    parent_id: Option<UnitId>,
+    parent_id: Patch<UnitId>,
 }
 
 const SUSPEND: &str = "identity_organization_suspend";
@@ -172,20 +174,24 @@ pub(super) fn routes(registry: &mut Registry) {
             "identity_organization_add_unit",
         ))
         .summary("add a branch, plant, department or site")
+        .in_unit()
         .answers::<()>(201),
         add_unit,
     );
     registry.command::<ChangeUnit, Organization>(
         manage(Route::patch(UNIT, Module::Identity, "identity_organization_change_unit"))
-            .summary("rename or move a unit"),
+            .summary("rename or move a unit")
+            .in_unit(),
         change_unit,
     );
     registry.command::<Nothing, Organization>(
         manage(Route::delete(UNIT, Module::Identity, "identity_organization_close_unit"))
-            .summary("close a unit that has no open units below it"),
+            .summary("close a unit that has no open units below it")
+            .in_unit(),
         |call| {
             let unit_id = call.id("unit_id")?;
-            Ok(Target::new(own(call)?, Command::CloseUnit(CloseUnit { unit_id })))
+            let close = Command::CloseUnit(CloseUnit { unit_id });
+            Ok(Target::new(own(call)?, close).within([Spot::In(unit_id)]))
         },
     );
 }
@@ -206,19 +212,25 @@ fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
         parent_id: body.parent_id,
         time_zone: body.time_zone.clone(),
     };
-    Ok(Target::new(own(call)?, Command::AddUnit(unit)).at("/organizations/{id}/units/{unit_id}"))
+    let target = Target::new(own(call)?, Command::AddUnit(unit));
+    let spot = Spot::of(body.parent_id);
+    Ok(target.at("/organizations/{id}/units/{unit_id}").within([spot]))
 }
 
 fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem> {
     let unit_id: UnitId = call.id("unit_id")?;
-    let mut commands = Vec::new();
+    let (mut commands, mut spots) = (Vec::new(), vec![Spot::In(unit_id)]);
     if let Some(name) = call.body.name.clone() {
         commands.push(Command::RenameUnit(RenameUnit { unit_id, name }));
     }
-    if let Some(parent_id) = call.body.parent_id {
-        commands.push(Command::MoveUnit(MoveUnit { unit_id, parent_id: Some(parent_id) }));
+    let moved = |parent_id| Command::MoveUnit(MoveUnit { unit_id, parent_id });
+    if let Some(command) = call.body.parent_id.asks(moved) {
+        commands.push(command);
+        // What it leaves and where it goes are changed as well.
+        spots.push(Spot::Above(unit_id));
+        spots.extend(call.body.parent_id.asks(Spot::of));
     }
-    Ok(Target { commands, ..Target::of(own(call)?) })
+    Ok(Target { commands, ..Target::of(own(call)?) }.within(spots))
 }
 
 /// A command of whoever runs the installation for one of its organisations.

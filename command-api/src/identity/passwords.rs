@@ -335,6 +335,21 @@ mod tests {
         assert!(!verify(Some(&hash), "correct horse batterx"));
     }
 
+    /// RFC 9106, section 5.3.
+    #[test]
+    fn the_example_of_the_standard_has_its_tag() {
+        use argon2::{Algorithm, AssociatedData, ParamsBuilder, Version};
+        let data = AssociatedData::new(&[4; 12]).unwrap();
+        let params = ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).build();
+        let (secret, params) = ([3; 8], params.unwrap());
+        let argon2 =
+            Argon2::new_with_secret(&secret, Algorithm::Argon2id, Version::V0x13, params).unwrap();
+        let mut tag = [0; 32];
+        argon2.hash_password_into(&[1; 32], &[2; 16], &mut tag).unwrap();
+        let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659");
+    }
+
     #[test]
     fn the_stand_in_for_no_password_is_a_readable_hash_that_nothing_matches() {
         assert!(PasswordHash::new(DUMMY).is_ok());

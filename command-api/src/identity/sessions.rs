@@ -1,23 +1,25 @@
 //! Routes that end sessions.
 
-use events::identity::session::{Command, RevocationReason, Revoke, Session};
+use events::identity::session::{Command, RevocationReason, Revoke, Session, Status};
 use events::identity::user::{self, User};
 use events::{Module, Permission, SessionId};
 use platform::problem::Problem;
 use platform::routes::Route;
 
-use crate::pipeline::Target;
+use crate::pipeline::{Owner, Target};
 use crate::registry::{Nothing, Registry};
 
 pub(super) fn routes(registry: &mut Registry) {
     registry.command::<Nothing, Session>(
         Route::delete("/sessions/{session_id}", Module::Identity, "identity_session_revoke")
-            .summary("end somebody's session; your own ends by signing out")
-            .needs(Permission::IdentitySessionsManage),
+            .summary("end a session of your own, or with the permission somebody else's")
+            .in_person(),
         |call| {
             let session: SessionId = call.id("session_id")?;
-            let reason = RevocationReason::Admin;
-            Ok(Target::new(session, Command::Revoke(Revoke { reason })))
+            let revoke = Command::Revoke(Revoke { reason: RevocationReason::Admin });
+            let of = |it: &Session| (it.status != Status::Absent).then_some(it.user_id);
+            let owner = Owner { of, others_need: Permission::IdentitySessionsManage };
+            Ok(Target { owners: vec![owner], ..Target::new(session, revoke) })
         },
     );
     registry.command::<Nothing, User>(

@@ -1,7 +1,8 @@
 //! Routes for users.
 
 use events::identity::user::{
-    self, ChangeEmail, Command, Deactivate, Register, Relocate, Rename, SetPassword, User,
+    self, ChangeEmail, ChangeHandle, ChangePhone, Command, Deactivate, Register, Relocate, Rename,
+    SetPassword, User,
 };
 use events::{Context, Module, Permission, SecretId, UserId};
 use platform::clock;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use crate::draft::Draft;
 use crate::log::StreamWrite;
+use crate::patch::Patch;
 use crate::pipeline::Target;
 use crate::registry::{Call, Nothing, Registry};
 
@@ -48,19 +50,43 @@ pub(crate) fn default_time_zone() -> String {
 }
 
 /// What to change of a user; what is absent stays.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeUser {
+    /// The name to sign in with, unique in the organisation.
+    #[serde(default)]
+    handle: Option<String>,
     /// The name to show.
     #[serde(default)]
     display_name: Option<String>,
-    /// The e-mail address.
+    /// The e-mail address; null takes it away.
     #[serde(default)]
-    email: Option<String>,
-    /// Language and region; goes with `time_zone`.
+    email: Patch<String>,
+    /// The telephone number, as E.164 has it; null takes it away.
+    #[serde(default)]
+    phone: Patch<String>,
+    /// Language and region, a BCP 47 tag.
     #[serde(default)]
     locale: Option<String>,
-    /// Time zone; goes with `locale`.
+    /// Time zone, an IANA name.
+    #[serde(default)]
+    time_zone: Option<String>,
+}
+
+/// What to change of oneself; what is absent stays.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeProfile {
+    /// The name to show.
+    #[serde(default)]
+    display_name: Option<String>,
+    /// The telephone number, as E.164 has it; null takes it away.
+    #[serde(default)]
+    phone: Patch<String>,
+    /// Language and region, a BCP 47 tag.
+    #[serde(default)]
+    locale: Option<String>,
+    /// Time zone, an IANA name.
     #[serde(default)]
     time_zone: Option<String>,
 }
@@ -78,9 +104,19 @@ pub(super) fn routes(registry: &mut Registry) {
     );
     registry.command::<ChangeUser, User>(
         Route::patch("/users/{user_id}", Module::Identity, "identity_user_change")
-            .summary("rename a user, change their e-mail address, language and clock")
+            .summary("change what a user is called, how to reach them, their language and clock")
             .needs(Permission::IdentityUsersManage),
         change,
+    );
+    registry.command::<ChangeProfile, User>(
+        Route::patch("/me", Module::Identity, "identity_user_change_own_profile")
+            .summary("change your own name to show, telephone number, language and clock")
+            .in_person(),
+        |call| {
+            let user = call.principal.user();
+            let user = user.ok_or_else(|| Problem::forbidden("a service has no profile"))?;
+            Ok(Target { commutes: SIGN_INS, commands: profile(&call.body), ..Target::of(user) })
+        },
     );
     let manage = |path, operation, summary| {
         Route::post(path, Module::Identity, operation)
@@ -134,25 +170,22 @@ fn register(call: &Call<RegisterUser>) -> Target<User> {
 }
 
 fn change(call: &Call<ChangeUser>) -> Result<Target<User>, Problem> {
-    let body = &call.body;
-    let mut commands = Vec::new();
-    if let Some(display_name) = body.display_name.clone() {
-        commands.push(Command::Rename(Rename { display_name }));
-    }
-    if let Some(email) = body.email.clone() {
-        commands.push(Command::ChangeEmail(ChangeEmail { email: Some(email) }));
-    }
-    match (body.locale.clone(), body.time_zone.clone()) {
-        (Some(locale), Some(time_zone)) => {
-            commands.push(Command::Relocate(Relocate { locale, time_zone }));
-        }
-        (None, None) => {}
-        (Some(_), None) | (None, Some(_)) => {
-            let detail = "locale and time_zone are changed together; send both";
-            return Err(Problem::invalid("/locale", "RELOCATION_INCOMPLETE", detail));
-        }
-    }
+    let ChangeUser { handle, display_name, email, phone, locale, time_zone } = call.body.clone();
+    let handle = handle.map(|handle| Command::ChangeHandle(ChangeHandle { handle }));
+    let email = email.asks(|email| Command::ChangeEmail(ChangeEmail { email }));
+    let profile = profile(&ChangeProfile { display_name, phone, locale, time_zone });
+    let commands = handle.into_iter().chain(email).chain(profile).collect();
     Ok(Target { commands, commutes: SIGN_INS, ..Target::of(named(call)?) })
+}
+
+/// What people change of themselves, and whoever manages users of everybody.
+fn profile(body: &ChangeProfile) -> Vec<Command> {
+    let ChangeProfile { display_name, phone, locale, time_zone } = body.clone();
+    let name = display_name.map(|display_name| Command::Rename(Rename { display_name }));
+    let phone = phone.asks(|phone| Command::ChangePhone(ChangePhone { phone }));
+    let relocates = locale.is_some() || time_zone.is_some();
+    let place = relocates.then_some(Command::Relocate(Relocate { locale, time_zone }));
+    name.into_iter().chain(phone).chain(place).collect()
 }
 
 /// A new user with their password, to be stored with what makes them one.

@@ -9,6 +9,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::guard::Spot;
 use crate::pipeline::Target;
 use crate::registry::{Call, Registry};
 
@@ -56,13 +57,14 @@ const ASSIGNMENT: &str = "/rbac/users/{user_id}/roles/{role_id}";
 const PROTECTED: &str = "/rbac/users/{user_id}/protected-roles/{role_id}";
 
 pub(super) fn routes(registry: &mut Registry) {
-    let assign = |route: Route| route.needs(Permission::RbacAssignmentsAssign);
+    let assign = |route: Route| route.needs(Permission::RbacAssignmentsAssign).in_unit();
     registry.command::<Assign, UserAccess>(
         assign(Route::post("/rbac/assign", Module::Rbac, "rbac_user_access_assign_role"))
             .summary("assign a role to a user"),
         |call| {
             let Assign { user_id, role_id, unit_id, expires_at } = call.body;
-            Ok(Target::new(user_id, Command::AssignRole { role_id, unit_id, expires_at }))
+            let assign = Command::AssignRole { role_id, unit_id, expires_at };
+            Ok(Target::new(user_id, assign).within([Spot::of(unit_id)]))
         },
     );
     registry.command::<Extent, UserAccess>(
@@ -71,7 +73,8 @@ pub(super) fn routes(registry: &mut Registry) {
         |call| {
             let Extent { unit_id, expires_at } = call.body;
             let (user, role_id) = names(call)?;
-            Ok(Target::new(user, Command::AssignRole { role_id, unit_id, expires_at }))
+            let assign = Command::AssignRole { role_id, unit_id, expires_at };
+            Ok(Target::new(user, assign).within([Spot::of(unit_id)]))
         },
     );
     registry.command::<Extent, UserAccess>(
@@ -80,7 +83,8 @@ pub(super) fn routes(registry: &mut Registry) {
         |call| {
             let Extent { unit_id, expires_at } = call.body;
             let (user, role_id) = names(call)?;
-            Ok(Target::new(user, Command::ChangeRoleExpiry { role_id, unit_id, expires_at }))
+            let change = Command::ChangeRoleExpiry { role_id, unit_id, expires_at };
+            Ok(Target::new(user, change).within([Spot::of(unit_id)]))
         },
     );
     registry.command::<Removal, UserAccess>(
@@ -89,7 +93,8 @@ pub(super) fn routes(registry: &mut Registry) {
         |call| {
             let (user, role_id) = names(call)?;
             let (unit_id, reason) = (call.body.unit_id, call.body.reason.clone());
-            Ok(Target::new(user, Command::RemoveRole { role_id, unit_id, reason }))
+            let remove = Command::RemoveRole { role_id, unit_id, reason };
+            Ok(Target::new(user, remove).within([Spot::of(unit_id)]))
         },
     );
     protected(registry);

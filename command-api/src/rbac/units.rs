@@ -9,6 +9,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::guard::Spot;
 use crate::pipeline::Target;
 use crate::registry::{Call, Registry};
 
@@ -35,7 +36,7 @@ struct End {
 const PLANT: &str = "/rbac/users/{user_id}/plants/{unit_id}";
 
 pub(super) fn routes(registry: &mut Registry) {
-    let assign = |route: Route| route.needs(Permission::RbacAssignmentsAssign);
+    let assign = |route: Route| route.needs(Permission::RbacAssignmentsAssign).in_unit();
     registry.command::<Access, UserAccess>(
         assign(Route::put(PLANT, Module::Rbac, "rbac_user_access_grant_unit_access"))
             .summary("give a user access to a unit, instead of what access they have there"),
@@ -43,7 +44,8 @@ pub(super) fn routes(registry: &mut Registry) {
             let (user, unit_id) = names(call)?;
             let Access { level, expires_at } = call.body;
             let wanted = UnitAccess { unit_id, level, expires_at };
-            Ok(Target::new(user, Command::GrantUnitAccess(wanted)))
+            let grant = Command::GrantUnitAccess(wanted);
+            Ok(Target::new(user, grant).within([Spot::In(unit_id)]))
         },
     );
     registry.command::<End, UserAccess>(
@@ -52,7 +54,8 @@ pub(super) fn routes(registry: &mut Registry) {
         |call| {
             let (user, unit_id) = names(call)?;
             let reason = call.body.reason.clone();
-            Ok(Target::new(user, Command::RevokeUnitAccess { unit_id, reason }))
+            let revoke = Command::RevokeUnitAccess { unit_id, reason };
+            Ok(Target::new(user, revoke).within([Spot::In(unit_id)]))
         },
     );
 }

@@ -161,6 +161,36 @@ async fn signing_out_everywhere_ends_every_session_at_once() {
 }
 
 #[tokio::test]
+async fn a_session_of_ones_own_ends_by_its_id_and_somebody_elses_by_the_permission_alone() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (_, here) = api.newcomer("acme", &owner, "anna").await;
+    let there = api.login("acme", "anna").await.body;
+    let owners = api.login("acme", "owner").await.body;
+    let end = async |login: &Value, token: &str| {
+        let path = format!("/sessions/{}", login["session_id"].as_str().unwrap());
+        api.call(Method::DELETE, &path, token, json!({})).await
+    };
+    let reasons = async || {
+        let ended = api.events().await.into_iter();
+        let ended = ended.filter(|(_, kind, _)| kind == "identity.session.revoked");
+        ended.map(|(_, _, payload)| payload["reason"].clone()).collect::<Vec<_>>()
+    };
+    let refused = end(&owners, &here).await;
+    assert_eq!(code(&refused), (403, "FORBIDDEN"));
+    assert_eq!(refused.body["params"]["permission"], "identity.sessions:manage");
+    assert_eq!(end(&there, &here).await.status, 200);
+    assert_eq!(reasons().await, [json!("logout")]);
+    let token = there["access_token"].as_str().unwrap();
+    assert_eq!(api.post("/auth/logout", token, json!({})).await.status, 401, "that one is over");
+    let again = api.login("acme", "anna").await.body;
+    assert_eq!(end(&again, &owner).await.status, 200);
+    assert_eq!(reasons().await, [json!("logout"), json!("admin")]);
+    assert_eq!(api.post("/auth/logout", &here, json!({})).await.status, 200, "this one went on");
+    api.stop().await;
+}
+
+#[tokio::test]
 async fn a_deactivation_ends_sessions_for_good_and_spares_the_last_administrator() {
     let api = Api::start().await;
     let owner = api.found("acme").await;

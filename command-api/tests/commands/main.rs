@@ -19,6 +19,7 @@ mod kit;
 mod log;
 mod oidc;
 mod presence;
+mod profiles;
 mod replays;
 mod scheduling;
 mod settings;

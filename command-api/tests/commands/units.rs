@@ -84,3 +84,149 @@ async fn a_role_in_full_is_named_described_placed_and_granted_at_once() {
     assert_eq!(kinds.len(), 4, "{kinds:?}");
     api.stop().await;
 }
+
+const NORTH: &str = "0190a000-0000-7000-8000-00000000000a";
+const HALL: &str = "0190a000-0000-7000-8000-00000000000b";
+const YARD: &str = "0190a000-0000-7000-8000-00000000000c";
+const SOUTH: &str = "0190a000-0000-7000-8000-00000000000d";
+const FIELD: &str = "0190a000-0000-7000-8000-00000000000e";
+
+/// An organisation with North (Hall, Yard) and South (Field); the path of its units.
+async fn with_units(api: &Api, owner: &str) -> String {
+    let tenant: uuid::Uuid = sqlx::query_scalar("select tenant_id from log.tenants")
+        .fetch_one(&api.owner)
+        .await
+        .unwrap();
+    let units = format!("/organizations/{tenant}/units");
+    for (id, code, parent) in [
+        (NORTH, "north", None),
+        (HALL, "hall", Some(NORTH)),
+        (YARD, "yard", Some(NORTH)),
+        (SOUTH, "south", None),
+        (FIELD, "field", Some(SOUTH)),
+    ] {
+        let body =
+            json!({"id": id, "kind": "site", "code": code, "name": code, "parent_id": parent});
+        assert_eq!(api.post(&units, owner, body).await.status, 201);
+    }
+    units
+}
+
+/// A role of these permissions; its id.
+async fn role(api: &Api, owner: &str, level: u16, permissions: &[&str]) -> String {
+    let body =
+        json!({"name": format!("Level {level}"), "level": level, "permissions": permissions});
+    let made = api.post("/rbac/roles", owner, body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    made.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_holds_a_permission_in_a_unit_acts_there_and_below_and_nowhere_else() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
+    let (bert, _) = api.newcomer("acme", &owner, "bert").await;
+    let units = with_units(&api, &owner).await;
+    let may = ["identity.organizations:manage", "rbac.assignments:assign"];
+    let keeper = role(&api, &owner, 50, &may).await;
+    let helper = role(&api, &owner, 10, &may[..1]).await;
+    let unit = |id: &str| format!("{units}/{id}");
+    let assign = |unit: Value| json!({"user_id": bert, "role_id": helper, "unit_id": unit});
+    let add = |code: &str, parent: Value| json!({"kind": "site", "code": code, "name": code, "parent_id": parent});
+    let name = json!({"name": "Renamed"});
+    let to = |parent: &str| json!({"parent_id": parent});
+    let of_bert = format!("/rbac/users/{bert}/roles/{helper}");
+    let plant = |unit: &str| format!("/rbac/users/{bert}/plants/{unit}");
+    // Nothing before the role is held, and nothing of this where it is not.
+    let asked = [
+        (Method::PATCH, unit(NORTH), name.clone(), 200),
+        (Method::PATCH, unit(HALL), name.clone(), 200),
+        (Method::PATCH, unit(SOUTH), name.clone(), 403),
+        (Method::PATCH, unit(FIELD), name.clone(), 403),
+        (Method::PATCH, unit(&bert), name.clone(), 403),
+        (Method::PATCH, unit(YARD), to(HALL), 200),
+        (Method::PATCH, unit(YARD), to(SOUTH), 403),
+        (Method::PATCH, unit(FIELD), to(HALL), 403),
+        (Method::PATCH, unit(NORTH), to(HALL), 403),
+        (Method::POST, units.clone(), add("shed", json!(HALL)), 201),
+        (Method::POST, units.clone(), add("barn", json!(SOUTH)), 403),
+        (Method::POST, units.clone(), add("east", Value::Null), 403),
+        (Method::DELETE, unit(YARD), json!({}), 200),
+        (Method::DELETE, unit(FIELD), json!({}), 403),
+        (Method::POST, "/rbac/assign".into(), assign(json!(HALL)), 200),
+        (Method::POST, "/rbac/assign".into(), assign(json!(FIELD)), 403),
+        (Method::POST, "/rbac/assign".into(), assign(Value::Null), 403),
+        (Method::POST, of_bert.clone(), json!({"unit_id": NORTH}), 200),
+        (Method::DELETE, of_bert.clone(), json!({"unit_id": HALL}), 200),
+        (Method::DELETE, of_bert.clone(), json!({}), 403),
+        (Method::PUT, plant(SOUTH), json!({"level": "read"}), 403),
+        (Method::DELETE, plant(SOUTH), json!({}), 403),
+    ];
+    for (method, path, body, _) in &asked {
+        let nothing = api.call(method.clone(), path, &token, body.clone()).await;
+        assert_eq!(nothing.status, 403, "{method} {path} {body}");
+    }
+    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    for (method, path, body, expected) in asked {
+        let answer = api.call(method.clone(), &path, &token, body.clone()).await;
+        assert_eq!(answer.status, expected, "{method} {path} {body}: {}", answer.body);
+    }
+    let undefined = api.call(Method::PUT, &plant(HALL), &token, json!({"level": "read"})).await;
+    assert_eq!(undefined.body["code"], "UNIT_ACCESS_UNDEFINED", "it was let in");
+    let whole = units.trim_end_matches("/units");
+    let rename = api.call(Method::PATCH, whole, &token, name).await;
+    assert_eq!(rename.status, 403, "the organisation itself is no unit");
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_unit_and_a_right_in_one_ends_with_the_next_command() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
+    let units = with_units(&api, &owner).await;
+    let keeper = role(&api, &owner, 50, &["identity.organizations:manage"]).await;
+    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    let rename = async |unit: &str, name: &str| {
+        let path = format!("{units}/{unit}");
+        api.call(Method::PATCH, &path, &token, json!({ "name": name })).await
+    };
+    let beyond = rename(SOUTH, "Far").await;
+    assert_eq!((beyond.status.as_u16(), &beyond.body["code"]), (403, &json!("FORBIDDEN")));
+    assert_eq!(beyond.body["params"]["unit_id"], SOUTH);
+    let events = api.events().await;
+    let denied = events.iter().find(|(_, kind, _)| kind == "audit.security_log.access_denied");
+    assert_eq!(denied.unwrap().2["unit_id"], SOUTH);
+    assert_eq!(rename(HALL, "Near").await.status, 200);
+    let path = format!("/rbac/users/{anna}/roles/{keeper}");
+    let end = api.call(Method::DELETE, &path, &owner, json!({"unit_id": NORTH})).await;
+    assert_eq!(end.status, 200, "{}", end.body);
+    assert_eq!(rename(HALL, "Again").await.status, 403);
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn commands_of_one_batch_are_each_asked_where_they_act() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
+    let units = with_units(&api, &owner).await;
+    let keeper = role(&api, &owner, 50, &["identity.organizations:manage"]).await;
+    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    let rename = |unit: &str| {
+        let path = format!("{units}/{unit}");
+        json!({"method": "PATCH", "path": path, "body": {"name": "Renamed"}})
+    };
+    for (others, expected) in [(YARD, [200, 200]), (SOUTH, [403, 403])] {
+        let commands =
+            json!({"commands": [rename(HALL), rename(others)], "atomic": "per_aggregate"});
+        let done = api.post("/commands/batch", &token, commands).await;
+        let of = |index: usize| done.body["items"][index]["status"].as_u64().unwrap();
+        assert_eq!([of(0), of(1)], expected, "{}", done.body);
+    }
+    api.stop().await;
+}

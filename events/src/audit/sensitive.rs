@@ -9,6 +9,7 @@ pub const MEMBERS: &[(&str, &[&str])] = &[
             "previous",
             "display_name",
             "handle",
+            "phone",
             "ip",
             "reason",
             "deactivation_reason",

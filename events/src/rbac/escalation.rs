@@ -14,6 +14,7 @@ pub fn is_escalation(code: &str) -> bool {
         "ESCALATES_LEVEL",
         "ASSIGNMENT_EXCEEDS_PERMISSIONS",
         "ASSIGNMENT_EXCEEDS_LEVEL",
+        "API_KEY_SCOPE_EXCEEDS",
     ];
     codes.contains(&code)
 }
@@ -91,6 +92,7 @@ impl Caller {
 mod tests {
     use super::*;
     use crate::aggregate::Rejection as _;
+    use crate::identity::api_key;
     use crate::rbac::{policy, user_access};
 
     #[test]
@@ -99,6 +101,7 @@ mod tests {
             assert!(is_escalation(policy::Rejection::from(excess.clone()).code()));
             assert!(is_escalation(user_access::Rejection::from(excess).code()));
         }
+        assert!(is_escalation(api_key::Rejection::ScopeExceeds("a:b".into()).code()));
         assert!(!is_escalation(policy::Rejection::PolicyAbsent.code()));
     }
 }

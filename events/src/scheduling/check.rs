@@ -23,7 +23,8 @@ pub const COUNTER_MAX_CHARS: usize = 64;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is wrong with a recurrence.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The expression is not one of crontab(5).
     #[default]

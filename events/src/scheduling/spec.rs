@@ -9,9 +9,7 @@ use uuid::Uuid;
 use crate::ids::BlackoutCalendarId;
 
 /// When something recurs. Local times are those of [`Modifiers::time_zone`].
-#[derive(
-    Debug, Clone, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[strum(serialize_all = "snake_case")]
 pub enum Spec {

@@ -107,7 +107,8 @@ pub enum Value {
 }
 
 /// Why a value does not fit a setting; reads on after the name of its field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Misfit {
     /// It is not yes or no.
     #[default]

@@ -42,9 +42,9 @@ impl Doors {
         let command = client.post("/users?validate_only=true", &json!({"handle": "x"})).await?;
         let query = client.get("/me").await?;
         Ok([
-            ("a command", of(&command)),
-            ("a question", of(&query)),
-            ("a download", of(&self.link(token).await?)),
+            ("a command", refused(&command)),
+            ("a question", refused(&query)),
+            ("a download", refused(&self.link(token).await?)),
             ("the upgrade of a socket", self.upgrade(token).await?),
             ("the first frame of a socket", self.first_frame(token).await?),
             ("a later frame of a socket", self.later_frame(token).await?),
@@ -62,7 +62,8 @@ impl Doors {
         let url = format!("{}/api/v1/exports/download/{}", self.owner.query_url, self.export);
         let url = reqwest::Url::parse_with_params(&url, [("link", token)])?;
         let client = self.owner.with_token(token);
-        Ok(of(&client.send(reqwest::Method::GET, url.as_str(), None, &[]).await?))
+        // The link is no token, so of the one in the header nothing is said.
+        Ok(of(&client.send(reqwest::Method::GET, url.as_str(), None, &[]).await?, "Bearer"))
     }
 
     async fn upgrade(&self, token: &str) -> anyhow::Result<Answer> {
@@ -98,10 +99,19 @@ impl Doors {
     }
 }
 
-/// What an answer over HTTP comes to.
-fn of(reply: &Reply) -> Answer {
+/// What an answer to a token in the header comes to; what a header cannot carry counts as none.
+fn refused(reply: &Reply) -> Answer {
+    let detail = reply.body["detail"].as_str().unwrap_or_default();
+    if detail.starts_with("send an access token") {
+        return of(reply, "Bearer");
+    }
+    of(reply, &format!(r#"Bearer error="invalid_token", error_description="{detail}""#))
+}
+
+/// What an answer over HTTP comes to, where it challenges the client as it should.
+fn of(reply: &Reply, challenge: &str) -> Answer {
     let problem = reply.header("content-type") == "application/problem+json"
-        && reply.header("www-authenticate") == "Bearer"
+        && reply.header("www-authenticate") == challenge
         && reply.body["code"] == "UNAUTHENTICATED"
         && reply.body["status"] == 401;
     match reply.status {

@@ -6,7 +6,7 @@ use events::{ActorKind, Permission, Rejection as _};
 
 use super::Standing;
 use crate::principal::Principal;
-use crate::problem::Problem;
+use crate::problem::{BearerError, Problem};
 
 /// Refuses to work in an organisation that is suspended.
 pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
@@ -27,9 +27,11 @@ pub fn authorize(
         (ActorKind::Service, _) => service_allows(&principal.actor.id, permission),
         (ActorKind::User, None) | (ActorKind::System, _) => false,
     };
-    if allowed {
-        return Ok(());
-    }
+    if allowed { Ok(()) } else { Err(lacking(principal, permission)) }
+}
+
+/// The refusal of a caller who lacks a permission.
+pub fn lacking(principal: &Principal, permission: Permission) -> Problem {
     let name = permission.name();
     let detail = match principal.key {
         Some(_) => format!(
@@ -39,7 +41,10 @@ pub fn authorize(
             format!("you need the permission {name}; ask an administrator for a role that has it")
         }
     };
-    Err(Problem::forbidden(detail).with("permission", permission.name()))
+    // A role that the owner lacks is no matter of the key.
+    let beyond = principal.key.as_ref().is_some_and(|key| !key.scope.allows(name));
+    let bearer_error = beyond.then_some(BearerError::InsufficientScope);
+    Problem { bearer_error, ..Problem::lacking(name, detail) }
 }
 
 /// Refuses a program with an API key what people do themselves.

@@ -27,10 +27,12 @@ use crate::redis::Away;
 mod features;
 mod guard;
 mod shared;
+mod units;
 
-pub use guard::{authorize, check_at_work, in_person};
+pub use guard::{authorize, check_at_work, in_person, lacking};
 use shared::Place;
 pub use shared::Shared;
+pub use units::{Places, lacking_in};
 
 const KEPT_EFFECTIVE: u64 = 50_000;
 /// How long a reader may lean on versions it has checked; writers have theirs checked by every append.
@@ -463,12 +465,12 @@ impl Standing {
         match self.user.state.status {
             Status::Active => {}
             Status::Absent | Status::Deactivated | Status::Erased => {
-                return Err(Problem::unauthenticated("the account is not active"));
+                return Err(Problem::token_refused("the account is not active"));
             }
         }
         if let Some(KeyInUse { rotation, folded: Folded { state, .. }, .. }) = &self.key {
             if state.owner_id != self.user_id {
-                return Err(Problem::unauthenticated("the API key is not valid; use another"));
+                return Err(Problem::token_refused("the API key is not valid; use another"));
             }
             return state.alive(*rotation, now).map_err(|rejection| api_keys::ended(&rejection));
         }
@@ -482,8 +484,8 @@ impl Standing {
             {
                 Ok(())
             }
-            Some(_) => Err(Problem::unauthenticated("the session has ended; sign in again")),
-            None => Err(Problem::unauthenticated("the token names no session; sign in again")),
+            Some(_) => Err(Problem::token_refused("the session has ended; sign in again")),
+            None => Err(Problem::token_refused("the token names no session; sign in again")),
         }
     }
 }

@@ -8,7 +8,8 @@ use subtle::ConstantTimeEq as _;
 use super::Refused;
 use crate::{clock, secrets};
 
-const PREFIX: &str = "c1.";
+/// How every cursor begins.
+pub const PREFIX: &str = "c1.";
 const MAC_BYTES: usize = 16;
 const MAX_CHARS: usize = 4096;
 const LIFE_SECONDS: i64 = 24 * 3600;

@@ -255,6 +255,11 @@ impl Parser<'_> {
             return Ok(Value::Me);
         }
         self.at = start;
+        if name == "team" {
+            let detail = "there are no teams yet; name the users, or compare with the unit or role \
+                          that they share";
+            return Err(self.refused(detail.to_owned()));
+        }
         Err(self.unexpected(&["a value", "me()"]))
     }
 

@@ -87,6 +87,14 @@ fn a_fault_has_its_place_and_what_could_stand_there() {
 }
 
 #[test]
+fn who_asks_by_teams_is_told_that_there_are_none() {
+    let refused = parse("owner=team(blue)").unwrap_err();
+    assert_eq!((refused.code, refused.column), ("FILTER_INVALID", Some(7)));
+    assert!(refused.detail.contains("no teams yet"), "{}", refused.detail);
+    assert!(parse("owner=your(blue)").unwrap_err().expected.contains(&"me()"));
+}
+
+#[test]
 fn limits_hold() {
     let deep = format!("{}a=1{}", "(".repeat(9), ")".repeat(9));
     assert_eq!(parse(&deep).unwrap_err().code, "FILTER_TOO_DEEP");

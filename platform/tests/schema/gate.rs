@@ -48,6 +48,36 @@ const GATES: &[Gate] = &[
         made_by: "create table read.late (id uuid, tenant_id uuid, primary key (id, tenant_id))",
     },
     Gate {
+        mistake: "a unique index that does not begin with the organisation",
+        finds: concat!(
+            "select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indrelid ",
+            "join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' ",
+            "where i.indisunique and not i.indisprimary and a.attnum <> i.indkey[0] and ",
+            ours!()
+        ),
+        made_by: "create unique index late on log.streams (aggregate_id, tenant_id)",
+    },
+    Gate {
+        mistake: "a foreign key from one schema into another",
+        finds: concat!(
+            "select k.conname::text from pg_constraint k join pg_class c on c.oid = k.conrelid ",
+            "join pg_class t on t.oid = k.confrelid ",
+            "where k.contype = 'f' and c.relnamespace <> t.relnamespace and ",
+            ours!()
+        ),
+        made_by: "create table work.far (only_row boolean primary key); \
+                  create table read.near (only_row boolean primary key references work.far)",
+    },
+    Gate {
+        mistake: "somebody besides the owner who may empty a table at once",
+        finds: concat!(
+            "select c.oid::regclass::text from pg_class c, aclexplode(c.relacl) g ",
+            "where g.privilege_type = 'TRUNCATE' and g.grantee <> c.relowner and ",
+            ours!()
+        ),
+        made_by: "grant truncate on read.checkpoints to projectors",
+    },
+    Gate {
         mistake: "a view that reads with the rights of its owner",
         finds: concat!(
             "select c.oid::regclass::text from pg_class c where c.relkind = 'v' ",

@@ -47,7 +47,7 @@ impl ReadModel for Archives {
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         match fact.of::<Ledger>()? {
-            None | Some(Event::ArchiveRequested { .. }) => {}
+            None | Some(Event::ArchiveRequested { .. } | Event::SigningRefused(_)) => {}
             Some(Event::Archived(archive)) => rows.insert(archived(archive, fact)),
             Some(Event::MonthDropped { month }) => {
                 let month = month.to_string();

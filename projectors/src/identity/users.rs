@@ -28,6 +28,7 @@ row!(Row {
     changed_at: Timestamp = Timestamptz,
     email_confirmed: bool = Boolean,
     identities: Vec<IssuerId> = Jsonb,
+    phone: Option<String> = Text,
 });
 
 const ACTIVE: &str = "active";
@@ -44,7 +45,7 @@ impl ReadModel for Users {
         columns: Row::COLUMNS,
         reads: &[User::TYPE],
     };
-    const BUILD: i32 = 3;
+    const BUILD: i32 = 4;
     const OPENS: bool = true;
     type Row = Row;
 
@@ -62,6 +63,7 @@ impl ReadModel for Users {
                 display_name: display_name.clone(),
                 email: email.clone(),
                 email_confirmed: false,
+                phone: None,
                 locale: locale.clone(),
                 time_zone: time_zone.clone(),
                 status: ACTIVE.into(),
@@ -97,6 +99,8 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             row.email.clone_from(email);
             row.email_confirmed = false;
         }
+        Event::HandleReplaced { handle, .. } => row.handle.clone_from(handle),
+        Event::PhoneReplaced { phone } => row.phone.clone_from(phone),
         Event::EmailConfirmed => row.email_confirmed = true,
         Event::IdentityLinked { issuer_id, .. } => row.identities.push(*issuer_id),
         Event::IdentityUnlinked { issuer_id, .. } => row.identities.retain(|it| it != issuer_id),
@@ -132,6 +136,7 @@ fn forget(row: &mut Row) {
     row.handle = ERASED.into();
     row.display_name = ERASED.into();
     row.email = None;
+    row.phone = None;
     row.deactivation_reason = row.deactivation_reason.take().map(|_| ERASED.into());
     row.has_password = false;
     row.email_confirmed = false;
@@ -168,6 +173,17 @@ mod tests {
         assert_eq!(row["status"], "active");
         assert_eq!(row["has_password"], false);
         assert_eq!(row["email"], "ada@example.org");
+    }
+
+    #[test]
+    fn a_user_goes_by_the_handle_and_the_number_they_had_last() {
+        let named = Event::HandleReplaced { previous: "ada".into(), handle: "countess".into() };
+        let reached = |phone: Option<&str>| Event::PhoneReplaced { phone: phone.map(Into::into) };
+        let row = after([named, reached(Some("+441632960961"))]);
+        assert_eq!((&row["handle"], &row["phone"]), (&json!("countess"), &json!("+441632960961")));
+        assert_eq!(after([reached(Some("+441632960961")), reached(None)])["phone"], json!(null));
+        let erased = Event::Erased { handle: "ada".into(), email: None };
+        assert_eq!(after([reached(Some("+441632960961")), erased])["phone"], json!(null));
     }
 
     #[test]

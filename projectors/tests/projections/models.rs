@@ -91,7 +91,7 @@ async fn effective_permissions_are_written_out() {
     .fetch_all(&place.owner)
     .await
     .unwrap();
-    assert_eq!(found, [("user2".to_owned(), "shop.orders:read".to_owned())]);
+    assert_eq!(found, [("known2".to_owned(), "shop.orders:read".to_owned())]);
 }
 
 #[tokio::test]

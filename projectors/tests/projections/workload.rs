@@ -113,9 +113,12 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
         time_zone: "Europe/Zurich".into(),
     };
     let renamed = UserEvent::Renamed { display_name: format!("Renamed {round}") };
+    let (previous, handle) = (format!("user{round}"), format!("known{round}"));
+    let known = UserEvent::HandleReplaced { previous, handle };
+    let reached = UserEvent::PhoneReplaced { phone: Some(format!("+4144668{round:04}")) };
     let reason = RevocationReason::Password;
     let ended = UserEvent::SessionsEnded { reason, except: Some(id(20_000 + round)) };
-    place.append::<User>(tenant, user, [registered, renamed, ended]).await;
+    place.append::<User>(tenant, user, [registered, renamed, known, reached, ended]).await;
     session(place, tenant, user, round).await;
     invite(place, tenant, user, round).await;
     let (role_id, unit_id) = (id(802 + round % 2), round.is_multiple_of(3).then(|| id(702)));

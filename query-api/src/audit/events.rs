@@ -16,14 +16,18 @@ use crate::ask::{AsOf, Asked};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::push_json;
+use crate::paging::Start;
 use crate::reads::EVENTS;
 use crate::record;
 use crate::shape::query;
 use crate::stream::matching::Matcher;
 
 const PAGE: &[Parameter] = &[
-    query("after", "events after this position, oldest first"),
-    query("before", "events before this position, newest first"),
+    query(
+        "after",
+        "events after this position, oldest first; or a cursor of `page.prev` or `Link`",
+    ),
+    query("before", "events before this position, newest first; or a cursor of such a page"),
     query("limit", "events of a page: 50 unless told, at most 500"),
     query("event_type", "only events of this type"),
     query("aggregate_type", "only events of streams of this type"),
@@ -39,7 +43,7 @@ pub(super) const FILTER: Parameter = query(
 const MAX_SCANNED: i64 = 20_000;
 const CHUNK: i64 = 2_000;
 const STREAM: &[Parameter] = &[
-    query("after", "events after this version of the stream"),
+    query("after", "events after this version of the stream; or a cursor of `page.prev` or `Link`"),
     query("limit", "events of a page: 50 unless told, at most 500"),
 ];
 
@@ -73,8 +77,11 @@ pub(super) struct EventRecord {
 /// Where the next page begins.
 #[derive(Debug, Serialize, JsonSchema)]
 struct EventPage {
-    /// For `after` (or `before`, when that was asked for); nothing at the end.
+    /// For `after` (or `before`, when that was asked for); nothing at the end. In `Link` it is a cursor, refused with 410 once
+    /// the log was restored or a day is over.
     next: Option<i64>,
+    /// The cursor of the page before this one, for the same parameter.
+    prev: Option<String>,
     limit: i64,
 }
 
@@ -82,8 +89,17 @@ struct EventPage {
 struct Order {
     column: &'static str,
     descending: bool,
-    from: Option<i64>,
+    start: Start<i64>,
 }
+
+impl Order {
+    fn key(&self, record: &Record<'_>) -> i64 {
+        if self.column == "sequence" { record.sequence } else { record.position }
+    }
+}
+
+/// The events of a page with their keys, in the order read, and the key from which there is more.
+type Found = (Vec<(i64, String)>, Option<i64>);
 
 pub(super) fn page() -> Endpoint {
     let route = Route::get("/events", Module::Audit, "audit_events")
@@ -93,21 +109,20 @@ pub(super) fn page() -> Endpoint {
         .parameters(PAGE);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&PAGE.iter().map(|parameter| parameter.name).collect::<Vec<_>>())?;
-        let before = call.number("before")?;
-        let after = call.number("after")?;
-        if before.is_some() && after.is_some() {
+        let descending = call.parameter("before").is_some();
+        if descending && call.parameter("after").is_some() {
             let detail = "send either after or before";
             return Err(Problem::parameter("before", detail));
         }
-        let order =
-            Order { column: "position", descending: before.is_some(), from: before.or(after) };
+        let start = Start::read(&call, if descending { "before" } else { "after" })?;
+        let order = Order { column: "position", descending, start };
         let mut filter = Vec::new();
         for name in ["event_type", "aggregate_type", "aggregate_id"] {
             filter.extend(call.parameter(name).map(|value| (name, value.to_owned())));
         }
         match matcher(&call)? {
             None => answer(&call, &filter, &order).await,
-            Some(matcher) => filtered(&call, &filter, order, &matcher).await,
+            Some(matcher) => filtered(&call, &filter, &order, &matcher).await,
         }
     })
 }
@@ -130,7 +145,8 @@ pub(super) fn of_stream() -> Endpoint {
             ("aggregate_type", call.segment("type").to_owned()),
             ("aggregate_id", call.segment("id").to_owned()),
         ];
-        let order = Order { column: "sequence", descending: false, from: call.number("after")? };
+        let start = Start::read(&call, "after")?;
+        let order = Order { column: "sequence", descending: false, start };
         answer(&call, &filter, &order).await
     })
 }
@@ -141,69 +157,68 @@ async fn answer(
     order: &Order,
 ) -> Result<Response, Problem> {
     let limit = limit(call)?;
-    let asked = call.ask(&[], &statement(filter, order, limit)).await?;
+    let asked = call.ask(&[], &statement(filter, order, order.start.from, limit)).await?;
     let more = i64::try_from(asked.rows.len()).is_ok_and(|rows| rows > limit);
-    let shown = asked.rows.iter().take(usize::try_from(limit).unwrap_or_default());
-    let mut body = String::from("{\"items\":[");
-    let (mut last, mut shown_rows) = (None, 0);
-    for row in shown {
-        shown_rows += 1;
-        if last.is_some() {
-            body.push(',');
-        }
+    let mut items = Vec::with_capacity(asked.rows.len());
+    for row in asked.rows.iter().take(usize::try_from(limit).unwrap_or_default()) {
         let record = Record::from_row(row)?;
-        record::write(&record, &mut body);
-        last = Some(if order.column == "sequence" { record.sequence } else { record.position });
+        items.push((order.key(&record), written(&record)));
     }
-    call.app.reads.note(&call.principal, EVENTS, &described(filter), shown_rows);
-    body.push_str("],\"page\":");
-    push_json(&mut body, &EventPage { next: last.filter(|_| more), limit });
-    Ok(respond(call, &asked, body))
+    call.app.reads.note(&call.principal, EVENTS, &described(call, filter), items.len());
+    let beyond = items.last().map(|(key, _)| *key).filter(|_| more);
+    respond(call, &asked, order, (items, beyond))
+}
+
+fn written(record: &Record<'_>) -> String {
+    let mut text = String::with_capacity(record.payload.len() + record.metadata.len() + 512);
+    record::write(record, &mut text);
+    text
 }
 
 /// What was asked, in the manner of the filter grammar.
-fn described(filter: &[(&'static str, String)]) -> String {
+fn described(call: &Call, filter: &[(&'static str, String)]) -> String {
     let parts = filter.iter().map(|(column, value)| format!("{column} = \"{value}\""));
-    parts.collect::<Vec<_>>().join(" AND ")
+    and_filter(call, parts.collect())
+}
+
+/// What was asked, and the filter that came with it.
+pub(super) fn and_filter(call: &Call, mut parts: Vec<String>) -> String {
+    let filter = call.parameter("filter").filter(|text| !text.is_empty());
+    parts.extend(filter.map(|text| format!("({text})")));
+    parts.join(" AND ")
 }
 
 /// Looks at events until the page is full, the log ends, or enough were looked at.
 async fn filtered(
     call: &Call,
     filter: &[(&'static str, String)],
-    mut order: Order,
+    order: &Order,
     matcher: &Matcher,
 ) -> Result<Response, Problem> {
-    let limit = limit(call)?;
-    let mut body = String::from("{\"items\":[");
-    let (mut found, mut scanned) = (0, 0);
-    let (asked, next) = loop {
-        let asked = call.ask(&[], &statement(filter, &order, CHUNK)).await?;
+    let most = usize::try_from(limit(call)?).unwrap_or_default();
+    let (mut items, mut scanned, mut from) = (Vec::new(), 0, order.start.from);
+    let (asked, beyond) = loop {
+        let asked = call.ask(&[], &statement(filter, order, from, CHUNK)).await?;
         let mut full = false;
         for row in &asked.rows {
             let record = Record::from_row(row)?;
-            order.from = Some(record.position);
+            from = Some(record.position);
             scanned += 1;
             if matcher.passes(&record) {
-                if found > 0 {
-                    body.push(',');
-                }
-                record::write(&record, &mut body);
-                found += 1;
+                items.push((record.position, written(&record)));
             }
-            full = found == limit || scanned == MAX_SCANNED;
+            full = items.len() == most || scanned == MAX_SCANNED;
             if full {
                 break;
             }
         }
         let ended = i64::try_from(asked.rows.len()).is_ok_and(|rows| rows <= CHUNK);
         if full || ended {
-            break (asked, order.from.filter(|_| full));
+            break (asked, from.filter(|_| full));
         }
     };
-    body.push_str("],\"page\":");
-    push_json(&mut body, &EventPage { next, limit });
-    Ok(respond(call, &asked, body))
+    call.app.reads.note(&call.principal, EVENTS, &described(call, filter), items.len());
+    respond(call, &asked, order, (items, beyond))
 }
 
 fn limit(call: &Call) -> Result<i64, Problem> {
@@ -211,19 +226,38 @@ fn limit(call: &Call) -> Result<i64, Problem> {
     Ok(limit.clamp(1, i64::from(MAX_LIMIT)))
 }
 
-fn respond(call: &Call, asked: &Asked, mut body: String) -> Response {
+fn respond(
+    call: &Call,
+    asked: &Asked,
+    order: &Order,
+    (mut items, beyond): Found,
+) -> Result<Response, Problem> {
     let as_of = asked.place.as_of();
+    let mut headers = asked.headers(call, &as_of);
+    if order.start.back {
+        items.reverse();
+    }
+    let (keys, texts): (Vec<i64>, Vec<String>) = items.into_iter().unzip();
+    let ends = keys.first().copied().zip(keys.last().copied());
+    let beside = order.start.beside(ends, beyond);
+    let prev = order.start.told(call, asked, &beside, &mut headers)?;
+    let mut body = format!("{{\"items\":[{}],\"page\":", texts.join(","));
+    push_json(&mut body, &EventPage { next: beside.next, prev, limit: limit(call)? });
     body.push_str(",\"as_of\":");
     push_json(&mut body, &as_of);
     body.push('}');
-    let mut headers = asked.headers(call, &as_of);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    (headers, body).into_response()
+    Ok((headers, body).into_response())
 }
 
 /// One event more than `limit`, to know whether there is a further page.
-fn statement(filter: &[(&'static str, String)], order: &Order, limit: i64) -> Statement {
+fn statement(
+    filter: &[(&'static str, String)],
+    order: &Order,
+    from: Option<i64>,
+    limit: i64,
+) -> Statement {
     let mut statement = Statement::default();
     let mut conditions = vec!["true".to_owned()];
     for (column, value) in filter {
@@ -231,13 +265,14 @@ fn statement(filter: &[(&'static str, String)], order: &Order, limit: i64) -> St
         conditions.push(format!("e.{column} = ${number}"));
     }
     let column = order.column;
-    if let Some(from) = order.from {
+    let falling = order.descending != order.start.back;
+    if let Some(from) = from {
         let number = statement.bind(Bind::Integer(from));
-        let symbol = if order.descending { '<' } else { '>' };
+        let symbol = if falling { '<' } else { '>' };
         conditions.push(format!("e.{column} {symbol} ${number}"));
     }
     let conditions = conditions.join(" and ");
-    let direction = if order.descending { "desc" } else { "asc" };
+    let direction = if falling { "desc" } else { "asc" };
     statement.sql = format!(
         "select {COLUMNS} from log.events e where {conditions} \
          order by e.{column} {direction} limit {}",

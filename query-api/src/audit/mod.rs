@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::{equals, list};
 use crate::reads::{RESTORED, TRAIL};
-use crate::shape::{LIST, dataset, listing, page_of, query};
+use crate::shape::{AT, LIST, dataset, listing, page_of, query};
 use crate::stream;
 
 const ACTIVITIES: &[Parameter] = &[
@@ -24,6 +24,7 @@ const ACTIVITIES: &[Parameter] = &[
     query("filter", "which entries besides, in the filter grammar"),
     query("limit", "rows of a page: 50 unless told, at most 500"),
     query("after", "the cursor of another page, from `page.next` or `page.prev`"),
+    AT,
 ];
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {

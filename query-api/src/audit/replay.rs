@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
-use super::events::{EventRecord, FILTER, matcher};
+use super::events::{EventRecord, FILTER, and_filter, matcher};
 use crate::app::App;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
@@ -56,7 +56,7 @@ pub(super) fn replay() -> Endpoint {
         let to = call.number("to")?.unwrap_or(i64::MAX).min(asked.place.head);
         let headers = asked.headers(&call, &asked.place.as_of());
         let range = format!("position >= {from} AND position <= {to}");
-        call.app.reads.note(&call.principal, EVENTS, &range, 0);
+        call.app.reads.note(&call.principal, EVENTS, &and_filter(&call, vec![range]), 0);
         let reader = (Arc::clone(&call.app), Arc::clone(&call.principal));
         let body = replayed(reader, from - 1, to, matcher);
         let kind = (header::CONTENT_TYPE, "application/x-ndjson");

@@ -2,6 +2,7 @@
 
 mod datasets;
 pub(crate) mod download;
+mod past;
 
 use events::Module::Exports;
 use platform::routes::Route;
@@ -11,6 +12,7 @@ use crate::item::item;
 use crate::jobs;
 use crate::list::list;
 use crate::shape::{dataset, listing, page_of, row_of, single};
+use crate::travel::with_past;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let history = Route::get("/exports", Exports, "exports_exports")
@@ -20,7 +22,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let job =
         Route::get("/exports/jobs/{id}", Exports, "exports_job").summary("How far an export is");
     let export = Route::get("/exports/{id}", Exports, "exports_export").summary("One export");
-    vec![
+    let export = Endpoint::new(
+        single(export, "exports.exports", |g| row_of(g, "exports.exports")),
+        |call| async move {
+            item(&call, dataset("exports.exports"), call.segment("id"), "export").await
+        },
+    );
+    let others = vec![
         datasets::datasets(),
         Endpoint::new(
             listing(history, "exports.exports", |g| page_of(g, "exports.exports")),
@@ -36,12 +44,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 item(&call, dataset("exports.exports"), call.segment("id"), "export").await
             },
         ),
-        Endpoint::new(
-            single(export, "exports.exports", |g| row_of(g, "exports.exports")),
-            |call| async move {
-                item(&call, dataset("exports.exports"), call.segment("id"), "export").await
-            },
-        ),
         jobs::job(),
-    ]
+    ];
+    others.into_iter().chain(with_past(&past::EXPORT, export)).collect()
 }

@@ -1,18 +1,19 @@
 //! Who the caller is, and what the caller may do.
 
-use events::identity::organization::Organization;
+use events::identity::organization::{Organization, UnitKind};
 use events::identity::user::User;
 use events::{Module, SessionId, TenantId, UnitId, UserId};
 use jiff::Timestamp;
 use platform::access::Standing;
 use platform::problem::Problem;
-use platform::routes::Route;
+use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answer::{Stamped, owned, stamped};
-use crate::call::Call;
+use crate::call::{Call, UNIT, unreadable};
 use crate::endpoint::Endpoint;
+use crate::shape::{KNOWN, PREFER, WAITING, query};
 
 /// The caller.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -21,6 +22,7 @@ struct Me {
     handle: String,
     display_name: String,
     email: Option<String>,
+    phone: Option<String>,
     locale: String,
     time_zone: String,
     session_id: Option<SessionId>,
@@ -46,15 +48,19 @@ struct OwnOrganization {
 #[derive(Debug, Serialize, JsonSchema)]
 struct OwnUnit {
     unit_id: UnitId,
+    kind: UnitKind,
     code: String,
     name: String,
     parent_id: Option<UnitId>,
 }
 
-/// All that a user may do in the organisation as a whole.
+/// All that a user may do in the organisation as a whole, or in a unit.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Permissions {
     user_id: UserId,
+    /// The unit; the organisation as a whole when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_id: Option<UnitId>,
     /// Every permission by name, patterns written out.
     #[serde(rename = "permissions")]
     names: Vec<String>,
@@ -73,21 +79,27 @@ pub(crate) struct Permissions {
     access_version: i64,
 }
 
+const WHERE: &[Parameter] =
+    &[query(UNIT, "the unit in which; everywhere unless told"), KNOWN, PREFER];
+
 pub(super) fn me() -> Endpoint {
     let route = Route::get("/me", Module::Identity, "identity_me")
         .summary("Who the caller is, and in which organisation")
+        .parameters(WAITING)
         .answers::<Stamped<Me>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;
         let user_id = call.person()?;
         let user = call.aggregate::<User>(&user_id.to_string()).await?;
         let organization = call.organization().await?;
-        let User { handle, display_name, email, locale, time_zone, .. } = (*user.state).clone();
+        let User { handle, display_name, email, phone, locale, time_zone, .. } =
+            (*user.state).clone();
         let me = Me {
             user_id,
             handle,
             display_name,
             email,
+            phone,
             locale,
             time_zone,
             session_id: call.principal.actor.session_id,
@@ -102,6 +114,7 @@ fn own(organization_id: TenantId, organization: &Organization) -> OwnOrganizatio
     let open = organization.units.iter().filter(|(_, unit)| !unit.closed);
     let units = open.map(|(unit_id, unit)| OwnUnit {
         unit_id: *unit_id,
+        kind: unit.kind,
         code: unit.code.clone(),
         name: unit.name.clone(),
         parent_id: unit.parent_id,
@@ -119,12 +132,22 @@ fn own(organization_id: TenantId, organization: &Organization) -> OwnOrganizatio
 
 pub(super) fn permissions() -> Endpoint {
     let route = Route::get("/me/permissions", Module::Identity, "identity_my_permissions")
-        .summary("What the caller may do")
+        .summary("What the caller may do, everywhere or in a unit")
+        .parameters(WHERE)
         .answers::<Stamped<Permissions>>(200);
     Endpoint::new(route, |call: Call| async move {
+        call.only_parameters(&[UNIT])?;
         let asked = call.head().await?;
         let standing = call.standing_of(call.person()?, true).await?;
-        Ok(stamped(&call, &asked, held(&standing)))
+        let Some(unit) = call.parameter(UNIT) else {
+            return Ok(stamped(&call, &asked, held(&standing)));
+        };
+        let absent = || Problem::absent("unit");
+        let unit: UnitId = unit.parse().map_err(|_| absent())?;
+        let seen = call.app.access.seen_in(&call.principal, standing, unit).await;
+        let standing = seen.map_err(unreadable)?.ok_or_else(absent)?;
+        let permissions = Permissions { unit_id: Some(unit), ..held(&standing) };
+        Ok(stamped(&call, &asked, permissions))
     })
 }
 
@@ -133,6 +156,7 @@ pub(crate) fn held(standing: &Standing) -> Permissions {
     let effective = &standing.effective;
     Permissions {
         user_id: standing.user_id,
+        unit_id: None,
         names: owned(&effective.names()),
         patterns: owned(effective.patterns()),
         everything: effective.is_everything(),

@@ -27,7 +27,6 @@ fn lists() -> Vec<Endpoint> {
         .summary("Where the caller is signed in");
     let api_keys = Route::get("/api-keys", Identity, "identity_api_keys")
         .summary("The caller's API keys, or everybody's to whom that is permitted");
-    let api_key = Route::get("/api-keys/{id}", Identity, "identity_api_key").summary("One API key");
     let invitations = Route::get("/invitations", Identity, "identity_invitations")
         .summary("Who is invited, and who was");
     let issuers = Route::get("/issuers", Identity, "identity_issuers")
@@ -40,7 +39,7 @@ fn lists() -> Vec<Endpoint> {
             |call| async move { list(&call, dataset("identity.users"), None).await },
         ),
         Endpoint::new(
-            listing(units, "identity.units", |g| page_of(g, "identity.units")),
+            listing(units, "identity.units", |g| page_of(g, "identity.units")).in_unit(),
             |call| async move {
                 own_organization(&call)?;
                 list(&call, dataset("identity.units"), None::<Filter>).await
@@ -53,12 +52,6 @@ fn lists() -> Vec<Endpoint> {
         Endpoint::new(
             listing(api_keys, "identity.api_keys", |g| page_of(g, "identity.api_keys")).in_person(),
             |call| async move { list(&call, dataset("identity.api_keys"), None).await },
-        ),
-        Endpoint::new(
-            single(api_key, "identity.api_keys", |g| row_of(g, "identity.api_keys")).in_person(),
-            |call| async move {
-                item(&call, dataset("identity.api_keys"), call.segment("id"), "API key").await
-            },
         ),
         Endpoint::new(
             listing(invitations, "identity.invitations", |g| page_of(g, "identity.invitations")),
@@ -103,6 +96,7 @@ fn items() -> impl Iterator<Item = Endpoint> {
         },
     );
     let items = with_past(&past::USER, user).into_iter();
+    let items = items.chain(with_past(&past::API_KEY, api_key()));
     let items = items.chain(with_past(&past::ORGANIZATION, organization));
     let items = items.chain(with_past(&past::UNIT, unit()));
     let items = items.chain(with_past(&past::SESSION, session()));
@@ -114,10 +108,20 @@ fn unit() -> Endpoint {
     let route = Route::get("/organizations/{id}/units/{unit_id}", Identity, "identity_unit")
         .summary("One part of the organisation");
     Endpoint::new(
-        single(route, "identity.units", |g| row_of(g, "identity.units")),
+        single(route, "identity.units", |g| row_of(g, "identity.units")).in_unit(),
         |call| async move {
             own_organization(&call)?;
             item(&call, dataset("identity.units"), call.segment("unit_id"), "unit").await
+        },
+    )
+}
+
+fn api_key() -> Endpoint {
+    let route = Route::get("/api-keys/{id}", Identity, "identity_api_key").summary("One API key");
+    Endpoint::new(
+        single(route, "identity.api_keys", |g| row_of(g, "identity.api_keys")).in_person(),
+        |call| async move {
+            item(&call, dataset("identity.api_keys"), call.segment("id"), "API key").await
         },
     )
 }

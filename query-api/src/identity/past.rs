@@ -1,6 +1,7 @@
 //! Users, organisations, their units, sessions, invitations and issuers as they were.
 
 use ::events::UnitId;
+use ::events::identity::api_key::{self, ApiKey};
 use ::events::identity::invitation::{self, Invitation};
 use ::events::identity::issuer::{self, Issuer};
 use ::events::identity::organization::{self, Organization};
@@ -92,6 +93,36 @@ pub(super) static ISSUER: Past<Issuer> = Past {
     owner: None,
 };
 
+pub(super) static API_KEY: Past<ApiKey> = Past {
+    data: "identity.api_keys",
+    what: "API key",
+    names: names!("/api-keys/{id}", "identity_api_key"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| Ok(Place::of_item(call)),
+    view: api_key,
+    masked: &["secret_sha256"],
+    owner: Some(|key| key.owner_id),
+};
+
+fn api_key(key: &ApiKey, id: &str) -> Option<Value> {
+    let reason = match key.status {
+        api_key::Status::Absent => return None,
+        api_key::Status::Open => None,
+        api_key::Status::Revoked(reason) => Some(reason),
+    };
+    Some(json!({
+        "api_key_id": id,
+        "user_id": key.owner_id,
+        "name": key.name,
+        "scope": key.scope,
+        "rotation": key.rotation,
+        "overlap_ends_at": key.overlap.as_ref().map(|(_, until)| until),
+        "expires_at": key.expires_at,
+        "revocation_reason": reason,
+    }))
+}
+
 /// An item that is a stream of its own.
 fn user(user: &User, id: &str) -> Option<Value> {
     (user.status != user::Status::Absent).then(|| {
@@ -101,6 +132,7 @@ fn user(user: &User, id: &str) -> Option<Value> {
             "display_name": user.display_name,
             "email": user.email,
             "email_confirmed": user.email_confirmed,
+            "phone": user.phone,
             "locale": user.locale,
             "time_zone": user.time_zone,
             "status": user.status,

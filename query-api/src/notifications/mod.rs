@@ -11,7 +11,7 @@ use crate::answer::{Stamped, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::list::list_own;
-use crate::shape::{dataset, listing, page_of};
+use crate::shape::{WAITING, dataset, listing, page_of};
 
 /// How many notifications wait to be read.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,6 +39,7 @@ fn unread() -> Endpoint {
         Route::get("/notifications/unread-count", Notifications, "notifications_unread_count")
             .summary("How many of the caller's notifications are unread")
             .in_person()
+            .parameters(WAITING)
             .answers::<Stamped<Unread>>(200);
     Endpoint::new(route, |call: Call| async move {
         let mut statement = Statement::default();

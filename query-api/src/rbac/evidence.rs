@@ -72,6 +72,12 @@ impl Found {
         Evidence { fact: fact.clone(), since: origin(mark.made), ended: origin(ended) }
     }
 
+    /// Since when one of the facts is so.
+    pub(super) fn since(&self, fact: &Fact) -> Option<Timestamp> {
+        let made = self.marks.get(fact)?.made?;
+        self.origins.get(&made).map(|origin| origin.recorded_at)
+    }
+
     /// The events that made one of the facts so after a position.
     pub(super) fn made(&self, facts: &[Fact], after: i64) -> Vec<Origin> {
         self.between(facts, after, |mark| mark.made)

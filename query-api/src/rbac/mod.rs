@@ -11,6 +11,7 @@ mod review;
 
 use events::Module::Rbac;
 use events::{Permission, RoleId, UserId};
+use platform::dataset::filter::Filter;
 use platform::routes::{Access, Alias, Deprecated, Parameter, Route};
 
 use crate::answer::{Stamped, stamped};
@@ -19,7 +20,7 @@ use crate::endpoint::Endpoint;
 use crate::identity::me::{Permissions, existing, held};
 use crate::item::item;
 use crate::list::{equals, list};
-use crate::shape::{LIST, dataset, listing, page_of, query, row_of, single};
+use crate::shape::{AT, LIST, dataset, listing, page_of, query, row_of, single};
 use crate::travel::with_past;
 
 const USER_ROLES: &[Alias] = &[Alias::new("/rbac/user-roles/{user_id}", "rbac_user_roles_alias")
@@ -35,6 +36,7 @@ const OF_TRAIL: &[Parameter] = &[
     query("limit", "rows of a page: 50 unless told, at most 500"),
     query("after", "the cursor of another page, from `page.next` or `page.prev`"),
     query("count", "`none`, `estimate` or `exact`"),
+    AT,
 ];
 const ROLES: &[Alias] = &[Alias::new("/roles", "rbac_roles_alias")];
 const ROLE: &[Alias] = &[Alias::new("/roles/{role_id}", "rbac_role_alias")];
@@ -48,7 +50,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                     .also(ROLES),
                 "rbac.roles",
                 |g| page_of(g, "rbac.roles"),
-            ),
+            )
+            .in_unit(),
             |call| async move { list(&call, dataset("rbac.roles"), None).await },
         ),
         policy::hierarchy(),
@@ -105,7 +108,10 @@ fn of_users() -> Vec<Endpoint> {
         plants_of(),
         roles_of(
             Route::get("/rbac/users/{user_id}/roles", Rbac, "rbac_user_roles")
-                .summary("The roles of a user; one's own without a permission")
+                .summary(
+                    "The roles of a user by name, one's own without a permission; what they come to is \
+                     `/rbac/users/{user_id}/permissions`",
+                )
                 .also(USER_ROLES),
         ),
         Endpoint::new(
@@ -114,7 +120,8 @@ fn of_users() -> Vec<Endpoint> {
                     .summary("Who holds which role, where and until when"),
                 "rbac.assignments",
                 |g| page_of(g, "rbac.assignments"),
-            ),
+            )
+            .in_unit(),
             |call| async move { list(&call, dataset("rbac.assignments"), None).await },
         ),
         Endpoint::new(
@@ -135,19 +142,18 @@ fn exclusive_sets() -> Vec<Endpoint> {
         .summary("Which roles exclude each other");
     let set = Route::get("/rbac/exclusive-sets/{set_id}", Rbac, "rbac_exclusive_set")
         .summary("One set of roles that exclude each other");
-    vec![
-        Endpoint::new(
-            listing(sets, "rbac.exclusive_sets", |g| page_of(g, "rbac.exclusive_sets")),
-            |call| async move { list(&call, dataset("rbac.exclusive_sets"), None).await },
-        ),
-        Endpoint::new(
-            single(set, "rbac.exclusive_sets", |g| row_of(g, "rbac.exclusive_sets")),
-            |call| async move {
-                let (data, id) = (dataset("rbac.exclusive_sets"), call.segment("set_id"));
-                item(&call, data, id, "exclusive set").await
-            },
-        ),
-    ]
+    let sets = Endpoint::new(
+        listing(sets, "rbac.exclusive_sets", |g| page_of(g, "rbac.exclusive_sets")),
+        |call| async move { list(&call, dataset("rbac.exclusive_sets"), None).await },
+    );
+    let set = Endpoint::new(
+        single(set, "rbac.exclusive_sets", |g| row_of(g, "rbac.exclusive_sets")),
+        |call| async move {
+            let (data, id) = (dataset("rbac.exclusive_sets"), call.segment("set_id"));
+            item(&call, data, id, "exclusive set").await
+        },
+    );
+    [sets].into_iter().chain(with_past(&past::EXCLUSIVE_SET, set)).collect()
 }
 
 /// The caller asks about oneself, or holds the permission to see who holds which role.
@@ -170,7 +176,7 @@ fn roles_of(route: Route) -> Endpoint {
 fn users_of() -> Endpoint {
     let route = Route::get("/rbac/roles/{role_id}/users", Rbac, "rbac_role_users")
         .summary("Who holds a role, where and until when");
-    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments"));
+    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments")).in_unit();
     Endpoint::new(route, |call: Call| async move {
         let role: RoleId = call.id("role_id", "role")?;
         let narrow = equals("role_id", role.to_string());
@@ -212,21 +218,24 @@ fn permissions_of() -> Endpoint {
 fn audit_logs() -> Endpoint {
     let route = Route::get("/rbac/audit-logs", Rbac, "rbac_audit_logs")
         .summary("What was changed about access, and by whom");
-    of_trail(route, "module", "rbac")
+    of_trail(route, || equals("module", "rbac"))
 }
 
 fn access_logs() -> Endpoint {
     let route = Route::get("/rbac/access-logs", Rbac, "rbac_access_logs")
-        .summary("Who was refused what, and why");
-    of_trail(route, "status", "denied")
+        .summary("Who was refused what and why, and who read what is sensitive");
+    of_trail(route, || {
+        let read = equals("action", "audit.security_log.data_read");
+        Filter::Any(vec![equals("status", "denied"), read])
+    })
 }
 
-/// The part of the audit trail in which a column has a value.
-fn of_trail(route: Route, column: &'static str, value: &'static str) -> Endpoint {
+/// The part of the audit trail for which a filter holds.
+fn of_trail(route: Route, part: fn() -> Filter) -> Endpoint {
     let route = Route { response: Some(|g| page_of(g, "audit.trail")), ..route };
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(OF_TRAIL);
     Endpoint::new(route, move |mut call: Call| async move {
         call.translate(&[("user_id", "actor_id")]);
-        list(&call, dataset("audit.trail"), Some(equals(column, value))).await
+        list(&call, dataset("audit.trail"), Some(part())).await
     })
 }

@@ -1,7 +1,7 @@
 //! Roles and permissions of the organisation's own as they were.
 
 use ::events::rbac::policy::Policy;
-use ::events::{PermissionId, RoleId};
+use ::events::{ExclusiveSetId, PermissionId, RoleId};
 use serde_json::{Value, json};
 
 use crate::shape::PAST_ITEM;
@@ -38,6 +38,33 @@ pub(super) static PERMISSION: Past<Policy> = Past {
     masked: &[],
     owner: None,
 };
+
+pub(super) static EXCLUSIVE_SET: Past<Policy> = Past {
+    data: "rbac.exclusive_sets",
+    what: "exclusive set",
+    names: names!("/rbac/exclusive-sets/{set_id}", "rbac_exclusive_set"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| {
+        let id: ExclusiveSetId = call.id("set_id", "exclusive set")?;
+        let (stream, id) = (call.tenant().to_string(), id.to_string());
+        Ok(Place { stream, text: Some(id.clone()), id })
+    },
+    view: exclusive_set,
+    masked: &[],
+    owner: None,
+};
+
+fn exclusive_set(policy: &Policy, id: &str) -> Option<Value> {
+    let set_id: ExclusiveSetId = id.parse().ok()?;
+    let set = policy.exclusive_set(set_id)?;
+    Some(json!({
+        "set_id": set_id,
+        "name": set.name,
+        "roles": set.roles,
+        "cardinality": set.cardinality,
+    }))
+}
 
 fn permission(policy: &Policy, id: &str) -> Option<Value> {
     let permission_id: PermissionId = id.parse().ok()?;

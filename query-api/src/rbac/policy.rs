@@ -1,20 +1,23 @@
 //! The organisation's policy as a whole: the hierarchy of roles, and what a role may do by itself and by inheritance.
 
-use std::collections::BTreeMap;
-
 use events::rbac::chain::{self, Gap};
 use events::rbac::policy::Policy;
+use events::rbac::resolve::evidence::Fact;
+use events::rbac::resolve::review::granted;
 use events::rbac::template::{Template, TemplatePermission, TemplateRole};
 use events::{Module, Permission, RoleId, UnitId};
+use jiff::Timestamp;
 use platform::http::json_body;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::evidence::search;
 use crate::answer::{Items, Stamped, plain, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::shape::WAITING;
 
 /// A role among the roles.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,12 +44,16 @@ struct Granted {
     direct: bool,
     /// The nearest role that is granted it.
     from_role_id: RoleId,
+    /// Since when that role is granted it.
+    #[schemars(with = "Option<String>")]
+    granted_at: Option<Timestamp>,
 }
 
 pub(super) fn hierarchy() -> Endpoint {
     let route = Route::get("/rbac/roles/hierarchy", Module::Rbac, "rbac_role_hierarchy")
         .summary("Which role inherits from which, seniors first")
         .needs(Permission::RbacRolesRead)
+        .parameters(WAITING)
         .answers::<Stamped<Items<Node>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;
@@ -78,22 +85,25 @@ pub(super) fn role_permissions() -> Endpoint {
         Route::get("/rbac/roles/{role_id}/permissions", Module::Rbac, "rbac_role_permissions")
             .summary("What a role may do, by itself and by inheritance")
             .needs(Permission::RbacRolesRead)
+            .parameters(WAITING)
             .answers::<Stamped<Items<Granted>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let role_id: RoleId = call.id("role_id", "role")?;
         let asked = call.head().await?;
         let policy = policy(&call).await?;
         policy.role(role_id).ok_or_else(|| Problem::absent("role"))?;
-        let mut found = BTreeMap::new();
-        for (from, role) in policy.closure(role_id) {
-            for grant in role.grants.iter() {
-                found.entry(grant.to_string()).or_insert(from); // the closure comes nearest first
-            }
-        }
-        let items = found.into_iter().map(|(permission, from_role_id)| Granted {
-            permission,
-            direct: from_role_id == role_id,
-            from_role_id,
+        let granted = granted(&policy, role_id);
+        let fact = |permission: &str, role_id: RoleId| {
+            let permission = permission.to_owned();
+            Fact::Granted { role_id, permission }
+        };
+        let facts = granted.iter().map(|(permission, from)| fact(permission, *from));
+        let found = search(&call, &policy, asked.place.head, facts.collect()).await?;
+        let items = granted.iter().map(|(permission, from)| Granted {
+            permission: permission.to_string(),
+            direct: *from == role_id,
+            from_role_id: *from,
+            granted_at: found.since(&fact(permission, *from)),
         });
         Ok(stamped(&call, &asked, Items { items: items.collect() }))
     })
@@ -120,6 +130,7 @@ pub(super) fn permission_hierarchy() -> Endpoint {
         Route::get("/rbac/permissions/hierarchy", Module::Rbac, "rbac_permission_hierarchy")
             .summary("Which permission comes with which, by resource")
             .needs(Permission::RbacPermissionsRead)
+            .parameters(WAITING)
             .answers::<Stamped<Items<PermissionNode>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let asked = call.head().await?;

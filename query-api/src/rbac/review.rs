@@ -7,6 +7,7 @@ use ::events::rbac::policy::Policy;
 use ::events::rbac::resolve::evidence::Fact;
 use ::events::rbac::resolve::review::{Held, Person, granted, way_to};
 use ::events::{Module, Permission, RoleId, UserId};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use platform::dataset::{Bind, Statement};
 use platform::problem::Problem;
@@ -22,6 +23,7 @@ use crate::answer::{Stamped, stamped};
 use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::paging::{Beside, Start};
 use crate::past::Moment;
 use crate::shape::query;
 
@@ -143,10 +145,11 @@ pub(super) fn after(call: &Call) -> Result<Option<Uuid>, Problem> {
 async fn by_user(call: &Call) -> Result<Response, Problem> {
     let (from, to) = moments(call).await?;
     let limit = limit(call)?;
-    let (users, next) = users(call, after(call)?, limit).await?;
+    let start = Start::read(call, "after")?;
+    let (users, next) = users(call, start.from, limit).await?;
     let (asked, span) = span(call, (from, to), &users).await?;
     let drafts: Vec<Draft> = users.iter().filter_map(|user| of_user(&span, *user)).collect();
-    answer(call, &asked, &span, drafts, Next { next, limit }).await
+    answer(call, &asked, &span, drafts, (start, Next { next, limit })).await
 }
 
 async fn span(
@@ -207,7 +210,8 @@ fn of_user(span: &Span, user_id: UserId) -> Option<Draft> {
 }
 
 async fn by_role(call: &Call) -> Result<Response, Problem> {
-    let (limit, beyond) = (limit(call)?, after(call)?.map(RoleId));
+    let (limit, start) = (limit(call)?, Start::read(call, "after")?);
+    let beyond = start.from.map(RoleId);
     let (asked, span) = span(call, moments(call).await?, &BTreeSet::new()).await?;
     let (before, after) = (&span.before.policy.state, &span.after.policy.state);
     let all: BTreeSet<RoleId> = before.roles().chain(after.roles()).map(|(id, _)| id).collect();
@@ -218,7 +222,7 @@ async fn by_role(call: &Call) -> Result<Response, Problem> {
     looked_at.truncate(page);
     let next = looked_at.last().filter(|_| more).map(|id| id.0);
     let drafts = looked_at.into_iter().filter_map(|id| of_role(before, after, id)).collect();
-    answer(call, &asked, &span, drafts, Next { next, limit }).await
+    answer(call, &asked, &span, drafts, (start, Next { next, limit })).await
 }
 
 fn of_role(before: &Policy, after: &Policy, role_id: RoleId) -> Option<Draft> {
@@ -246,14 +250,18 @@ async fn answer(
     asked: &Asked,
     span: &Span,
     drafts: Vec<Draft>,
-    page: Next,
+    (start, page): (Start<Uuid>, Next),
 ) -> Result<Response, Problem> {
     let (from, to) = (span.before.moment, span.after.moment);
     let all = drafts.iter().flat_map(|draft| draft.gained.iter().chain(&draft.lost));
     let facts = all.flat_map(|(_, facts)| facts.iter().cloned()).collect();
     let found = search(call, &span.after.policy.state, to.position, facts).await?;
     let items = drafts.into_iter().map(|draft| item(draft, &found, from.position)).collect();
-    Ok(stamped(call, asked, Review { items, page, from, to }))
+    let mut links = HeaderMap::new();
+    start.told(call, asked, &Beside::onward(page.next), &mut links)?;
+    let mut response = stamped(call, asked, Review { items, page, from, to });
+    response.headers_mut().extend(links);
+    Ok(response)
 }
 
 fn item(draft: Draft, found: &Found, from: i64) -> Item {

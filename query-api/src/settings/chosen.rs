@@ -17,7 +17,7 @@ use super::{of_organization, of_unit, reading};
 use crate::answer::{Items, Stamped, stamped};
 use crate::call::{Call, unreadable};
 use crate::endpoint::Endpoint;
-use crate::shape::query;
+use crate::shape::{KNOWN, PREFER, WAITING, query};
 
 /// A setting as it holds where it was asked for.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,8 +41,11 @@ struct Setting {
     version: i64,
 }
 
-const UNIT: &[Parameter] =
-    &[query("unit_id", "the unit where it holds; the organisation as a whole when absent")];
+const UNIT: &[Parameter] = &[
+    query("unit_id", "the unit where it holds; the organisation as a whole when absent"),
+    KNOWN,
+    PREFER,
+];
 
 pub(super) fn settings() -> Endpoint {
     let route = reading(Route::get("/settings", Settings, "settings_settings"))
@@ -78,6 +81,7 @@ pub(super) fn own_settings() -> Endpoint {
     let route = Route::get("/me/settings", Settings, "settings_own")
         .summary("The settings that the caller may choose for themselves, as they hold for them")
         .in_person()
+        .parameters(WAITING)
         .answers::<Stamped<Items<Setting>>>(200);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&[])?;

@@ -1,27 +1,13 @@
 //! The `AsyncAPI` 3.0 document of the events: what the bus carries and what the WebSocket speaks, made from the catalogue.
 
 use events::catalogue::{self, Entry};
+use nats::envelope::{HEADERS, TRANSPORT};
+use platform::problem::Problem;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::frames::PROTOCOL;
-
-/// Attributes that every event on the bus has as a header.
-const HEADERS: &[(&str, &str)] = &[
-    ("ce-specversion", "1.0"),
-    ("ce-id", "UUIDv7 of the event; receivers forget duplicates by it"),
-    ("ce-source", "/tenants/<tenant>/<aggregate type>"),
-    ("ce-type", "the stored event type"),
-    ("ce-subject", "id of the aggregate"),
-    ("ce-time", "when it was recorded (RFC 3339)"),
-    ("ce-dataschema", "urn:annals:schema:<event type>:<version>"),
-    ("ce-sequence", "version of the aggregate, padded so that it sorts as text"),
-    ("ce-correlationid", "shared by everything that follows from one request"),
-    ("ce-causationid", "the event that it follows from"),
-    ("ce-authtype", "user, service or system"),
-    ("ce-authid", "who"),
-    ("ce-traceparent", "W3C Trace Context"),
-    ("annals-position", "place in the log, without gaps"),
-];
+use super::frames::{ClientFrame, PROTOCOL, ServerFrame};
 
 /// The document.
 pub(crate) fn document() -> Value {
@@ -87,10 +73,16 @@ fn message(entry: &Entry) -> (String, Value) {
 }
 
 fn headers() -> Value {
-    let properties = HEADERS.iter().map(|(name, meaning)| {
-        ((*name).to_owned(), json!({"type": "string", "description": meaning}))
+    let all = || HEADERS.iter().chain(TRANSPORT);
+    let properties = all().map(|header| {
+        (header.name.to_owned(), json!({"type": "string", "description": header.meaning}))
     });
-    json!({"type": "object", "properties": properties.collect::<Map<_, _>>()})
+    let always = all().filter(|header| header.always).map(|header| header.name);
+    json!({
+        "type": "object",
+        "required": always.collect::<Vec<_>>(),
+        "properties": properties.collect::<Map<_, _>>(),
+    })
 }
 
 /// The event as the WebSocket, server-sent events and replays show it.
@@ -114,6 +106,7 @@ fn cloud_event() -> Value {
             "authtype": {"type": "string"},
             "authid": {"type": "string"},
             "traceparent": {"type": "string"},
+            "idempotencykey": {"type": "string"},
             "data": {"description": "the payload of the event type"},
         },
     })
@@ -121,45 +114,113 @@ fn cloud_event() -> Value {
 
 fn socket(entries: &[Entry]) -> Value {
     let types: Vec<&str> = entries.iter().map(|entry| entry.event_type.as_str()).collect();
-    let frame = |kind: &str, members: Value| {
-        let mut properties = json!({"type": {"const": kind}});
-        if let (Some(all), Some(members)) = (properties.as_object_mut(), members.as_object()) {
-            all.extend(members.clone());
-        }
-        json!({"name": kind, "payload": {"type": "object", "properties": properties, "required": ["type"]}})
-    };
+    let mut messages: Map<String, Value> = frames_of::<ClientFrame>();
+    messages.extend(frames_of::<ServerFrame<'_>>());
+    let event = json!({
+        "allOf": [reference("#/components/schemas/cloudEvent"), {"properties": {"type": {"enum": types}}}],
+    });
     let text = json!({"type": "string"});
-    let number = json!({"type": "integer"});
+    let ev = json!({"type": {"const": "ev"}, "id": text, "cursor": text, "event": event});
+    messages.insert("ev".into(), frame("ev", &json!({
+        "type": "object", "properties": ev, "required": ["type", "id", "cursor", "event"],
+        "description": "An event of a subscription, or the members of it that were asked for.",
+    })));
+    messages.insert("err".into(), frame("err", &problem()));
     json!({
         "address": "/stream",
         "description": format!("sub-protocol {PROTOCOL}; one JSON object for a frame, or several as an array"),
         "servers": [reference("#/servers/api")],
-        "messages": {
-            "init": frame("init", json!({"auth": text, "epoch": number})),
-            "ready": frame("ready", json!({"session": text, "epoch": number, "heartbeat_ms": number, "max_subs": number,
-                "max_credit": number, "expires_at": text})),
-            "sub": frame("sub", json!({"id": text, "stream": text, "filter": text, "credit": number, "from": {},
-                "mode": {"enum": ["events"]}, "fields": {"type": "array", "items": text}})),
-            "subd": frame("subd", json!({"id": text, "cursor": text, "resumed": {"type": "boolean"}, "head": text})),
-            "ev": frame("ev", json!({"id": text, "cursor": text,
-                "event": {"allOf": [reference("#/components/schemas/cloudEvent"),
-                                    {"properties": {"type": {"enum": types}}}]}})),
-            "ckpt": frame("ckpt", json!({"id": text, "cursor": text, "lag_ms": number})),
-            "live": frame("live", json!({"id": text, "cursor": text})),
-            "behind": frame("behind", json!({"id": text, "cursor": text})),
-            "credit": frame("credit", json!({"id": text, "n": number})),
-            "err": frame("err", json!({"id": text, "code": text, "detail": text, "temporary": {"type": "boolean"}})),
-            "unsub": frame("unsub", json!({"id": text})),
-            "done": frame("done", json!({"id": text, "reason": text})),
-            "auth": frame("auth", json!({"auth": text})),
-            "drain": frame("drain", json!({"reconnect_in_ms": number})),
-            "ping": frame("ping", json!({})),
-            "pong": frame("pong", json!({})),
-        },
+        "messages": messages,
     })
+}
+
+fn frame(name: &str, payload: &Value) -> Value {
+    json!({"name": name, "payload": payload})
+}
+
+/// The schema of a type, with everything it needs inside.
+fn whole<T: JsonSchema>() -> Value {
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// The frames that an enum of them declares, by name.
+fn frames_of<T: JsonSchema>() -> Map<String, Value> {
+    let schema = whole::<T>();
+    let variants = schema["oneOf"].as_array().cloned().unwrap_or_default();
+    let named = variants.into_iter().filter_map(|payload| {
+        let name = payload.pointer("/properties/type/const")?.as_str()?.to_owned();
+        let message = frame(&name, &payload);
+        Some((name, message))
+    });
+    named.collect()
+}
+
+/// A problem as `err` says it: `type` names the frame, so the page about the code goes by another name.
+fn problem() -> Value {
+    let mut schema = whole::<Problem>();
+    if let Some(members) = schema.as_object_mut() {
+        members.remove("$schema");
+        members.remove("title");
+    }
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        let page = properties.insert("type".into(), json!({"const": "err"}));
+        properties.insert("about".into(), page.unwrap_or_default());
+        properties.insert(
+            "id".into(),
+            json!({"type": "string", "description": "The subscription, if it is about one."}),
+        );
+        let temporary = "Whether the same can succeed later.";
+        properties.insert("temporary".into(), json!({"type": "boolean", "description": temporary}));
+    }
+    schema
 }
 
 fn follow() -> Value {
     json!({"action": "receive", "channel": reference("#/channels/stream"),
            "summary": "follow streams of events over one connection"})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frame_is_described_with_the_members_that_are_sent() {
+        let document = document();
+        let messages = document["channels"]["stream"]["messages"].as_object().unwrap();
+        let names: Vec<&str> = messages.keys().map(String::as_str).collect();
+        let mut expected = vec![
+            "auth", "behind", "ckpt", "credit", "done", "drain", "err", "ev", "init", "live",
+            "nack", "ping", "pong", "ready", "sub", "subd", "unsub",
+        ];
+        expected.sort_unstable();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, expected);
+        for (frame, member) in [
+            ("init", "client"),
+            ("credit", "ack"),
+            ("live", "at"),
+            ("behind", "at"),
+            ("nack", "action"),
+            ("unsub", "reason"),
+            ("sub", "from"),
+            ("err", "about"),
+            ("err", "temporary"),
+            ("err", "params"),
+            ("err", "violated-policies"),
+            ("err", "id"),
+        ] {
+            let members = &messages[frame]["payload"]["properties"];
+            assert!(members.get(member).is_some(), "{frame} lacks {member}: {members}");
+        }
+        let problem = Problem::bad_request("NOT_DURABLE", "no");
+        let sent = super::super::frames::error(Some("a"), &problem);
+        for member in sent.as_object().unwrap().keys() {
+            let members = &messages["err"]["payload"]["properties"];
+            assert!(members.get(member).is_some(), "err sends {member}");
+        }
+    }
 }

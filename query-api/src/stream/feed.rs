@@ -15,6 +15,8 @@ use super::spec::Spec;
 
 /// Events looked at in one step.
 pub(crate) const STEP_EVENTS: usize = 128;
+/// Steps that are looked back for one page; a narrow filter may need several pages to find something.
+const EARLIER_STEPS: usize = 40;
 
 /// One subscriber's place in a stream.
 pub(crate) struct Feed {
@@ -58,14 +60,50 @@ impl Feed {
                 return taken;
             }
             self.after = entry.position;
-            let wanted = self.filter.as_ref().is_none_or(|filter| filter.holds(&entry));
-            if wanted && self.spec.holds(&entry) {
+            if self.belongs(&entry) {
                 taken.push(entry);
             }
         }
         self.after = self.after.max(slice.to);
         taken
     }
+
+    fn belongs(&self, entry: &Entry) -> bool {
+        let wanted = self.filter.as_ref().is_none_or(|filter| filter.holds(entry));
+        wanted && self.spec.holds(entry)
+    }
+}
+
+/// The last `max` events up to a position that belong to a stream, in order, and the position before them: 0 where nothing can
+/// come before.
+pub(crate) async fn earlier(
+    (hub, lane): (&Hub, &Lane),
+    feed: &Feed,
+    max: usize,
+) -> Result<(Vec<Arc<Entry>>, i64), Problem> {
+    let (mut found, mut to) = (Vec::new(), feed.after);
+    for _ in 0..EARLIER_STEPS {
+        let entries = hub.earlier(lane, &feed.spec, to, STEP_EVENTS).await?;
+        let last = entries.len() < STEP_EVENTS;
+        for entry in entries {
+            to = entry.position - 1;
+            if feed.belongs(&entry) {
+                found.push(Arc::new(entry));
+                if found.len() == max {
+                    break;
+                }
+            }
+        }
+        let full = found.len() == max;
+        if last && !full {
+            to = 0;
+        }
+        if last || full {
+            break;
+        }
+    }
+    found.reverse();
+    Ok((found, to))
 }
 
 /// The position before the first event that was recorded at `time` or later. Times rise with positions, so it is searched

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use platform::problem::Problem;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::lane::Entry;
 
@@ -11,7 +12,7 @@ use super::lane::Entry;
 pub(crate) const PROTOCOL: &str = "annals.events.v1";
 
 /// What a client says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
     /// Opens the conversation.
@@ -42,11 +43,23 @@ pub(crate) enum ClientFrame {
     Nack {
         /// The subscription.
         id: String,
+        /// The cursor of the event.
+        #[serde(default, rename = "cursor")]
+        _cursor: Option<String>,
+        /// What is to become of it.
+        #[serde(default, rename = "action")]
+        _action: Option<Action>,
+        /// Why.
+        #[serde(default, rename = "reason")]
+        _reason: Option<String>,
     },
     /// Ends a subscription.
     Unsub {
         /// The subscription.
         id: String,
+        /// Why.
+        #[serde(default, rename = "reason")]
+        _reason: Option<String>,
     },
     /// Brings a new access token.
     Auth {
@@ -59,8 +72,20 @@ pub(crate) enum ClientFrame {
     Pong,
 }
 
+/// What is to become of an event that a durable subscriber could not deal with.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// It comes again.
+    Retry,
+    /// It is put aside.
+    Park,
+    /// It is passed over.
+    Skip,
+}
+
 /// The client's program.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientInfo {
     /// Its name.
@@ -71,7 +96,7 @@ pub(crate) struct ClientInfo {
 }
 
 /// A wanted subscription.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sub {
     /// The client's name for it.
@@ -100,7 +125,7 @@ fn default_credit() -> u32 {
 }
 
 /// From where on.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Begin {
     /// Everything.
@@ -111,11 +136,11 @@ pub(crate) enum Begin {
     /// What comes after this cursor.
     After(String),
     /// What was recorded at this time or later.
-    At(Timestamp),
+    At(#[schemars(with = "String")] Timestamp),
 }
 
 /// What kind of subscription.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
     /// Events as they happen.
@@ -123,6 +148,81 @@ pub(crate) enum Mode {
     Events,
     /// A snapshot and its changes.
     Query,
+}
+
+/// What we say, besides `ev`, which is written as text, and `err`, which is a problem.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ServerFrame<'a> {
+    /// The conversation is open.
+    Ready {
+        /// The caller's session, where there is one.
+        session: Option<String>,
+        /// The epoch that cursors are of.
+        epoch: i32,
+        /// A client that is silent for longer is asked whether it is there.
+        heartbeat_ms: u64,
+        /// Most subscriptions.
+        max_subs: usize,
+        /// Most credit of one.
+        max_credit: u32,
+        /// When the token ends; `auth` brings another.
+        expires_at: String,
+    },
+    /// A subscription is armed.
+    Subd {
+        /// The subscription.
+        id: &'a str,
+        /// Where it begins.
+        cursor: String,
+        /// Whether it goes on from a cursor.
+        resumed: bool,
+        /// Where the stream ends now.
+        head: String,
+    },
+    /// Everything up to here was looked at.
+    Ckpt {
+        /// The subscription.
+        id: &'a str,
+        /// Where it stands.
+        cursor: String,
+        /// For how long it has been behind.
+        lag_ms: u64,
+    },
+    /// The subscription has caught up.
+    Live {
+        /// The subscription.
+        id: &'a str,
+        /// Where it stands.
+        cursor: String,
+        /// When.
+        at: String,
+    },
+    /// The subscription fell behind.
+    Behind {
+        /// The subscription.
+        id: &'a str,
+        /// Where it stands.
+        cursor: String,
+        /// When.
+        at: String,
+    },
+    /// A subscription is over.
+    Done {
+        /// The subscription.
+        id: &'a str,
+        /// `client` or `revoked`.
+        reason: &'a str,
+    },
+    /// The server is about to close.
+    Drain {
+        /// When to come again.
+        reconnect_in_ms: u32,
+    },
+    /// Asks whether the client is there.
+    Ping,
+    /// Says that we are there.
+    Pong,
 }
 
 /// One event of a subscription.
@@ -159,9 +259,4 @@ pub(crate) fn error(id: Option<&str>, problem: &Problem) -> Value {
         }
     }
     frame
-}
-
-/// The end of a subscription.
-pub(crate) fn done(id: &str, reason: &str) -> Value {
-    json!({"type": "done", "id": id, "reason": reason})
 }

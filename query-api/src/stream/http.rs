@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use events::Module;
@@ -18,19 +18,25 @@ use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
 
 use super::admission::Viewer;
-use super::feed::{Feed, STEP_EVENTS, before};
+use super::feed::{Feed, STEP_EVENTS, before, earlier};
 use super::hub::Followed;
-use super::lane::RightsChange;
+use super::lane::{Entry, RightsChange};
 use super::matching::Matcher;
 use super::spec::Spec;
 use crate::app::App;
+use crate::ask::{Asked, behind_problem};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::list::push_json;
+use crate::list::{link, push_json};
+use crate::positions::Behind;
 use crate::shape::query;
 
 const PARAMETERS: &[Parameter] = &[
     query("after", "go on after this cursor; `Last-Event-ID` does the same"),
+    query(
+        "before",
+        "of a JSON page: the last events up to this cursor, from `page.prev` or `Link`",
+    ),
     query("at", "begin with what was recorded at this time (RFC 3339)"),
     query("from", "`start` or `end`; live streams begin at the end unless told"),
     query("filter", "which events, for example `type=rbac.* AND data.level>=20`"),
@@ -53,14 +59,18 @@ pub(crate) fn endpoint() -> Endpoint {
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&PARAMETERS.iter().map(|p| p.name).collect::<Vec<_>>())?;
         let listener = Listener::admit(&call).await?;
+        let asked = listener.place(&call).await?;
+        let headers = asked.headers(&call, &asked.place.as_of());
         let accept = call.header("accept").unwrap_or_default();
-        if accept.contains("text/event-stream") {
-            return Ok(listener.sse(&call).await?.into_response());
-        }
-        if accept.contains("application/x-ndjson") {
-            return listener.replay(&call).await;
-        }
-        listener.page(&call).await
+        let mut response = if accept.contains("text/event-stream") {
+            listener.sse(&call).await?
+        } else if accept.contains("application/x-ndjson") {
+            listener.replay(&call).await?
+        } else {
+            listener.page(&call).await?
+        };
+        response.headers_mut().extend(headers);
+        Ok(response)
     })
 }
 
@@ -84,6 +94,23 @@ impl Listener {
         let filter = filter.map(|text| Matcher::parse(text, call.me())).transpose()?;
         let followed = call.app.hub.follow(call.tenant()).await?;
         Ok(Self { app: Arc::clone(&call.app), viewer, followed, spec, filter })
+    }
+
+    /// Where the stream stands, which may be a moment behind the log; who brings a consistency token waits for it.
+    async fn place(&self, call: &Call) -> Result<Asked, Problem> {
+        let mut asked = call.head().await?;
+        let lane = &self.followed.lane;
+        if let Some(token) = call.token()? {
+            let mut progress = lane.progress();
+            let reached = progress.wait_for(|reached| *reached >= token.position);
+            if tokio::time::timeout(call.patience().wait, reached).await.is_err() {
+                let events = token.position - lane.reached();
+                let (projection, state) = ("stream".to_owned(), "live".to_owned());
+                return Err(behind_problem(&Behind { projection, events, ms: 0, state }));
+            }
+        }
+        asked.place.position = asked.place.position.min(lane.reached());
+        Ok(asked)
     }
 
     /// Where the caller wants to begin.
@@ -117,11 +144,32 @@ impl Listener {
         Ok(Feed { spec: self.spec.clone(), filter: self.filter.clone(), after })
     }
 
+    /// The last events up to the cursor in `before`.
+    async fn page_before(self, call: &Call, cursor: &str) -> Result<Response, Problem> {
+        if let Some(other) =
+            ["after", "at", "from"].into_iter().find(|n| call.parameter(n).is_some())
+        {
+            let detail = format!("send either before or {other}");
+            return Err(Problem::parameter("before", detail));
+        }
+        let lane = &self.followed.lane;
+        let to = lane.resume(cursor)?;
+        let Self { spec, filter, .. } = &self;
+        let feed = Feed { spec: spec.clone(), filter: filter.clone(), after: to };
+        let (found, before) = earlier((&self.app.hub, lane), &feed, limit(call)?).await?;
+        let prev = (before > 0).then(|| lane.cursors.write(before));
+        let here = lane.cursors.write(to);
+        written(call, &found, (Some(here.clone()), prev, here))
+    }
+
     async fn page(self, call: &Call) -> Result<Response, Problem> {
-        let limit = call.number("limit")?.unwrap_or(50).clamp(1, 500);
-        let limit = usize::try_from(limit).unwrap_or(50);
+        if let Some(cursor) = call.parameter("before") {
+            return self.page_before(call, cursor).await;
+        }
+        let limit = limit(call)?;
         let mut feed = self.feed(call, false).await?;
         let lane = &self.followed.lane;
+        let began = feed.after;
         let mut found = Vec::new();
         let mut end = false;
         for _ in 0..PAGE_STEPS {
@@ -132,19 +180,10 @@ impl Listener {
                 break;
             }
         }
-        let mut body = String::from("{\"items\":[");
-        for (index, entry) in found.iter().enumerate() {
-            if index > 0 {
-                body.push(',');
-            }
-            body.push_str(&entry.json);
-        }
         let cursor = lane.cursors.write(feed.after);
         let next = (!end).then(|| cursor.clone());
-        body.push_str("],\"page\":");
-        push_json(&mut body, &json!({"next": next, "cursor": cursor, "limit": limit}));
-        body.push('}');
-        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+        let prev = (began > 0).then(|| lane.cursors.write(began));
+        written(call, &found, (next, prev, cursor))
     }
 
     /// Everything up to the head seen now.
@@ -193,6 +232,32 @@ impl Listener {
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
     }
+}
+
+/// Events of a JSON page.
+fn limit(call: &Call) -> Result<usize, Problem> {
+    let limit = call.number("limit")?.unwrap_or(50).clamp(1, 500);
+    Ok(usize::try_from(limit).unwrap_or(50))
+}
+
+/// A page with the cursors of the next, of the one before, and of where it ends.
+fn written(
+    call: &Call,
+    found: &[Arc<Entry>],
+    (next, prev, cursor): (Option<String>, Option<String>, String),
+) -> Result<Response, Problem> {
+    let mut headers = HeaderMap::new();
+    for (name, other, cursor) in [("after", "before", &next), ("before", "after", &prev)] {
+        let relation = if name == "after" { (cursor, &None) } else { (&None, cursor) };
+        link(call, (name, &[other, "at", "from"]), relation, &mut headers);
+    }
+    let items: Vec<&str> = found.iter().map(|entry| &*entry.json).collect();
+    let mut body = format!("{{\"items\":[{}],\"page\":", items.join(","));
+    let limit = limit(call)?;
+    push_json(&mut body, &json!({"next": next, "prev": prev, "cursor": cursor, "limit": limit}));
+    body.push('}');
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok((headers, body).into_response())
 }
 
 /// A live stream of server-sent events.

@@ -134,6 +134,27 @@ impl Hub {
         Ok(Slice { entries: entries.into_iter().map(Arc::new).collect(), to })
     }
 
+    /// The last events of a stream up to a position, latest first.
+    pub(crate) async fn earlier(
+        &self,
+        lane: &Lane,
+        spec: &Spec,
+        to: i64,
+        max: usize,
+    ) -> Result<Vec<Entry>, Problem> {
+        let _turn = self.catching_up.acquire().await.map_err(|error| Problem::internal(&error))?;
+        let mut statement = Statement::default();
+        let condition = spec.condition(&mut statement);
+        let number = statement.bind(Bind::Integer(to));
+        statement.sql = format!(
+            "select {COLUMNS} from log.events e where e.position <= ${number} and {condition} \
+             order by e.position desc limit {max}"
+        );
+        let asked = fetch(&self.readers, lane.tenant, &[], &statement).await?;
+        let entries = asked.rows.iter().map(|row| Entry::of(row, &lane.cursors));
+        Ok(entries.collect::<Result<Vec<_>, _>>()?)
+    }
+
     /// Events after `after`, the position up to which there are no others, and the epoch.
     async fn read(
         &self,

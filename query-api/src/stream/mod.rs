@@ -3,6 +3,7 @@
 mod admission;
 pub(crate) mod asyncapi;
 mod cursor;
+mod end;
 mod feed;
 mod frames;
 pub(crate) mod http;

@@ -17,12 +17,13 @@ use platform::http::{RequestFacts, bearer};
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::admission::{OPERATION, Viewer};
+use super::end::{End, SLOW_CODE};
 use super::feed::{Feed, before};
-use super::frames::{self, Begin, ClientFrame, Mode, PROTOCOL, Sub};
+use super::frames::{self, Begin, ClientFrame, Mode, PROTOCOL, ServerFrame, Sub};
 use super::hub::Followed;
 use super::lane::RightsChange;
 use super::matching::Matcher;
@@ -44,7 +45,6 @@ const MAX_OUTPUT_BYTES: usize = 4 << 20;
 /// Small, because there may be thousands of connections; clients say little.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 const WRITE_BUFFER_BYTES: usize = 16 << 10;
-const MAX_REASON_BYTES: usize = 123;
 
 /// What the route says about itself.
 pub(crate) fn route() -> Route {
@@ -125,38 +125,6 @@ async fn viewer(app: &App, token: &str, from: &Whence) -> Result<Viewer, Problem
     Ok(viewer)
 }
 
-/// Why a conversation ends.
-pub(super) struct End {
-    code: u16,
-    reason: String,
-}
-
-impl End {
-    fn new(code: u16, reason: &str) -> Self {
-        let mut end = reason.len().min(MAX_REASON_BYTES);
-        while !reason.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self { code, reason: reason[..end].to_owned() }
-    }
-
-    /// The client has gone; nothing can be said any more.
-    fn gone() -> Self {
-        Self::new(0, "")
-    }
-
-    fn of(problem: &Problem) -> Self {
-        let code = match problem.status {
-            401 => 4401,
-            403 => 4403,
-            429 => 4429,
-            400..=499 => 4400,
-            _ => 4500,
-        };
-        Self::new(code, &problem.code)
-    }
-}
-
 async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, from: Whence) {
     let (output, mut input) = socket.split();
     let mut output = Output(output);
@@ -166,9 +134,10 @@ async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, from: W
         Err(end) => end,
     };
     if end.code != 0 {
-        let close = CloseFrame { code: end.code, reason: end.reason.into() };
-        let _already_gone =
-            tokio::time::timeout(TICK, output.0.send(Message::Close(Some(close)))).await;
+        let close = Message::Close(Some(CloseFrame { code: end.code, reason: end.reason.into() }));
+        let last = end.last.map(|text| Message::Text(text.into()));
+        let mut said = futures::stream::iter(last.into_iter().chain([close]).map(Ok));
+        let _already_gone = tokio::time::timeout(TICK, output.0.send_all(&mut said)).await;
     }
 }
 
@@ -176,8 +145,9 @@ async fn serve(app: Arc<App>, socket: WebSocket, viewer: Option<Viewer>, from: W
 pub(super) struct Output(SplitSink<WebSocket, Message>);
 
 impl Output {
-    pub(super) async fn frame(&mut self, frame: &Value) -> Result<(), End> {
-        self.text(frame.to_string()).await
+    pub(super) async fn frame(&mut self, frame: &impl Serialize) -> Result<(), End> {
+        let text = serde_json::to_string(frame).map_err(|_| End::new(4500, "INTERNAL"))?;
+        self.text(text).await
     }
 
     pub(super) async fn text(&mut self, text: String) -> Result<(), End> {
@@ -186,7 +156,7 @@ impl Output {
             Ok(Err(_)) => Err(End::gone()),
             Err(_) => {
                 metrics::counter!("annals_stream_slow_consumers_total").increment(1);
-                Err(End::new(4508, "SLOW_CONSUMER"))
+                Err(End::new(SLOW_CODE, "SLOW_CONSUMER"))
             }
         }
     }
@@ -236,9 +206,9 @@ fn read(message: &Message) -> Result<Option<ClientFrame>, End> {
     match message {
         Message::Text(text) => match serde_json::from_str(text) {
             Ok(frame) => Ok(Some(frame)),
-            Err(error) => Err(End::new(4400, &format!("FRAME_INVALID: {error}"))),
+            Err(error) => Err(End::invalid(error.to_string())),
         },
-        Message::Binary(_) => Err(End::new(4400, "FRAME_INVALID: text is expected")),
+        Message::Binary(_) => Err(End::invalid("text is expected")),
         Message::Ping(_) | Message::Pong(_) => Ok(None),
         Message::Close(_) => Err(End::gone()),
     }
@@ -319,15 +289,14 @@ impl Conversation<'_> {
 
     async fn ready(&mut self) -> Result<(), End> {
         let session = self.viewer.principal.actor.session_id.map(|id| id.to_string());
-        let frame = json!({
-            "type": "ready",
-            "session": session,
-            "epoch": self.followed.lane.cursors.epoch,
-            "heartbeat_ms": u64::try_from(HEARTBEAT.as_millis()).unwrap_or_default(),
-            "max_subs": MAX_SUBSCRIPTIONS,
-            "max_credit": MAX_CREDIT,
-            "expires_at": self.viewer.principal.expires_at.to_string(),
-        });
+        let frame = ServerFrame::Ready {
+            session,
+            epoch: self.followed.lane.cursors.epoch,
+            heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or_default(),
+            max_subs: MAX_SUBSCRIPTIONS,
+            max_credit: MAX_CREDIT,
+            expires_at: self.viewer.principal.expires_at.to_string(),
+        };
         self.output.frame(&frame).await
     }
 
@@ -355,10 +324,10 @@ impl Conversation<'_> {
             ClientFrame::Init { .. } => Err(End::new(4400, "INIT_REPEATED")),
             ClientFrame::Sub(sub) => self.subscribe(sub).await,
             ClientFrame::Credit { id, n, ack } => self.credit(&id, n, ack.is_some()).await,
-            ClientFrame::Nack { id } => self.not_durable(&id).await,
-            ClientFrame::Unsub { id } => self.unsubscribe(&id).await,
+            ClientFrame::Nack { id, .. } => self.not_durable(&id).await,
+            ClientFrame::Unsub { id, .. } => self.unsubscribe(&id).await,
             ClientFrame::Auth { auth } => self.authenticate(&auth).await,
-            ClientFrame::Ping => self.output.frame(&json!({"type": "pong"})).await,
+            ClientFrame::Ping => self.output.frame(&ServerFrame::Pong).await,
             ClientFrame::Pong => Ok(()),
         }
     }
@@ -374,15 +343,10 @@ impl Conversation<'_> {
         match self.subscription(sub).await {
             Ok((subscription, resumed)) => {
                 let cursors = &self.followed.lane.cursors;
-                let frame = json!({
-                    "type": "subd",
-                    "id": id,
-                    "cursor": cursors.write(subscription.feed.after),
-                    "resumed": resumed,
-                    "head": cursors.write(self.followed.lane.reached()),
-                });
+                let cursor = cursors.write(subscription.feed.after);
+                let head = cursors.write(self.followed.lane.reached());
                 self.subscriptions.push(subscription);
-                self.output.frame(&frame).await
+                self.output.frame(&ServerFrame::Subd { id: &id, cursor, resumed, head }).await
             }
             Err(problem) => self.output.frame(&frames::error(Some(&id), &problem)).await,
         }
@@ -424,7 +388,7 @@ impl Conversation<'_> {
 
     async fn unsubscribe(&mut self, id: &str) -> Result<(), End> {
         self.subscriptions.retain(|subscription| subscription.id != id);
-        self.output.frame(&frames::done(id, "client")).await
+        self.output.frame(&ServerFrame::Done { id, reason: "client" }).await
     }
 
     /// A new token of the same caller lengthens the conversation.
@@ -455,7 +419,10 @@ impl Conversation<'_> {
         for subscription in std::mem::take(&mut self.subscriptions) {
             match self.viewer.may_follow(self.app, &subscription.feed.spec).await {
                 Ok(()) => kept.push(subscription),
-                Err(_) => self.output.frame(&frames::done(&subscription.id, "revoked")).await?,
+                Err(_) => {
+                    let done = ServerFrame::Done { id: &subscription.id, reason: "revoked" };
+                    self.output.frame(&done).await?;
+                }
             }
         }
         self.subscriptions = kept;
@@ -477,7 +444,7 @@ impl Conversation<'_> {
         }
         if silent >= HEARTBEAT && !self.pinged {
             self.pinged = true;
-            self.output.frame(&json!({"type": "ping"})).await?;
+            self.output.frame(&ServerFrame::Ping).await?;
         }
         for subscription in &mut self.subscriptions {
             subscription.checkpoint(&self.followed.lane, self.output).await?;
@@ -487,8 +454,8 @@ impl Conversation<'_> {
 
     async fn drain(&mut self) -> Result<(), End> {
         let [first, second] = secrets::random::<2>();
-        let wait = 250 + u32::from(u16::from_be_bytes([first, second])) % 4750;
-        self.output.frame(&json!({"type": "drain", "reconnect_in_ms": wait})).await?;
+        let reconnect_in_ms = 250 + u32::from(u16::from_be_bytes([first, second])) % 4750;
+        self.output.frame(&ServerFrame::Drain { reconnect_in_ms }).await?;
         Err(End::new(4503, "DRAINING"))
     }
 

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use platform::problem::Problem;
-use serde_json::json;
 
+use super::end::End;
 use super::feed::{Feed, STEP_EVENTS};
-use super::frames;
+use super::frames::{self, ServerFrame};
 use super::hub::Hub;
 use super::lane::{Entry, Lane};
-use super::socket::{End, Output};
+use super::socket::Output;
 
 /// Most events that a client may have asked for and not got.
 pub(super) const MAX_CREDIT: u32 = 10_000;
@@ -67,6 +67,7 @@ impl Subscription {
         if self.credit == 0 {
             return Ok(());
         }
+        let from = self.feed.after;
         let max = usize::try_from(self.credit).unwrap_or(STEP_EVENTS).min(STEP_EVENTS);
         let step = match self.feed.step(hub, lane, max).await {
             Ok(step) => step,
@@ -74,14 +75,15 @@ impl Subscription {
         };
         if step.from_past && self.live {
             self.live = false;
-            self.state("behind", lane, output).await?;
+            output.frame(&self.state(false, lane.cursors.write(self.feed.after))).await?;
         }
         let since = self.behind_since.unwrap_or_else(Instant::now);
         self.behind_since = (!step.caught_up).then_some(since);
         let sent = u32::try_from(step.entries.len()).unwrap_or(u32::MAX);
         self.credit = self.credit.saturating_sub(sent);
         for message in self.messages(&step.entries) {
-            output.text(message).await?;
+            let sent = output.text(message).await;
+            sent.map_err(|end| end.after(&self.state(false, lane.cursors.write(from))))?;
         }
         if let Some(last) = step.entries.last() {
             self.told_at = last.position;
@@ -92,7 +94,7 @@ impl Subscription {
         }
         if step.caught_up && !self.live {
             self.live = true;
-            self.state("live", lane, output).await?;
+            output.frame(&self.state(true, lane.cursors.write(self.feed.after))).await?;
         }
         Ok(())
     }
@@ -126,10 +128,14 @@ impl Subscription {
         Ok(())
     }
 
-    async fn state(&self, kind: &str, lane: &Lane, output: &mut Output) -> Result<(), End> {
-        let at = platform::clock::now().to_string();
-        let cursor = lane.cursors.write(self.feed.after);
-        output.frame(&json!({"type": kind, "id": self.id, "cursor": cursor, "at": at})).await
+    /// That it has caught up, or fell behind.
+    fn state(&self, live: bool, cursor: String) -> ServerFrame<'_> {
+        let (id, at) = (&*self.id, platform::clock::now().to_string());
+        if live {
+            ServerFrame::Live { id, cursor, at }
+        } else {
+            ServerFrame::Behind { id, cursor, at }
+        }
     }
 
     /// A checkpoint when the last word is old.
@@ -144,12 +150,8 @@ impl Subscription {
         self.told = Instant::now();
         self.told_at = self.feed.after;
         let lag = self.behind_since.map_or(0, |since| since.elapsed().as_millis());
-        let frame = json!({
-            "type": "ckpt",
-            "id": self.id,
-            "cursor": lane.cursors.write(self.feed.after),
-            "lag_ms": u64::try_from(lag).unwrap_or(u64::MAX),
-        });
-        output.frame(&frame).await
+        let cursor = lane.cursors.write(self.feed.after);
+        let lag_ms = u64::try_from(lag).unwrap_or(u64::MAX);
+        output.frame(&ServerFrame::Ckpt { id: &self.id, cursor, lag_ms }).await
     }
 }

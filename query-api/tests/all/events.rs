@@ -2,6 +2,7 @@
 
 use events::envelope::Recorded;
 use events::rbac::policy::{self, Policy};
+use platform::dataset::cursor::{self, Bound, Cursor, Rows};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,6 +32,72 @@ async fn history_is_paged_in_both_directions() {
     assert_eq!(types(&stream), ["rbac.policy.role_created", "rbac.policy.permission_granted"]);
     assert_eq!(stream["page"]["next"], 3);
     assert_eq!(stream["items"][0]["metadata"]["ip"], "192.0.2.7");
+    world.end().await;
+}
+
+/// The address that a `Link` gives for a relation, below `/api/v1`.
+fn linked(response: &reqwest::Response, relation: &str) -> Option<String> {
+    let links = response.headers().get_all("link").into_iter();
+    let mut links = links.filter_map(|link| link.to_str().ok());
+    let link = links.find(|link| link.ends_with(&format!("rel=\"{relation}\"")))?;
+    let address = link.strip_prefix("</api/v1")?.split_once('>')?.0;
+    Some(address.to_owned())
+}
+
+#[tokio::test]
+async fn pages_of_the_past_lead_to_those_beside_them() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    world.role(&org, "clerk", &["audit.trail:read"]).await;
+    let policy = format!("/events/streams/rbac.policy/{}", org.tenant);
+    let role = format!("/rbac/roles/{}/history", org.owner_role);
+    let filtered = "/events?filter=type%3Drbac.*&limit=2";
+    for first in [
+        "/events?limit=2",
+        "/events?before=1000000&limit=2",
+        filtered,
+        &format!("{policy}?limit=2"),
+        &format!("{role}?limit=1"),
+        "/streams/all?limit=2",
+    ] {
+        let page = async |path: &str| {
+            let response = world.get(path, &org.owner).send().await.unwrap();
+            let (next, prev) = (linked(&response, "next"), linked(&response, "prev"));
+            let body = crate::support::json(response).await;
+            (body["items"].clone(), next, prev)
+        };
+        let (items, next, _) = page(first).await;
+        assert_eq!(items.as_array().map(Vec::is_empty), Some(false), "{first}");
+        let (other, _, prev) = page(&next.unwrap()).await;
+        assert_ne!(other, items, "{first}");
+        let (back, next, _) = page(&prev.unwrap()).await;
+        assert_eq!(back, items, "{first}");
+        assert_eq!(page(&next.unwrap()).await.0, other, "{first}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_place_in_the_past_is_gone_with_its_epoch_and_is_of_its_question_alone() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let key = world.master.derive("list-cursor/v1");
+    let cursor = |epoch: i32| {
+        let question = format!("{}\n/api/v1/events\n", org.tenant);
+        let rows = Rows { build: 0, epoch };
+        let bound = Bound { key: &key, question: &question, rows };
+        cursor::write(&Cursor { keys: vec![Some("1".into())], back: false }, &bound)
+    };
+    let page = world.body(&format!("/events?after={}", cursor(1)), &org.owner).await;
+    assert_eq!(page["items"][0]["position"], 2);
+    let gone = world.problem(&format!("/events?after={}", cursor(0)), &org.owner).await;
+    assert_eq!((gone.0, &gone.1["code"]), (StatusCode::GONE, &"CURSOR_EXPIRED".into()));
+    let other = format!("/events?aggregate_type=rbac.policy&after={}", cursor(1));
+    assert_eq!(world.problem(&other, &org.owner).await.1["code"], "CURSOR_MISMATCH");
+    for bad in ["-1", "x"] {
+        let (status, _) = world.problem(&format!("/events?after={bad}"), &org.owner).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
+    }
     world.end().await;
 }
 

@@ -7,13 +7,13 @@ use events::identity::organization::{self, Organization};
 use events::identity::session::{self, RevocationReason, Session};
 use events::identity::user::{self, User};
 use platform::routes::{Access, Route};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{Org, Person, World, column, problem};
 
 /// The route's path with ids of this organisation.
-fn path(route: &Route, org: &Org, export: &str) -> String {
+pub(crate) fn path(route: &Route, org: &Org, export: &str) -> String {
     let mut path = route.path.to_owned();
     for (name, value) in [
         ("{role_id}", org.owner_role.to_string()),
@@ -38,7 +38,13 @@ fn path(route: &Route, org: &Org, export: &str) -> String {
     }
 }
 
-async fn status(world: &World, route: &Route, path: &str, person: Option<&Person>) -> StatusCode {
+/// The answer to a question to the route.
+pub(crate) async fn answer(
+    world: &World,
+    route: &Route,
+    path: &str,
+    person: Option<&Person>,
+) -> Response {
     let request = world.ask(route.method.clone(), path, person);
     let request = match route.method {
         Method::POST if path.ends_with("/validate") => request.json(&json!({"permissions": []})),
@@ -48,7 +54,11 @@ async fn status(world: &World, route: &Route, path: &str, person: Option<&Person
         Method::POST => request.json(&json!({"permission": "audit.trail:read"})),
         _ => request,
     };
-    request.send().await.unwrap().status()
+    request.send().await.unwrap()
+}
+
+async fn status(world: &World, route: &Route, path: &str, person: Option<&Person>) -> StatusCode {
+    answer(world, route, path, person).await.status()
 }
 
 #[tokio::test]
@@ -66,7 +76,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
                 continue;
             }
             Access::Bootstrap => panic!("{path} is no query"),
-            Access::SignedIn | Access::Needs(_) | Access::InPerson(_) => {}
+            Access::SignedIn | Access::Needs(_) | Access::InUnit(_) | Access::InPerson(_) => {}
         }
         assert_eq!(status(&world, &route, &path, None).await, StatusCode::UNAUTHORIZED, "{path}");
         let by_nobody = status(&world, &route, &path, Some(&nobody)).await;
@@ -296,11 +306,21 @@ async fn one_can_see_who_one_is_and_what_one_may() {
     let effective = world.body("/rbac/effective-permissions?handle=ann", &org.owner).await;
     assert_eq!(column(&effective, "permission"), ["audit.trail:read"]);
     let roles = world.body(&format!("/rbac/users/{}/roles", ann.user), &ann).await;
-    assert_eq!(roles["items"].as_array().unwrap().len(), 1);
+    assert_eq!(column(&roles, "role_code"), ["ann"]);
+    assert_eq!(column(&roles, "role_name"), ["ANN"]);
     let hierarchy = world.body("/rbac/roles/hierarchy", &org.owner).await;
     assert_eq!(column(&hierarchy, "code"), ["owner", "ann"]);
     let path = format!("/rbac/roles/{}/permissions", org.owner_role);
-    assert_eq!(column(&world.body(&path, &org.owner).await, "permission"), ["*:*"]);
+    let granted = world.body(&path, &org.owner).await;
+    assert_eq!(column(&granted, "permission"), ["*:*"]);
+    let logged: jiff_sqlx::Timestamp = sqlx::query_scalar(
+        "select recorded_at from log.events where event_type = 'rbac.policy.permission_granted'
+          order by position limit 1",
+    )
+    .fetch_one(&world.log)
+    .await
+    .unwrap();
+    assert_eq!(granted["items"][0]["granted_at"], json!(logged.to_jiff()));
     world.end().await;
 }
 

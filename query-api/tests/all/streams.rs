@@ -352,6 +352,34 @@ async fn what_is_revoked_ends_within_a_second() {
 }
 
 #[tokio::test]
+async fn what_durable_subscriptions_say_is_understood_and_a_bad_frame_explained() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut socket = Socket::open(&world, &org.owner).await;
+    let armed = socket.sub(json!({"id": "s", "stream": "all"})).await;
+    let (cursor, reason) = (&armed["cursor"], "cannot deal with it");
+    let nack =
+        json!({"type": "nack", "id": "s", "cursor": cursor, "action": "park", "reason": reason});
+    socket.say(nack).await;
+    let refused = socket.frame("err").await;
+    assert_eq!((&refused["code"], &refused["id"]), (&"NOT_DURABLE".into(), &"s".into()));
+    socket.say(json!({"type": "credit", "id": "s", "n": 1, "ack": cursor})).await;
+    assert_eq!(socket.frame("err").await["code"], "NOT_DURABLE");
+    socket.say(json!({"type": "unsub", "id": "s", "reason": "client"})).await;
+    let done = socket.frame("done").await;
+    assert_eq!((&done["id"], &done["reason"]), (&"s".into(), &"client".into()));
+
+    socket.say(json!({"type": "sub", "id": "s", "stream": "all", "colour": "red"})).await;
+    let refused = socket.frame("err").await;
+    assert_eq!(refused["code"], "FRAME_INVALID");
+    assert!(refused["detail"].as_str().unwrap().contains("colour"), "{refused}");
+    assert_eq!(socket.close_code().await, 4400);
+    let reason = socket.closed.as_ref().map(|frame| frame.reason.to_string());
+    assert_eq!(reason.as_deref(), Some("FRAME_INVALID"));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn who_breaks_the_rules_of_the_conversation_is_told_by_the_code() {
     let world = World::without_projections().await;
     let org = world.org("acme").await;

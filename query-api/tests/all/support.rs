@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::envelope::encode;
+use events::envelope::{Encoded, encode};
 use events::exports::export::{self, Export};
 use events::identity::organization::{self, Organization};
 use events::identity::session::{self, Session};
@@ -167,11 +167,21 @@ impl World {
     /// Appends to one stream as `actor`; the position of the last event.
     pub(crate) async fn append<D: Decider>(
         &self,
-        (tenant, actor): (TenantId, &str),
+        by: (TenantId, &str),
         id: impl ToString,
         events: impl IntoIterator<Item = D::Event>,
     ) -> i64 {
-        let encoded: Vec<_> = events.into_iter().map(|event| encode(&event).unwrap()).collect();
+        let encoded = events.into_iter().map(|event| encode(&event).unwrap()).collect();
+        self.store::<D>(by, id, encoded).await
+    }
+
+    /// The same for events as they are stored.
+    pub(crate) async fn store<D: Decider>(
+        &self,
+        (tenant, actor): (TenantId, &str),
+        id: impl ToString,
+        encoded: Vec<Encoded>,
+    ) -> i64 {
         let count = encoded.len();
         let kind = if actor == "system" { "system" } else { "user" };
         let metadata = serde_json::json!({

@@ -1,16 +1,21 @@
 //! Items as they were, how they came to be, and what changed in between.
 
+use events::backups::backup::{self, Backup};
+use events::envelope::encode;
+use events::exports::export::{self, Export};
+use events::identity::api_key::{self, ApiKey};
 use events::identity::organization::{self, Organization, UnitKind};
 use events::identity::session::{self, Session};
 use events::identity::user::{self, User};
 use events::rbac::policy::{self, Policy};
 use events::settings::configuration::{self, Configuration};
 use events::settings::{Flag, Key, Value as Setting};
-use events::{PermissionId, SessionId, UnitId};
+use events::{ApiKeyId, BackupId, ExclusiveSetId, PermissionId, RoleId, SessionId, UnitId};
+use platform::personal::Personal;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{World, column};
+use crate::support::{World, column, hours_from_now};
 
 const FOREVER: &str = "private, immutable, max-age=31536000";
 
@@ -195,6 +200,109 @@ async fn units_permissions_and_flags_are_shown_as_they_were() {
         let (status, _) = world.problem(&format!("{path}/history"), &nobody).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn keys_exports_backups_and_exclusive_sets_are_shown_as_they_were() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let (by, ann) = ((org.tenant, "system"), world.person(org.tenant, "ann").await);
+    let key: ApiKeyId = platform::clock::new_id();
+    let created = api_key::Event::Created {
+        owner_id: org.owner.user,
+        name: "robot".into(),
+        scope: vec!["audit.trail:read".into()],
+        secret_sha256: "ab".repeat(32),
+        expires_at: hours_from_now(1),
+    };
+    let renamed = api_key::Event::Revoked { reason: api_key::RevocationReason::Unneeded };
+    world.append::<ApiKey>(by, key, [created, renamed]).await;
+    let set: ExclusiveSetId = platform::clock::new_id();
+    let roles: Vec<RoleId> =
+        vec![world.role(&org, "a", &[]).await, world.role(&org, "b", &[]).await];
+    let defined = policy::Event::ExclusiveRolesDefined {
+        set_id: set,
+        name: "Two".into(),
+        roles: roles.into_iter().collect(),
+        cardinality: 2,
+    };
+    let gone = policy::Event::ExclusiveRolesRemoved { set_id: set };
+    let first = world.append::<Policy>(by, org.tenant, [defined]).await;
+    world.append::<Policy>(by, org.tenant, [gone]).await;
+    let export = world.export(&org.owner).await;
+    let cancelled = export::Event::Cancelled;
+    world.append::<Export>(by, export, [cancelled]).await;
+    let backup: BackupId = platform::clock::new_id();
+    let requested =
+        backup::Event::Requested { name: "nightly".into(), scope: backup::Scope::Tenant };
+    let started = backup::Event::Started { attempt: 1, worker: "w".into() };
+    world.append::<Backup>(by, backup, [requested, started]).await;
+
+    for (path, then, member, value, changed) in [
+        (
+            format!("/api-keys/{key}"),
+            "at_version=1".to_owned(),
+            "name",
+            json!("robot"),
+            "/revocation_reason",
+        ),
+        (
+            format!("/rbac/exclusive-sets/{set}"),
+            format!("as_of={first}"),
+            "name",
+            json!("Two"),
+            "/cardinality",
+        ),
+        (
+            format!("/exports/{export}"),
+            "at_version=1".to_owned(),
+            "status",
+            json!("queued"),
+            "/status",
+        ),
+        (
+            format!("/backups/{backup}"),
+            "at_version=1".to_owned(),
+            "status",
+            json!("queued"),
+            "/attempts",
+        ),
+    ] {
+        let body = world.body(&format!("{path}?{then}"), &org.owner).await;
+        assert_eq!(body[member], value, "{path}");
+        let history = world.body(&format!("{path}/history"), &org.owner).await;
+        assert_eq!(history["items"].as_array().map(Vec::len), Some(2), "{path}");
+        assert!(!history.to_string().contains("abab"), "{path}");
+        let diff = world.body(&format!("{path}/diff"), &org.owner).await;
+        assert_eq!(diff["ops"][0]["path"], changed, "{path}");
+        for query in ["?at_version=1", "/history", "/diff"] {
+            let answer = world.get(&format!("{path}{query}"), &ann).send().await.unwrap();
+            let status = answer.status();
+            assert!(
+                [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status),
+                "{path}{query}"
+            );
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_personal_is_opened_in_histories_and_differences() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let mut renamed = encode(&user::Event::Renamed { display_name: "Ann B".into() }).unwrap();
+    let stream = ann.user.to_string();
+    let personal = Personal::new(world.master.clone());
+    personal.seal_event(&world.log, (org.tenant, &stream), &mut renamed).await.unwrap();
+    assert!(!renamed.payload.contains("Ann B"), "{}", renamed.payload);
+    world.store::<User>((org.tenant, "system"), ann.user, vec![renamed]).await;
+    let history = world.body(&format!("/users/{stream}/history"), &org.owner).await;
+    assert_eq!(history["items"][1]["data"]["display_name"], "Ann B");
+    let diff = world.body(&format!("/users/{stream}/diff"), &org.owner).await;
+    assert_eq!(diff["ops"][0]["value"], "Ann B");
     world.end().await;
 }
 

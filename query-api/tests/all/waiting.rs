@@ -90,7 +90,10 @@ async fn who_waits_for_work_hears_of_its_next_step() {
     world.settled().await;
     let path = format!("/jobs/{export}");
     let queued = world.body(&path, &org.owner).await;
-    assert_eq!(queued["state"], "queued");
+    assert_eq!(
+        (&queued["state"], &queued["progress"]["phase"]),
+        (&"queued".into(), &"waiting".into())
+    );
     assert_eq!(queued["links"]["cancel"], format!("/api/v1/jobs/{export}/cancel"));
     assert_eq!(queued["warnings"], Value::Array(Vec::new()));
     let waiting = world.get(&path, &org.owner).header("prefer", "wait=25").send();
@@ -100,6 +103,17 @@ async fn who_waits_for_work_hears_of_its_next_step() {
     };
     let (answer, ()) = tokio::join!(waiting, start);
     assert_eq!(json(answer.unwrap()).await["state"], "running");
+    let total = |rows| Some(rows);
+    for rows_done in [1, 25] {
+        let progressed = export::Event::Progressed { rows_done, rows_total: total(100) };
+        world.append::<Export>((org.tenant, "workers"), export, [progressed]).await;
+    }
+    world.settled().await;
+    let running = world.body(&path, &org.owner).await;
+    let progress = &running["progress"];
+    assert_eq!((&progress["done"], &progress["phase"]), (&25.into(), &"writing".into()));
+    assert!(progress["eta_s"].as_i64().is_some_and(|eta| eta >= 0), "{progress}");
+    assert_eq!(world.body(&path, &org.owner).await["progress"], *progress, "until the next step");
     let patient = world.get(&path, &org.owner).header("prefer", "wait=1").send().await.unwrap();
     assert_eq!(patient.status(), StatusCode::OK, "the work is told of though nothing changed");
     assert_eq!(json(patient).await["state"], "running");

@@ -1,6 +1,7 @@
 //! What a person is told because of an event, and the sending of it.
 
 use anyhow::Context as _;
+use events::audit::ledger::{self, Ledger};
 use events::audit::security_log::{self, SecurityLog};
 use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, Recorded, meta};
@@ -41,6 +42,7 @@ pub(super) const EVENTS: &[&str] = &[
     "rbac.policy.protected_role_expired",
     "rbac.policy.protected_role_end_announced",
     "audit.security_log.command_refused",
+    "audit.ledger.signing_refused",
     "backups.backup.completed",
     "backups.backup.failed",
     "backups.backup.verification_failed",
@@ -151,6 +153,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Presence::TYPE => of_place(cause),
         ApiKey::TYPE => return of_key(office, job, cause).await,
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
+        Ledger::TYPE => return of_tampering(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
@@ -191,6 +194,28 @@ async fn of_refusal(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result
         priority: Priority::High,
     };
     Ok(policy.state.administrators().take(MOST).map(message).collect())
+}
+
+/// Every administrator hears that the log is not what was recorded.
+async fn of_tampering(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Vec<Message>> {
+    let refusal = match serde_json::from_str(&cause.payload)? {
+        ledger::Event::SigningRefused(refusal) => refusal,
+        ledger::Event::ArchiveRequested { .. }
+        | ledger::Event::Archived(_)
+        | ledger::Event::MonthDropped { .. } => return Ok(Vec::new()),
+    };
+    let seq = refusal.tenant_seq.map(|seq| format!(" from event {seq} on")).unwrap_or_default();
+    let reason = refusal.reason;
+    let message = |user_id| Message {
+        user_id,
+        kind: Kind::Security,
+        title: "What is recorded is not what was recorded".into(),
+        text: format!(
+            "The notary does not sign the log of the organisation{seq}: {reason}. Tell whoever runs the installation."
+        ),
+        priority: Priority::Critical,
+    };
+    Ok(office.administrators(job.tenant_id).await?.into_iter().map(message).collect())
 }
 
 /// Every administrator hears of a purge, also whoever asked for it.

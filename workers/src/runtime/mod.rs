@@ -354,7 +354,7 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
     };
     let all: Vec<Jobs> = Module::ALL.iter().map(|module| jobs(*module)).collect();
     let beside = Tasks::new(shutdown.child());
-    let notary = Notary::new(&settings)?;
+    let notary = Notary::new(&settings, office.commands.clone())?;
     beside.spawn("notary", notary.run(beside.shutdown().clone()));
     let timers = timers::Timers::new(&settings.database_url, office.commands.clone());
     beside.spawn("timers", timers.run(beside.shutdown().clone()));

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::Archive;
+use super::{Archive, SigningRefusal};
 
 /// An intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,4 +19,6 @@ pub enum Command {
         /// Its first day.
         month: Date,
     },
+    /// The notary refuses to sign the log.
+    RecordSigningRefusal(SigningRefusal),
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Archive, Command, Event, Ledger};
+use super::{Archive, Command, Event, Ledger, SigningRefusal};
 use crate::aggregate::{Class, Context, Decider};
 use crate::modules::Module;
 use crate::text;
@@ -11,18 +11,23 @@ use crate::text;
 /// Longest root of a checkpoint, in characters.
 const ROOT_MAX_CHARS: usize = 64;
 
+/// Longest reason that is kept of a refusal to sign, in characters.
+const REASON_MAX_CHARS: usize = 1_000;
+
 /// Why the ledger refuses.
 #[derive(
     Debug,
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "AUDIT_")]
 pub enum Rejection {
     /// The date is not the first of a month.
@@ -43,6 +48,16 @@ pub enum Rejection {
     /// The checkpoint does not cover the month.
     #[error("the checkpoint is of fewer events than the month ends with: wait until it is sealed")]
     NotSealed,
+    /// There are entries between the month and the one that is archived before it.
+    #[error(
+        "the month begins with entry {first}, and the one archived before it ends with {last}: archive those between first"
+    )]
+    NotJoined {
+        /// Its first entry.
+        first: u64,
+        /// The last entry that is archived before it; 0 where there is none.
+        last: u64,
+    },
     /// The numbers of the entries contradict each other.
     #[error("rows, first_seq and last_seq do not belong together: count again")]
     CountInvalid,
@@ -73,6 +88,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::NotRequested
             | Self::ArchivedOtherwise
             | Self::NotArchived
+            | Self::NotJoined { .. }
             | Self::NotSealed => Class::Conflict,
         }
     }
@@ -88,6 +104,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::NotRequested
             | Self::ArchivedOtherwise
             | Self::NotArchived
+            | Self::NotJoined { .. }
             | Self::NotSealed => None,
         }
     }
@@ -123,6 +140,14 @@ impl Decider for Ledger {
                 let event = Event::MonthDropped { month };
                 Ok(if known.dropped { Vec::new() } else { vec![event] })
             }
+            // The notary says it at every try; it is one refusal until it has signed again.
+            Command::RecordSigningRefusal(refusal) if self.refused_since >= Some(refusal.since) => {
+                Ok(Vec::new())
+            }
+            Command::RecordSigningRefusal(refusal) => {
+                let reason = text::cut(&refusal.reason, REASON_MAX_CHARS);
+                Ok(vec![Event::SigningRefused(SigningRefusal { reason, ..refusal })])
+            }
         }
     }
 
@@ -150,7 +175,11 @@ impl Ledger {
         if archive.checkpoint_size < archive.last_seq {
             return Err(Rejection::NotSealed);
         }
+        let before = self.months.range(..archive.month).next_back();
+        let last = before.map_or(0, |(_, month)| month.archive.last_seq);
+        let first = archive.first_seq;
         match self.months.get(&archive.month) {
+            None if first - 1 != last => Err(Rejection::NotJoined { first, last }),
             None => Ok(vec![Event::Archived(archive)]),
             Some(known) if known.archive.sha256 == archive.sha256 => Ok(Vec::new()),
             Some(_) => Err(Rejection::ArchivedOtherwise),

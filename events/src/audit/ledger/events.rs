@@ -1,8 +1,10 @@
 //! What can have happened to an organisation's trail as a whole.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::ids::FileId;
 
@@ -27,6 +29,26 @@ pub enum Event {
         #[schemars(with = "String")]
         month: Date,
     },
+    /// The notary refuses to sign the organisation's log: it is not what was recorded.
+    #[serde(rename = "audit.ledger.signing_refused")]
+    SigningRefused(SigningRefusal),
+}
+
+/// Why the notary does not sign an organisation's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SigningRefusal {
+    /// The epoch of the log.
+    pub epoch: u32,
+    /// When it began to refuse.
+    pub since: Timestamp,
+    /// The first event that is not as it was recorded, by its number within the organisation, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_seq: Option<u64>,
+    /// Its id, if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Uuid>,
+    /// What is wrong.
+    pub reason: String,
 }
 
 /// One month of the trail in a file.

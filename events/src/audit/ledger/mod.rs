@@ -2,7 +2,8 @@
 //!
 //! Somebody asks for all months before a date to be archived. A worker writes each month that is sealed, that is covered by
 //! a signed checkpoint, into a file, reads it back, and reports it. A month that is archived can be dropped from the trail;
-//! what is dropped stays in the file and in the log.
+//! what is dropped stays in the file and in the log. When the notary refuses to sign the log, the ledger says so, once for
+//! each time that it begins to.
 
 mod commands;
 mod decide;

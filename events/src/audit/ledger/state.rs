@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ use super::{Archive, Event};
 pub struct Ledger {
     /// The first day of the first month that nobody asked to archive.
     pub requested_before: Option<Date>,
+    /// When the notary last began to refuse to sign the log.
+    #[serde(default)]
+    pub refused_since: Option<Timestamp>,
     /// The months that are archived.
     pub months: BTreeMap<Date, Month>,
 }
@@ -39,6 +43,9 @@ impl Ledger {
                 if let Some(month) = self.months.get_mut(month) {
                     month.dropped = true;
                 }
+            }
+            Event::SigningRefused(refusal) => {
+                self.refused_since = self.refused_since.max(Some(refusal.since));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use jiff::civil::{Date, date};
 
-use super::{Archive, Command, Event, Ledger, Rejection};
-use crate::testing::{frozen, given, id};
+use super::{Archive, Command, Event, Ledger, Rejection, SigningRefusal};
+use crate::testing::{at, frozen, given, id};
 
 fn october() -> Date {
     date(2025, 10, 1)
@@ -27,8 +27,17 @@ fn requested() -> Event {
     Event::ArchiveRequested { older_than: date(2026, 1, 1) }
 }
 
+/// All before October.
+fn september() -> Archive {
+    Archive { month: date(2025, 9, 1), rows: 10, first_seq: 1, last_seq: 10, ..archive() }
+}
+
+fn begun() -> Vec<Event> {
+    vec![requested(), Event::Archived(september())]
+}
+
 fn archived() -> Vec<Event> {
-    vec![requested(), Event::Archived(archive())]
+    [begun(), vec![Event::Archived(archive())]].concat()
 }
 
 #[test]
@@ -43,13 +52,31 @@ fn months_that_are_over_can_be_asked_for() {
 #[test]
 fn a_month_that_was_asked_for_and_is_sealed_is_archived_once() {
     let record = |archive| Command::RecordArchive(archive);
-    given::<Ledger>([requested()]).when(record(archive())).then([Event::Archived(archive())]);
+    given::<Ledger>(begun()).when(record(archive())).then([Event::Archived(archive())]);
     given::<Ledger>([]).when(record(archive())).refused(Rejection::NotRequested);
     let later = Archive { month: date(2026, 1, 1), ..archive() };
     given::<Ledger>([requested()]).when(record(later)).refused(Rejection::NotRequested);
     given::<Ledger>(archived()).when(record(archive())).then([]);
     let other = Archive { sha256: "cd".repeat(32), ..archive() };
     given::<Ledger>(archived()).when(record(other)).refused(Rejection::ArchivedOtherwise);
+}
+
+#[test]
+fn an_archived_month_joins_the_one_before_and_the_first_begins_with_the_first_entry() {
+    let refused = |given_events: Vec<Event>, archive, first, last| {
+        let record = Command::RecordArchive(archive);
+        let why = Rejection::NotJoined { first, last };
+        given::<Ledger>(given_events).when(record).refused(why);
+    };
+    let first = || Command::RecordArchive(september());
+    given::<Ledger>([requested()]).when(first()).then([Event::Archived(september())]);
+    refused(vec![requested()], archive(), 11, 0);
+    refused(begun(), Archive { rows: 89, first_seq: 12, ..archive() }, 12, 10);
+    refused(begun(), Archive { rows: 91, first_seq: 10, ..archive() }, 10, 10);
+    // A month in which nothing happened is no month of the trail.
+    let december = Archive { month: date(2025, 12, 1), ..archive() };
+    let record = Command::RecordArchive(december.clone());
+    given::<Ledger>(begun()).when(record).then([Event::Archived(december)]);
 }
 
 #[test]
@@ -83,7 +110,40 @@ fn only_an_archived_month_is_dropped_and_only_once() {
     given::<Ledger>(archived()).when(second).refused(Rejection::MonthInvalid("month"));
 }
 
+fn refusal(since: &str) -> SigningRefusal {
+    SigningRefusal {
+        epoch: 1,
+        since: at(since),
+        tenant_seq: Some(17),
+        event_id: Some(id(5)),
+        reason: "the chain does not hold".to_owned(),
+    }
+}
+
+#[test]
+fn a_refusal_to_sign_is_recorded_once_until_the_notary_has_signed_again() {
+    let first = || refusal("2026-01-01T11:00:00Z");
+    let record = Command::RecordSigningRefusal;
+    let refused = || [Event::SigningRefused(first())];
+    given::<Ledger>([]).when(record(first())).then(refused());
+    given::<Ledger>(refused()).when(record(first())).then([]);
+    // The reason may become plainer meanwhile.
+    let other = SigningRefusal { tenant_seq: None, reason: "it is gone".to_owned(), ..first() };
+    given::<Ledger>(refused()).when(record(other)).then([]);
+    let again = refusal("2026-01-01T11:30:00Z");
+    let told = Event::SigningRefused(again.clone());
+    given::<Ledger>(refused()).when(record(again)).then([told]);
+    let long = SigningRefusal { reason: "x".repeat(2_000), ..first() };
+    let cut = SigningRefusal { reason: "x".repeat(1_000), ..first() };
+    given::<Ledger>([]).when(record(long)).then([Event::SigningRefused(cut)]);
+}
+
 #[test]
 fn stored_facts_keep_their_shape() {
-    frozen::<Ledger>([archived(), vec![Event::MonthDropped { month: october() }]].concat());
+    frozen::<Ledger>([
+        requested(),
+        Event::Archived(archive()),
+        Event::MonthDropped { month: october() },
+        Event::SigningRefused(refusal("2026-01-01T11:00:00Z")),
+    ]);
 }

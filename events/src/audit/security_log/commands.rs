@@ -1,7 +1,5 @@
 //! What can be asked of a day's security log.
 
-use std::convert::Infallible;
-
 use super::events::{AccessDenied, CommandRefused, DataRead};
 use crate::aggregate::{Class, Refusal, Rejection};
 
@@ -17,7 +15,10 @@ pub enum Command {
 }
 
 /// What goes into the security log is always recorded, so there is no way to refuse that.
-impl Rejection for Infallible {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+pub enum Never {}
+
+impl Rejection for Never {
     fn code(&self) -> &'static str {
         match *self {}
     }

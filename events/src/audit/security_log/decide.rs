@@ -1,12 +1,10 @@
 //! Every refusal and every reading is recorded; texts are cut to their limits rather than judged.
 
-use std::convert::Infallible;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::commands::Command;
+use super::commands::{Command, Never};
 use super::events::{AccessDenied, Caller, CommandRefused, DataRead, Event};
 use super::state::SecurityLog;
 use crate::aggregate::{Context, Decider};
@@ -42,10 +40,10 @@ impl Decider for SecurityLog {
     const MODULE: Module = Module::Audit;
     type Command = Command;
     type Event = Event;
-    type Rejection = Infallible;
+    type Rejection = Never;
     type Facts = ();
 
-    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Infallible> {
+    fn decide(&self, command: Command, (): &(), _: &Context) -> Result<Vec<Event>, Never> {
         let name = |text: &str| text::cut(text, MAX_NAME_CHARS);
         Ok(vec![match command {
             Command::RecordRefusal(refused) => Event::CommandRefused(CommandRefused {

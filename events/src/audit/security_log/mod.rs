@@ -7,7 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use commands::Command;
+pub use commands::{Command, Never};
 pub use decide::stream_id;
 pub use events::{AccessDenied, Caller, CommandRefused, DataRead, Event};
 pub use state::SecurityLog;

@@ -28,12 +28,14 @@ pub const ERRORS_MAX_COUNT: usize = 100;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "BACKUP_")]
 pub enum Rejection {
     /// There is no such backup.

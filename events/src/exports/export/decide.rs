@@ -34,12 +34,14 @@ pub const FAILURE_MESSAGE_MAX_CHARS: usize = 1_000;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "EXPORT_")]
 pub enum Rejection {
     /// There is no such export.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 
 use super::{Accept, Command, Event, Invitation, Issue, Status};
-use crate::aggregate::{Actor, ActorKind, Class, Context, Decider};
+use crate::aggregate::{Actor, ActorKind, Class, Context, Decider, values};
 use crate::identity::organization::Organization;
 use crate::identity::user;
 use crate::ids::UserId;
@@ -44,12 +45,14 @@ pub struct Facts {
     Debug,
     Clone,
     PartialEq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "INVITATION_")]
 pub enum Rejection {
     /// There is no such invitation.
@@ -129,6 +132,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::RoleRepeated => Class::Invalid,
             Self::Role(rejection) => rejection.class(),
         }
+    }
+
+    fn params(&self) -> Map<String, Value> {
+        if let Self::Role(rejection) = self { rejection.params() } else { values(self) }
     }
 
     fn pointer(&self) -> Option<&'static str> {

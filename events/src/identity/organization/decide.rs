@@ -35,12 +35,14 @@ pub const PURGE_REQUEST_MAX_DAYS: i64 = 30;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "ORGANIZATION_")]
 pub enum Rejection {
     /// The organisation does not exist.

@@ -1,6 +1,6 @@
 //! An organisation as its rules see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,12 @@ impl Organization {
             next = unit.parent_id;
         }
         path
+    }
+
+    /// These units and all that are below one of them.
+    pub fn below(&self, tops: &BTreeSet<UnitId>) -> BTreeSet<UnitId> {
+        let is_below = |unit: &UnitId| self.path(*unit).iter().any(|above| tops.contains(above));
+        self.units.keys().copied().filter(is_below).collect()
     }
 
     /// The units that are directly part of a unit.

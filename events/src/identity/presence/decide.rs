@@ -11,12 +11,14 @@ use crate::modules::Module;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "PRESENCE_")]
 pub enum Rejection {
     /// Nobody may have a session.

@@ -51,12 +51,14 @@ impl Facts {
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "SESSION_")]
 pub enum Rejection {
     /// There is no such session.
@@ -162,7 +164,7 @@ impl Decider for Session {
                 Status::Absent => Err(Rejection::Unknown),
                 Status::Open => {
                     facts.reach.in_reach(context).map_err(|_| Rejection::OutOfReach)?;
-                    Ok(vec![Event::Revoked { reason }])
+                    Ok(vec![Event::Revoked { reason: self.told(reason, context) }])
                 }
                 Status::Revoked(_) => Ok(vec![]),
             },
@@ -183,6 +185,12 @@ impl Session {
             Status::Open if self.expires_at <= now => Err(Rejection::Expired),
             Status::Open => Ok(()),
         }
+    }
+
+    /// Whoever ends a session of their own signs out there.
+    fn told(&self, reason: RevocationReason, context: &Context) -> RevocationReason {
+        let own = reason == RevocationReason::Admin && context.actor.acts_as(self.user_id);
+        if own { RevocationReason::Logout } else { reason }
     }
 
     fn start(&self, start: Start, facts: &Facts, now: Timestamp) -> Result<Vec<Event>, Rejection> {

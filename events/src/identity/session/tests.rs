@@ -212,7 +212,11 @@ fn refuses_to_refresh_or_revoke_what_does_not_exist() {
 fn revokes_once() {
     let revoke = |reason| Command::Revoke(Revoke { reason });
     let admin = RevocationReason::Admin;
-    given::<Session>([started()]).when(revoke(admin)).then([revoked(admin)]);
+    let mut other = context();
+    other.actor.id = id::<crate::ids::UserId>(2).to_string();
+    given::<Session>([started()]).context(other).when(revoke(admin)).then([revoked(admin)]);
+    let logout = RevocationReason::Logout;
+    given::<Session>([started()]).when(revoke(admin)).then([revoked(logout)]); // one's own
     given::<Session>([started(), revoked(admin)]).when(revoke(RevocationReason::Logout)).then([]);
     given::<Session>([started(), revoked(admin)])
         .when(Command::Refresh(refresh(0, 1)))
@@ -296,7 +300,7 @@ fn is_ended_by_nobody_who_could_not_take_over_the_account() {
     given::<Session>([started()])
         .facts(facts)
         .when(revoke())
-        .then([revoked(RevocationReason::Admin)]);
+        .then([revoked(RevocationReason::Logout)]);
 }
 
 fn exchanged() -> Start {

@@ -14,10 +14,14 @@ pub enum Command {
     Register(Register),
     /// Gives them another name to show.
     Rename(Rename),
-    /// Gives them another language, region and clock.
+    /// Gives them another language and region, another clock, or both.
     Relocate(Relocate),
     /// Exchanges their e-mail address.
     ChangeEmail(ChangeEmail),
+    /// Gives them another name to sign in with.
+    ChangeHandle(ChangeHandle),
+    /// Exchanges their telephone number.
+    ChangePhone(ChangePhone),
     /// Gives them a new password, whose hash is in `secrets` already.
     SetPassword(SetPassword),
     /// Lets whoever reads their e-mail set another password, which they forgot.
@@ -74,14 +78,13 @@ pub struct Rename {
     pub display_name: String,
 }
 
-/// Gives a user another language, region and clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// Gives a user another language and region, another clock, or both; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relocate {
     /// Language and region, a BCP 47 tag.
-    pub locale: String,
+    pub locale: Option<String>,
     /// Time zone, an IANA name.
-    pub time_zone: String,
+    pub time_zone: Option<String>,
 }
 
 /// Exchanges a user's e-mail address.
@@ -90,6 +93,20 @@ pub struct Relocate {
 pub struct ChangeEmail {
     /// The new address; none gives the old one up.
     pub email: Option<String>,
+}
+
+/// Gives a user another name to sign in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeHandle {
+    /// The new name.
+    pub handle: String,
+}
+
+/// Exchanges a user's telephone number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangePhone {
+    /// The new number, as E.164 has it; none gives the old one up.
+    pub phone: Option<String>,
 }
 
 /// Gives a user a new password.

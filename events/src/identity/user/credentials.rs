@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::email;
+use super::profile::email;
 use super::{
     ConfirmEmailChange, Event, IDENTITIES_MAX_COUNT, LinkIdentity, Pending, Rejection,
     RequestEmailChange, ResetPassword, SetPassword, UnlinkIdentity, User,

@@ -5,22 +5,13 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::credentials::{Facts, ended, in_person};
-use super::{
-    ChangeEmail, Command, Deactivate, Erase, Event, Register, Relocate, Rename, Status, User,
-};
+use super::profile::{display_name, email, handle, locale, time_zone};
+use super::{Command, Deactivate, Erase, Event, Register, Status, User};
 use crate::aggregate::{ActorKind, Class, Context, Decider};
 use crate::identity::session::RevocationReason;
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
-/// Longest handle.
-pub const HANDLE_MAX_CHARS: usize = 128;
-/// Longest name to show.
-pub const DISPLAY_NAME_MAX_CHARS: usize = 200;
-/// Longest e-mail address (RFC 5321 with its erratum 1690).
-pub const EMAIL_MAX_CHARS: usize = 254;
-/// Longest part of an e-mail address before the `@`.
-pub const EMAIL_LOCAL_MAX_CHARS: usize = 64;
 /// Longest reason of a deactivation.
 pub const REASON_MAX_CHARS: usize = 500;
 /// Failed sign-ins that lock a user.
@@ -38,12 +29,14 @@ pub const IDENTITIES_MAX_COUNT: usize = 8;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "USER_")]
 pub enum Rejection {
     /// There is no such user.
@@ -67,6 +60,9 @@ pub enum Rejection {
     /// The name to show cannot be used.
     #[error("display_name {0}")]
     DisplayNameInvalid(Fault),
+    /// The telephone number is not one.
+    #[error("phone is not an E.164 number: write it like +41446681800")]
+    PhoneInvalid,
     /// The e-mail address is not one.
     #[error("email is not an address: write it like anna@example.org")]
     EmailInvalid,
@@ -151,6 +147,7 @@ impl crate::aggregate::Rejection for Rejection {
             Self::HandleInvalid(_)
             | Self::HandleNotPrintable
             | Self::DisplayNameInvalid(_)
+            | Self::PhoneInvalid
             | Self::EmailInvalid
             | Self::LocaleInvalid
             | Self::TimeZoneUnknown
@@ -165,6 +162,7 @@ impl crate::aggregate::Rejection for Rejection {
                 Some("/handle")
             }
             Self::DisplayNameInvalid(_) => Some("/display_name"),
+            Self::PhoneInvalid => Some("/phone"),
             Self::EmailInvalid => Some("/email"),
             Self::LocaleInvalid => Some("/locale"),
             Self::TimeZoneUnknown => Some("/time_zone"),
@@ -195,7 +193,7 @@ impl Decider for User {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: i64 = 3;
+    const SHAPE: i64 = 4;
     type Facts = Facts;
 
     fn decide(
@@ -210,6 +208,8 @@ impl Decider for User {
                 Command::Rename(_)
                 | Command::Relocate(_)
                 | Command::ChangeEmail(_)
+                | Command::ChangeHandle(_)
+                | Command::ChangePhone(_)
                 | Command::SetPassword(_)
                 | Command::RequestPasswordReset
                 | Command::ResetPassword(_)
@@ -240,6 +240,8 @@ impl Decider for User {
                 Command::Rename(_)
                 | Command::Relocate(_)
                 | Command::ChangeEmail(_)
+                | Command::ChangeHandle(_)
+                | Command::ChangePhone(_)
                 | Command::SetPassword(_)
                 | Command::ResetPassword(_)
                 | Command::RequestEmailChange(_)
@@ -259,6 +261,8 @@ impl Decider for User {
                 | Command::Rename(_)
                 | Command::Relocate(_)
                 | Command::ChangeEmail(_)
+                | Command::ChangeHandle(_)
+                | Command::ChangePhone(_)
                 | Command::SetPassword(_)
                 | Command::ResetPassword(_)
                 | Command::RequestEmailChange(_)
@@ -306,6 +310,12 @@ impl User {
                 facts.in_reach(context)?;
                 self.change_email(&change)
             }
+            Command::ChangeHandle(change) => {
+                in_person(context)?;
+                facts.in_reach(context)?;
+                self.change_handle(&change)
+            }
+            Command::ChangePhone(change) => self.change_phone(&change),
             Command::SetPassword(set) => self.set_password(&set, facts, context),
             Command::RequestPasswordReset => Ok(self.request_reset(facts, now)),
             Command::ResetPassword(reset) => self.reset_password(&reset, now),
@@ -354,26 +364,6 @@ impl User {
         Ok(self.identities.keys().filter_map(|id| self.unlinked(*id)).chain([erased]).collect())
     }
 
-    fn rename(&self, rename: &Rename) -> Result<Vec<Event>, Rejection> {
-        let display_name = display_name(&rename.display_name)?;
-        let same = display_name == self.display_name;
-        Ok(if same { vec![] } else { vec![Event::Renamed { display_name }] })
-    }
-
-    fn relocate(&self, to: &Relocate) -> Result<Vec<Event>, Rejection> {
-        let (locale, time_zone) = (locale(&to.locale)?, time_zone(&to.time_zone)?);
-        let same = locale == self.locale && time_zone == self.time_zone;
-        Ok(if same { vec![] } else { vec![Event::Relocated { locale, time_zone }] })
-    }
-
-    fn change_email(&self, change: &ChangeEmail) -> Result<Vec<Event>, Rejection> {
-        let email = change.email.as_deref().map(email).transpose()?;
-        if email == self.email {
-            return Ok(vec![]);
-        }
-        Ok(vec![Event::EmailReplaced { previous: self.email.clone(), email }])
-    }
-
     /// While a lock holds nothing more is written, so that guessing cannot fill the log.
     fn login_failed(&self, ip: Option<IpAddr>, now: Timestamp) -> Vec<Event> {
         if self.locked(now).is_some() {
@@ -412,47 +402,4 @@ fn deactivate_user(deactivate: &Deactivate, facts: &Facts) -> Result<Vec<Event>,
         return Err(Rejection::LastAdministrator);
     }
     Ok(vec![Event::Deactivated { reason }, ended(RevocationReason::Deactivated, None)])
-}
-
-fn handle(text: &str) -> Result<String, Rejection> {
-    let handle = text::line(text, HANDLE_MAX_CHARS).map_err(Rejection::HandleInvalid)?;
-    if handle.chars().any(|c| c.is_whitespace() || text::is_zero_width(c)) {
-        return Err(Rejection::HandleNotPrintable);
-    }
-    Ok(handle)
-}
-
-fn display_name(text: &str) -> Result<String, Rejection> {
-    text::line(text, DISPLAY_NAME_MAX_CHARS).map_err(Rejection::DisplayNameInvalid)
-}
-
-fn locale(tag: &str) -> Result<String, Rejection> {
-    text::locale(tag).ok_or(Rejection::LocaleInvalid)
-}
-
-fn time_zone(name: &str) -> Result<String, Rejection> {
-    text::time_zone(name).map(str::to_owned).ok_or(Rejection::TimeZoneUnknown)
-}
-
-/// A dot-atom, an `@` and a host name: what RFC 5321 allows, without quoted strings and address
-/// literals.
-pub(in crate::identity) fn email(text: &str) -> Result<String, Rejection> {
-    let text = text.trim();
-    let is_atom = |part: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
-        !part.is_empty() && part.bytes().all(allowed)
-    };
-    let is_label = |part: &str| {
-        (1..=63).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    let valid = text.len() <= EMAIL_MAX_CHARS
-        && text.rsplit_once('@').is_some_and(|(local, domain)| {
-            local.len() <= EMAIL_LOCAL_MAX_CHARS
-                && local.split('.').all(is_atom)
-                && domain.split('.').all(is_label)
-        });
-    if valid { Ok(text.to_owned()) } else { Err(Rejection::EmailInvalid) }
 }

@@ -60,6 +60,21 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         email: Option<String>,
     },
+    /// The user signs in by another name.
+    #[serde(rename = "identity.user.handle_replaced")]
+    HandleReplaced {
+        /// The name before.
+        previous: String,
+        /// The name now.
+        handle: String,
+    },
+    /// The user got, gave up or exchanged a telephone number.
+    #[serde(rename = "identity.user.phone_replaced")]
+    PhoneReplaced {
+        /// The number now, as E.164 has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<String>,
+    },
     /// The user has a new password.
     #[serde(rename = "identity.user.password_replaced")]
     PasswordReplaced {
@@ -160,6 +175,8 @@ impl crate::aggregate::Event for Event {
         Personal::of_stream("identity.user.registered", &["handle", "display_name", "email"]),
         Personal::of_stream("identity.user.renamed", &["display_name"]),
         Personal::of_stream("identity.user.email_replaced", &["previous", "email"]),
+        Personal::of_stream("identity.user.handle_replaced", &["previous", "handle"]),
+        Personal::of_stream("identity.user.phone_replaced", &["phone"]),
         Personal::of_stream("identity.user.email_change_requested", &["email"]),
         Personal::of_stream("identity.user.identity_linked", &["subject_sha256"]),
         Personal::of_stream("identity.user.identity_unlinked", &["subject_sha256"]),
@@ -176,12 +193,10 @@ impl crate::aggregate::Event for Event {
                 taken(email).into_iter().chain([Claim::take(HANDLE, fold(handle))]).collect()
             }
             Self::EmailReplaced { previous, email } => {
-                let (previous, email) = (previous.as_deref().map(fold), email.as_deref().map(fold));
-                if previous == email {
-                    return Vec::new();
-                }
-                let released = previous.map(|it| Claim::release(EMAIL, it));
-                released.into_iter().chain(email.map(|it| Claim::take(EMAIL, it))).collect()
+                exchanged(EMAIL, previous.as_deref(), email.as_deref())
+            }
+            Self::HandleReplaced { previous, handle } => {
+                exchanged(HANDLE, Some(previous), Some(handle))
             }
             Self::Erased { handle, email } => {
                 let email = email.as_deref().map(|it| Claim::release(EMAIL, fold(it)));
@@ -195,6 +210,7 @@ impl crate::aggregate::Event for Event {
             }
             Self::Renamed { .. }
             | Self::Relocated { .. }
+            | Self::PhoneReplaced { .. }
             | Self::EmailConfirmed
             | Self::PasswordReplaced { .. }
             | Self::PasswordResetRequested { .. }
@@ -208,6 +224,16 @@ impl crate::aggregate::Event for Event {
             | Self::Reactivated => Vec::new(),
         }
     }
+}
+
+/// One name for another; only the case of it is no change of what is claimed.
+fn exchanged(namespace: &'static str, previous: Option<&str>, now: Option<&str>) -> Vec<Claim> {
+    let (previous, now) = (previous.map(fold), now.map(fold));
+    if previous == now {
+        return Vec::new();
+    }
+    let released = previous.map(|it| Claim::release(namespace, it));
+    released.into_iter().chain(now.map(|it| Claim::take(namespace, it))).collect()
 }
 
 /// What is claimed of what an issuer calls somebody.

@@ -12,6 +12,7 @@ mod commands;
 mod credentials;
 mod decide;
 mod events;
+mod profile;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use commands::*;
 pub use credentials::*;
 pub use decide::*;
 pub use events::*;
+pub use profile::*;
 pub use state::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.

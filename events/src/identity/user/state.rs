@@ -20,6 +20,8 @@ pub struct User {
     pub display_name: String,
     /// The e-mail address.
     pub email: Option<String>,
+    /// The telephone number, as E.164 has it.
+    pub phone: Option<String>,
     /// Whether they have shown that they read what is sent there.
     pub email_confirmed: bool,
     /// What issuers call them, as keyed digests.
@@ -120,6 +122,8 @@ impl User {
                 // What was sent to the address before is of no use any more.
                 (self.password_reset, self.email_change) = (None, None);
             }
+            Event::HandleReplaced { handle, .. } => self.handle.clone_from(handle),
+            Event::PhoneReplaced { phone } => self.phone.clone_from(phone),
             Event::PasswordReplaced { secret_id } => {
                 self.password = Some(*secret_id);
                 self.password_reset = None;

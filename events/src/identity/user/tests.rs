@@ -60,6 +60,14 @@ fn email(address: &str) -> Command {
     Command::ChangeEmail(ChangeEmail { email: Some(address.into()) })
 }
 
+fn handle(name: &str) -> Command {
+    Command::ChangeHandle(ChangeHandle { handle: name.into() })
+}
+
+fn phone(number: Option<&str>) -> Command {
+    Command::ChangePhone(ChangePhone { phone: number.map(Into::into) })
+}
+
 /// A user who failed to sign in `count` times, one minute apart from noon on.
 fn failing(count: i64) -> User {
     let mut user = User::default();
@@ -82,6 +90,8 @@ fn samples_are_frozen() {
             previous: Some("Anna@Example.org".into()),
             email: Some("anna@example.net".into()),
         },
+        Event::HandleReplaced { previous: "Anna".into(), handle: "anna.b".into() },
+        Event::PhoneReplaced { phone: Some("+41446681800".into()) },
         Event::EmailConfirmed,
         Event::IdentityLinked { issuer_id: id(9), subject_sha256: digest(2) },
         Event::IdentityUnlinked { issuer_id: id(9), subject_sha256: digest(2) },
@@ -199,8 +209,10 @@ fn registers_imported_names_and_users_without_email() {
 fn refuses_everything_before_the_user_exists() {
     for command in [
         Command::Rename(Rename { display_name: "x".into() }),
-        Command::Relocate(Relocate { locale: "de".into(), time_zone: "UTC".into() }),
+        Command::Relocate(Relocate { locale: Some("de".into()), time_zone: None }),
         email("a@b.c"),
+        handle("anna.b"),
+        phone(Some("+41446681800")),
         Command::SetPassword(SetPassword { secret_id: id(7) }),
         failure(),
         Command::RecordLogin,
@@ -318,18 +330,76 @@ fn keeps_its_claim_when_only_the_case_of_the_email_changes() {
 }
 
 #[test]
+fn replaces_a_handle_and_gives_the_old_one_back() {
+    let replaced = |to: &str| Event::HandleReplaced { previous: "Anna".into(), handle: to.into() };
+    given::<User>([registered()]).when(handle("bea")).then([replaced("bea")]);
+    assert_eq!(
+        replaced("bea").claims(""),
+        [Claim::release(HANDLE, "anna"), Claim::take(HANDLE, "bea")]
+    );
+    given::<User>([registered()]).when(handle("anna")).then([replaced("anna")]);
+    assert!(replaced("anna").claims("").is_empty(), "only the case of it changes");
+    given::<User>([registered()]).when(handle("Anna")).then([]);
+    given::<User>([registered()]).when(handle("an na")).refused(Rejection::HandleNotPrintable);
+    let mut by_key = context();
+    by_key.actor.api_key_id = Some(id(8));
+    given::<User>([registered()]).context(by_key).when(handle("bea")).refused(Rejection::ByKey);
+    let erased = Event::Erased { handle: "bea".into(), email: Some("Anna@Example.org".into()) };
+    let erase = Command::Erase(Erase { user_id: id(2), handle: Some("bea".into()) });
+    given::<User>([registered(), replaced("bea"), deactivated()]).when(erase).then([erased]);
+}
+
+#[test]
+fn takes_and_gives_up_a_telephone_number_of_e164_and_no_other() {
+    let replaced = |phone: Option<&str>| Event::PhoneReplaced { phone: phone.map(Into::into) };
+    for number in ["+4144668", "+41446681800", "+123456789012345"] {
+        given::<User>([registered()]).when(phone(Some(number))).then([replaced(Some(number))]);
+        let past = || [registered(), replaced(Some(number))];
+        given::<User>(past()).when(phone(Some(&format!(" {number}")))).then([]);
+        given::<User>(past()).when(phone(None)).then([replaced(None)]);
+    }
+    given::<User>([registered()]).when(phone(None)).then([]);
+    for wrong in
+        ["", "+", "+414466", "+1234567890123456", "+0446681800", "0446681800", "+41 44 668"]
+    {
+        given::<User>([registered()]).when(phone(Some(wrong))).refused(Rejection::PhoneInvalid);
+    }
+    assert_eq!(Rejection::PhoneInvalid.pointer(), Some("/phone"));
+    let mut user = User::default();
+    let erased = Event::Erased { handle: "Anna".into(), email: None };
+    for event in [registered(), replaced(Some("+41446681800")), erased] {
+        user.evolve(&event);
+    }
+    assert_eq!(user.phone, None);
+}
+
+#[test]
 fn renames_and_relocates_only_to_something_else() {
     let rename = |name: &str| Command::Rename(Rename { display_name: name.into() });
     given::<User>([registered()])
         .when(rename("Anna B."))
         .then([Event::Renamed { display_name: "Anna B.".into() }]);
     given::<User>([registered()]).when(rename("Anna Muster")).then([]);
-    let to = |locale: &str, zone: &str| {
-        Command::Relocate(Relocate { locale: locale.into(), time_zone: zone.into() })
+    let relocate = |locale: Option<&str>, zone: Option<&str>| {
+        let [locale, time_zone] = [locale, zone].map(|it| it.map(str::to_owned));
+        Command::Relocate(Relocate { locale, time_zone })
+    };
+    let to = |locale, zone| relocate(Some(locale), Some(zone));
+    let relocated = |locale: &str, zone: &str| Event::Relocated {
+        locale: locale.into(),
+        time_zone: zone.into(),
     };
     given::<User>([registered()])
+        .when(relocate(Some("fr"), None))
+        .then([relocated("fr", "Europe/Zurich")]);
+    given::<User>([registered()])
+        .when(relocate(None, Some("UTC")))
+        .then([relocated("de-CH", "UTC")]);
+    given::<User>([registered()]).when(relocate(None, Some("Europe/Zurich"))).then([]);
+    given::<User>([registered()]).when(relocate(None, None)).then([]);
+    given::<User>([registered()])
         .when(to("en", "asia/tokyo"))
-        .then([Event::Relocated { locale: "en".into(), time_zone: "Asia/Tokyo".into() }]);
+        .then([relocated("en", "Asia/Tokyo")]);
     given::<User>([registered()]).when(to("de-ch", "Europe/Zurich")).then([]);
     given::<User>([registered()]).when(to("x", "UTC")).refused(Rejection::LocaleInvalid);
     given::<User>([registered()]).when(to("en", "Mars")).refused(Rejection::TimeZoneUnknown);
@@ -441,8 +511,10 @@ fn deactivates_and_reactivates() {
 fn leaves_a_deactivated_user_as_they_are() {
     for command in [
         Command::Rename(Rename { display_name: "x".into() }),
-        Command::Relocate(Relocate { locale: "de".into(), time_zone: "UTC".into() }),
+        Command::Relocate(Relocate { locale: Some("de".into()), time_zone: None }),
         email("a@b.c"),
+        handle("anna.b"),
+        phone(Some("+41446681800")),
         Command::SetPassword(SetPassword { secret_id: id(7) }),
         Command::RecordLogin,
         Command::Unlock,

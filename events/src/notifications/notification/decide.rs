@@ -20,12 +20,14 @@ pub const DEDUPE_KEY_MAX_CHARS: usize = 200;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "NOTIFICATION_")]
 pub enum Rejection {
     /// There is no such notification.

@@ -15,11 +15,13 @@ use crate::text;
     Debug,
     Clone,
     PartialEq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Rejection {
     /// There is no policy yet.

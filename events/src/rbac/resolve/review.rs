@@ -79,6 +79,12 @@ impl Person<'_> {
         }
     }
 
+    /// Units in which the person may; also in all units below each, and in no others unless everywhere.
+    pub fn units_permitting(&self, permission: &str) -> BTreeSet<UnitId> {
+        let units = self.units().into_iter();
+        units.filter(|unit| self.explain(permission, Some(*unit)).is_allowed()).collect()
+    }
+
     /// Everything the person may do in the organisation as a whole, and in each unit that makes a difference.
     pub fn holdings(&self) -> BTreeSet<Held> {
         self.at(&self.units())

@@ -107,11 +107,13 @@ impl Command {
     Clone,
     Default,
     PartialEq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Rejection {
     /// There is no such user.

@@ -22,12 +22,14 @@ const YEARLY_MAX_DAYS: i32 = 365;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "BLACKOUT_CALENDAR_")]
 pub enum Rejection {
     /// There is no such calendar.

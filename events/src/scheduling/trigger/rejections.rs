@@ -22,12 +22,14 @@ pub const VERSIONS_MAX_COUNT: usize = 8;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TRIGGER_")]
 pub enum Rejection {
     /// There is no such trigger.

@@ -19,12 +19,14 @@ pub const FLAG_MAX_UNITS: usize = 100;
     Clone,
     PartialEq,
     Eq,
+    serde::Serialize,
     thiserror::Error,
     strum::IntoStaticStr,
     strum::VariantNames,
     strum::EnumIter,
     strum::EnumMessage,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "SETTINGS_")]
 pub enum Rejection {
     /// There is no such setting.

@@ -10,15 +10,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 use events::TenantId;
 use metrics::{counter, gauge};
+use platform::commands::Commands;
 use platform::config::Settings;
 use platform::db::{self, Role, locks};
 use platform::lifecycle::Shutdown;
 use platform::secrets::MasterKey;
 use platform::transparency::checkpoint::Origin;
 use platform::transparency::note::VerifierKey;
+use serde_json::json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use crate::runtime::id_caused_by;
 use seal::Seal;
 use sign::{Refusal, Trouble};
 
@@ -35,6 +38,8 @@ pub(crate) struct Notary {
     url: String,
     issuer: String,
     master: MasterKey,
+    /// Where it is told what is not signed.
+    commands: Commands,
     /// From one checkpoint to the next.
     pace_seconds: f64,
 }
@@ -48,13 +53,14 @@ struct Due {
 
 impl Notary {
     /// Reads its settings; touches nothing yet.
-    pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn new(settings: &Settings, commands: Commands) -> anyhow::Result<Self> {
         let example = Origin::new(&settings.issuer, TenantId::default(), 1).to_string();
         VerifierKey::new(&example, [0; 32]).context("ANNALS_ISSUER cannot name a log")?;
         Ok(Self {
             url: settings.database_url.clone(),
             issuer: settings.issuer.clone(),
             master: MasterKey::parse(&settings.master_key)?,
+            commands,
             pace_seconds: settings.checkpoint_seconds.into(),
         })
     }
@@ -97,7 +103,10 @@ impl Notary {
                     counter!("notary_checkpoints_total").increment(1);
                     tracing::debug!(tenant.id = %tenant_id, size, "signed a checkpoint");
                 }
-                Err(Trouble::Refused(refusal)) => refuse(connection, &origin, &refusal).await?,
+                Err(Trouble::Refused(refusal)) => {
+                    let kept = refuse(connection, &origin, &refusal).await?;
+                    self.tell(&origin, &refusal, &kept).await;
+                }
                 Err(Trouble::Failed(error)) => {
                     let what = format!("the log of {tenant_id} could not be read");
                     failure.get_or_insert(anyhow::Error::new(error).context(what));
@@ -111,12 +120,47 @@ impl Notary {
     }
 }
 
+/// What is kept of a refusal.
+#[derive(FromRow)]
+struct Kept {
+    since: jiff_sqlx::Timestamp,
+    /// Whether the organisation is in the log at all; where it has vanished, nothing is added.
+    is_there: bool,
+}
+
+impl Notary {
+    /// Has the refusal recorded, whereupon administrators are told; what fails is tried again with the next look at the log.
+    async fn tell(&self, origin: &Origin, refusal: &Refusal, kept: &Kept) {
+        if !kept.is_there {
+            return;
+        }
+        let since = kept.since.to_jiff();
+        let body = json!({
+            "epoch": origin.epoch,
+            "since": since,
+            "tenant_seq": refusal.tenant_seq,
+            "event_id": refusal.event_id,
+            "reason": refusal.reason,
+        });
+        let tenant = origin.tenant;
+        let step = format!("refused/{}/{since}", origin.epoch);
+        let key = id_caused_by("notary", &tenant.to_string(), &step);
+        if let Err(error) = self.commands.post(tenant, "/audit-logs/refusals", key, &body).await {
+            tracing::warn!(
+                %error,
+                tenant.id = %tenant,
+                "nobody could be told that the log is not signed; it is tried again"
+            );
+        }
+    }
+}
+
 /// Says loudly, and keeps for everybody to see, that an organisation's log is not what was signed before.
 async fn refuse(
     connection: &mut PgConnection,
     origin: &Origin,
     refusal: &Refusal,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Kept> {
     counter!("notary_refusals_total").increment(1);
     tracing::error!(
         tenant.id = %origin.tenant,
@@ -125,16 +169,15 @@ async fn refuse(
         reason = refusal.reason,
         "the log was tampered with, and the notary refuses to sign it"
     );
-    sqlx::query(REFUSE)
+    sqlx::query_as(REFUSE)
         .bind(origin.tenant.0)
         .bind(origin.epoch)
         .bind(&refusal.reason)
         .bind(refusal.tenant_seq)
         .bind(refusal.event_id)
-        .execute(connection)
+        .fetch_one(connection)
         .await
-        .context("the refusal could not be kept")?;
-    Ok(())
+        .context("the refusal could not be kept")
 }
 
 /// An organisation that has vanished from the log is due too: the refusal is what has to be done. A log that was refused is
@@ -158,4 +201,5 @@ const REFUSE: &str = "
     values ($1, $2, 'refusing', $3, $4, $5)
     on conflict (tenant_id, epoch) do update
        set state = 'refusing', reason = excluded.reason, tenant_seq = excluded.tenant_seq, event_id = excluded.event_id,
-           since = case old.state when 'refusing' then old.since else excluded.since end, tried_at = excluded.tried_at";
+           since = case old.state when 'refusing' then old.since else excluded.since end, tried_at = excluded.tried_at
+    returning since, exists (select from log.tenants t where t.tenant_id = old.tenant_id) as is_there";

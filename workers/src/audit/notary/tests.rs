@@ -27,6 +27,11 @@ struct Office {
     master: MasterKey,
 }
 
+/// A door behind which nobody listens.
+fn nobody() -> Commands {
+    Commands::new("http://127.0.0.1:9", "workers", "unheard").unwrap()
+}
+
 fn tenant(number: u128) -> TenantId {
     id(number)
 }
@@ -272,6 +277,7 @@ async fn a_refusal_is_kept_for_everybody_to_see_and_ends_when_the_log_is_put_rig
         url: office.log.database.url.clone(),
         issuer: "annals.example".into(),
         master: office.master.clone(),
+        commands: nobody(),
         pace_seconds: 0.0,
     };
     let states = |pool: PgPool| async move {
@@ -358,7 +364,7 @@ async fn one_notary_leads_and_signs_by_itself() {
     settings.checkpoint_seconds = 1;
     let tasks = platform::lifecycle::Tasks::new(Shutdown::new());
     for _ in 0..2 {
-        let notary = Notary::new(&settings).unwrap();
+        let notary = Notary::new(&settings, nobody()).unwrap();
         tasks.spawn("notary", notary.run(tasks.shutdown().clone()));
     }
     let registered = UserEvent::Registered {

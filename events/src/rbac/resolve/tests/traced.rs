@@ -239,6 +239,25 @@ fn asked() -> impl Strategy<Value = (u8, &'static str, Option<u8>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(250))]
 
+    #[test]
+    fn who_may_in_some_units_may_below_them_and_in_no_others(
+        steps in steps(),
+        triples in prop::collection::vec(asked(), 10),
+    ) {
+        let (state, organization) = (State::after(&history(steps)), organization());
+        let nobody = UserAccess::default();
+        for (n, permission, place) in &triples {
+            let person = state.person(user(*n), (&nobody, &organization));
+            let units = organization.below(&person.units_permitting(permission));
+            let everywhere = person.explain(permission, None).is_allowed();
+            for unit in place.map(unit).into_iter().chain(organization.units.keys().copied()) {
+                let allowed = person.explain(permission, Some(unit)).is_allowed();
+                let reached = everywhere || units.contains(&unit);
+                prop_assert_eq!(allowed, reached, "{} in {}", permission, unit);
+            }
+        }
+    }
+
     /// 250 histories, 4 moments of each, 10 triples: 10,000 answers and more.
     #[test]
     fn every_answer_is_the_enforcers_and_rests_on_events_that_made_it_so(

@@ -1,0 +1,1 @@
+drop view read.rbac_assignments_shown;
