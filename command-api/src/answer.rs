@@ -99,11 +99,57 @@ pub(crate) struct WithToken {
     pub(crate) token: Option<String>,
 }
 
+/// What became of a command. Whoever does more than have events stored has to say what of that a dry run does, and a repetition.
+#[must_use = "a dry run and a repetition are answered like the deed, and are none"]
+pub(crate) enum Carried {
+    /// Nothing is stored: what would happen was asked for.
+    Dry(Answer),
+    /// It is in the log now, or nothing had to change.
+    Done(Answer),
+    /// It was in the log before, under the same key.
+    Again(Answer),
+}
+
+impl Carried {
+    /// The answer, for commands that do nothing else.
+    pub(crate) fn answer(self) -> Answer {
+        match self {
+            Self::Dry(answer) | Self::Done(answer) | Self::Again(answer) => answer,
+        }
+    }
+}
+
+/// What a command is answered with: an answer, and perhaps more.
+pub(crate) trait Reply: IntoResponse + Send {
+    /// The answer.
+    fn answer(&mut self) -> &mut Answer;
+
+    /// Whether a client can do without the body; not where it shows what nothing else ever does.
+    fn may_be_minimal(&self) -> bool;
+}
+
+impl Reply for Answer {
+    fn answer(&mut self) -> &mut Answer {
+        self
+    }
+
+    fn may_be_minimal(&self) -> bool {
+        true
+    }
+}
+
+impl Reply for WithToken {
+    fn answer(&mut self) -> &mut Answer {
+        &mut self.answer
+    }
+
+    fn may_be_minimal(&self) -> bool {
+        self.token.is_none()
+    }
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        if self.header.minimal {
-            return self.respond_minimally();
-        }
         let body = serde_json::to_vec(&self).unwrap_or_default();
         self.respond(body)
     }
@@ -117,17 +163,20 @@ impl IntoResponse for WithToken {
 }
 
 impl Answer {
-    /// Without a body, for those who know what they did.
-    fn respond_minimally(mut self) -> Response {
+    /// With its header, and with the body unless the client knows what it did.
+    pub(crate) fn respond(mut self, body: Vec<u8>) -> Response {
+        if !self.header.minimal {
+            return self.with(body);
+        }
         if self.header.status == 200 {
             self.header.status = 204;
         }
-        let mut response = self.respond(Vec::new());
+        let mut response = self.with(Vec::new());
         response.headers_mut().remove(header::CONTENT_TYPE);
         response
     }
 
-    fn respond(self, body: Vec<u8>) -> Response {
+    fn with(self, body: Vec<u8>) -> Response {
         let status = StatusCode::from_u16(self.header.status).unwrap_or(StatusCode::OK);
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();

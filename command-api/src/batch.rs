@@ -21,11 +21,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::facts::LoadFacts;
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Incoming, PREFIX, Registry, header};
+use crate::registry::{DRY, Incoming, PREFIX, Registry, header};
 
 const OPERATION: &str = "audit_commands_batch";
 /// Each is an append of its own; so many still answer within a second.
@@ -34,12 +34,10 @@ const MOST: usize = 100;
 const PROBLEM_BYTES: usize = 1 << 20;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("consistency-token");
+
 const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "validate_only",
-        place: "query",
-        description: "`true` for what would happen, with nothing stored",
-    },
+    DRY,
     header(
         "Idempotency-Key",
         "gives every command that brings no key one of its own: this key, `/` and its number from 0",
@@ -102,6 +100,12 @@ struct Item {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Outcomes {
     items: Vec<Outcome>,
+    /// The read models that show all of it, when the request waited for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visible_in: Option<Vec<String>>,
+    /// The read models waited for in vain; they will show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_in: Option<Vec<String>>,
 }
 
 /// What one command would have been answered alone.
@@ -194,18 +198,15 @@ async fn finish(
             outcomes[index] = Some(outcome.clone());
         }
     }
-    let mut headers = Vec::new();
-    if let Some(last) = last {
-        let last = app.wait_until_visible(request, Prefer::read(&request.headers), last).await;
-        let token = last.header.consistency;
-        headers.extend(token.map(|token| (HeaderName::from_static("consistency-token"), token)));
-    }
     let items = outcomes.into_iter().flatten().collect();
-    let mut response = axum::Json(Outcomes { items }).into_response();
-    for (name, value) in headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
+    let mut all = Outcomes { items, visible_in: None, pending_in: None };
+    let Some(mut last) = last else { return Ok(axum::Json(all).into_response()) };
+    app.wait_until_visible(request, Prefer::read(&request.headers), &mut last).await;
+    (all.visible_in, all.pending_in) = (last.visible_in, last.pending_in);
+    let mut response = axum::Json(all).into_response();
+    let token = last.header.consistency.unwrap_or_default();
+    if let Ok(token) = HeaderValue::from_str(&token) {
+        response.headers_mut().insert(CONSISTENCY_TOKEN, token);
     }
     Ok(response)
 }
@@ -244,7 +245,7 @@ fn single(
         Problem::invalid(&format!("{pointer}/{member}"), "BODY_INVALID", detail)
     };
     let method: Method = item.method.parse().map_err(|error| wrong("method", &error))?;
-    let query = if request.is_dry() { "?validate_only=true" } else { "" };
+    let query = if request.is_dry()? { "?validate_only=true" } else { "" };
     let body = item.body.unwrap_or_else(|| json!({})).to_string();
     let mut single = Request::builder()
         .method(method)
@@ -369,7 +370,7 @@ where
     fn run(self: Box<Self>, app: &App) -> Running<'_> {
         Box::pin(async move {
             let whole = || Target::together(self.builds.iter().map(|build| build()));
-            app.execute(&self.ask, whole).await
+            app.execute(&self.ask, whole).await.map(Carried::answer)
         })
     }
 }

@@ -106,6 +106,11 @@ impl<D: Decider> Draft<D> {
         self.events.iter().filter_map(|(_, event)| serde_json::from_str(&event.payload).ok())
     }
 
+    /// The events so far, as they will be stored.
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = &str> + Clone {
+        self.events.iter().map(|(_, event)| event.payload.as_str())
+    }
+
     /// The events as a dry run answers them.
     pub(crate) fn drafted_with_data(&self) -> Vec<Happened> {
         let data = self.events.iter().map(|(_, event)| serde_json::from_str(&event.payload).ok());

@@ -2,11 +2,18 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 use events::{Actor, ActorKind};
+use platform::parameters;
 use platform::problem::{Fault, Problem};
+use platform::secrets::{MasterKey, hmac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// The parameter that asks for what would happen.
+pub(crate) const VALIDATE_ONLY: &str = "validate_only";
+
 const MAX_KEY_BYTES: usize = 255;
+/// What the fingerprints of requests are keyed with.
+const FINGERPRINTS: &str = "request-fingerprint/v1";
 
 /// How a command is to be taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,19 +33,15 @@ pub(crate) struct Identity<'a> {
     pub(crate) actor: &'a Actor,
     pub(crate) operation: &'a str,
     pub(crate) path: &'a str,
-    pub(crate) query: &'a str,
+    pub(crate) query: &'a [(String, String)],
     pub(crate) body: &'a [u8],
-}
-
-/// Whether a query asks only for what would happen.
-pub(crate) fn is_dry(query: &str) -> bool {
-    query.split('&').any(|pair| pair == "validate_only=true")
+    pub(crate) master: &'a MasterKey,
 }
 
 impl Manner {
     /// Reads the manner of a request.
     pub(crate) fn read(headers: &HeaderMap, identity: &Identity<'_>) -> Result<Self, Problem> {
-        let validate_only = is_dry(identity.query);
+        let validate_only = parameters::flag(identity.query, VALIDATE_ONLY)?;
         let if_match =
             headers.get(header::IF_MATCH).map(|value| version(value.as_bytes())).transpose()?;
         let if_absent =
@@ -110,7 +113,13 @@ impl Identity<'_> {
         hash.update(format!("{if_match:?} {validate_only}"));
         hash.update([0]);
         hash.update(canonical);
-        hash.finalize().into()
+        let plain: [u8; 32] = hash.finalize().into();
+        match self.actor.kind {
+            // A body may hold a password, which a plain digest would let anybody guess who reads the table of keys.
+            ActorKind::User | ActorKind::System => hmac(&self.master.derive(FINGERPRINTS), &plain),
+            // The keys of services live for long, and so must what they are compared with; their bodies hold no secrets.
+            ActorKind::Service => plain,
+        }
     }
 }
 
@@ -166,10 +175,11 @@ mod tests {
             on_behalf_of: None,
             api_key_id: None,
         };
-        let (operation, path, query) = ("do", "/x", "");
+        let (operation, path, body) = ("do", "/x", body.as_bytes());
+        let master = &MasterKey::parse(&format!("{}=", "A".repeat(43))).unwrap();
         Manner::read(
             &headers,
-            &Identity { actor: &actor, operation, path, query, body: body.as_bytes() },
+            &Identity { actor: &actor, operation, path, query: &[], body, master },
         )
     }
 
@@ -186,6 +196,13 @@ mod tests {
         let two = manner(&[("idempotency-key", "k")], r#"{ "b":2, "a":1 }"#).unwrap();
         assert_eq!(one, two);
         assert_ne!(one, manner(&[("idempotency-key", "k")], r#"{"a":1,"b":3}"#).unwrap());
+    }
+
+    #[test]
+    fn the_fingerprint_of_what_a_person_sends_is_no_digest_that_can_be_guessed_at() {
+        let (_, kept) = manner(&[("idempotency-key", "k")], "{}").unwrap().key.unwrap();
+        let plain = Sha256::new().chain_update(b"/x\0None false\0{}").finalize();
+        assert_ne!(kept[..], plain[..]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod scheduling;
 mod sealing;
 mod settings;
 mod since;
+mod told;
 mod visible;
 
 use std::sync::Arc;

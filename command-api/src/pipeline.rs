@@ -18,7 +18,7 @@ use platform::problem::Problem;
 use platform::routes::Access;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Happened, Header, Place};
+use crate::answer::{Answer, Carried, Happened, Header, Place};
 use crate::app::App;
 use crate::draft::{Draft, Undecided};
 use crate::facts::{LoadFacts, Sources};
@@ -28,6 +28,7 @@ use crate::log::{Append, Outcome, Stored};
 use crate::refusal::{busy, key_reused, refused};
 use crate::registry::Incoming;
 use crate::since::Moved;
+use crate::told::{About, Told};
 
 /// How often a decision is made again because what it leaned on moved on.
 pub(crate) const MAX_ATTEMPTS: u32 = 32;
@@ -56,8 +57,8 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) commands: Vec<D::Command>,
     /// Whether it is expected not to exist yet: then the log is not asked first, the append says otherwise if so.
     pub(crate) is_new: bool,
-    /// Where the result can be queried, below `/api/v1`.
-    pub(crate) location: Option<String>,
+    /// What its answer tells besides what happened, the first time and every other.
+    pub(crate) told: Told,
     /// Permissions that this command needs besides its route's.
     pub(crate) needs: Vec<Permission>,
     /// Where it acts, for a route whose permission may be held in a unit alone.
@@ -66,8 +67,6 @@ pub(crate) struct Target<D: Decider> {
     pub(crate) guards: Vec<(Permission, Spot)>,
     /// For a record that belongs to somebody: whose it is, and what everybody else needs.
     pub(crate) owners: Vec<Owner<D>>,
-    /// Whether it begins work that goes on below `/jobs`.
-    pub(crate) job: bool,
     /// Event types after which the commands mean what they meant before.
     pub(crate) commutes: &'static [&'static str],
 }
@@ -87,13 +86,12 @@ impl<D: Decider> Target<D> {
             id: format!("{id}"),
             commands: Vec::new(),
             is_new: false,
-            location: None,
+            told: Told::default(),
             needs: Vec::new(),
             spots: Vec::new(),
             guards: Vec::new(),
             owners: Vec::new(),
             commutes: &[],
-            job: false,
         }
     }
 
@@ -125,15 +123,20 @@ impl<D: Decider> Target<D> {
         targets.try_fold(first, joined)
     }
 
-    /// With where the result can be queried, below `/api/v1`.
-    pub(crate) fn at(self, location: impl Into<String>) -> Self {
-        Self { location: Some(location.into()), ..self }
+    /// With where the result can be queried, below `/api/v1`; see [`Told::location`].
+    pub(crate) fn at(self, location: &'static str) -> Self {
+        Self { told: Told { location: Some(location), ..self.told }, ..self }
+    }
+
+    /// Beginning work that goes on below `/jobs`.
+    pub(crate) fn working(self) -> Self {
+        Self { told: Told { job: true, ..self.told }, ..self }
     }
 }
 
 /// How one attempt ended.
 enum Attempt {
-    Done(Answer),
+    Done(Carried),
     /// Something the decision leaned on moved on.
     Again,
     Refused(Problem),
@@ -163,6 +166,12 @@ impl Ask {
             standing: None,
             person: None,
         }
+    }
+
+    /// Taken as its request says: under its key, on its version, dry perhaps.
+    pub(crate) fn taken(self, app: &App, request: &Incoming) -> Result<Self, Problem> {
+        let manner = request.manner(app, &self.principal, self.operation)?;
+        Ok(Self { manner, ..self })
     }
 
     /// The context of a decision made now.
@@ -269,7 +278,7 @@ impl App {
         &self,
         ask: &Ask,
         build: impl Fn() -> Result<Target<D>, Problem>,
-    ) -> Result<Answer, Problem>
+    ) -> Result<Carried, Problem>
     where
         D: Decider,
         D::Facts: LoadFacts<D>,
@@ -277,12 +286,13 @@ impl App {
         let mut fresh = false;
         for _ in 0..MAX_ATTEMPTS {
             let target = build()?;
-            let id = target.id.clone();
+            let (id, told) = (target.id.clone(), target.told);
             let known = ask.standing.clone().filter(|_| !fresh);
             match self.attempt(ask, known, target).await? {
-                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Done(carried) => return Ok(carried),
                 Attempt::Refused(problem) if fresh => {
-                    return self.refuse(ask, D::TYPE, &id, problem).await;
+                    let about = About { kind: D::TYPE, id: &id, told };
+                    return self.refuse(ask, about, problem).await.map(Carried::Again);
                 }
                 // A refusal may rest on what is kept here; before it counts, everything is read again.
                 Attempt::Refused(_) | Attempt::Again => {
@@ -353,8 +363,10 @@ impl App {
         ask.facts.notes.phase("decide", began);
         let streams = D::Facts::streams(&mut sources, &draft, &ask.context()).await?;
         if ask.manner.validate_only || draft.is_empty() {
-            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft);
-            return answer.await.map(Attempt::Done);
+            let answer = uncommitted::<D>(ask, &mut sources, &*folded.state, &draft).await?;
+            let carried =
+                if ask.manner.validate_only { Carried::Dry(answer) } else { Carried::Done(answer) };
+            return Ok(Attempt::Done(carried));
         }
         let facts_used = sources.into_facts();
         let mut append = Append::of(tenant, streams, ask.metadata(&facts_used));
@@ -365,14 +377,14 @@ impl App {
         ask.facts.notes.phase("append", began);
         match outcome {
             Outcome::Stored(stored) => {
-                let mut answer = committed(self, ask, &draft, target.location, &stored);
-                answer.header.job = target.job;
+                let answer = committed(self, ask, &draft, target.told, &stored);
                 let (id, folded) = draft.into_folded();
                 self.remember(tenant, &id, folded, base);
-                Ok(Attempt::Done(answer))
+                Ok(Attempt::Done(Carried::Done(answer)))
             }
             Outcome::Replayed { first, last } => {
-                self.replay(ask, first, last).await.map(Attempt::Done)
+                let answer = self.replay(ask, (first, last), target.told).await?;
+                Ok(Attempt::Done(Carried::Again(answer)))
             }
             Outcome::KeyReused => Err(key_reused()),
             Outcome::StaleVersion | Outcome::StaleFact => Ok(Attempt::Again),
@@ -456,11 +468,10 @@ fn committed<D: Decider>(
     app: &App,
     ask: &Ask,
     draft: &Draft<D>,
-    location: Option<String>,
+    told: Told,
     stored: &Stored,
 ) -> Answer {
-    let location = location.map(|path| format!("/api/v1{path}"));
-    Answer {
+    let answer = Answer {
         committed: true,
         aggregate: Place { id: draft.id().to_owned(), version: draft.version() },
         events: draft.drafted().into_iter().map(Happened::from).collect(),
@@ -468,7 +479,12 @@ fn committed<D: Decider>(
         position: None,
         visible_in: None,
         pending_in: None,
-        header: Header { status: ask.status, location, ..Header::default() },
-    }
-    .at(app, ask.principal.tenant, stored.epoch, stored.last_position)
+        header: Header { status: ask.status, ..Header::default() },
+    };
+    told.tell(answer, draft.payloads()).at(
+        app,
+        ask.principal.tenant,
+        stored.epoch,
+        stored.last_position,
+    )
 }

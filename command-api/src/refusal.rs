@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use events::aggregate::Class;
 use events::audit::security_log::{self, AccessDenied, Command, CommandRefused, SecurityLog};
 use events::{Decider, Rejection, TenantId};
+use platform::db::begin_for;
 use platform::fold::Folded;
 use platform::problem::Problem;
 use platform::{clock, codes};
@@ -14,14 +15,14 @@ use crate::app::App;
 use crate::draft::{Draft, Undecided};
 use crate::log::{Append, AppendError, Outcome};
 use crate::pipeline::Ask;
+use crate::told::{About, Told};
 
 impl App {
     /// Keeps the refusal of a command and hands it back; a key used before is answered as it was then.
     pub(crate) async fn refuse(
         &self,
         ask: &Ask,
-        kind: &str,
-        id: &str,
+        about: About<'_>,
         problem: Problem,
     ) -> Result<Answer, Problem> {
         if problem.status == 401 {
@@ -30,10 +31,13 @@ impl App {
         if problem.lacks().is_some() {
             return Err(self.record_denial(ask, problem).await);
         }
+        if ask.manner.validate_only {
+            return Err(problem); // nobody has tried to do it
+        }
         let command = Command::RecordRefusal(CommandRefused {
             command: ask.operation.to_owned(),
-            resource_type: kind.to_owned(),
-            resource_id: Some(id.to_owned()),
+            resource_type: about.kind.to_owned(),
+            resource_id: Some(about.id.to_owned()),
             status: problem.status,
             code: problem.code.clone(),
             detail: problem.detail.clone(),
@@ -41,7 +45,7 @@ impl App {
         });
         let key = ask.manner.key.clone().filter(|_| is_deterministic(problem.status));
         match self.keep(ask, command, key).await? {
-            Outcome::Replayed { first, last } => self.replay(ask, first, last).await,
+            Outcome::Replayed { first, last } => self.replay(ask, (first, last), about.told).await,
             Outcome::KeyReused => Err(key_reused()),
             Outcome::Stored(_)
             | Outcome::StaleVersion
@@ -93,7 +97,12 @@ impl App {
     }
 
     /// What the command that first came with the key was answered.
-    pub(crate) async fn replay(&self, ask: &Ask, first: i64, last: i64) -> Result<Answer, Problem> {
+    pub(crate) async fn replay(
+        &self,
+        ask: &Ask,
+        (first, last): (i64, i64),
+        told: Told,
+    ) -> Result<Answer, Problem> {
         let tenant = ask.principal.tenant;
         let events = self.span(tenant, first, last).await?;
         let Some(head) = events.first() else {
@@ -123,7 +132,38 @@ impl App {
             pending_in: None,
             header: Header { status: ask.status, ..Header::default() },
         };
-        Ok(answer.at(self, tenant, head.epoch, last))
+        let payloads = of_head.iter().map(|event| &*event.payload);
+        Ok(told.tell(answer, payloads).at(self, tenant, head.epoch, last))
+    }
+
+    /// What the request that first came with the same key was answered, for commands that look at more than the log before they
+    /// decide: what they saw then need not be so any more, a password least of all.
+    pub(crate) async fn answered_before(
+        &self,
+        ask: &Ask,
+        told: Told,
+    ) -> Result<Option<Answer>, Problem> {
+        let Some((key, fingerprint)) = &ask.manner.key else { return Ok(None) };
+        if ask.manner.validate_only {
+            return Ok(None);
+        }
+        let mut transaction = begin_for(&self.pool, ask.principal.tenant).await?;
+        let found: Option<(Vec<u8>, i64, i64)> = sqlx::query_as(
+            "select fingerprint, first_position, last_position from log.idempotency
+              where tenant_id = $1 and key = $2",
+        )
+        .bind(ask.principal.tenant.0)
+        .bind(key)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        match found {
+            None => Ok(None),
+            Some((kept, first, last)) if kept == fingerprint => {
+                self.replay(ask, (first, last), told).await.map(Some)
+            }
+            Some(_) => Err(key_reused()),
+        }
     }
 
     async fn span(&self, tenant: TenantId, first: i64, last: i64) -> Result<Vec<Spanned>, Problem> {

@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{RawPathParams, RawQuery, State};
+use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
-use axum::middleware::map_response;
+use axum::middleware::{map_request, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use events::{Decider, TenantId};
 use platform::http::{RequestFacts, json_body};
+use platform::parameters::{self, Parameters};
 use platform::prefer::Prefer;
 use platform::principal::Principal;
 use platform::problem::Problem;
@@ -21,27 +22,31 @@ use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Reply};
 use crate::app::App;
 use crate::batch::{Build, Gathered};
 use crate::facts::LoadFacts;
-use crate::keys::{self, Identity, Manner};
+use crate::keys::{Identity, Manner, VALIDATE_ONLY};
 use crate::pipeline::{Ask, Target};
 
 pub(crate) const PREFIX: &str = "/api/v1";
 const AUTH: &str = "/api/v1/auth/";
 
+/// Asks for what would happen.
+pub(crate) const DRY: Parameter = Parameter {
+    name: VALIDATE_ONLY,
+    place: "query",
+    description: "`true` for what would happen, with nothing stored",
+};
+/// What makes a command the same one.
+pub(crate) const KEY: Parameter = header(
+    "Idempotency-Key",
+    "the same key and request have one effect, and the same answer again; a UUIDv7 is a good key",
+);
 /// The parameters of every command.
-const COMMAND: &[Parameter] = &[
-    Parameter {
-        name: "validate_only",
-        place: "query",
-        description: "`true` for what would happen, with nothing stored",
-    },
-    header(
-        "Idempotency-Key",
-        "the same key and request have one effect, and the same answer again; a UUIDv7 is a good key",
-    ),
+pub(crate) const COMMAND: &[Parameter] = &[
+    DRY,
+    KEY,
     header("If-Match", "the version that you decided on, in quotes; 412 when there is another"),
     header("If-None-Match", "`*` when it must not exist yet"),
     header(
@@ -120,6 +125,25 @@ impl Registry {
         self.special(route, handler);
     }
 
+    /// Adds a command with a handler of its own, which hears of whoever may give it.
+    pub(crate) fn handled<T, F>(
+        &mut self,
+        route: Route,
+        handler: impl Fn(Arc<App>, Arc<Given>) -> F + Clone + Send + Sync + 'static,
+    ) where
+        T: Reply + 'static,
+        F: Future<Output = Result<T, Problem>> + Send + 'static,
+    {
+        let route = route.parameters(COMMAND);
+        let shared = Arc::new(route.clone());
+        self.special(route, move |State(app): State<Arc<App>>, request: Incoming| async move {
+            let ask = request.admitted(&app, &shared).await?;
+            let given = Arc::new(Given { request, ask });
+            let reply = handler(Arc::clone(&app), Arc::clone(&given)).await?;
+            Ok::<_, Problem>(answered(&app, &given.request, reply).await)
+        });
+    }
+
     /// The routes that can be part of a batch.
     pub(crate) fn commands(&self) -> Router<Arc<App>> {
         let absent = || async { Problem::absent("command that can be part of a batch") };
@@ -145,7 +169,17 @@ impl Registry {
     {
         let path = format!("{PREFIX}{}", route.path);
         let router = std::mem::take(&mut self.router);
-        let mut service = on(filter(&route), handler);
+        let known: Vec<&str> = route.queries().collect();
+        let strict = move |request: Request| {
+            let read = parameters::read(request.uri());
+            let read = read.and_then(|all| {
+                parameters::only(&all, &known)?;
+                parameters::flag(&all, VALIDATE_ONLY)
+            });
+            async move { read.map(|_| request) }
+        };
+        let mut service: MethodRouter<Arc<App>> =
+            on(filter(&route), handler).layer(map_request(strict));
         if let Some(deprecated) = route.deprecated {
             let operation = route.operation;
             service = service.layer(map_response(move |mut response: Response| async move {
@@ -181,12 +215,18 @@ fn filter(route: &Route) -> MethodFilter {
     MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST)
 }
 
+/// A command with a handler of its own, given by whoever may.
+pub(crate) struct Given {
+    pub(crate) request: Incoming,
+    pub(crate) ask: Ask,
+}
+
 /// A request as command routes take it.
 pub(crate) struct Incoming {
     pub(crate) headers: HeaderMap,
     pub(crate) facts: RequestFacts,
     uri: Uri,
-    query: String,
+    query: Parameters,
     path: HashMap<String, String>,
     body: Bytes,
     /// Where it is left as part of a batch instead of being carried out.
@@ -196,17 +236,13 @@ pub(crate) struct Incoming {
 impl axum::extract::FromRequest<Arc<App>> for Incoming {
     type Rejection = Problem;
 
-    async fn from_request(
-        request: axum::extract::Request,
-        state: &Arc<App>,
-    ) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Arc<App>) -> Result<Self, Problem> {
         use axum::RequestExt as _;
         let mut request = request;
         let params: RawPathParams = request.extract_parts().await.map_err(|error| {
             Problem::bad_request("PATH_INVALID", format!("the path is not readable: {error}"))
         })?;
         let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let query: RawQuery = request.extract_parts().await.unwrap_or(RawQuery(None));
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
         let gathered = request.extensions().get::<Gathered>().cloned();
@@ -215,8 +251,9 @@ impl axum::extract::FromRequest<Arc<App>> for Incoming {
             facts.notes.spent(state.limits.admit_address(facts.ip)?);
         }
         let uri = request.uri().clone();
+        let query = parameters::read(&uri)?;
         let body = platform::http::bytes(request, state).await?;
-        Ok(Self { headers, facts, uri, query: query.0.unwrap_or_default(), path, body, gathered })
+        Ok(Self { headers, facts, uri, query, path, body, gathered })
     }
 }
 
@@ -229,7 +266,7 @@ impl Incoming {
     /// Who asks, by the access token or the API key, and how.
     pub(crate) async fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
         let principal = app.authenticate(&self.headers, &self.facts).await?;
-        let manner = self.manner(&principal, route.operation)?;
+        let manner = self.manner(app, &principal, route.operation)?;
         Ok(Ask {
             principal,
             operation: route.operation,
@@ -243,24 +280,41 @@ impl Incoming {
         })
     }
 
+    /// The same, once the caller is let in and the command is as complete as it has to be.
+    async fn admitted(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
+        let mut ask = self.ask(app, route).await?;
+        app.admit(&mut ask).await?;
+        if route.needs_version {
+            ask.manner.require_version()?;
+        }
+        app.check_key(&ask).await?;
+        Ok(ask)
+    }
+
     /// A parameter of the path as an id.
     pub(crate) fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         path_id(&self.path, name)
     }
 
     /// Whether only what would happen is asked for.
-    pub(crate) fn is_dry(&self) -> bool {
-        keys::is_dry(&self.query)
+    pub(crate) fn is_dry(&self) -> Result<bool, Problem> {
+        parameters::flag(&self.query, VALIDATE_ONLY)
     }
 
     /// How the command is to be taken.
-    fn manner(&self, principal: &Principal, operation: &str) -> Result<Manner, Problem> {
+    pub(crate) fn manner(
+        &self,
+        app: &App,
+        principal: &Principal,
+        operation: &str,
+    ) -> Result<Manner, Problem> {
         let identity = Identity {
             actor: &principal.actor,
             operation,
             path: self.uri.path(),
             query: &self.query,
             body: &self.body,
+            master: &app.master,
         };
         Manner::read(&self.headers, &identity)
     }
@@ -279,12 +333,7 @@ where
     D::Facts: LoadFacts<D>,
 {
     let began = Instant::now();
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
-    if route.needs_version {
-        ask.manner.require_version()?;
-    }
-    app.check_key(&ask).await?;
+    let ask = request.admitted(app, route).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let call = Call { principal, body: request.json()?, path: request.path.clone() };
@@ -293,24 +342,27 @@ where
         let build: Build<D> = Box::new(move || Ok(build(&call)?.guarded(route_access)));
         return Ok(gathered.put(ask, build));
     }
-    let answer = app.execute(&ask, || Ok(build(&call)?.guarded(route_access))).await?;
+    let build = || Ok(build(&call)?.guarded(route_access));
+    let answer = app.execute(&ask, build).await?.answer();
     Ok(answered(app, request, answer).await)
 }
 
 /// The answer as the request prefers it.
-async fn answered(app: &App, request: &Incoming, answer: Answer) -> Response {
+pub(crate) async fn answered(app: &App, request: &Incoming, mut reply: impl Reply) -> Response {
     let prefer = Prefer::read(&request.headers);
-    let mut answer = app.wait_until_visible(request, prefer, answer).await;
+    let may_be_minimal = reply.may_be_minimal();
+    let answer = reply.answer();
+    app.wait_until_visible(request, prefer, answer).await;
     if prefer.respond_async && answer.header.job {
         answer.header.status = 202;
         answer.header.location = Some(format!("{PREFIX}/jobs/{}", answer.aggregate.id));
         request.facts.notes.applied("respond-async");
     }
-    if prefer.minimal {
+    if prefer.minimal && may_be_minimal {
         answer.header.minimal = true;
         request.facts.notes.applied("return=minimal");
     }
-    answer.into_response()
+    reply.into_response()
 }
 
 fn path_id<T: std::str::FromStr>(path: &HashMap<String, String>, name: &str) -> Result<T, Problem> {

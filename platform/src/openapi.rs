@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::Method;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -23,7 +24,7 @@ pub fn document(title: &str, description: &str, routes: &[Route]) -> Value {
             operation(route, &mut generator, &problem),
         );
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {"title": title, "description": description, "version": env!("CARGO_PKG_VERSION"),
                  "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
@@ -42,7 +43,11 @@ pub fn document(title: &str, description: &str, routes: &[Route]) -> Value {
                               "description": "the installation's bootstrap token"},
             },
         },
-    })
+    });
+    if routes.iter().any(is_keyed) {
+        document["components"]["headers"] = headers();
+    }
+    document
 }
 
 fn tags(routes: &[Route]) -> Vec<Value> {
@@ -102,9 +107,56 @@ fn parameters(route: &Route) -> Vec<Value> {
     let others = route.parameters.iter().map(|parameter| {
         let required = route.needs_version && parameter.name == "If-Match";
         json!({"name": parameter.name, "in": parameter.place, "required": required,
-               "description": parameter.description, "schema": {"type": "string"}})
+               "description": parameter.description, "schema": {"type": type_of(parameter.name)}})
     });
     in_path.chain(others).collect()
+}
+
+/// What a parameter is; the same name means the same everywhere.
+fn type_of(name: &str) -> &'static str {
+    match name {
+        "validate_only" => "boolean",
+        "limit" | "at_version" => "integer",
+        _ => "string",
+    }
+}
+
+/// Whether it is a command that is the same one under the same key.
+fn is_keyed(route: &Route) -> bool {
+    asks(route, "Idempotency-Key")
+}
+
+fn asks(route: &Route, name: &str) -> bool {
+    route.parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(name))
+}
+
+/// What the header of an answer to a command says.
+const HEADERS: [(&str, &str); 9] = [
+    ("ETag", "the version of the record now, for `If-Match`"),
+    ("Aggregate-Version", "the same as a number"),
+    ("Consistency-Token", "brings a query to show at least what this answer tells of"),
+    ("Location", "where the result can be queried, or its job"),
+    ("Idempotent-Replayed", "`true` when the key was used before, and this is the answer of then"),
+    ("Preference-Applied", "what was followed of `Prefer`"),
+    ("RateLimit", "what is left of the limits"),
+    ("RateLimit-Policy", "the limits"),
+    ("Request-Id", "the request that is answered"),
+];
+
+fn headers() -> Value {
+    let header = |(name, description): &(&str, &str)| {
+        let value = json!({"description": description, "schema": {"type": "string"}});
+        ((*name).to_owned(), value)
+    };
+    Value::Object(HEADERS.iter().map(header).collect())
+}
+
+/// References to all of them.
+fn every_header() -> Value {
+    let reference = |(name, _): &(&str, &str)| {
+        ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
+    };
+    Value::Object(HEADERS.iter().map(reference).collect())
 }
 
 fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) -> Value {
@@ -112,6 +164,9 @@ fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
     if let Some(response) = route.response {
         let schema = response(generator).to_value();
         success["content"] = json!({ route.media_type: { "schema": schema } });
+    }
+    if is_keyed(route) {
+        success["headers"] = every_header();
     }
     let mut responses = json!({
         "200": success,
@@ -124,11 +179,17 @@ fn responses(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
     if route.status != 200 {
         responses["200"]["description"] = "it was so already, or the key was used before".into();
     }
-    let asks = |name: &str| {
-        route.parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(name))
-    };
-    if asks("if-none-match") {
+    if route.method == Method::GET && asks(route, "If-None-Match") {
         responses["304"] = json!({ "description": "the client has the present version" });
+    }
+    if is_keyed(route) && asks(route, "Prefer") && route.status == 200 {
+        let description = "it is done, and the client can do without the body";
+        responses["204"] = json!({ "description": description, "headers": every_header() });
+    }
+    if route.works {
+        let mut begun = success;
+        begun["description"] = "it has begun; `Location` is the address of its job".into();
+        responses["202"] = begun;
     }
     responses
 }

@@ -47,15 +47,20 @@ pub struct Deprecated {
 }
 
 impl Deprecated {
-    /// Says so in the header of an answer (RFC 9745, RFC 8594), and counts who still asks.
+    /// Says so in the header of an answer (RFC 9745, RFC 8594), and counts who still asks. What is to be read about it is our own
+    /// documentation, which every process serves.
     pub fn mark(&self, operation: &'static str, headers: &mut HeaderMap) {
         metrics::counter!("annals_deprecated_requests_total", "operation" => operation)
             .increment(1);
-        let link = format!("</api/v1{}>; rel=\"successor-version\"", self.successor);
+        let successor = format!("</api/v1{}>; rel=\"successor-version\"", self.successor);
+        let [deprecation, sunset] = ["deprecation", "sunset"]
+            .map(|relation| format!("</docs>; rel=\"{relation}\"; type=\"text/html\""));
         for (name, value) in [
             ("deprecation", format!("@{}", self.since)),
             ("sunset", self.sunset.to_owned()),
-            ("link", link),
+            ("link", successor),
+            ("link", deprecation),
+            ("link", sunset),
         ] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.append(HeaderName::from_static(name), value);
@@ -131,6 +136,8 @@ pub struct Route {
     pub deprecated: Option<Deprecated>,
     /// How often one user may ask, besides the limit of all their requests.
     pub quota: Option<Quota>,
+    /// Whether it begins work that goes on below `/jobs`, which `Prefer: respond-async` is told the address of.
+    pub works: bool,
     /// Whether the command is refused without `If-Match`.
     pub needs_version: bool,
     /// Where else it answers.
@@ -161,6 +168,7 @@ impl Route {
             parameters: &[],
             deprecated: None,
             quota: None,
+            works: false,
             needs_version: false,
             aliases: &[],
             alias_of: None,
@@ -266,6 +274,12 @@ impl Route {
         Self { quota: Some(quota), ..self }
     }
 
+    /// Begins work that goes on below `/jobs`.
+    #[must_use]
+    pub fn works(self) -> Self {
+        Self { works: true, ..self }
+    }
+
     /// Answers at these addresses as well.
     #[must_use]
     pub fn also(self, aliases: &'static [Alias]) -> Self {
@@ -287,6 +301,12 @@ impl Route {
         [own].into_iter().chain(others).collect()
     }
 
+    /// The names of its query parameters.
+    pub fn queries(&self) -> impl Iterator<Item = &'static str> {
+        let of_query = self.parameters.iter().filter(|parameter| parameter.place == "query");
+        of_query.map(|parameter| parameter.name)
+    }
+
     /// Is refused without the version that the caller decided on: 428.
     #[must_use]
     pub fn needs_version(self) -> Self {
@@ -297,6 +317,23 @@ impl Route {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_asks_a_route_that_goes_is_told_where_to_read_on() {
+        let goes =
+            Deprecated { since: 7, sunset: "Fri, 01 Oct 2027 00:00:00 GMT", successor: "/x" };
+        let mut headers = HeaderMap::new();
+        goes.mark("things", &mut headers);
+        let links: Vec<_> = headers.get_all("link").iter().collect();
+        let expected = [
+            "</api/v1/x>; rel=\"successor-version\"",
+            "</docs>; rel=\"deprecation\"; type=\"text/html\"",
+            "</docs>; rel=\"sunset\"; type=\"text/html\"",
+        ];
+        assert_eq!(links, expected);
+        assert_eq!(headers["deprecation"], "@7");
+        assert_eq!(headers["sunset"], goes.sunset);
+    }
 
     #[test]
     fn an_alias_is_the_same_route_elsewhere() {

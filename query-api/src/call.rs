@@ -211,13 +211,7 @@ impl Call {
 
     /// Refuses query parameters other than these, so that a misspelt one is not silently without effect.
     pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
-        match self.parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some((name, _)) => {
-                let detail = format!("there is no parameter `{name}`; there are {known:?}");
-                Err(Problem::bad_request("PARAMETER_UNKNOWN", detail).at(name))
-            }
-        }
+        platform::parameters::only(&self.parameters, known)
     }
 
     /// A header as text.

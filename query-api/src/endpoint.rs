@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, RawPathParams, Request};
+use axum::extract::{RawPathParams, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
@@ -154,8 +154,7 @@ async fn read(
     let prefer = Prefer::read(request.headers());
     let method = request.method().clone();
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
-    let parameters = Query::<Vec<(String, String)>>::try_from_uri(&uri)
-        .map_err(|_| Problem::bad_request("PARAMETER_INVALID", "the query string is not valid"))?;
+    let parameters = platform::parameters::read(&uri)?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = if *request.method() == Method::POST {
         platform::http::bytes(request, &()).await?
@@ -173,7 +172,7 @@ async fn read(
         uri,
         headers,
         path,
-        parameters: parameters.0,
+        parameters,
         body,
         exact: None,
         seen: Arc::default(),

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::log::Outcome;
 use crate::refusal::{busy, key_reused};
-use crate::registry::{Incoming, Registry};
+use crate::registry::{Incoming, KEY, Registry};
 
 /// What one caller read of one dataset within some minutes.
 #[derive(Deserialize, JsonSchema)]
@@ -77,6 +77,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("the query API says what somebody read that is sensitive")
         .needs(Permission::AuditReadsRecord)
         .takes::<Read>()
+        .parameters(&[KEY])
         .answers::<Recorded>(201);
     registry.special(route.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
         let route = route.clone();
@@ -87,6 +88,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("the query API says whom it refused what they have no permission for")
         .needs(Permission::AuditReadsRecord)
         .takes::<Denial>()
+        .parameters(&[KEY])
         .answers::<Recorded>(201);
     registry.special(route.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
         let route = route.clone();

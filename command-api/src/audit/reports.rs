@@ -52,6 +52,7 @@ pub(super) fn routes(registry: &mut Registry) {
             .summary("make a file of the trail; follow it as an export, and fetch it as one")
             .needs(Permission::AuditTrailRead)
             .limited(exports::FILES)
+            .works()
             .answers::<()>(201),
         report,
     );

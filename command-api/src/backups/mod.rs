@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::Response;
 use events::backups::backup::{
     Archive, Backup, Command, Complete, Fail, RecordVerification, Request, Scope, Start,
 };
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Call, Incoming, Nothing, Registry};
+use crate::registry::{COMMAND, Call, Incoming, Nothing, Registry, answered};
 
 /// A backup to make.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -89,6 +90,7 @@ pub(crate) fn routes(registry: &mut Registry) {
         Route::post("/backups", Module::Backups, "backups_backup_request")
             .summary("make an encrypted backup of the organisation")
             .needs(Permission::BackupsArchivesRequest)
+            .works()
             .answers::<()>(201),
         |call| Ok(request(&call.body, Scope::Tenant)),
     );
@@ -103,6 +105,8 @@ pub(crate) fn routes(registry: &mut Registry) {
             .summary("make an encrypted backup of the whole installation")
             .access(Access::Bootstrap)
             .takes::<NewBackup>()
+            .parameters(COMMAND)
+            .works()
             .answers::<Answer>(201);
     registry.special(installation, |State(app): State<Arc<App>>, incoming: Incoming| async move {
         request_everything(&app, &incoming).await
@@ -180,7 +184,7 @@ fn reports(registry: &mut Registry) {
 fn request(body: &NewBackup, scope: Scope) -> Target<Backup> {
     let id: BackupId = body.id.unwrap_or_else(clock::new_id);
     let command = Command::Request(Request { name: body.name.clone(), scope });
-    Target { job: true, ..Target::create(id, command).at(format!("/backups/{id}")) }
+    Target::create(id, command).at("/backups/{id}").working()
 }
 
 fn target<B>(call: &Call<B>, command: Command) -> Result<Target<Backup>, Problem> {
@@ -189,7 +193,7 @@ fn target<B>(call: &Call<B>, command: Command) -> Result<Target<Backup>, Problem
 }
 
 /// The whole installation belongs to no organisation, so its backups are kept under the nil tenant.
-async fn request_everything(app: &App, incoming: &Incoming) -> Result<Answer, Problem> {
+async fn request_everything(app: &App, incoming: &Incoming) -> Result<Response, Problem> {
     app.check_bootstrap(
         &incoming.headers,
         "the installation is backed up with the bootstrap token",
@@ -205,5 +209,7 @@ async fn request_everything(app: &App, incoming: &Incoming) -> Result<Answer, Pr
     };
     let context = Context { tenant: TenantId::default(), actor, now: clock::now(), scope: None };
     let ask = Ask::installation(&context, incoming, "backups_backup_request_everything");
-    app.execute(&ask, || Ok(request(&body, Scope::Everything))).await
+    let ask = ask.taken(app, incoming)?;
+    let carried = app.execute(&ask, || Ok(request(&body, Scope::Everything))).await?;
+    Ok(answered(app, incoming, carried.answer()).await)
 }

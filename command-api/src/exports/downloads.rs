@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use events::exports::export::{Command, Export, RecordDownload};
 use events::{ExportId, Module, Permission};
 use jiff::{SignedDuration, Timestamp};
@@ -15,16 +13,27 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::answer::{Answer, Carried, Reply};
 use crate::app::App;
 use crate::pipeline::{Owner, Target};
 use crate::refusal::refused;
-use crate::registry::{Incoming, Registry};
+use crate::registry::{Given, Registry};
 
 const LINK_SECONDS: i64 = 60;
 
-/// A link to a file.
+/// A fetch that was recorded, and the link to the file.
 #[derive(Serialize, JsonSchema)]
 struct Download {
+    #[serde(flatten)]
+    answer: Answer,
+    /// The link; none in a dry run, and none for a repeated request when the link of the first has ended.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    link: Option<FileLink>,
+}
+
+/// A link to a file.
+#[derive(Serialize, JsonSchema)]
+struct FileLink {
     /// Where the file is, for whoever asked, until it expires.
     url: String,
     /// When the link ends.
@@ -35,6 +44,23 @@ struct Download {
     size_bytes: u64,
     /// SHA-256 of its bytes, in hexadecimal digits.
     sha256: String,
+}
+
+impl Reply for Download {
+    fn answer(&mut self) -> &mut Answer {
+        &mut self.answer
+    }
+
+    fn may_be_minimal(&self) -> bool {
+        self.link.is_none()
+    }
+}
+
+impl IntoResponse for Download {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        self.answer.respond(body)
+    }
 }
 
 pub(super) fn routes(registry: &mut Registry) {
@@ -48,17 +74,11 @@ pub(super) fn routes(registry: &mut Registry) {
     )
     .needs(Permission::ExportsFilesRequest)
     .answers::<Download>(201);
-    registry.special(route.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = route.clone();
-        async move {
-            download(&app, &route, &request).await.map(|link| (StatusCode::CREATED, Json(link)))
-        }
-    });
+    registry.handled(route, download);
 }
 
-async fn download(app: &App, route: &Route, request: &Incoming) -> Result<Download, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem> {
+    let Given { request, ask } = &*given;
     let id: ExportId = request.id("export_id")?;
     let tenant = ask.principal.tenant;
     let by = ask.principal.user().ok_or_else(|| Problem::forbidden("only users fetch files"))?;
@@ -71,20 +91,34 @@ async fn download(app: &App, route: &Route, request: &Incoming) -> Result<Downlo
         .and_then(|dataset| dataset.permission)
         .into_iter()
         .collect();
-    app.execute(&ask, || {
+    let carried = app.execute(ask, || {
         let owner = Owner { of: super::requester, others_need: Permission::ExportsFilesReadAll };
         let target = Target::new(id, Command::RecordDownload(RecordDownload { by }));
         Ok(Target { owners: vec![owner], needs: needs.clone(), ..target })
-    })
-    .await?;
+    });
+    let answer = match carried.await? {
+        Carried::Dry(answer) => return Ok(Download { answer, link: None }),
+        Carried::Done(answer) | Carried::Again(answer) => answer,
+    };
     let file = known.state.downloadable(clock::now()).map_err(|rejection| refused(&rejection))?;
-    let expires_at = clock::now() + SignedDuration::from_secs(LINK_SECONDS);
+    let Some(expires_at) = end(&answer).filter(|end| *end > clock::now()) else {
+        return Ok(Download { answer, link: None });
+    };
     let token = sign_link(&app.master, &Link { tenant, user: by, file: file.file_id, expires_at });
-    Ok(Download {
+    let link = FileLink {
         url: format!("{}/api/v1/exports/download/{id}?link={token}", app.settings.query_url),
         expires_at,
         file_name: file.file_name.clone(),
         size_bytes: file.size_bytes,
         sha256: file.sha256.clone(),
-    })
+    };
+    Ok(Download { answer, link: Some(link) })
+}
+
+/// When the link ends: by the time in the id of the event that records the fetch, so that whoever repeats the request has the same
+/// link again and no other, and one event stands for one link.
+fn end(answer: &Answer) -> Option<Timestamp> {
+    let (seconds, _) = answer.events.first()?.id.get_timestamp()?.to_unix();
+    let made = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    made.checked_add(SignedDuration::from_secs(LINK_SECONDS)).ok()
 }

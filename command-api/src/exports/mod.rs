@@ -56,6 +56,7 @@ pub(crate) fn routes(registry: &mut Registry) {
             .summary(summary)
             .needs(Permission::ExportsFilesRequest)
             .limited(FILES)
+            .works()
             .answers::<()>(201)
     };
     registry.command::<Ask, Export>(
@@ -146,6 +147,6 @@ pub(crate) fn request(
         time_zone: body.time_zone.clone(),
         requested_by,
     });
-    let target = Target::create(id, command).at(format!("/exports/{id}"));
-    Ok(Target { needs: dataset.permission.into_iter().collect(), job: true, ..target })
+    let target = Target::create(id, command).at("/exports/{id}").working();
+    Ok(Target { needs: dataset.permission.into_iter().collect(), ..target })
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use events::identity::api_key::{
     ApiKey, Command, Create, Rename, RevocationReason, Revoke, Rotate, Status,
 };
@@ -16,10 +15,10 @@ use platform::secrets::fingerprint;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::answer::{Answer, WithToken};
+use crate::answer::{Carried, WithToken};
 use crate::app::App;
 use crate::pipeline::{Owner, Target};
-use crate::registry::{Incoming, Nothing, Registry};
+use crate::registry::{Given, Nothing, Registry};
 
 /// A key to make.
 #[derive(Deserialize, JsonSchema)]
@@ -75,10 +74,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .in_person()
         .takes::<Make>()
         .answers::<WithToken>(201);
-    registry.special(make.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = make.clone();
-        async move { create(&app, &route, &request).await }
-    });
+    registry.handled(make, create);
     let path = "/api-keys/{api_key_id}/rotate";
     let rotate = Route::post(path, Module::Identity, "identity_api_key_rotate")
         .summary(
@@ -87,10 +83,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .in_person()
         .takes::<Another>()
         .answers::<WithToken>(200);
-    registry.special(rotate.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = rotate.clone();
-        async move { another(&app, &route, &request).await }
-    });
+    registry.handled(rotate, another);
     let path = "/api-keys/{api_key_id}";
     registry.command::<Named, ApiKey>(
         Route::patch(path, Module::Identity, "identity_api_key_rename")
@@ -129,9 +122,8 @@ fn owned(id: ApiKeyId, command: Command) -> Target<ApiKey> {
     Target { owners: vec![owner], ..Target::new(id, command) }
 }
 
-async fn create(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn create(app: Arc<App>, given: Arc<Given>) -> Result<WithToken, Problem> {
+    let Given { request, ask } = &*given;
     let body: Make = request.json()?;
     let caller = ask.principal.user();
     let owner_id = body.user_id.or(caller);
@@ -146,27 +138,28 @@ async fn create(app: &App, route: &Route, request: &Incoming) -> Result<WithToke
         expires_at: body.expires_at,
     };
     let for_another = (caller != Some(owner_id)).then_some(Permission::IdentityApiKeysManage);
-    let answer = app.execute(&ask, || {
+    let carried = app.execute(ask, || {
         let target = Target::<ApiKey>::create(id, Command::Create(create.clone()));
-        let target = target.at(format!("/api-keys/{id}"));
+        let target = target.at("/api-keys/{id}");
         Ok(Target { needs: for_another.into_iter().collect(), ..target })
     });
-    answer.await.map(|answer| shown(request, answer, key))
+    carried.await.map(|carried| shown(carried, key))
 }
 
-async fn another(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn another(app: Arc<App>, given: Arc<Given>) -> Result<WithToken, Problem> {
+    let Given { request, ask } = &*given;
     let Another { expires_at, overlap_minutes } = request.json()?;
     let id: ApiKeyId = request.id("api_key_id")?;
     let key = api_keys::make(ask.principal.tenant, id);
     let rotate = Rotate { secret_sha256: fingerprint(&key), expires_at, overlap_minutes };
-    let answer = app.execute(&ask, || Ok(owned(id, Command::Rotate(rotate.clone()))));
-    answer.await.map(|answer| shown(request, answer, key))
+    let carried = app.execute(ask, || Ok(owned(id, Command::Rotate(rotate.clone()))));
+    carried.await.map(|carried| shown(carried, key))
 }
 
 /// The answer with the key, which nothing else ever has: whoever lost it has the key rotated.
-fn shown(request: &Incoming, answer: Answer, key: String) -> WithToken {
-    let is_stored = answer.committed && !request.facts.notes.is_replayed();
-    WithToken { token: is_stored.then_some(key), answer }
+fn shown(carried: Carried, key: String) -> WithToken {
+    match carried {
+        Carried::Done(answer) => WithToken { answer, token: Some(key) },
+        Carried::Dry(answer) | Carried::Again(answer) => WithToken { answer, token: None },
+    }
 }

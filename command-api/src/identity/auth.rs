@@ -19,7 +19,6 @@ use platform::{bearer, clock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::Answer;
 use crate::app::{App, is_secret};
 use crate::pipeline::{Ask, Target};
 use crate::registry::{Incoming, Nothing, Registry};
@@ -167,7 +166,7 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
         return Err(wrong_credentials());
     }
     app.check_at_work(tenant).await?;
-    app.execute(&ask, || to_user(user::Command::RecordLogin)).await?;
+    app.execute(&ask, || to_user(user::Command::RecordLogin)).await?.answer();
     let session_id: SessionId = clock::new_id();
     let refresh_token = new_refresh_token(tenant, session_id);
     let start = session::Start {
@@ -182,7 +181,8 @@ async fn sign_in(app: &App, request: &Incoming) -> Result<Tokens, Problem> {
     app.execute(&ask, || {
         Ok(Target::<Session>::create(session_id, session::Command::Start(start.clone())))
     })
-    .await?;
+    .await?
+    .answer();
     app.issue(tenant, user_id, session_id, refresh_token)
 }
 
@@ -200,20 +200,20 @@ async fn refresh_tokens(app: &App, request: &Incoming) -> Result<Tokens, Problem
         next_sha256: fingerprint(&next),
         expires_at: app.session_end(),
     };
-    let answer: Answer = app
+    let carried = app
         .execute(&ask, || {
             Ok(Target::<Session>::new(session_id, session::Command::Refresh(command.clone())))
         })
         .await
         .map_err(|problem| if problem.status == 404 { unknown() } else { problem })?;
-    if !answer.events.iter().any(|event| event.kind == "identity.session.refreshed") {
+    if !carried.answer().events.iter().any(|event| event.kind == "identity.session.refreshed") {
         let detail = "the refresh token was used before, so the session was ended; sign in again";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "REFRESH_TOKEN_REUSED", detail));
     }
     let user_id = app.session(tenant, session_id).await?.user_id;
     // The account may have been closed since; then the session is of no use, whoever revokes it.
     let to_user = || Ok(Target::<User>::new(user_id, user::Command::RecordLogin));
-    app.execute(&ask, to_user).await?;
+    app.execute(&ask, to_user).await?.answer();
     app.issue(tenant, user_id, session_id, next)
 }
 

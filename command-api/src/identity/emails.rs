@@ -15,11 +15,12 @@ use serde::Deserialize;
 
 use super::auth;
 use super::passwords::unknown_token;
-use crate::answer::Answer;
+use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::pipeline::Target;
 use crate::refusal::refused;
-use crate::registry::{Incoming, Registry};
+use crate::registry::{COMMAND, Given, Incoming, Registry, answered};
+use crate::told::Told;
 
 const CONFIRM: &str = "identity_user_confirm_email_change";
 
@@ -48,43 +49,43 @@ pub(super) fn routes(registry: &mut Registry) {
             .in_person()
             .takes::<Wanted>()
             .answers::<Answer>(200);
-    registry.special(request.clone(), move |State(app): State<Arc<App>>, incoming: Incoming| {
-        let route = request.clone();
-        async move { ask_for(&app, &route, &incoming).await }
-    });
+    registry.handled(request, ask_for);
     let confirm = Route::post("/auth/email/confirm", Module::Identity, CONFIRM)
         .summary("confirm an e-mail address by the token that was sent there")
         .access(Access::Public)
         .takes::<Confirmation>()
+        .parameters(COMMAND)
         .answers::<Answer>(200);
     registry.special(confirm, |State(app): State<Arc<App>>, request: Incoming| async move {
-        confirm_by(&app, &request).await
+        let answer = confirm_by(&app, &request).await?;
+        Ok::<_, Problem>(answered(&app, &request, answer).await)
     });
 }
 
-async fn ask_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn ask_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
     let body: Wanted = request.json()?;
-    let user_id = app.prove(&ask, &body.current_password, request).await?;
+    if let Some(before) = app.answered_before(ask, Told::default()).await? {
+        return Ok(before);
+    }
+    let user_id = app.prove(ask, &body.current_password, request).await?;
     let wanted = RequestEmailChange { email: body.email };
-    app.execute(&ask, || {
-        Ok(Target::<User>::new(user_id, Command::RequestEmailChange(wanted.clone())))
-    })
-    .await
+    let target = || Target::<User>::new(user_id, Command::RequestEmailChange(wanted.clone()));
+    app.execute(ask, || Ok(target())).await.map(Carried::answer)
 }
 
 async fn confirm_by(app: &App, request: &Incoming) -> Result<Answer, Problem> {
     let body: Confirmation = request.json()?;
     let presented_sha256 = fingerprint(&body.token);
     let (tenant, user_id, user) = app.holder(EMAIL_CHANGE, &body.token).await?;
+    let ask = auth::as_system((tenant, user_id), CONFIRM, request).taken(app, request)?;
+    if let Some(before) = app.answered_before(&ask, Told::default()).await? {
+        return Ok(before);
+    }
     // A guess is not kept.
     let (_, pending) = user.email_change.as_ref().ok_or_else(unknown_token)?;
     pending.check(&presented_sha256, clock::now()).map_err(|no| refused(&no))?;
     let confirm = ConfirmEmailChange { presented_sha256 };
-    let ask = auth::as_system((tenant, user_id), CONFIRM, request);
-    app.execute(&ask, || {
-        Ok(Target::<User>::new(user_id, Command::ConfirmEmailChange(confirm.clone())))
-    })
-    .await
+    let target = || Target::<User>::new(user_id, Command::ConfirmEmailChange(confirm.clone()));
+    app.execute(&ask, || Ok(target())).await.map(Carried::answer)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use events::identity::invitation::{self, Invitation};
 use events::identity::user::{self, Erase, User};
 use events::{ActorKind, InvitationId, Module, Permission, TenantId, UserId};
@@ -12,10 +11,10 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Carried};
 use crate::app::App;
-use crate::pipeline::{Ask, Target};
-use crate::registry::{Incoming, Nothing, Registry};
+use crate::pipeline::Target;
+use crate::registry::{Given, Nothing, Registry};
 
 /// Where people ask for what our workers then do.
 const ERASE: &str = "the route that ends with erase";
@@ -63,10 +62,7 @@ pub(super) fn routes(registry: &mut Registry) {
     )
     .takes::<Nothing>()
     .answers::<Answer>(200);
-    registry.special(of_user.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = of_user.clone();
-        async move { shred_user(&app, &route, &request).await }
-    });
+    registry.handled(of_user, shred_user);
     let of_invitation = erases(
         "/invitations/{invitation_id}/shred",
         "identity_invitation_shred",
@@ -74,50 +70,44 @@ pub(super) fn routes(registry: &mut Registry) {
     )
     .takes::<Nothing>()
     .answers::<Answer>(200);
-    registry.special(
-        of_invitation.clone(),
-        move |State(app): State<Arc<App>>, request: Incoming| {
-            let route = of_invitation.clone();
-            async move { shred_invitation(&app, &route, &request).await }
-        },
-    );
+    registry.handled(of_invitation, shred_invitation);
 }
 
 /// Who is not erased in this log is so now: the log may be one of before, restored.
-async fn shred_user(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = of_service(app, route, request, ERASE).await?;
+async fn shred_user(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
+    of_service(&given, ERASE)?;
     let user_id: UserId = request.id("user_id")?;
     let erase = Erase { user_id, handle: None };
-    let answer =
-        app.execute(&ask, || Ok(Target::<User>::new(user_id, user::Command::Erase(erase.clone()))));
-    let answer = answer.await?;
+    let target = || Target::<User>::new(user_id, user::Command::Erase(erase.clone()));
+    let answer = match app.execute(ask, || Ok(target())).await? {
+        Carried::Dry(answer) => return Ok(answer),
+        Carried::Done(answer) | Carried::Again(answer) => answer,
+    };
     let tenant = ask.principal.tenant;
     app.forget_passwords(tenant, user_id).await?;
     app.personal.shred(&app.pool, (tenant, user_id.0)).await?;
     Ok(answer)
 }
 
-async fn shred_invitation(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let ask = of_service(app, route, request, ERASE).await?;
+async fn shred_invitation(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
+    of_service(&given, ERASE)?;
     let id: InvitationId = request.id("invitation_id")?;
     let erase = || Ok(Target::<Invitation>::new(id, invitation::Command::Erase));
-    let answer = app.execute(&ask, erase).await?;
+    let answer = match app.execute(ask, erase).await? {
+        Carried::Dry(answer) => return Ok(answer),
+        Carried::Done(answer) | Carried::Again(answer) => answer,
+    };
     app.personal.shred(&app.pool, (ask.principal.tenant, id.0)).await?;
     Ok(answer)
 }
 
 /// One of our own services asks; anybody else is told what to ask for `instead`.
-pub(super) async fn of_service(
-    app: &App,
-    route: &Route,
-    request: &Incoming,
-    instead: &str,
-) -> Result<Ask, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
-    let Nothing {} = request.json()?;
-    if ask.principal.actor.kind == ActorKind::Service {
-        return Ok(ask);
+pub(super) fn of_service(given: &Given, instead: &str) -> Result<(), Problem> {
+    let Nothing {} = given.request.json()?;
+    if given.ask.principal.actor.kind == ActorKind::Service {
+        return Ok(());
     }
     Err(Problem::forbidden(format!("keys are deleted by our workers; use {instead}")))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use events::identity::issuer::{Issuer, SUBJECT_MAX_BYTES};
 use events::identity::session;
 use events::identity::user::{Command, LinkIdentity, UnlinkIdentity, User};
@@ -13,10 +12,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::exchange::{No, Vouched, not_accepted};
-use crate::answer::Answer;
+use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Call, Incoming, Nothing, Registry};
+use crate::registry::{Call, Given, Nothing, Registry};
+use crate::told::Told;
 
 /// An identity of one's own.
 #[derive(Deserialize, JsonSchema)]
@@ -44,10 +44,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .in_person()
         .takes::<Own>()
         .answers::<Answer>(200);
-    registry.special(own.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = own.clone();
-        async move { link_own(&app, &route, &request).await }
-    });
+    registry.handled(own, link_own);
     registry.command::<Nothing, User>(
         Route::delete(
             "/auth/identities/{issuer_id}",
@@ -68,10 +65,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .in_person()
         .takes::<Theirs>()
         .answers::<Answer>(200);
-    registry.special(link.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = link.clone();
-        async move { link_theirs(&app, &route, &request).await }
-    });
+    registry.handled(link, link_theirs);
     let path = "/users/{user_id}/identities/{issuer_id}";
     registry.command::<Nothing, User>(
         Route::delete(path, Module::Identity, "identity_user_unlink_identity")
@@ -87,12 +81,14 @@ fn unlink(call: &Call<Nothing>, user_id: UserId) -> Result<Target<User>, Problem
     Ok(Target::new(user_id, Command::UnlinkIdentity(UnlinkIdentity { issuer_id })))
 }
 
-async fn link_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn link_own(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
     let body: Own = request.json()?;
     let tenant = ask.principal.tenant;
-    let user_id = app.prove(&ask, &body.current_password, request).await?;
+    if let Some(before) = app.answered_before(ask, Told::default()).await? {
+        return Ok(before);
+    }
+    let user_id = app.prove(ask, &body.current_password, request).await?;
     let vouched = match app.vouched(tenant, &body.token).await {
         Ok(vouched) => vouched,
         Err(No::Failed(problem)) => return Err(*problem),
@@ -103,12 +99,11 @@ async fn link_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer
     if app.claimant(tenant, session::EXCHANGED, &token_sha256).await?.is_some() {
         return Err(not_accepted());
     }
-    link(app, &ask, user_id, LinkIdentity { issuer_id, subject_sha256, by_email: None }).await
+    link(&app, ask, user_id, LinkIdentity { issuer_id, subject_sha256, by_email: None }).await
 }
 
-async fn link_theirs(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn link_theirs(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
     let Theirs { issuer_id, subject } = request.json()?;
     let tenant = ask.principal.tenant;
     let issuer = app.aggregates.refresh::<Issuer>(tenant, &issuer_id.to_string()).await;
@@ -121,7 +116,7 @@ async fn link_theirs(app: &App, route: &Route, request: &Incoming) -> Result<Ans
     }
     let subject_sha256 = app.subject_sha256(tenant, issuer_id, &subject);
     let user_id = request.id("user_id")?;
-    link(app, &ask, user_id, LinkIdentity { issuer_id, subject_sha256, by_email: None }).await
+    link(&app, ask, user_id, LinkIdentity { issuer_id, subject_sha256, by_email: None }).await
 }
 
 async fn link(
@@ -130,5 +125,6 @@ async fn link(
     user_id: UserId,
     link: LinkIdentity,
 ) -> Result<Answer, Problem> {
-    app.execute(ask, || Ok(Target::<User>::new(user_id, Command::LinkIdentity(link.clone())))).await
+    let target = || Target::<User>::new(user_id, Command::LinkIdentity(link.clone()));
+    app.execute(ask, || Ok(target())).await.map(Carried::answer)
 }

@@ -24,14 +24,15 @@ use serde::{Deserialize, Serialize};
 
 use super::joining::default_access;
 use super::users::{self, default_locale, default_time_zone};
-use crate::answer::{Answer, WithToken};
+use crate::answer::{Carried, WithToken};
 use crate::app::App;
 use crate::draft::Draft;
 use crate::facts::{LoadFacts as _, Sources};
 use crate::log::{Append, Outcome, StreamWrite};
 use crate::pipeline::{Ask, MAX_ATTEMPTS, Target};
 use crate::refusal::{busy, key_reused, refused};
-use crate::registry::{Incoming, Nothing, Registry};
+use crate::registry::{Given, Incoming, Nothing, Registry};
+use crate::told::{About, Told};
 
 const ACCEPT: &str = "identity_invitation_accept";
 
@@ -104,19 +105,13 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("invite somebody by e-mail; the answer shows the token, to be passed on")
         .takes::<Invite>()
         .answers::<WithToken>(201);
-    registry.special(issue.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = issue.clone();
-        async move { invite(&app, &route, &request).await }
-    });
+    registry.handled(issue, invite);
     let resend = "/invitations/{invitation_id}/resend";
     let resend = manage(Route::post(resend, Module::Identity, "identity_invitation_resend"))
         .summary("send an invitation again, with a new token; the one before is dead")
         .takes::<Nothing>()
         .answers::<WithToken>(200);
-    registry.special(resend.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = resend.clone();
-        async move { send_again(&app, &route, &request).await }
-    });
+    registry.handled(resend, send_again);
     let accept = Route::post("/invitations/accept", Module::Identity, ACCEPT)
         .summary("accept an invitation by its token: makes you a user with the promised roles")
         .access(Access::Public)
@@ -146,9 +141,8 @@ pub(super) fn routes(registry: &mut Registry) {
     );
 }
 
-async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn invite(app: Arc<App>, given: Arc<Given>) -> Result<WithToken, Problem> {
+    let Given { request, ask } = &*given;
     let body: Invite = request.json()?;
     let id = body.id.unwrap_or_else(clock::new_id);
     let roles = body.roles.iter().map(|promised| {
@@ -156,17 +150,16 @@ async fn invite(app: &App, route: &Route, request: &Incoming) -> Result<WithToke
         Assignment { role_id, unit_id, expires_at }
     });
     let issue = Issue { email: body.email, roles: roles.collect(), message: body.message };
-    let answer = app.execute(&ask, || {
+    let carried = app.execute(ask, || {
         let target = Target::<Invitation>::create(id, Command::Issue(issue.clone()));
-        let target = target.at(format!("/invitations/{id}"));
+        let target = target.at("/invitations/{id}");
         Ok(Target { needs: needed(&issue.roles), ..target })
     });
-    answer.await.and_then(|answer| shown(app, &ask, answer))
+    carried.await.and_then(|carried| shown(&app, ask, carried))
 }
 
-async fn send_again(app: &App, route: &Route, request: &Incoming) -> Result<WithToken, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn send_again(app: Arc<App>, given: Arc<Given>) -> Result<WithToken, Problem> {
+    let Given { request, ask } = &*given;
     let Nothing {} = request.json()?;
     let id: InvitationId = request.id("invitation_id")?;
     // What was promised stays as it was when the invitation was issued.
@@ -175,19 +168,22 @@ async fn send_again(app: &App, route: &Route, request: &Incoming) -> Result<With
         .refresh::<Invitation>(ask.principal.tenant, &id.to_string())
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let answer = app.execute(&ask, || {
+    let carried = app.execute(ask, || {
         let needs = needed(&known.state.roles);
         Ok(Target { needs, ..Target::<Invitation>::new(id, Command::Resend) })
     });
-    answer.await.and_then(|answer| shown(app, &ask, answer))
+    carried.await.and_then(|carried| shown(&app, ask, carried))
 }
 
 /// The answer with the token of the sending that it tells of: the first makes version 1, and every further one the next.
-fn shown(app: &App, ask: &Ask, answer: Answer) -> Result<WithToken, Problem> {
+fn shown(app: &App, ask: &Ask, carried: Carried) -> Result<WithToken, Problem> {
+    let answer = match carried {
+        Carried::Dry(answer) => return Ok(WithToken { answer, token: None }),
+        Carried::Done(answer) | Carried::Again(answer) => answer,
+    };
     let place = &answer.aggregate;
-    let made = || token(&app.master, ask.principal.tenant, &place.id, place.version);
-    let token = answer.committed.then(made).transpose()?;
-    Ok(WithToken { answer, token })
+    let token = token(&app.master, ask.principal.tenant, &place.id, place.version)?;
+    Ok(WithToken { answer, token: Some(token) })
 }
 
 /// The token of one sending. It follows from the master key, so a repeated request is answered with it though it is kept nowhere.
@@ -231,7 +227,9 @@ async fn join(app: &App, request: &Incoming) -> Result<Joined, Problem> {
         Ok(joined) => Ok(joined),
         Err(problem) if problem.status >= 500 => Err(problem),
         Err(problem) => {
-            let kept = app.refuse(&ask, Invitation::TYPE, &id.to_string(), problem).await;
+            let told = Told::default();
+            let about = About { kind: Invitation::TYPE, id: &id.to_string(), told };
+            let kept = app.refuse(&ask, about, problem).await;
             Err(kept.err().unwrap_or_else(busy))
         }
     }
@@ -258,11 +256,10 @@ struct Joining<'a> {
 impl Joining<'_> {
     /// Makes the user, whatever happens in between.
     async fn carry_out(&self, known: &Folded<Invitation>) -> Result<Joined, Problem> {
-        let tenant = self.ask.principal.tenant;
         // A password is hashed for an invitation that can be accepted only: it takes its time.
         let open = known.state.check(&self.presented_sha256, clock::now());
         open.map_err(|rejection| refused(&rejection))?;
-        let secret_id = self.app.keep_password(tenant, &self.body.password, "/password").await?;
+        let secret_id = self.app.keep_password(self.ask, &self.body.password, "/password").await?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(joined) = self.attempt(secret_id).await? {
                 return Ok(joined);

@@ -97,5 +97,5 @@ fn trust(call: &Call<NewIssuer>) -> Target<Issuer> {
         email_domains: body.email_domains,
         joins: body.joins,
     };
-    Target::create(id, Command::Trust(trust)).at(format!("/issuers/{id}"))
+    Target::create(id, Command::Trust(trust)).at("/issuers/{id}")
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::Response;
 use events::identity::organization::{
     self, AddUnit, CloseUnit, Command, Create, MoveUnit, Organization, Rename, RenameUnit, Suspend,
     UnitKind,
@@ -25,7 +26,7 @@ use crate::guard::Spot;
 use crate::log::{Append, Outcome, StreamWrite};
 use crate::patch::Patch;
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Call, Incoming, Nothing, Registry};
+use crate::registry::{COMMAND, Call, Incoming, Nothing, Registry, answered};
 
 /// An organisation to set up.
 #[derive(Deserialize, JsonSchema)]
@@ -139,6 +140,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("let nobody work in an organisation any more, until it is reactivated")
         .access(Access::Bootstrap)
         .takes::<Suspend>()
+        .parameters(COMMAND)
         .answers::<Answer>(200);
     registry.special(suspend, |State(app): State<Arc<App>>, request: Incoming| async move {
         let suspend = || request.json().map(Command::Suspend);
@@ -149,6 +151,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("let the users of an organisation work in it again")
         .access(Access::Bootstrap)
         .takes::<Nothing>()
+        .parameters(COMMAND)
         .answers::<Answer>(200);
     registry.special(reactivate, |State(app): State<Arc<App>>, request: Incoming| async move {
         let reactivate = || request.json().map(|Nothing {}| Command::Reactivate);
@@ -201,7 +204,6 @@ pub(super) fn own<B>(call: &Call<B>) -> Result<TenantId, Problem> {
 
 fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
     let body = &call.body;
-    let organization = own(call)?;
     let unit = AddUnit {
         unit_id: body.id.unwrap_or_else(clock::new_id),
         kind: body.kind,
@@ -210,9 +212,9 @@ fn add_unit(call: &Call<NewUnit>) -> Result<Target<Organization>, Problem> {
         parent_id: body.parent_id,
         time_zone: body.time_zone.clone(),
     };
-    let location = format!("/organizations/{organization}/units");
+    let target = Target::new(own(call)?, Command::AddUnit(unit));
     let spot = Spot::of(body.parent_id);
-    Ok(Target::new(organization, Command::AddUnit(unit)).at(location).within([spot]))
+    Ok(target.at("/organizations/{id}/units/{unit_id}").within([spot]))
 }
 
 fn change_unit(call: &Call<ChangeUnit>) -> Result<Target<Organization>, Problem> {
@@ -237,7 +239,7 @@ async fn rule(
     request: &Incoming,
     operation: &'static str,
     command: impl Fn() -> Result<Command, Problem>,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     app.check_bootstrap(&request.headers, "organisations are ruled with the bootstrap token")?;
     let tenant: TenantId = request.id("organization_id")?;
     let known = app.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await;
@@ -247,7 +249,9 @@ async fn rule(
     }
     let context = Context { tenant, actor: bootstrap(), now: clock::now(), scope: None };
     let ask = Ask { status: 200, ..Ask::installation(&context, request, operation) };
-    app.execute(&ask, || Ok(Target::<Organization>::new(tenant, command()?))).await
+    let ask = ask.taken(app, request)?;
+    let carried = app.execute(&ask, || Ok(Target::<Organization>::new(tenant, command()?))).await?;
+    Ok(answered(app, request, carried.answer()).await)
 }
 
 /// Whoever holds the bootstrap token.
@@ -267,8 +271,10 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
     let tenant_id = body.id.unwrap_or_else(clock::new_id);
     let user_id = body.owner.id.unwrap_or_else(clock::new_id);
     let owner_role_id: RoleId = clock::new_id();
-    let secret_id = app.keep_password(tenant_id, &body.owner.password, "/owner/password").await?;
     let context = Context { tenant: tenant_id, actor: bootstrap(), now: clock::now(), scope: None };
+    let asked = Ask::installation(&context, request, "identity_organization_create");
+    let ask = Ask { person: Some(user_id.0), ..asked };
+    let secret_id = app.keep_password(&ask, &body.owner.password, "/owner/password").await?;
     let owner = Register {
         handle: body.owner.handle.clone(),
         display_name: body.owner.display_name.clone(),
@@ -281,8 +287,6 @@ async fn set_up(app: &App, request: &Incoming) -> Result<Founded, Problem> {
         users::newcomer(user_id, owner, secret_id, &context).await?,
         policy(tenant_id, user_id, owner_role_id, &context).await?,
     ];
-    let asked = Ask::installation(&context, request, "identity_organization_create");
-    let ask = Ask { person: Some(user_id.0), ..asked };
     let metadata = ask.metadata(&[]);
     let append = Append::of(tenant_id, streams, metadata);
     match app.append(&ask, append).await? {

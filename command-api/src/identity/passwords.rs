@@ -19,11 +19,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth;
-use crate::answer::Answer;
+use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::pipeline::{Ask, Target};
 use crate::refusal::refused;
-use crate::registry::{Incoming, Registry};
+use crate::registry::{COMMAND, Given, Incoming, Registry, answered};
+use crate::told::Told;
 
 const FORGOT: &str = "identity_user_request_password_reset";
 const RESET: &str = "identity_user_reset_password";
@@ -82,10 +83,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .in_person()
         .takes::<ChangeOwn>()
         .answers::<Answer>(200);
-    registry.special(own.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = own.clone();
-        async move { change_own(&app, &route, &request).await }
-    });
+    registry.handled(own, change_own);
     let set =
         Route::put("/users/{user_id}/password", Module::Identity, "identity_user_set_password")
             .summary("give a user a password")
@@ -93,10 +91,7 @@ pub(super) fn routes(registry: &mut Registry) {
             .in_person()
             .takes::<SetFor>()
             .answers::<Answer>(200);
-    registry.special(set.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = set.clone();
-        async move { set_for(&app, &route, &request).await }
-    });
+    registry.handled(set, set_for);
     let forgot = Route::post("/auth/password/forgot", Module::Identity, FORGOT)
         .summary("have a link to set another password sent by e-mail")
         .access(Access::Public)
@@ -109,25 +104,28 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("set a password by the token of an e-mail; ends all sessions")
         .access(Access::Public)
         .takes::<Reset>()
+        .parameters(COMMAND)
         .answers::<Answer>(200);
     registry.special(reset, |State(app): State<Arc<App>>, request: Incoming| async move {
-        reset_password(&app, &request).await
+        let answer = reset_password(&app, &request).await?;
+        Ok::<_, Problem>(answered(&app, &request, answer).await)
     });
 }
 
-async fn change_own(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn change_own(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
     let body: ChangeOwn = request.json()?;
-    let user_id = app.prove(&ask, &body.current_password, request).await?;
-    set(app, &ask, user_id, &body.new_password, "/new_password").await
+    if let Some(before) = app.answered_before(ask, Told::default()).await? {
+        return Ok(before);
+    }
+    let user_id = app.prove(ask, &body.current_password, request).await?;
+    set(&app, ask, user_id, &body.new_password, "/new_password").await
 }
 
-async fn set_for(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
-    let mut ask = request.ask(app, route).await?;
-    app.admit(&mut ask).await?;
+async fn set_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
     let body: SetFor = request.json()?;
-    set(app, &ask, request.id("user_id")?, &body.password, "/password").await
+    set(&app, ask, request.id("user_id")?, &body.password, "/password").await
 }
 
 /// The work is done beside the answer, which is the same and as quick whoever is named.
@@ -149,7 +147,8 @@ async fn request_reset(app: &App, body: &Forgotten, request: &Incoming) -> Resul
         return Ok(());
     };
     let ask = auth::as_system((tenant, user), FORGOT, request);
-    app.execute(&ask, || Ok(Target::<User>::new(user, Command::RequestPasswordReset))).await?;
+    let target = || Target::<User>::new(user, Command::RequestPasswordReset);
+    app.execute(&ask, || Ok(target())).await?.answer();
     Ok(())
 }
 
@@ -157,14 +156,17 @@ async fn reset_password(app: &App, request: &Incoming) -> Result<Answer, Problem
     let body: Reset = request.json()?;
     let presented_sha256 = fingerprint(&body.token);
     let (tenant, user_id, user) = app.holder(PASSWORD_RESET, &body.token).await?;
+    let ask = auth::as_system((tenant, user_id), RESET, request).taken(app, request)?;
+    if let Some(before) = app.answered_before(&ask, Told::default()).await? {
+        return Ok(before);
+    }
     // A guess is not kept, and a password is hashed for a token that is good only: it takes its time.
     let pending = user.password_reset.as_ref().ok_or_else(unknown_token)?;
     pending.check(&presented_sha256, clock::now()).map_err(|no| refused(&no))?;
-    let secret_id = app.keep_password(tenant, &body.new_password, "/new_password").await?;
+    let secret_id = app.keep_password(&ask, &body.new_password, "/new_password").await?;
     let reset = ResetPassword { presented_sha256, secret_id };
-    let ask = auth::as_system((tenant, user_id), RESET, request);
-    app.execute(&ask, || Ok(Target::<User>::new(user_id, Command::ResetPassword(reset.clone()))))
-        .await
+    let target = || Target::<User>::new(user_id, Command::ResetPassword(reset.clone()));
+    app.execute(&ask, || Ok(target())).await.map(Carried::answer)
 }
 
 /// The refusal of a token that was never sent, or is not the last.
@@ -179,10 +181,10 @@ async fn set(
     password: &str,
     pointer: &str,
 ) -> Result<Answer, Problem> {
-    let secret_id = app.keep_password(ask.principal.tenant, password, pointer).await?;
+    let secret_id = app.keep_password(ask, password, pointer).await?;
     let command = SetPassword { secret_id };
-    app.execute(ask, || Ok(Target::<User>::new(user_id, Command::SetPassword(command.clone()))))
-        .await
+    let target = || Target::<User>::new(user_id, Command::SetPassword(command.clone()));
+    app.execute(ask, || Ok(target())).await.map(Carried::answer)
 }
 
 impl App {
@@ -222,10 +224,11 @@ impl App {
         Err(Problem::invalid("/current_password", "PASSWORD_WRONG", detail))
     }
 
-    /// Hashes and seals a password. The row is written before the event that names it; one that is never named is harmless.
+    /// Hashes and seals a password, but not in a dry run. The row is written before the event that names it; one that is never
+    /// named is harmless.
     pub(super) async fn keep_password(
         &self,
-        tenant: TenantId,
+        ask: &Ask,
         password: &str,
         pointer: &str,
     ) -> Result<SecretId, Problem> {
@@ -235,9 +238,12 @@ impl App {
             );
             return Err(Problem::invalid(pointer, "PASSWORD_LENGTH", detail));
         }
+        let (id, tenant): (SecretId, _) = (clock::new_id(), ask.principal.tenant);
+        if ask.manner.validate_only {
+            return Ok(id);
+        }
         let password = password.to_owned();
         let hash = self.hashing(move || hash(&password)).await?;
-        let id: SecretId = clock::new_id();
         let sealed = self.master.seal(&place(tenant, id), hash.as_bytes());
         let mut transaction = begin_for(&self.pool, tenant).await?;
         sqlx::query("insert into secrets.secrets (tenant_id, secret_id, kind, sealed) values ($1, $2, 'password', $3)")

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use events::identity::organization::{Command, ConfirmPurge, Organization, Purge, RequestPurge};
 use events::{Module, Permission, TenantId};
 use platform::db::begin_for;
@@ -13,10 +12,10 @@ use serde::Deserialize;
 
 use super::erasure::of_service;
 use super::organizations::own;
-use crate::answer::Answer;
+use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::pipeline::Target;
-use crate::registry::{Incoming, Nothing, Registry};
+use crate::registry::{Given, Nothing, Registry};
 
 /// That this organisation is meant, and no other.
 #[derive(Deserialize, JsonSchema)]
@@ -77,22 +76,24 @@ pub(super) fn routes(registry: &mut Registry) {
     )
     .takes::<Nothing>()
     .answers::<Answer>(200);
-    registry.special(shreds.clone(), move |State(app): State<Arc<App>>, request: Incoming| {
-        let route = shreds.clone();
-        async move { shred(&app, &route, &request).await }
-    });
+    registry.handled(shreds, shred);
 }
 
 /// An organisation that is not purged in this log is so now: the log may be one of before, restored.
-async fn shred(app: &App, route: &Route, request: &Incoming) -> Result<Answer, Problem> {
+async fn shred(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
     let instead = "the routes that end with purge and purge/confirm";
-    let ask = of_service(app, route, request, instead).await?;
+    let Given { request, ask } = &*given;
+    of_service(&given, instead)?;
     let tenant: TenantId = request.id("organization_id")?;
     if tenant != ask.principal.tenant {
         return Err(Problem::absent("organisation"));
     }
     let purge = || Command::Purge(Purge { in_ledger: true });
-    let answer = app.execute(&ask, || Ok(Target::<Organization>::new(tenant, purge()))).await?;
+    let answer = match app.execute(ask, || Ok(Target::<Organization>::new(tenant, purge()))).await?
+    {
+        Carried::Dry(answer) => return Ok(answer),
+        Carried::Done(answer) | Carried::Again(answer) => answer,
+    };
     let mut transaction = begin_for(&app.pool, tenant).await?;
     for statement in [
         "delete from secrets.subject_keys where tenant_id = $1",

@@ -166,7 +166,7 @@ fn register(call: &Call<RegisterUser>) -> Target<User> {
         locale: body.locale.clone(),
         time_zone: body.time_zone.clone(),
     });
-    Target::create(id, command).at(format!("/users/{id}"))
+    Target::create(id, command).at("/users/{id}")
 }
 
 fn change(call: &Call<ChangeUser>) -> Result<Target<User>, Problem> {

@@ -93,7 +93,7 @@ fn define(call: &Call<Define>) -> Target<Policy> {
     let (name, roles, cardinality) = (name.clone(), roles.clone(), *cardinality);
     let wanted = DefineExclusiveRoles { set_id, name, roles, cardinality };
     let command = Command::DefineExclusiveRoles(wanted);
-    Target::new(call.tenant(), command).at(format!("{SETS}/{set_id}"))
+    Target::new(call.tenant(), command).at(SET)
 }
 
 fn names<B>(call: &Call<B>) -> Result<(ExclusiveSetId, RoleId), Problem> {

@@ -189,7 +189,7 @@ fn create(call: &Call<CreateRole>) -> Target<Policy> {
         protected: body.protected,
         permissions: body.permissions.clone(),
     });
-    Target::new(call.tenant(), command).at(format!("/rbac/roles/{role_id}"))
+    Target::new(call.tenant(), command).at("/rbac/roles/{role_id}")
 }
 
 fn change(call: &Call<ChangeRole>) -> Result<Target<Policy>, Problem> {

@@ -63,7 +63,7 @@ pub(super) fn routes(registry: &mut Registry) {
             let NewCalendar { id, name } = call.body.clone();
             let id = id.unwrap_or_else(clock::new_id);
             let target = Target::create(id, Command::Define { name });
-            Ok(target.at(format!("/blackout-calendars/{id}")))
+            Ok(target.at("/blackout-calendars/{id}"))
         },
     );
     registry.command::<Name, BlackoutCalendar>(

@@ -169,7 +169,7 @@ fn create(call: &Call<NewTrigger>) -> Target<Trigger> {
         max_fires: body.max_fires,
     };
     let command = Create { name: body.name, target: body.target, terms, enabled: body.enabled };
-    Target::create(id, Command::Create(command)).at(format!("/triggers/{id}"))
+    Target::create(id, Command::Create(command)).at("/triggers/{id}")
 }
 
 fn revise(body: &Revision) -> Revise {

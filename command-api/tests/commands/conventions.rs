@@ -128,21 +128,27 @@ async fn a_command_says_what_it_waited_for_in_vain() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
     let body = json!({"handle": "anna"});
-    let headers = [("prefer", "wait=0"), ("wait-for", "\"identity.users\", nothing")];
+    let headers = [("prefer", "wait=0"), ("wait-for", "\"identity_users\", nothing")];
     sqlx::query(
         "insert into read.checkpoints (projection, build, position, epoch, state)
-         values ('identity.users', 1, 1000000, 1, 'live'), ('rbac.roles', 1, 0, 1, 'live')",
+         values ('identity_users', 1, 1000000, 1, 'live'), ('rbac_roles', 1, 0, 1, 'live')",
     )
     .execute(&api.owner)
     .await
     .unwrap();
     let made = api.with(Method::POST, "/users", &owner, body, &headers).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    assert_eq!(made.body["visible_in"], json!(["identity.users"]));
+    assert_eq!(made.body["visible_in"], json!(["identity_users"]));
     assert_eq!(made.body["pending_in"], json!(["nothing"]));
     assert_eq!(header(&made, "preference-applied"), "wait=0");
     let all = api.with(Method::POST, "/users", &owner, json!({"handle": "b"}), &headers[..1]).await;
-    assert_eq!(all.body["pending_in"], json!(["rbac.roles"]));
+    let pending = all.body["pending_in"].as_array().unwrap();
+    assert_eq!(pending.len(), platform::projections::NAMES.len() - 1, "also without a row");
+    assert!(pending.contains(&json!("rbac_roles")) && !pending.contains(&json!("identity_users")));
+    let body = json!({"commands": [{"method": "POST", "path": "/users", "body": {"handle": "c"}}]});
+    let batch = api.with(Method::POST, "/commands/batch", &owner, body, &headers).await;
+    assert_eq!(batch.body["visible_in"], json!(["identity_users"]), "{}", batch.body);
+    assert_eq!(batch.body["pending_in"], json!(["nothing"]));
     api.stop().await;
 }
 

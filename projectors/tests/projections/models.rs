@@ -5,6 +5,14 @@ use serde_json::{Value, json};
 use crate::support::Place;
 use crate::workload::{found, happen, tenant};
 
+#[test]
+fn processes_that_fold_nothing_know_every_projection_by_name() {
+    let mut names: Vec<_> =
+        projectors::all().iter().map(|projection| projection.table().name).collect();
+    names.sort_unstable();
+    assert_eq!(names, platform::projections::NAMES);
+}
+
 #[tokio::test]
 async fn every_table_is_as_its_projection_declares() {
     let place = Place::new().await;
