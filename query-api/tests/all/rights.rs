@@ -314,7 +314,7 @@ async fn one_can_see_who_one_is_and_what_one_may() {
     let granted = world.body(&path, &org.owner).await;
     assert_eq!(column(&granted, "permission"), ["*:*"]);
     let logged: jiff_sqlx::Timestamp = sqlx::query_scalar(
-        "select recorded_at from log.events where event_type = 'rbac.policy.permission_granted'
+        "select recorded_at from log.events where event_type = 'rbac.policy.initialized'
           order by position limit 1",
     )
     .fetch_one(&world.log)
