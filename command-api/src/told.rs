@@ -31,22 +31,20 @@ impl Told {
     pub(crate) fn tell<'a>(
         self,
         mut answer: Answer,
-        payloads: impl Iterator<Item = &'a str> + Clone,
+        payloads: impl Iterator<Item = &'a str>,
     ) -> Answer {
-        let location = self.location.and_then(|path| filled(path, &answer.aggregate.id, payloads));
+        let location = self
+            .location
+            .and_then(|path| filled(path, &answer.aggregate.id, &payloads.collect::<Vec<_>>()));
         answer.header.location = location;
         answer.header.job = self.job;
         answer
     }
 }
 
-fn filled<'a>(
-    path: &str,
-    id: &str,
-    payloads: impl Iterator<Item = &'a str> + Clone,
-) -> Option<String> {
+fn filled(path: &str, id: &str, payloads: &[&str]) -> Option<String> {
     let member = |name: &str| {
-        let mut events = payloads.clone().filter_map(|text| serde_json::from_str(text).ok());
+        let mut events = payloads.iter().filter_map(|text| serde_json::from_str(text).ok());
         events.find_map(|event: Value| event[name].as_str().map(str::to_owned))
     };
     let mut filled = String::from(PREFIX);
@@ -68,7 +66,7 @@ mod tests {
     #[test]
     fn a_location_follows_from_the_aggregate_and_what_happened() {
         let events = [r#"{"type":"renamed"}"#, r#"{"type":"unit_added","unit_id":"u"}"#];
-        let at = |path| filled(path, "o", events.into_iter());
+        let at = |path| filled(path, "o", &events);
         assert_eq!(at("/users/{id}").as_deref(), Some("/api/v1/users/o"));
         let unit = at("/organizations/{id}/units/{unit_id}");
         assert_eq!(unit.as_deref(), Some("/api/v1/organizations/o/units/u"));

@@ -97,12 +97,12 @@ pub(crate) use names;
 #[derive(Debug, Serialize, JsonSchema)]
 struct History {
     items: Vec<Happening>,
-    page: Next,
+    page: HistoryPage,
 }
 
 /// Where the next page begins.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Next {
+struct HistoryPage {
     /// For `after`; nothing at the end. In `Link` it is a cursor, refused with 410 once the log was restored or a day is over.
     next: Option<i64>,
     /// The cursor of the page before this one, for `after`.
@@ -227,7 +227,7 @@ fn history<D: Decider>(past: &'static Past<D>, module: Module, access: Access) -
         let ends = items.first().map(version).zip(items.last().map(version));
         let (beside, mut links) = (start.beside(ends, beyond), HeaderMap::new());
         let prev = start.told(&call, &asked, &beside, &mut links)?;
-        let page = Next { next: beside.next, prev, limit };
+        let page = HistoryPage { next: beside.next, prev, limit };
         let mut response = stamped(&call, &asked, History { items, page });
         response.headers_mut().extend(links);
         Ok(response)

@@ -77,7 +77,7 @@ impl House {
     }
 
     /// What would have an effect, for the routes that do more than store events.
-    fn body(&self, route: &Route) -> Value {
+    fn body(route: &Route) -> Value {
         let later = (platform::clock::now() + std::time::Duration::from_hours(1)).to_string();
         match route.operation {
             "identity_user_change_own_password" => {
@@ -116,7 +116,7 @@ impl House {
         let path = format!("{}?{query}", self.path(route));
         let mut last = None;
         for token in tokens {
-            let body = self.body(route);
+            let body = Self::body(route);
             let answer = self.api.call(route.method.clone(), &path, token, body).await;
             let refused = answer.status == 403;
             last = Some(answer);

@@ -75,7 +75,8 @@ async fn a_new_password_is_answered_again_although_the_one_before_is_no_longer_r
 async fn what_the_bootstrap_token_commands_is_done_once_for_a_key() {
     let api = Api::start().await;
     let bootstrap = api.settings.bootstrap_token.clone();
-    let [first, again] = twice(&api, "/installation/backups", &bootstrap, json!({}), "").await;
+    let body = json!({ "name": "nightly" });
+    let [first, again] = twice(&api, "/installation/backups", &bootstrap, body, "").await;
     assert_eq!(first.headers["location"], again.headers["location"]);
     assert_eq!(api.count("backups.backup.requested").await, 1);
     api.stop().await;

@@ -37,7 +37,7 @@ struct Node {
 
 /// A permission or pattern that a role has.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Granted {
+struct RolePermission {
     /// The permission or pattern.
     permission: String,
     /// Whether the role itself is granted it.
@@ -86,7 +86,7 @@ pub(super) fn role_permissions() -> Endpoint {
             .summary("What a role may do, by itself and by inheritance")
             .needs(Permission::RbacRolesRead)
             .parameters(WAITING)
-            .answers::<Stamped<Items<Granted>>>(200);
+            .answers::<Stamped<Items<RolePermission>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let role_id: RoleId = call.id("role_id", "role")?;
         let asked = call.head().await?;
@@ -99,7 +99,7 @@ pub(super) fn role_permissions() -> Endpoint {
         };
         let facts = granted.iter().map(|(permission, from)| fact(permission, *from));
         let found = search(&call, &policy, asked.place.head, facts.collect()).await?;
-        let items = granted.iter().map(|(permission, from)| Granted {
+        let items = granted.iter().map(|(permission, from)| RolePermission {
             permission: permission.to_string(),
             direct: *from == role_id,
             from_role_id: *from,

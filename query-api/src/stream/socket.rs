@@ -417,12 +417,11 @@ impl Conversation<'_> {
         self.viewer.renew(self.app).await.map_err(|problem| End::of(&problem))?;
         let mut kept = Vec::with_capacity(self.subscriptions.len());
         for subscription in std::mem::take(&mut self.subscriptions) {
-            match self.viewer.may_follow(self.app, &subscription.feed.spec).await {
-                Ok(()) => kept.push(subscription),
-                Err(_) => {
-                    let done = ServerFrame::Done { id: &subscription.id, reason: "revoked" };
-                    self.output.frame(&done).await?;
-                }
+            if self.viewer.may_follow(self.app, &subscription.feed.spec).await.is_ok() {
+                kept.push(subscription);
+            } else {
+                let done = ServerFrame::Done { id: &subscription.id, reason: "revoked" };
+                self.output.frame(&done).await?;
             }
         }
         self.subscriptions = kept;

@@ -313,11 +313,12 @@ async fn one_can_see_who_one_is_and_what_one_may() {
     let path = format!("/rbac/roles/{}/permissions", org.owner_role);
     let granted = world.body(&path, &org.owner).await;
     assert_eq!(column(&granted, "permission"), ["*:*"]);
+    let admin = sqlx::PgPool::connect(&world.settings.database_url).await.unwrap();
     let logged: jiff_sqlx::Timestamp = sqlx::query_scalar(
         "select recorded_at from log.events where event_type = 'rbac.policy.initialized'
           order by position limit 1",
     )
-    .fetch_one(&world.log)
+    .fetch_one(&admin)
     .await
     .unwrap();
     assert_eq!(granted["items"][0]["granted_at"], json!(logged.to_jiff()));

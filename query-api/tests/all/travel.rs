@@ -15,7 +15,7 @@ use platform::personal::Personal;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{World, column, hours_from_now};
+use crate::support::{Org, World, column, hours_from_now};
 
 const FOREVER: &str = "private, immutable, max-age=31536000";
 
@@ -203,11 +203,12 @@ async fn units_permissions_and_flags_are_shown_as_they_were() {
     world.end().await;
 }
 
-#[tokio::test]
-async fn keys_exports_backups_and_exclusive_sets_are_shown_as_they_were() {
-    let world = World::without_projections().await;
-    let org = world.org("acme").await;
-    let (by, ann) = ((org.tenant, "system"), world.person(org.tenant, "ann").await);
+/// An item, a moment as a parameter, a member and its value then, and what has changed since.
+type Then = (String, String, &'static str, Value, &'static str);
+
+/// Something that happened to a key, an export, a backup and an exclusive set.
+async fn items_with_a_past(world: &World, org: &Org) -> [Then; 4] {
+    let by = (org.tenant, "system");
     let key: ApiKeyId = platform::clock::new_id();
     let created = api_key::Event::Created {
         owner_id: org.owner.user,
@@ -219,8 +220,7 @@ async fn keys_exports_backups_and_exclusive_sets_are_shown_as_they_were() {
     let renamed = api_key::Event::Revoked { reason: api_key::RevocationReason::Unneeded };
     world.append::<ApiKey>(by, key, [created, renamed]).await;
     let set: ExclusiveSetId = platform::clock::new_id();
-    let roles: Vec<RoleId> =
-        vec![world.role(&org, "a", &[]).await, world.role(&org, "b", &[]).await];
+    let roles: Vec<RoleId> = vec![world.role(org, "a", &[]).await, world.role(org, "b", &[]).await];
     let defined = policy::Event::ExclusiveRolesDefined {
         set_id: set,
         name: "Two".into(),
@@ -238,8 +238,7 @@ async fn keys_exports_backups_and_exclusive_sets_are_shown_as_they_were() {
         backup::Event::Requested { name: "nightly".into(), scope: backup::Scope::Tenant };
     let started = backup::Event::Started { attempt: 1, worker: "w".into() };
     world.append::<Backup>(by, backup, [requested, started]).await;
-
-    for (path, then, member, value, changed) in [
+    [
         (
             format!("/api-keys/{key}"),
             "at_version=1".to_owned(),
@@ -268,7 +267,15 @@ async fn keys_exports_backups_and_exclusive_sets_are_shown_as_they_were() {
             json!("queued"),
             "/attempts",
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn keys_exports_backups_and_exclusive_sets_are_shown_as_they_were() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    for (path, then, member, value, changed) in items_with_a_past(&world, &org).await {
         let body = world.body(&format!("{path}?{then}"), &org.owner).await;
         assert_eq!(body[member], value, "{path}");
         let history = world.body(&format!("{path}/history"), &org.owner).await;

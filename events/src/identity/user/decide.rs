@@ -226,31 +226,7 @@ impl Decider for User {
                 | Command::Erase(_) => Err(Rejection::Unknown),
             },
             Status::Active => self.decide_active(command, facts, context),
-            Status::Deactivated => match command {
-                Command::Register(_) => Err(Rejection::Exists),
-                Command::Reactivate => {
-                    facts.in_reach(context)?;
-                    Ok(vec![Event::Reactivated])
-                }
-                Command::Erase(erase) => self.erase(&erase, context),
-                Command::Deactivate(_)
-                | Command::RecordLoginFailure(_)
-                | Command::RequestPasswordReset
-                | Command::EndSessions => Ok(vec![]),
-                Command::Rename(_)
-                | Command::Relocate(_)
-                | Command::ChangeEmail(_)
-                | Command::ChangeHandle(_)
-                | Command::ChangePhone(_)
-                | Command::SetPassword(_)
-                | Command::ResetPassword(_)
-                | Command::RequestEmailChange(_)
-                | Command::ConfirmEmailChange(_)
-                | Command::LinkIdentity(_)
-                | Command::UnlinkIdentity(_)
-                | Command::RecordLogin
-                | Command::Unlock => Err(Rejection::Deactivated),
-            },
+            Status::Deactivated => self.decide_deactivated(command, facts, context),
             Status::Erased => match command {
                 Command::Erase(_)
                 | Command::Deactivate(_)
@@ -282,6 +258,39 @@ impl Decider for User {
 }
 
 impl User {
+    fn decide_deactivated(
+        &self,
+        command: Command,
+        facts: &Facts,
+        context: &Context,
+    ) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Register(_) => Err(Rejection::Exists),
+            Command::Reactivate => {
+                facts.in_reach(context)?;
+                Ok(vec![Event::Reactivated])
+            }
+            Command::Erase(erase) => self.erase(&erase, context),
+            Command::Deactivate(_)
+            | Command::RecordLoginFailure(_)
+            | Command::RequestPasswordReset
+            | Command::EndSessions => Ok(vec![]),
+            Command::Rename(_)
+            | Command::Relocate(_)
+            | Command::ChangeEmail(_)
+            | Command::ChangeHandle(_)
+            | Command::ChangePhone(_)
+            | Command::SetPassword(_)
+            | Command::ResetPassword(_)
+            | Command::RequestEmailChange(_)
+            | Command::ConfirmEmailChange(_)
+            | Command::LinkIdentity(_)
+            | Command::UnlinkIdentity(_)
+            | Command::RecordLogin
+            | Command::Unlock => Err(Rejection::Deactivated),
+        }
+    }
+
     /// Whether the user may sign in or go on with a session now.
     pub fn may_sign_in(&self, now: Timestamp) -> Result<(), Rejection> {
         match self.status {
