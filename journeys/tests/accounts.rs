@@ -116,6 +116,43 @@ async fn a_new_address_is_confirmed_there_and_the_old_one_hears_of_it() -> anyho
     Ok(())
 }
 
+#[tokio::test]
+async fn who_is_changed_by_another_hears_of_it_and_where_they_were_reached_before()
+-> anyhow::Result<()> {
+    const HANDLE: &str = "Your name to sign in with at acme was changed";
+    const ADDRESS: &str = "Your e-mail address for acme was changed";
+    const PHONE: &str = "Your telephone number at acme was changed";
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let ada = person(&owner, "ada").await?;
+    let user = format!("/users/{}", ada.user_id);
+    let own = json!({"phone": "+49891234567"});
+    ada.command(Method::PATCH, "/me", &own, &[]).await?.ok()?;
+    let both = json!({"handle": "countess", "email": "ada@new.test"});
+    owner.command(Method::PATCH, &user, &both, &[]).await?.ok()?;
+    told(&house, "ada@acme.test", HANDLE).await?;
+    told(&house, "ada@acme.test", ADDRESS).await?;
+    told(&house, "ada@new.test", ADDRESS).await?;
+    let phone = json!({"phone": "+49897654321"});
+    owner.command(Method::PATCH, &user, &phone, &[]).await?.ok()?;
+    told(&house, "ada@new.test", PHONE).await?;
+    assert_eq!(letters_to(&house, "ada@acme.test", PHONE)?, 0, "one's own doing is no news");
+    let letters = house.mail()?.join("\n");
+    assert!(letters.contains("countess") && !letters.contains("7654321"), "{letters}");
+
+    // Whoever changes themselves knows, whatever they may of others.
+    let own = format!("/users/{}", owner.user_id);
+    let mine = json!({"handle": "chief", "phone": "+49891111111"});
+    owner.command(Method::PATCH, &own, &mine, &[]).await?.ok()?;
+    let again = json!({"handle": "ada"});
+    owner.command(Method::PATCH, &user, &again, &[]).await?.ok()?;
+    told(&house, "ada@new.test", HANDLE).await?;
+    let of_owner = house.mail()?.into_iter().filter(|one| one.contains("chief")).count();
+    assert_eq!(of_owner, 0);
+    house.stop().await;
+    Ok(())
+}
+
 /// The titles in somebody's inbox.
 fn titles(body: &Value) -> Vec<&str> {
     let items = body["items"].as_array().into_iter().flatten();

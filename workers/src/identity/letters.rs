@@ -7,7 +7,7 @@ use events::identity::invitation::{Invitation, Status};
 use events::identity::organization::{self, Organization};
 use events::identity::user::{self, Pending, User};
 use events::personal::ERASED;
-use events::{Decider as _, InvitationId, UserId};
+use events::{ActorKind, Decider as _, InvitationId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -28,11 +28,17 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.user.password_replaced",
     "identity.user.email_change_requested",
     "identity.user.email_replaced",
+    "identity.user.handle_replaced",
+    "identity.user.phone_replaced",
     "identity.user.identity_linked",
     "identity.organization.purge_requested",
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
 ];
+
+const IF_NOT_YOU: &str = "If it was not you, tell your administrator at once.";
+const OF_ANOTHER: &str =
+    "Somebody who manages users did this. If you do not know of it, ask your administrator.";
 
 /// The event, as the reaction put it into the job.
 #[derive(Deserialize)]
@@ -43,6 +49,9 @@ struct Cause {
     /// To whom, where the event is about more than one.
     #[serde(default)]
     to: Option<UserId>,
+    /// Whether it goes to the address that an event brought, and not to the one before.
+    #[serde(default)]
+    to_new: bool,
 }
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
@@ -81,7 +90,9 @@ async fn letter(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Opt
         "identity.user.password_reset_requested" => reset(office, job).await,
         "identity.user.password_replaced" => replaced(office, job, cause.version).await,
         "identity.user.email_change_requested" => confirmation(office, job).await,
-        "identity.user.email_replaced" => moved(office, job, cause.version).await,
+        "identity.user.email_replaced" => moved(office, job, cause).await,
+        "identity.user.handle_replaced" => called(office, job, cause.version).await,
+        "identity.user.phone_replaced" => telephoned(office, job, cause.version).await,
         "identity.user.identity_linked" => linked(office, job).await,
         "identity.organization.purge_requested"
         | "identity.organization.purge_confirmed"
@@ -219,27 +230,117 @@ async fn confirmation(office: &Office, job: &Job) -> anyhow::Result<Option<Lette
     }))
 }
 
-/// The address before hears that it is the address no longer.
-async fn moved(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
-    let payload = payload(office, job, User::TYPE, &job.subject_id, version).await?;
+/// The address before hears that it is the address no longer; the one now, that it is, where somebody else said so: whoever
+/// did it themselves has confirmed it there.
+async fn moved(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Letter>> {
+    let by_another = is_by_another(office, job, cause.version).await?;
+    if by_another && !cause.to_new {
+        let body = json!({"event": cause.event, "version": cause.version, "to_new": true});
+        office.start(job, (super::MAIL, super::MAIL_ATTEMPTS), &job.subject_id, body).await?;
+    }
+    let payload = payload(office, job, User::TYPE, &job.subject_id, cause.version).await?;
     // One event of many; the job was made for no other.
-    let user::Event::EmailReplaced { previous: Some(to), .. } = serde_json::from_str(&payload)?
-    else {
+    let user::Event::EmailReplaced { previous, email } = serde_json::from_str(&payload)? else {
         return Ok(None);
     };
-    if to == ERASED {
-        return Ok(None);
-    }
+    let to = if cause.to_new { email } else { previous };
+    let Some(to) = to.filter(|to| to != ERASED) else { return Ok(None) };
     let (user, organization) = (user(office, job).await?, organization(office, job).await?);
+    let reached = if cause.to_new { "is reached" } else { "is no longer reached" };
     Ok(Some(Letter {
         to,
         subject: format!("Your e-mail address for {organization} was changed"),
         paragraphs: vec![
-            format!("{} at {organization} is no longer reached at this address.", user.handle),
-            "If it was not you, tell your administrator at once.".into(),
+            format!("{} at {organization} {reached} at this address.", user.handle),
+            if by_another { OF_ANOTHER.into() } else { IF_NOT_YOU.into() },
         ],
         action: None,
     }))
+}
+
+/// Whoever signs in by another name since somebody else said so hears of it: where they were reached then.
+async fn called(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
+    let Some(to) = told_of_another(office, job, version).await? else { return Ok(None) };
+    let payload = payload(office, job, User::TYPE, &job.subject_id, version).await?;
+    // One event of many; the job was made for no other.
+    let user::Event::HandleReplaced { previous, handle } = serde_json::from_str(&payload)? else {
+        return Ok(None);
+    };
+    let organization = organization(office, job).await?;
+    Ok(Some(Letter {
+        to,
+        subject: format!("Your name to sign in with at {organization} was changed"),
+        paragraphs: vec![
+            format!("{previous} signs in to {organization} as {handle} now."),
+            OF_ANOTHER.into(),
+        ],
+        action: None,
+    }))
+}
+
+/// The same of a telephone number, which is not said: a letter lies about for longer.
+async fn telephoned(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
+    let Some(to) = told_of_another(office, job, version).await? else { return Ok(None) };
+    let (user, organization) = (user(office, job).await?, organization(office, job).await?);
+    Ok(Some(Letter {
+        to,
+        subject: format!("Your telephone number at {organization} was changed"),
+        paragraphs: vec![
+            format!("The telephone number of {} at {organization} was changed.", user.handle),
+            OF_ANOTHER.into(),
+        ],
+        action: None,
+    }))
+}
+
+/// The address at which a user was reached when somebody else changed something of theirs; nothing where they did it themselves.
+async fn told_of_another(
+    office: &Office,
+    job: &Job,
+    version: i64,
+) -> anyhow::Result<Option<String>> {
+    if !is_by_another(office, job, version).await? {
+        return Ok(None);
+    }
+    let last: i64 = sqlx::query_scalar(
+        "select max(sequence) from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
+            and sequence < $4 and event_type in ('identity.user.registered', 'identity.user.email_replaced')",
+    )
+    .bind(job.tenant_id.0)
+    .bind(User::TYPE)
+    .bind(&job.subject_id)
+    .bind(version)
+    .fetch_one(&office.pool)
+    .await?;
+    let payload = payload(office, job, User::TYPE, &job.subject_id, last).await?;
+    // Both say what the address is since.
+    let Address { email } = serde_json::from_str(&payload)?;
+    Ok(email.filter(|to| to != ERASED))
+}
+
+/// Of an event, the address that it brought.
+#[derive(Deserialize)]
+struct Address {
+    #[serde(default)]
+    email: Option<String>,
+}
+
+/// Whether an event of the user was somebody else's doing. What the installation does, by a link that was sent to the user, is
+/// their own.
+async fn is_by_another(office: &Office, job: &Job, version: i64) -> anyhow::Result<bool> {
+    let system: &'static str = ActorKind::System.into();
+    let by_another = sqlx::query_scalar(
+        "select metadata::jsonb ->> 'actor_kind' <> $5 and metadata::jsonb ->> 'actor_id' <> $3 from log.events
+          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
+    )
+    .bind(job.tenant_id.0)
+    .bind(User::TYPE)
+    .bind(&job.subject_id)
+    .bind(version)
+    .bind(system)
+    .fetch_one(&office.pool)
+    .await?;
+    Ok(by_another)
 }
 
 /// What an administrator is to know of a purge.
