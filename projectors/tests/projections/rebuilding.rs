@@ -286,6 +286,32 @@ async fn entries(place: &Place) -> (i64, i64) {
     (past, place.count("audit.trail").await - past)
 }
 
+async fn first_month(place: &Place) -> Date {
+    let month: String = sqlx::query_scalar(
+        "select to_char(min(recorded_at) at time zone 'UTC', 'YYYY-MM-\"01\"') from log.events",
+    )
+    .fetch_one(&place.owner)
+    .await
+    .unwrap();
+    month.parse().unwrap()
+}
+
+/// What an organisation's ledger says of a month that left the trail.
+fn archived_and_dropped(month: Date) -> [LedgerEvent; 2] {
+    let archive = Archive {
+        month,
+        file_id: events::testing::id(9),
+        sha256: "ab".repeat(32),
+        size_bytes: 1,
+        rows: 1,
+        first_seq: 1,
+        last_seq: 1,
+        checkpoint_size: 1,
+        checkpoint_root: "root".into(),
+    };
+    [LedgerEvent::Archived(archive), LedgerEvent::MonthDropped { month }]
+}
+
 #[tokio::test]
 async fn a_dropped_month_stays_dropped_live_rebuilt_and_tried_again() {
     let place = Place::new().await;
@@ -302,25 +328,8 @@ async fn a_dropped_month_stays_dropped_live_rebuilt_and_tried_again() {
     place.reached(&all, last).await;
     assert_eq!(entries(&place).await, (old, last - old));
 
-    let month: String = sqlx::query_scalar(
-        "select to_char(min(recorded_at) at time zone 'UTC', 'YYYY-MM-\"01\"') from log.events",
-    )
-    .fetch_one(&place.owner)
-    .await
-    .unwrap();
-    let month: Date = month.parse().unwrap();
-    let archive = Archive {
-        month,
-        file_id: events::testing::id(9),
-        sha256: "ab".repeat(32),
-        size_bytes: 1,
-        rows: 1,
-        first_seq: 1,
-        last_seq: 1,
-        checkpoint_size: 1,
-        checkpoint_root: "root".into(),
-    };
-    let events = [LedgerEvent::Archived(archive), LedgerEvent::MonthDropped { month }];
+    let month = first_month(&place).await;
+    let events = archived_and_dropped(month);
     let last = place.append::<Ledger>(tenant(0), tenant(0), events).await;
     place.reached(&all, last).await;
     let (others, present) = entries(&place).await;
@@ -346,4 +355,43 @@ async fn a_dropped_month_stays_dropped_live_rebuilt_and_tried_again() {
     let tried = admin::retry(&place.pool, &all, "audit_trail", tenant(0), &group).await.unwrap();
     assert_eq!(tried, None);
     assert_eq!(entries(&place).await, (others, present));
+}
+
+/// A month is archived and dropped by one organisation at a time; what is left of others holds its partition.
+#[tokio::test]
+async fn the_partition_of_a_past_month_goes_with_the_last_organisation_s_entries() {
+    let place = Place::new().await;
+    let all = projectors::all();
+    found(&place, tenant(0)).await;
+    found(&place, tenant(1)).await;
+    let long_ago = "set session_replication_role = replica;
+        update log.events set recorded_at = recorded_at - interval '70 days';
+        set session_replication_role = default";
+    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+    let last = happen(&place, tenant(0), 2).await;
+    let projector = place.projector(projectors::all()).await;
+    place.reached(&all, last).await;
+    let month = first_month(&place).await;
+    let part = month.strftime("trail_%Y%m").to_string();
+    let before = partitions(&place).await;
+    assert!(before.contains(&part), "{before:?}");
+    let emptied = async |moment: &str| -> bool {
+        let dropped = format!("select read.drop_emptied_month('audit', 'trail', {moment})");
+        sqlx::query_scalar(&dropped).fetch_one(&place.owner).await.unwrap()
+    };
+    let past = format!("'{month}T12:00:00Z'");
+    assert!(!emptied(&past).await, "nobody has archived it");
+
+    let dropped = archived_and_dropped(month);
+    let last = place.append::<Ledger>(tenant(0), tenant(0), dropped.clone()).await;
+    place.reached(&all, last).await;
+    assert!(!emptied(&past).await && !emptied("now()").await && !emptied("now() + '40d'").await);
+    assert_eq!(partitions(&place).await, before, "the other organisation's are still in it");
+
+    let last = place.append::<Ledger>(tenant(1), tenant(1), dropped).await;
+    place.reached(&all, last).await;
+    let left: Vec<String> = before.into_iter().filter(|name| *name != part).collect();
+    assert_eq!(partitions(&place).await, left);
+    place.prove(&all).await;
+    projector.stop().await;
 }
