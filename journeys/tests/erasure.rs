@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use journeys::client::PASSWORD;
+use journeys::socket::Heard;
 use journeys::traces::{contains, places, restored};
-use journeys::{Client, House};
+use journeys::{Client, House, Socket};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -109,10 +110,27 @@ async fn is_forgotten(owner: &Client, canary: &Canary) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Everything that the live stream has, from the first event on.
+async fn streamed(owner: &Client) -> anyhow::Result<String> {
+    let mut socket = Socket::open(owner).await?;
+    let all = json!({"type": "sub", "id": "s", "stream": "all", "from": "start", "credit": 10_000});
+    socket.say(&all).await?;
+    let mut heard = String::new();
+    loop {
+        match socket.hear().await? {
+            Heard::Frame(frame) if frame["type"] == "live" => return Ok(heard.to_lowercase()),
+            Heard::Frame(frame) => heard.push_str(&frame.to_string()),
+            Heard::End(code) => anyhow::bail!("the stream ended with {code:?}"),
+        }
+    }
+}
+
 /// The log is what was stored, and every read model what the log says, also when made anew.
 async fn proves(house: &House, owner: &Client) -> anyhow::Result<()> {
     let replay = owner.bytes(&format!("{}/api/v1/events/replay", house.query_url)).await?;
     assert!(!contains(&replay, CANARY));
+    let streamed = streamed(owner).await?;
+    assert!(streamed.contains("identity.user.erased") && !streamed.contains(CANARY));
     let file = house.path("replay.ndjson");
     std::fs::write(&file, &replay)?;
     for command in [
@@ -148,6 +166,8 @@ async fn who_is_erased_is_found_nowhere_and_no_restore_brings_them_back() -> any
         found.starts_with("log.events") || found.contains("trail") || found.contains("nats")
     };
     assert_eq!(before.iter().find(open), None, "sealed before anybody was erased");
+    let streamed = streamed(&owner).await?;
+    assert!(streamed.contains(&canary.user_id) && !streamed.contains(CANARY), "{streamed}");
     let control = places(&house, "identity.user.registered")?;
     assert!(control.iter().any(|found| found.contains("/nats/")), "{control:?}");
 

@@ -11,6 +11,7 @@ mod places;
 mod rights;
 mod scheduling;
 mod settings;
+mod socket;
 mod sse;
 mod standing;
 mod streams;

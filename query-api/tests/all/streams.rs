@@ -5,105 +5,12 @@ use std::time::Duration;
 use events::identity::session::{self, RevocationReason, Session};
 use events::notifications::notification::{self, Kind, Notification, Priority};
 use events::{NotificationId, Permission};
-use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::socket::Socket;
 use crate::support::{Org, Person, World, new};
-
-const SOON: Duration = Duration::from_secs(20);
-
-/// A client of the protocol.
-struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    waiting: std::collections::VecDeque<Value>,
-    closed: Option<CloseFrame>,
-}
-
-impl Socket {
-    async fn connect(world: &World) -> Self {
-        let url = world.settings.query_url.replace("http", "ws") + "/api/v1/stream";
-        let mut request = url.into_client_request().unwrap();
-        let protocol = "annals.events.v1".parse().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (stream, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        Self { stream, waiting: std::collections::VecDeque::default(), closed: None }
-    }
-
-    /// Connected and introduced.
-    async fn open(world: &World, person: &Person) -> Self {
-        let mut socket = Self::connect(world).await;
-        socket.say(json!({"type": "init", "auth": person.token})).await;
-        let ready = socket.frame("ready").await;
-        assert_eq!(ready["epoch"], 1);
-        socket
-    }
-
-    async fn say(&mut self, frame: Value) {
-        self.stream.send(Message::Text(frame.to_string().into())).await.unwrap();
-    }
-
-    /// The next frame; nothing when the server has closed.
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            if let Some(frame) = self.waiting.pop_front() {
-                return Some(frame);
-            }
-            let message = tokio::time::timeout(SOON, self.stream.next()).await.expect("no frame");
-            match message {
-                Some(Ok(Message::Text(text))) => {
-                    let value: Value = serde_json::from_str(&text).unwrap();
-                    let frames = value.as_array().cloned();
-                    self.waiting.extend(frames.unwrap_or_else(|| vec![value]));
-                }
-                Some(Ok(Message::Close(frame))) => self.closed = frame,
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return None,
-            }
-        }
-    }
-
-    /// The next frame of this type, passing over checkpoints.
-    async fn frame(&mut self, kind: &str) -> Value {
-        loop {
-            let frame = self.next().await.expect("the server has closed");
-            if frame["type"] == kind {
-                return frame;
-            }
-            assert!(frame["type"] == "ckpt" || frame["type"] == "live", "{frame} for {kind}");
-        }
-    }
-
-    /// Subscribes; the answer.
-    async fn sub(&mut self, frame: Value) -> Value {
-        let mut frame = frame;
-        frame["type"] = "sub".into();
-        self.say(frame).await;
-        self.frame("subd").await
-    }
-
-    /// The next `count` events as (subject, position).
-    async fn events(&mut self, count: usize) -> Vec<Value> {
-        let mut events = Vec::new();
-        while events.len() < count {
-            let frame = self.next().await.expect("the server has closed");
-            if frame["type"] == "ev" {
-                events.push(frame);
-            }
-        }
-        events
-    }
-
-    /// The code with which the server closes.
-    async fn close_code(&mut self) -> u16 {
-        while self.next().await.is_some() {}
-        self.closed.as_ref().map_or(0, |frame| frame.code.into())
-    }
-}
 
 async fn note(world: &World, org: &Org, person: &Person, title: &str) -> NotificationId {
     let id = new();
@@ -319,6 +226,69 @@ async fn streams_and_filters_let_through_what_they_name() {
     let read = [notification::Event::Read];
     world.append::<Notification>((org.tenant, &ann.user.to_string()), mine, read).await;
     assert_eq!(anns.events(1).await[0]["event"]["subject"], mine.to_string());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_follows_what_they_may_not_read() {
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let ann = world.person(org.tenant, "ann").await;
+    let bob = world.entitled(&org, "bob", &[Permission::RbacRolesRead]).await;
+    let others = world.export(&org.owner).await;
+    let own = world.export(&ann).await;
+    let policy = format!("rbac.policy/{}", org.tenant);
+    let user = format!("identity.user/{}", org.owner.user);
+    let job = format!("jobs/{others}");
+    let export = format!("exports.export/{others}");
+    for person in [&ann, &bob] {
+        let mut socket = Socket::open(&world, person).await;
+        for (stream, code) in [
+            ("all", "FORBIDDEN"),
+            ("category/identity", "FORBIDDEN"),
+            (policy.as_str(), "FORBIDDEN"),
+            (user.as_str(), "FORBIDDEN"),
+            (export.as_str(), "FORBIDDEN"),
+            (job.as_str(), "NOT_FOUND"),
+            ("notifications/you", "NOT_FOUND"),
+        ] {
+            socket.say(json!({"type": "sub", "id": "s", "stream": stream, "from": "start"})).await;
+            assert_eq!(socket.frame("err").await["code"], code, "{stream}");
+        }
+    }
+    let mut socket = Socket::open(&world, &ann).await;
+    let stream = format!("jobs/{own}");
+    socket.sub(json!({"id": "own", "stream": stream, "from": "start"})).await;
+    assert_eq!(socket.events(1).await[0]["event"]["subject"], own.to_string());
+    world.end().await;
+}
+
+/// Credit comes too late for what is kept in memory: the subscriber is told that it fell behind, and misses nothing.
+#[tokio::test]
+async fn who_takes_nothing_for_long_is_told_that_they_fell_behind_and_catches_up() {
+    const MANY: usize = 50;
+    let world = World::without_projections().await;
+    let org = world.org("acme").await;
+    let mut slow = Socket::open(&world, &org.owner).await;
+    let armed = slow.sub(json!({"id": "s", "stream": "all", "credit": 1})).await;
+    slow.frame("live").await;
+    note(&world, &org, &org.owner, "first").await;
+    let first = slow.events(1).await.remove(0);
+    assert_ne!(first["cursor"], armed["cursor"]);
+    let mut quick = Socket::open(&world, &org.owner).await;
+    quick.sub(json!({"id": "q", "stream": "all", "credit": 10_000})).await;
+    let mut passed = Vec::new();
+    for _ in 0..MANY {
+        let id: NotificationId = new();
+        let many = (0..100).map(|_| notification::Event::Read);
+        world.append::<Notification>((org.tenant, "system"), id, many).await;
+        passed.extend(positions(&quick.events(100).await));
+    }
+    slow.say(json!({"type": "credit", "id": "s", "n": 10_000})).await;
+    let behind = slow.frame("behind").await;
+    assert_eq!((&behind["id"], behind["at"].is_string()), (&json!("s"), true), "{behind}");
+    assert_eq!(positions(&slow.events(passed.len()).await), passed, "without gap or duplicate");
+    slow.frame("live").await;
     world.end().await;
 }
 
