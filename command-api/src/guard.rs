@@ -17,6 +17,8 @@ pub(crate) enum Spot {
     In(UnitId),
     /// In what a unit is part of.
     Above(UnitId),
+    /// Wherever the permission is held: what comes of it stays there.
+    Anywhere,
 }
 
 impl Spot {
@@ -28,7 +30,7 @@ impl Spot {
     /// The unit that the permission may be held in instead of everywhere.
     fn unit(self, standing: Option<&Standing>) -> Option<UnitId> {
         match self {
-            Self::Everywhere => None,
+            Self::Everywhere | Self::Anywhere => None,
             Self::In(unit) => Some(unit),
             Self::Above(unit) => standing?.organization.state.units.get(&unit)?.parent_id,
         }
@@ -36,6 +38,13 @@ impl Spot {
 }
 
 impl<D: Decider> Target<D> {
+    /// Needing another permission there, as well as that of its route.
+    pub(crate) fn needing(mut self, permission: Option<Permission>, spots: &[Spot]) -> Self {
+        let needed = permission.into_iter();
+        self.guards.extend(needed.flat_map(|needed| spots.iter().map(move |spot| (needed, *spot))));
+        self
+    }
+
     /// Acting there.
     pub(crate) fn within(mut self, spots: impl IntoIterator<Item = Spot>) -> Self {
         self.spots.extend(spots);
@@ -102,6 +111,9 @@ impl App {
         standing: Option<&Standing>,
         (permission, spot): (Permission, Spot),
     ) -> Result<(), Problem> {
+        if spot == Spot::Anywhere {
+            return self.check_somewhere(ask, standing, permission).await;
+        }
         let by = &ask.principal;
         let Some(unit) = spot.unit(standing) else {
             return access::authorize(by, standing, permission);

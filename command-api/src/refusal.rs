@@ -56,6 +56,7 @@ impl App {
 
     /// Keeps that a caller lacked a permission.
     pub(crate) async fn record_denial(&self, ask: &Ask, problem: Problem) -> Problem {
+        let problem = self.access.clarified(&ask.principal, problem).await;
         let Some(permission) = ask.access.permission() else { return problem };
         if problem.lacks().is_none() {
             return problem; // the session or the organisation is at fault, not the right

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use journeys::client::Client;
 use journeys::{House, Resident, Socket};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -107,6 +108,42 @@ async fn who_was_refused_a_question_stands_in_the_trail_once_and_then_as_a_numbe
     ];
     assert_eq!(seen, expected);
     assert!(shown.text.contains("; 4 more such requests within a minute"), "{}", shown.text);
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_read_and_what_was_refused_belongs_to_the_story_of_its_request()
+-> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    let asks = async |client: &Client, path: &str, story: &str| {
+        let url = format!("{}/api/v1{path}", client.query_url);
+        client.send(Method::GET, &url, None, &[("correlation-id", story)]).await
+    };
+    for story in ["refused-1", "refused-2"] {
+        assert_eq!(asks(&anna, "/rbac/roles", story).await?.status, 403);
+    }
+    for story in ["reading-1", "reading-2"] {
+        asks(&owner, "/users?filter=login_failures>=0", story).await?.ok()?;
+    }
+    house.end(Resident::QueryApi).await?;
+    house.move_in(Resident::QueryApi)?;
+    house.ready().await?;
+    for (story, action, entries) in [
+        ("refused-1", "audit.security_log.access_denied", 2), // the first, and how many came after it
+        ("reading-1", "audit.security_log.data_read", 1),
+    ] {
+        let path = format!("/audit-logs/correlation/{story}");
+        let all = |body: &Value| {
+            body["items"].as_array().is_some_and(|items| {
+                items.len() == entries && items.iter().all(|item| item["action"] == action)
+            })
+        };
+        owner.until(&path, SOON, all).await?;
+    }
+    assert_eq!(owner.get("/audit-logs/correlation/refused-2").await?.status, 404);
     house.stop().await;
     Ok(())
 }

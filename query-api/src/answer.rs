@@ -50,15 +50,19 @@ impl Call {
         self.aggregate(&self.tenant().to_string()).await
     }
 
-    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so. Of themselves a
-    /// program with an API key is told what it may do.
-    pub(crate) async fn standing_of(&self, user: UserId, now: bool) -> Result<Standing, Problem> {
-        let by_key = self.principal.key.is_some() && self.me() == Some(user);
-        let somebody = if by_key {
+    /// Any user as what they may do is told: of themselves, a program with an API key as what it is.
+    pub(crate) fn speaking_of(&self, user: UserId) -> Principal {
+        if self.principal.key.is_some() && self.me() == Some(user) {
             Principal::clone(&self.principal)
         } else {
             Principal::somebody(self.tenant(), user)
-        };
+        }
+    }
+
+    /// The standing of any user of the organisation; as of now, not as of a moment ago, when `now` says so. Of themselves a
+    /// program with an API key is told what it may do.
+    pub(crate) async fn standing_of(&self, user: UserId, now: bool) -> Result<Standing, Problem> {
+        let somebody = self.speaking_of(user);
         if now {
             self.app.access.refresh(&somebody).await.map_err(unreadable)?;
         }

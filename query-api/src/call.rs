@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use platform::access::{Places, Standing, authorize, in_person, lacking, lacking_in};
 use platform::clock;
 use platform::consistency::Token;
+pub(crate) use platform::dataset::UNIT; // also the part of a path that names the unit asked about
 use platform::fold::FoldError;
 use platform::http::{RequestFacts, bearer};
 use platform::prefer::Prefer;
@@ -21,11 +22,10 @@ use platform::routes::Access;
 
 use crate::app::App;
 use crate::ask::Asked;
+use crate::telling::By;
 
 /// The header in which a caller brings a consistency token.
 pub(crate) const TOKEN: &str = "consistency-token";
-/// The part of a path that names the unit asked about.
-pub(crate) const UNIT: &str = "unit_id";
 const DEFAULT_WAIT: Duration = Duration::from_secs(2);
 
 /// One authenticated request.
@@ -154,6 +154,11 @@ impl Call {
         self.principal.tenant
     }
 
+    /// The caller, and the story that the request belongs to.
+    pub(crate) fn by(&self) -> By<'_> {
+        By { principal: &self.principal, correlation: self.facts.correlation_id() }
+    }
+
     /// The caller as a user.
     pub(crate) fn me(&self) -> Option<UserId> {
         self.principal.user()
@@ -167,6 +172,27 @@ impl Call {
     /// Whether the caller holds a permission.
     pub(crate) fn permits(&self, permission: Permission) -> bool {
         authorize(&self.principal, self.standing.as_ref(), permission).is_ok()
+    }
+
+    /// Refuses what is asked of a unit, or of the organisation as a whole, to whoever may only elsewhere.
+    pub(crate) fn only_in(
+        &self,
+        unit: Option<UnitId>,
+        permission: Permission,
+    ) -> Result<(), Problem> {
+        if self.places.hold(unit) {
+            return Ok(());
+        }
+        Err(match unit {
+            Some(unit) => lacking_in(&self.principal, permission, unit),
+            None => lacking(&self.principal, permission),
+        })
+    }
+
+    /// Where the caller holds a permission besides that of the route.
+    pub(crate) async fn places_of(&self, permission: Permission) -> Result<Places, Problem> {
+        let standing = self.standing.as_ref();
+        self.app.access.places(&self.principal, standing, permission).await.map_err(unreadable)
     }
 
     /// An id in the path; one that is not an id names nothing.

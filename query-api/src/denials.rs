@@ -5,20 +5,19 @@ use std::time::Instant;
 
 use events::audit::security_log::Caller;
 use events::{Actor, ActorKind, ApiKeyId, TenantId};
-use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::repeats::Repeats;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::telling::Telling;
+use crate::telling::{By, Story, Telling};
 
 const PATH: &str = "/audit-logs/denials";
 
 /// What was refused to whom lately.
 pub(crate) struct Denials {
     telling: Arc<Telling>,
-    repeats: Repeats<Key, (TenantId, Denial)>,
+    repeats: Repeats<Key, (Story, Denial)>,
 }
 
 /// Who was refused what.
@@ -50,14 +49,13 @@ impl Denials {
     }
 
     /// Notes a problem, where it is that the caller lacks a permission.
-    pub(crate) fn note(&self, by: &Principal, operation: &'static str, problem: &Problem) {
+    pub(crate) fn note(&self, by: By<'_>, operation: &'static str, problem: &Problem) {
         let Some(permission) = problem.lacks().map(str::to_owned) else {
             return; // the session, the organisation or the question is at fault, not the right
         };
-        let Actor { kind, id, session_id, api_key_id, .. } = by.actor.clone();
-        let tenant = by.tenant;
+        let Actor { kind, id, session_id, api_key_id, .. } = by.principal.actor.clone();
         let key = Key {
-            tenant,
+            tenant: by.principal.tenant,
             kind,
             id: id.clone(),
             api_key_id,
@@ -68,15 +66,15 @@ impl Denials {
         let reason = problem.detail.clone();
         let unit_id = problem.params.get("unit_id").cloned();
         let denial = Denial { caller, permission, unit_id, operation, reason, repeated: 0 };
-        if self.repeats.is_first(key, Instant::now(), || (tenant, denial.clone())) {
-            self.telling.add(tenant, PATH, &denial);
+        if self.repeats.is_first(key, Instant::now(), || (Story::of(by), denial.clone())) {
+            self.telling.add(Story::of(by), PATH, &denial);
         }
     }
 
     /// Has the numbers of what was refused again told, once their minute is over.
     pub(crate) fn gather(&self, now: Option<Instant>) {
-        for ((tenant, denial), repeated) in self.repeats.ended(now) {
-            self.telling.add(tenant, PATH, &Denial { repeated, ..denial });
+        for ((story, denial), repeated) in self.repeats.ended(now) {
+            self.telling.add(story, PATH, &Denial { repeated, ..denial });
         }
     }
 }
@@ -88,20 +86,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::telling::somebody;
+    use crate::telling::{asking, somebody};
 
     #[test]
     fn a_caller_in_a_loop_is_told_of_twice_and_only_for_want_of_a_permission() {
         let telling = Arc::new(Telling::nowhere());
         let denials = Denials::new(Arc::clone(&telling));
         let lacks = Problem::forbidden("no").with("permission", "rbac.roles:read");
-        for _ in 0..1_000 {
-            denials.note(&somebody(1), "rbac_roles", &lacks);
+        let (one, other) = (somebody(1), somebody(2));
+        for number in 0..1_000 {
+            denials.note(asking(&one, &format!("request {number}")), "rbac_roles", &lacks);
         }
-        denials.note(&somebody(2), "rbac_roles", &lacks);
-        denials.note(&somebody(1), "rbac_role", &lacks);
-        denials.note(&somebody(1), "rbac_roles", &Problem::forbidden("suspended"));
-        denials.note(&somebody(1), "rbac_roles", &Problem::absent("role"));
+        denials.note(asking(&other, "another's"), "rbac_roles", &lacks);
+        denials.note(asking(&one, "of one role"), "rbac_role", &lacks);
+        denials.note(asking(&one, ""), "rbac_roles", &Problem::forbidden("suspended"));
+        denials.note(asking(&one, ""), "rbac_roles", &Problem::absent("role"));
         denials.gather(Some(Instant::now()));
         assert_eq!(telling.waiting().len(), 3, "the minute is not over");
         denials.gather(None);
@@ -111,6 +110,8 @@ mod tests {
         let (list, item) = (json!("rbac_roles"), json!("rbac_role"));
         let (first, more) = (json!(0), json!(999));
         assert_eq!(told, [(&list, &first), (&list, &first), (&item, &first), (&list, &more)]);
+        let first = "request 0";
+        assert_eq!(telling.stories(), [first, "another's", "of one role", first]);
         assert_eq!(waiting[0]["caller"], json!({"kind": "user", "id": id::<UserId>(1)}));
     }
 }

@@ -21,6 +21,7 @@ use platform::routes::Route;
 use crate::app::App;
 use crate::call::{Call, UNIT, admit, verify};
 use crate::poll;
+use crate::telling::By;
 
 /// The parameter that names the position at which an answer must stand.
 pub(crate) const EXACT: &str = "exact";
@@ -80,9 +81,16 @@ impl Endpoint {
         let began = Instant::now();
         let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
         let principal = verify(app, request.headers(), facts.ip).await?;
-        let known = (Arc::clone(&principal), facts, began);
-        let answer = self.answer_to(known, app, parameters, request).await;
-        answer.inspect_err(|problem| app.denials.note(&principal, self.route.operation, problem))
+        let known = (Arc::clone(&principal), facts.clone(), began);
+        match self.answer_to(known, app, parameters, request).await {
+            Err(problem) => {
+                let problem = app.access.clarified(&principal, problem).await;
+                let by = By { principal: &principal, correlation: facts.correlation_id() };
+                app.denials.note(by, self.route.operation, &problem);
+                Err(problem)
+            }
+            answered @ Ok(_) => answered,
+        }
     }
 
     async fn answer_to(

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use events::{Module, Permission};
 use jiff::Timestamp;
+use platform::access::Places;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -145,7 +146,8 @@ pub(crate) fn job() -> Endpoint {
         call.only_parameters(&[])?;
         let id = call.segment("id");
         let exports = dataset("exports.exports");
-        if call.permits(Permission::ExportsFilesRequest) {
+        // Each is its requester's, wherever they may ask for one.
+        if call.places_of(Permission::ExportsFilesRequest).await? != Places::Nowhere {
             match row(&call, exports, id, "job").await {
                 Ok((asked, item, _)) => return answer(&call, &asked, &item, "export"),
                 Err(problem) if problem.status == 404 => {}

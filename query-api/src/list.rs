@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use platform::access::Places;
 use platform::dataset::cursor::{self, Bound, Cursor, Rows};
 use platform::dataset::filter::{At, Comparison, Filter, Operator, Value};
 use platform::dataset::{
@@ -17,7 +16,7 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 
 use crate::ask::{AsOf, Asked};
-use crate::call::{Call, UNIT};
+use crate::call::Call;
 use crate::endpoint::EXACT;
 use crate::poll;
 
@@ -107,14 +106,8 @@ fn shorthand(
 
 /// The question, narrowed to the rows that are the caller's to see.
 pub(crate) fn visible(call: &Call, data: &'static Dataset, query: Query) -> Result<Query, Problem> {
-    let query = match &call.places {
-        Places::Everywhere => query,
-        Places::In(units) => {
-            let in_unit = units.iter().map(|unit| equals(UNIT, unit.to_string()));
-            query.narrowed(data, Filter::Any(in_unit.collect()), call.me())?
-        }
-        Places::Nowhere => return Err(Problem::absent(data.label)), // and nobody was let in
-    };
+    let seen = query.seen_from(data, &call.places, call.me())?;
+    let query = seen.ok_or_else(|| Problem::absent(data.label))?; // and nobody was let in
     match &data.owner {
         Some(owner) if !owner.everybody.is_some_and(|all| call.permits(all)) => {
             Ok(query.of_owner(call.person()?))

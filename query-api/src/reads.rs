@@ -12,7 +12,7 @@ use platform::principal::Principal;
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::telling::{MOST, Telling, dropped};
+use crate::telling::{By, MOST, Story, Telling, dropped};
 
 /// The trail's dataset, which is sensitive as a whole.
 pub(crate) const TRAIL: &str = "audit.trail";
@@ -49,7 +49,7 @@ impl Key {
 }
 
 /// What one caller read of one dataset, as command-api takes it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Record {
     reader_kind: &'static str,
     reader_id: String,
@@ -62,6 +62,9 @@ struct Record {
     rows: u64,
     first_at: Timestamp,
     last_at: Timestamp,
+    /// The story of the first of the requests, for the record is of several.
+    #[serde(skip)]
+    story: Story,
 }
 
 impl Reads {
@@ -76,29 +79,30 @@ impl Reads {
             return;
         }
         let filter = query.filter.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.note(&call.principal, data.name, &filter, rows);
+        self.note(call.by(), data.name, &filter, rows);
     }
 
     /// Notes a reading.
-    pub(crate) fn note(&self, by: &Principal, dataset: &'static str, filter: &str, rows: usize) {
+    pub(crate) fn note(&self, by: By<'_>, dataset: &'static str, filter: &str, rows: usize) {
         let (now, rows) = (clock::now(), rows as u64);
-        let key = Key::of(by, dataset);
+        let (key, actor) = (Key::of(by.principal, dataset), &by.principal.actor);
         let mut gathered = self.gathered();
         if gathered.len() >= MOST && !gathered.contains_key(&key) {
             dropped("full");
             return;
         }
         let record = gathered.entry(key).or_insert_with(|| Record {
-            reader_kind: by.actor.kind.into(),
-            reader_id: by.actor.id.clone(),
-            session_id: by.actor.session_id,
-            api_key_id: by.actor.api_key_id,
+            reader_kind: actor.kind.into(),
+            reader_id: actor.id.clone(),
+            session_id: actor.session_id,
+            api_key_id: actor.api_key_id,
             dataset,
             filters: Vec::new(),
             reads: 0,
             rows: 0,
             first_at: now,
             last_at: now,
+            story: Story::of(by),
         });
         record.reads += 1;
         record.rows += rows;
@@ -109,8 +113,8 @@ impl Reads {
     }
 
     /// Adds rows to a reading that goes on.
-    pub(crate) fn more(&self, by: &Principal, dataset: &'static str, rows: usize) {
-        let key = Key::of(by, dataset);
+    pub(crate) fn more(&self, by: By<'_>, dataset: &'static str, rows: usize) {
+        let key = Key::of(by.principal, dataset);
         if let Some(record) = self.gathered().get_mut(&key) {
             record.rows += rows as u64;
             record.last_at = clock::now();
@@ -123,8 +127,8 @@ impl Reads {
     pub(crate) fn gather(&self, before: Timestamp) {
         let ended: Vec<(Key, Record)> =
             self.gathered().extract_if(|_, record| record.first_at <= before).collect();
-        for (key, record) in ended {
-            self.telling.add(key.tenant, PATH, &record);
+        for (_, record) in ended {
+            self.telling.add(record.story.clone(), PATH, &record);
         }
     }
 
@@ -153,7 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::telling::somebody;
+    use crate::telling::{asking, somebody};
 
     fn reads() -> Reads {
         Reads::new(Arc::new(Telling::nowhere()))
@@ -161,16 +165,18 @@ mod tests {
 
     #[test]
     fn one_caller_and_dataset_are_one_record_however_often_it_is_read() {
-        let reads = reads();
+        let (reads, one) = (reads(), somebody(1));
         for page in 0..100 {
-            reads.note(&somebody(1), "identity.users", &format!("level = {}", page / 10), 50);
+            let filter = format!("level = {}", page / 10);
+            reads.note(asking(&one, &format!("page {page}")), "identity.users", &filter, 50);
         }
-        reads.note(&somebody(2), "identity.users", "", 1);
-        reads.note(&somebody(1), EVENTS, "", 0);
-        reads.more(&somebody(1), EVENTS, 10_000);
+        reads.note(asking(&somebody(2), ""), "identity.users", "", 1);
+        reads.note(asking(&somebody(1), ""), EVENTS, "", 0);
+        reads.more(asking(&somebody(1), ""), EVENTS, 10_000);
         reads.gather(Timestamp::MAX);
         let due = reads.telling.waiting();
         assert_eq!(due.len(), 3);
+        assert!(reads.telling.stories().contains(&"page 0".to_owned()));
         let of = |reader: u128, dataset: &str| {
             let reader = json!(id::<UserId>(reader));
             let mut due = due.iter();
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn a_reading_waits_until_its_minutes_are_over() {
         let reads = reads();
-        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.note(asking(&somebody(1), ""), "identity.users", "", 1);
         reads.gather(clock::now() - WINDOW);
         assert!(reads.telling.waiting().is_empty());
         reads.gather(clock::now());
@@ -198,12 +204,12 @@ mod tests {
     fn memory_is_bounded_and_what_is_too_much_is_dropped() {
         let reads = reads();
         for number in 0..MOST as u128 + 10 {
-            reads.note(&somebody(number), "identity.users", "", 1);
+            reads.note(asking(&somebody(number), ""), "identity.users", "", 1);
         }
-        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.note(asking(&somebody(1), ""), "identity.users", "", 1);
         assert_eq!(reads.gathered().len(), MOST);
         reads.gather(Timestamp::MAX);
-        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.note(asking(&somebody(1), ""), "identity.users", "", 1);
         reads.gather(Timestamp::MAX);
         assert_eq!(reads.telling.waiting().len(), MOST);
     }
@@ -211,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_log_does_not_take_now_stays_due() {
         let reads = reads();
-        reads.note(&somebody(1), "identity.users", "", 1);
+        reads.note(asking(&somebody(1), ""), "identity.users", "", 1);
         reads.gather(Timestamp::MAX);
         reads.telling.tell().await;
         assert_eq!(reads.telling.waiting().len(), 1);

@@ -93,8 +93,10 @@ pub(crate) fn single(route: Route, name: &'static str, schema: SchemaOf) -> Rout
     Route { response: Some(schema), ..route.access(access).parameters(ITEM) }
 }
 
+/// Where its rows say where they belong, whoever may in a unit alone sees those of it.
 fn access(dataset: &Dataset) -> Access {
-    dataset.permission.map_or(Access::SignedIn, Access::Needs)
+    let needs = if dataset.units().is_some() { Access::InUnit } else { Access::Needs };
+    dataset.permission.map_or(Access::SignedIn, needs)
 }
 
 /// The schema of a page of rows.

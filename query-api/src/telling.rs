@@ -8,8 +8,9 @@ use events::TenantId;
 use events::rbac::resolve::QUERY_API;
 use jiff::Timestamp;
 use platform::clock;
-use platform::commands::{CommandError, Commands, query_api_secret};
+use platform::commands::{Cause, CommandError, Commands, query_api_secret};
 use platform::config::Settings;
+use platform::principal::Principal;
 use platform::secrets::MasterKey;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +25,14 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Records that wait for the log; more are counted and dropped.
 pub(crate) const MOST: usize = 20_000;
 
+/// Who asks, and the story that what they ask belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct By<'a> {
+    pub(crate) principal: &'a Principal,
+    /// The id that everything following from the request shares.
+    pub(crate) correlation: &'a str,
+}
+
 /// What waits to be told.
 pub(crate) struct Telling {
     commands: Commands,
@@ -34,9 +43,22 @@ pub(crate) struct Telling {
 #[derive(Clone)]
 struct Due {
     key: Uuid,
-    tenant: TenantId,
+    story: Story,
     path: &'static str,
     body: Value,
+}
+
+/// Whose log a record belongs in, and what it follows from there.
+#[derive(Debug, Clone)]
+pub(crate) struct Story {
+    tenant: TenantId,
+    correlation: String,
+}
+
+impl Story {
+    pub(crate) fn of(by: By<'_>) -> Self {
+        Self { tenant: by.principal.tenant, correlation: by.correlation.to_owned() }
+    }
 }
 
 impl Telling {
@@ -53,21 +75,23 @@ impl Telling {
     }
 
     /// Has a record told that goes to that path.
-    pub(crate) fn add(&self, tenant: TenantId, path: &'static str, record: &impl Serialize) {
+    pub(crate) fn add(&self, story: Story, path: &'static str, record: &impl Serialize) {
         let mut due = self.due();
         if due.len() >= MOST {
             dropped("full");
             return;
         }
         let body = serde_json::to_value(record).unwrap_or_default();
-        due.push_back(Due { key: clock::new_id(), tenant, path, body });
+        due.push_back(Due { key: clock::new_id(), story, path, body });
     }
 
     /// Tells what is due, in order; what the log does not take now stays.
     pub(crate) async fn tell(&self) {
         loop {
-            let Some(Due { key, tenant, path, body }) = self.due().front().cloned() else { return };
-            match self.commands.post(tenant, path, key, &body).await {
+            let Some(Due { key, story, path, body }) = self.due().front().cloned() else { return };
+            let correlation_id = Some(story.correlation).filter(|id| !id.is_empty());
+            let cause = Cause { correlation_id, ..Cause::default() };
+            match self.commands.because(&cause).post(story.tenant, path, key, &body).await {
                 Ok(_) => {}
                 Err(CommandError::Unavailable(error)) => {
                     tracing::debug!(error = format!("{error:#}"), "records wait for the log");
@@ -86,6 +110,12 @@ impl Telling {
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> Vec<Value> {
         self.due().iter().map(|due| due.body.clone()).collect()
+    }
+
+    /// The stories of what waits.
+    #[cfg(test)]
+    pub(crate) fn stories(&self) -> Vec<String> {
+        self.due().iter().map(|due| due.story.correlation.clone()).collect()
     }
 
     fn due(&self) -> MutexGuard<'_, VecDeque<Due>> {
@@ -118,7 +148,7 @@ pub(crate) fn dropped(why: &'static str) {
 
 /// A user who asks, in tests of what is told.
 #[cfg(test)]
-pub(crate) fn somebody(number: u128) -> platform::principal::Principal {
+pub(crate) fn somebody(number: u128) -> Principal {
     use events::testing::id;
 
     let actor = events::Actor {
@@ -128,5 +158,11 @@ pub(crate) fn somebody(number: u128) -> platform::principal::Principal {
         on_behalf_of: None,
         api_key_id: None,
     };
-    platform::principal::Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
+    Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
+}
+
+/// The same in a request of its own.
+#[cfg(test)]
+pub(crate) fn asking<'a>(principal: &'a Principal, correlation: &'a str) -> By<'a> {
+    By { principal, correlation }
 }

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::events::{Decider, Module, UserId};
+use ::events::{Decider, Module, UnitId, UserId};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use events::audit::{MASK, is_secret};
 use jiff::Timestamp;
+use platform::access::Places;
 use platform::clock;
-use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement};
+use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement, UNIT as UNIT_ID, Units};
 use platform::log::{PAYLOAD, Record, UNCHAINED};
 use platform::problem::Problem;
 use platform::routes::{Access, Parameter, Route};
@@ -284,7 +285,7 @@ impl<D: Decider> Past<D> {
     /// Where the item is, if it is the caller's to see.
     async fn place(&self, call: &Call) -> Result<Place, Problem> {
         let place = (self.place)(call)?;
-        let Some(owner) = self.owner else { return Ok(place) };
+        let Some(owner) = self.owner else { return self.where_seen(call, place).await };
         let everybody = dataset(self.data).owner.as_ref().and_then(|owner| owner.everybody);
         if everybody.is_some_and(|all| call.permits(all)) {
             return Ok(place);
@@ -292,6 +293,19 @@ impl<D: Decider> Past<D> {
         let item = call.aggregate::<D>(&place.stream).await?;
         let theirs = item.version > 0 && call.me() == Some(owner(&item.state));
         if theirs { Ok(place) } else { Err(Problem::absent(self.what)) }
+    }
+
+    /// The place of an item that belongs where the caller may. Where a parameter names the unit, the place was asked of it.
+    async fn where_seen(&self, call: &Call, place: Place) -> Result<Place, Problem> {
+        if call.places == Places::Everywhere || self.which.contains(&UNIT_ID) {
+            return Ok(place);
+        }
+        let item = call.aggregate::<D>(&place.stream).await?;
+        let item = (self.view)(&item.state, &place.id);
+        let item = item.ok_or_else(|| Problem::absent(self.what))?;
+        let unit = item[UNIT_ID].as_str().and_then(|unit| unit.parse::<UnitId>().ok());
+        let of_every = unit.is_none() && dataset(self.data).units() == Some(Units::OwnOrEvery);
+        if of_every || call.places.hold(unit) { Ok(place) } else { Err(Problem::absent(self.what)) }
     }
 
     /// The version of the item's stream now; 404 where there is none.

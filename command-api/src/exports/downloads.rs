@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use events::exports::export::{Command, Export, RecordDownload};
+use events::exports::export::{Command, Export, RecordDownload, Status};
 use events::{ExportId, Module, Permission};
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::answer::{Answer, Carried, Reply};
 use crate::app::App;
+use crate::guard::Spot;
 use crate::pipeline::{Owner, Target};
 use crate::refusal::refused;
 use crate::registry::{Given, Registry};
@@ -73,6 +74,7 @@ pub(super) fn routes(registry: &mut Registry) {
         "a short-lived link to the file; the right to it is asked again, and the fetch is recorded",
     )
     .needs(Permission::ExportsFilesRequest)
+    .in_unit()
     .answers::<Download>(201);
     registry.handled(route, download);
 }
@@ -87,14 +89,14 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
         .refresh::<Export>(tenant, &id.to_string())
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let needs: Vec<_> = platform::dataset::find(&known.state.dataset)
-        .and_then(|dataset| dataset.permission)
-        .into_iter()
-        .collect();
+    let dataset = platform::dataset::find(&known.state.dataset);
+    let needed = dataset.and_then(|dataset| dataset.permission);
+    let spots = rows_of(&known.state);
     let carried = app.execute(ask, || {
         let owner = Owner { of: super::requester, others_need: Permission::ExportsFilesReadAll };
         let target = Target::new(id, Command::RecordDownload(RecordDownload { by }));
-        Ok(Target { owners: vec![owner], needs: needs.clone(), ..target })
+        let target = target.needing(needed, &spots).within(spots.iter().copied());
+        Ok(Target { owners: vec![owner], ..target }.guarded(ask.access))
     });
     let answer = match carried.await? {
         Carried::Dry(answer) => return Ok(Download { answer, link: None }),
@@ -113,6 +115,23 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
         sha256: file.sha256.clone(),
     };
     Ok(Download { answer, link: Some(link) })
+}
+
+/// Where the rows of a file belong: it is fetched by whoever may in every unit that it was made of.
+fn rows_of(export: &Export) -> Vec<Spot> {
+    match &export.status {
+        Status::Completed(file) if !file.units.is_empty() => {
+            file.units.iter().copied().map(Spot::In).collect()
+        }
+        Status::Completed(_) => vec![Spot::Everywhere],
+        // There is nothing to fetch, which is for whoever may ask for a file to hear.
+        Status::Absent
+        | Status::Queued
+        | Status::Running
+        | Status::Failed { .. }
+        | Status::Cancelled
+        | Status::Expired => vec![Spot::Anywhere],
+    }
 }
 
 /// When the link ends: by the time in the id of the event that records the fetch, so that whoever repeats the request has the same

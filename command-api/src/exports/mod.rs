@@ -14,6 +14,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::guard::Spot;
 use crate::identity::{default_locale, default_time_zone};
 use crate::pipeline::{Owner, Target};
 use crate::registry::{Call, Nothing, Registry};
@@ -55,6 +56,7 @@ pub(crate) fn routes(registry: &mut Registry) {
         Route::post(path, Module::Exports, operation)
             .summary(summary)
             .needs(Permission::ExportsFilesRequest)
+            .in_unit()
             .limited(FILES)
             .works()
             .answers::<()>(201)
@@ -75,6 +77,7 @@ pub(crate) fn routes(registry: &mut Registry) {
         Route::post(path, Module::Exports, operation)
             .summary(summary)
             .needs(Permission::ExportsFilesRequest)
+            .in_unit()
     };
     registry.command::<Nothing, Export>(
         own(
@@ -91,7 +94,8 @@ pub(crate) fn routes(registry: &mut Registry) {
     registry.command::<Nothing, Export>(
         Route::post("/jobs/{export_id}/cancel", Module::Exports, "exports_job_cancel")
             .summary("stop a job; the same as stopping its export")
-            .needs(Permission::ExportsFilesRequest),
+            .needs(Permission::ExportsFilesRequest)
+            .in_unit(),
         |call| owned(call, Command::Cancel),
     );
     downloads::routes(registry);
@@ -102,7 +106,8 @@ pub(crate) fn routes(registry: &mut Registry) {
 fn owned<B>(call: &Call<B>, command: Command) -> Result<Target<Export>, Problem> {
     let id: ExportId = call.id("export_id")?;
     let owner = Owner { of: requester, others_need: Permission::ExportsFilesReadAll };
-    Ok(Target { owners: vec![owner], ..Target::new(id, command) })
+    let target = Target::new(id, command).within([Spot::Anywhere]);
+    Ok(Target { owners: vec![owner], ..target })
 }
 
 fn requester(export: &Export) -> Option<events::UserId> {
@@ -148,5 +153,7 @@ pub(crate) fn request(
         requested_by,
     });
     let target = Target::create(id, command).at("/exports/{id}").working();
-    Ok(Target { needs: dataset.permission.into_iter().collect(), ..target })
+    // Of rows that belong to units, the file holds those of units in which the requester may.
+    let spot = if dataset.is_by_unit() { Spot::Anywhere } else { Spot::Everywhere };
+    Ok(target.within([spot]).needing(dataset.permission, &[spot]))
 }

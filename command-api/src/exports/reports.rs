@@ -1,7 +1,7 @@
 //! How our workers report on the making of an export: with the same commands as anybody, under a permission only they have.
 
 use events::exports::export::{Command, Complete, Export, Fail, File, ReportProgress, Start};
-use events::{ExportId, FileId, Module, Permission};
+use events::{ExportId, FileId, Module, Permission, UnitId};
 use jiff::Timestamp;
 use platform::problem::Problem;
 use platform::routes::Route;
@@ -54,6 +54,9 @@ struct Finished {
     position: i64,
     /// When it can no longer be fetched.
     expires_at: Timestamp,
+    /// The units whose rows are in it, with all below them; of the organisation as a whole when absent.
+    #[serde(default)]
+    units: Vec<UnitId>,
 }
 
 /// Why there is no file.
@@ -105,6 +108,7 @@ pub(super) fn routes(registry: &mut Registry) {
                 rows: body.rows,
                 position: body.position,
                 expires_at: body.expires_at,
+                units: body.units.clone(),
             };
             target(call, Command::Complete(Complete { attempt: body.attempt, file }))
         },

@@ -101,7 +101,7 @@ pub(super) fn routes(registry: &mut Registry) {
 }
 
 fn protected(registry: &mut Registry) {
-    let assign = |route: Route| route.needs(Permission::RbacAssignmentsAssign);
+    let assign = |route: Route| route.needs(Permission::RbacAssignmentsAssign).in_unit();
     registry.command::<Extent, Policy>(
         assign(Route::post(PROTECTED, Module::Rbac, "rbac_policy_grant_protected_role"))
             .summary("give a user a protected role"),
@@ -110,7 +110,7 @@ fn protected(registry: &mut Registry) {
             let (user_id, role_id) = names(call)?;
             let grant =
                 policy::Command::GrantProtectedRole { user_id, role_id, unit_id, expires_at };
-            Ok(Target::new(call.tenant(), grant))
+            Ok(Target::new(call.tenant(), grant).within([Spot::of(unit_id)]))
         },
     );
     registry.command::<Removal, Policy>(
@@ -120,7 +120,7 @@ fn protected(registry: &mut Registry) {
             let (user_id, role_id) = names(call)?;
             let (unit_id, reason) = (call.body.unit_id, call.body.reason.clone());
             let revoke = policy::Command::RevokeProtectedRole { user_id, role_id, unit_id, reason };
-            Ok(Target::new(call.tenant(), revoke))
+            Ok(Target::new(call.tenant(), revoke).within([Spot::of(unit_id)]))
         },
     );
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::guard::Spot;
 use crate::pipeline::Target;
 use crate::registry::{Call, Nothing, Registry};
 
@@ -67,6 +68,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     let manage = |route: Route| route.needs(Permission::SettingsSettingsManage);
     registry.command::<Choice, Configuration>(
         manage(Route::put(SETTING, Module::Settings, "settings_configuration_set_setting"))
+            .in_unit()
             .summary("set a setting of the organisation or of a unit"),
         |call| {
             let set = SetSetting { key: call.text("key"), value: call.body.value.clone() };
@@ -75,6 +77,7 @@ pub(crate) fn routes(registry: &mut Registry) {
     );
     registry.command::<Return, Configuration>(
         manage(Route::delete(SETTING, Module::Settings, "settings_configuration_unset_setting"))
+            .in_unit()
             .summary("give a setting back to what holds above it"),
         |call| {
             let unset = UnsetSetting { key: call.text("key") };
@@ -115,7 +118,7 @@ pub(crate) fn routes(registry: &mut Registry) {
 /// The configuration of the organisation, or of one of its units.
 fn scope<B>(call: &Call<B>, unit: Option<UnitId>, command: Command) -> Target<Configuration> {
     let scope = unit.map_or(Scope::Organization, Scope::Unit);
-    Target::new(scope.stream(call.tenant()), command)
+    Target::new(scope.stream(call.tenant()), command).within([Spot::of(unit)])
 }
 
 /// The caller's own.

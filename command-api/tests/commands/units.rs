@@ -230,3 +230,109 @@ async fn commands_of_one_batch_are_each_asked_where_they_act() {
     }
     api.stop().await;
 }
+
+#[tokio::test]
+async fn a_protected_role_is_given_and_taken_in_a_unit_by_whom_may_there() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
+    let (bert, _) = api.newcomer("acme", &owner, "bert").await;
+    with_units(&api, &owner).await;
+    let keeper = role(&api, &owner, 50, &["rbac.assignments:assign"]).await;
+    let guarded = json!({"name": "Guarded", "level": 10, "protected": true,
+        "permissions": ["rbac.assignments:assign"]});
+    let guarded = api.post("/rbac/roles", &owner, guarded).await;
+    let guarded = guarded.headers["location"].to_str().unwrap().rsplit('/').next().unwrap();
+    let path = format!("/rbac/users/{bert}/protected-roles/{guarded}");
+    let asked = [
+        (Method::POST, json!({"unit_id": HALL}), 200),
+        (Method::DELETE, json!({"unit_id": HALL}), 200),
+        (Method::POST, json!({"unit_id": FIELD}), 403),
+        (Method::DELETE, json!({"unit_id": FIELD}), 403),
+        (Method::POST, json!({}), 403),
+        (Method::DELETE, json!({}), 403),
+    ];
+    for (method, body, _) in &asked {
+        let nothing = api.call(method.clone(), &path, &token, body.clone()).await;
+        assert_eq!(nothing.status, 403, "{method} {body}");
+    }
+    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    for (method, body, expected) in asked {
+        let answer = api.call(method.clone(), &path, &token, body.clone()).await;
+        assert_eq!(answer.status, expected, "{method} {body}: {}", answer.body);
+    }
+    let high = json!({"name": "High", "level": 60, "protected": true, "permissions": []});
+    let high = api.post("/rbac/roles", &owner, high).await;
+    let high = high.headers["location"].to_str().unwrap().rsplit('/').next().unwrap();
+    let path = format!("/rbac/users/{bert}/protected-roles/{high}");
+    let above = api.post(&path, &token, json!({"unit_id": HALL})).await;
+    assert_eq!(above.body["code"], "ESCALATES_LEVEL", "no further than they stand there");
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_the_organisation_s_as_a_whole_is_refused_with_a_word_that_says_so() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
+    with_units(&api, &owner).await;
+    let may = ["rbac.roles:manage", "settings.settings:manage"];
+    let keeper = role(&api, &owner, 50, &may).await;
+    let new_role = json!({"name": "Local", "unit_id": NORTH, "permissions": []});
+    let paper = |unit: Value| json!({"value": "letter", "unit_id": unit});
+    let on = json!({"enabled": true});
+    let (setting, flag) = ("/settings/exports.paper", "/feature-flags/command_batches");
+    let before = api.post("/rbac/roles", &token, new_role.clone()).await;
+    assert!(before.body["detail"].as_str().unwrap().starts_with("you need the permission"));
+    assert_eq!(api.call(Method::PUT, setting, &token, paper(json!(HALL))).await.status, 403);
+    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    for (method, path, body) in [
+        (Method::POST, "/rbac/roles", new_role),
+        (Method::PUT, setting, paper(Value::Null)),
+        (Method::DELETE, setting, json!({})),
+        (Method::PUT, flag, on),
+    ] {
+        let answer = api.call(method, path, &token, body).await;
+        let said = answer.body["detail"].as_str().unwrap();
+        assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+        assert!(said.starts_with("this is about the organisation as a whole"), "{path}: {said}");
+    }
+    for (unit, expected) in [(NORTH, 200), (HALL, 200), (SOUTH, 403), (FIELD, 403)] {
+        let of_unit = json!({"unit_id": unit});
+        let put = api.call(Method::PUT, setting, &token, paper(json!(unit))).await;
+        assert_eq!(put.status, expected, "{unit}: {}", put.body);
+        let unset = api.call(Method::DELETE, setting, &token, of_unit).await;
+        assert_eq!(unset.status, expected, "{unit}: {}", unset.body);
+    }
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_is_asked_for_in_a_unit_where_its_rows_belong_to_units() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
+    with_units(&api, &owner).await;
+    let may = ["exports.files:request", "rbac.assignments:read", "identity.users:read"];
+    let reader = role(&api, &owner, 50, &may).await;
+    let ask = |dataset: &str| json!({ "dataset": dataset });
+    assert_eq!(api.post("/exports/csv", &token, ask("rbac.assignments")).await.status, 403);
+    let held = json!({"user_id": anna, "role_id": reader, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    let asked = api.post("/exports/csv", &token, ask("rbac.assignments")).await;
+    assert_eq!(asked.status, 201, "{}", asked.body);
+    let whole = api.post("/exports/csv", &token, ask("identity.users")).await;
+    assert_eq!(whole.status, 403, "{}", whole.body);
+    let said = whole.body["detail"].as_str().unwrap();
+    assert!(said.starts_with("this is about the organisation as a whole"), "{said}");
+    let of_owner = api.post("/exports/csv", &owner, ask("rbac.assignments")).await;
+    let path = |of: &crate::kit::Answer| {
+        let id = of.body["aggregate"]["id"].as_str().unwrap();
+        format!("/exports/{id}/cancel")
+    };
+    assert_eq!(api.post(&path(&of_owner), &token, json!({})).await.status, 403, "another's");
+    assert_eq!(api.post(&path(&asked), &token, json!({})).await.status, 200);
+    api.stop().await;
+}

@@ -25,6 +25,30 @@ pub enum Places {
     Nowhere,
 }
 
+impl Places {
+    /// Where both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nowhere, _) | (_, Self::Nowhere) => Self::Nowhere,
+            (Self::Everywhere, places) | (places, Self::Everywhere) => places,
+            (Self::In(these), Self::In(those)) => {
+                let both: BTreeSet<UnitId> = these.intersection(&those).copied().collect();
+                if both.is_empty() { Self::Nowhere } else { Self::In(both) }
+            }
+        }
+    }
+
+    /// Whether what belongs to a unit belongs there; what belongs to none belongs to the organisation as a whole.
+    pub fn hold(&self, unit: Option<UnitId>) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::In(units) => unit.is_some_and(|unit| units.contains(&unit)),
+            Self::Nowhere => false,
+        }
+    }
+}
+
 impl Access {
     /// Where the caller may do what needs `permission`; `standing` is a user's.
     pub async fn places(
@@ -79,6 +103,27 @@ impl Access {
         let Some(standing) = reaching(principal, standing, permission) else { return Ok(false) };
         let rights = self.rights(principal.tenant, standing).await?;
         Ok(person(&rights, standing).explain(permission.name(), Some(unit)).is_allowed())
+    }
+}
+
+impl Access {
+    /// The refusal of a caller who lacks a permission, saying so where they hold it in units alone: what they asked is about the
+    /// organisation as a whole.
+    pub async fn clarified(&self, principal: &Principal, problem: Problem) -> Problem {
+        let lacks = problem.lacks().filter(|_| !problem.params.contains_key("unit_id"));
+        let Some(permission) = lacks.and_then(|name| name.parse::<Permission>().ok()) else {
+            return problem;
+        };
+        let Ok(standing) = self.last_known(principal).await else { return problem };
+        let Ok(Places::In(_)) = self.places(principal, standing.as_ref(), permission).await else {
+            return problem;
+        };
+        let name = permission.name();
+        let detail = format!(
+            "this is about the organisation as a whole: you hold the permission {name} in units alone; ask whoever holds it \
+             everywhere"
+        );
+        Problem { detail, ..problem }
     }
 }
 

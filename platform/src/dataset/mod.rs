@@ -11,6 +11,7 @@ mod signing_in;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use axum::http::StatusCode;
 use events::Permission;
@@ -18,6 +19,7 @@ use events::Permission;
 pub use catalogue::{datasets, find};
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
 pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
+pub use units::{UNIT, Units};
 
 use crate::problem::{Fault, Problem};
 

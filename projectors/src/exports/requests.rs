@@ -224,6 +224,7 @@ mod tests {
             rows: 2,
             position: 9,
             expires_at: at("2026-01-02T00:00:00Z"),
+            units: Vec::new(),
         };
         let events = [started(1), Event::Completed(file), Event::Downloaded { by: id(1) }];
         let row = after(events.clone());

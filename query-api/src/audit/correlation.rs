@@ -79,7 +79,7 @@ pub(super) fn tree() -> Endpoint {
             return Err(Problem::absent("correlation"));
         }
         let filter = format!("correlation_id = \"{correlation_id}\"");
-        call.app.reads.note(&call.principal, TRAIL, &filter, items.len());
+        call.app.reads.note(call.by(), TRAIL, &filter, items.len());
         Ok(stamped(&call, &asked, Tree { correlation_id, items, truncated }))
     })
 }

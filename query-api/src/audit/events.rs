@@ -164,7 +164,7 @@ async fn answer(
         let record = Record::from_row(row)?;
         items.push((order.key(&record), written(&record)));
     }
-    call.app.reads.note(&call.principal, EVENTS, &described(call, filter), items.len());
+    call.app.reads.note(call.by(), EVENTS, &described(call, filter), items.len());
     let beyond = items.last().map(|(key, _)| *key).filter(|_| more);
     respond(call, &asked, order, (items, beyond))
 }
@@ -217,7 +217,7 @@ async fn filtered(
             break (asked, from.filter(|_| full));
         }
     };
-    call.app.reads.note(&call.principal, EVENTS, &described(call, filter), items.len());
+    call.app.reads.note(call.by(), EVENTS, &described(call, filter), items.len());
     respond(call, &asked, order, (items, beyond))
 }
 

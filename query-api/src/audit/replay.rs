@@ -1,7 +1,5 @@
 //! The organisation's whole history as NDJSON: copied out of Postgres in chunks and written down without decoding payloads.
 
-use std::sync::Arc;
-
 use ::events::{Module, Permission, TenantId};
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -11,7 +9,6 @@ use jiff::Timestamp;
 use platform::db;
 use platform::lifecycle::detach;
 use platform::log::{COLUMNS, Record};
-use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use sqlx::PgPool;
@@ -20,7 +17,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
 use super::events::{EventRecord, FILTER, and_filter, matcher};
-use crate::app::App;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::reads::EVENTS;
@@ -56,9 +52,8 @@ pub(super) fn replay() -> Endpoint {
         let to = call.number("to")?.unwrap_or(i64::MAX).min(asked.place.head);
         let headers = asked.headers(&call, &asked.place.as_of());
         let range = format!("position >= {from} AND position <= {to}");
-        call.app.reads.note(&call.principal, EVENTS, &and_filter(&call, vec![range]), 0);
-        let reader = (Arc::clone(&call.app), Arc::clone(&call.principal));
-        let body = replayed(reader, from - 1, to, matcher);
+        call.app.reads.note(call.by(), EVENTS, &and_filter(&call, vec![range]), 0);
+        let body = replayed(call, from - 1, to, matcher);
         let kind = (header::CONTENT_TYPE, "application/x-ndjson");
         let mut response: Response = ([kind], body).into_response();
         response.headers_mut().extend(headers);
@@ -67,18 +62,13 @@ pub(super) fn replay() -> Endpoint {
 }
 
 /// The events after position `after` up to position `to`.
-fn replayed(
-    (app, reader): (Arc<App>, Arc<Principal>),
-    after: i64,
-    to: i64,
-    matcher: Option<Matcher>,
-) -> Body {
+fn replayed(call: Call, after: i64, to: i64, matcher: Option<Matcher>) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(CHUNKS_AHEAD);
     detach(async move {
         let Ok(_turn) = REPLAYS.acquire().await else { return };
         let mut after = after;
         while after < to {
-            let pool = (&app.pool, reader.tenant);
+            let pool = (&call.app.pool, call.tenant());
             let chunk = match chunk(pool, after, to, matcher.as_ref()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return,
@@ -90,7 +80,7 @@ fn replayed(
                 }
             };
             after = chunk.last;
-            app.reads.more(&reader, EVENTS, chunk.rows);
+            call.app.reads.more(call.by(), EVENTS, chunk.rows);
             if chunk.lines.is_empty() && !sender.is_closed() {
                 continue; // the filter left nothing
             }

@@ -1,6 +1,7 @@
 //! What can be exported: the datasets that the caller may read, with their columns.
 
 use events::Module;
+use platform::access::Places;
 use platform::dataset::{Column, Dataset, datasets as of_module};
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -39,8 +40,20 @@ pub(super) fn datasets() -> Endpoint {
         .answers::<Items<Listed>>(200);
     Endpoint::new(route, |call: Call| async move {
         let all = Module::ALL.iter().flat_map(|module| of_module(*module));
-        let seen = all.filter(|dataset| dataset.permission.is_none_or(|need| call.permits(need)));
-        Ok(plain(&Items { items: seen.map(listed).collect() }))
+        let mut items = Vec::new();
+        for dataset in all {
+            let places = match dataset.permission {
+                Some(need) => call.places_of(need).await?,
+                None => Places::Everywhere,
+            };
+            let seen = match places {
+                Places::Everywhere => true,
+                Places::In(_) => dataset.units().is_some(),
+                Places::Nowhere => false,
+            };
+            items.extend(seen.then(|| listed(dataset)));
+        }
+        Ok(plain(&Items { items }))
     })
 }
 

@@ -1,5 +1,6 @@
 //! Who the caller is, and what the caller may do.
 
+use axum::response::Response;
 use events::identity::organization::{Organization, UnitKind};
 use events::identity::user::User;
 use events::{Module, SessionId, TenantId, UnitId, UserId};
@@ -79,7 +80,7 @@ pub(crate) struct Permissions {
     access_version: i64,
 }
 
-const WHERE: &[Parameter] =
+pub(crate) const WHERE: &[Parameter] =
     &[query(UNIT, "the unit in which; everywhere unless told"), KNOWN, PREFER];
 
 pub(super) fn me() -> Endpoint {
@@ -135,20 +136,31 @@ pub(super) fn permissions() -> Endpoint {
         .summary("What the caller may do, everywhere or in a unit")
         .parameters(WHERE)
         .answers::<Stamped<Permissions>>(200);
-    Endpoint::new(route, |call: Call| async move {
-        call.only_parameters(&[UNIT])?;
-        let asked = call.head().await?;
-        let standing = call.standing_of(call.person()?, true).await?;
-        let Some(unit) = call.parameter(UNIT) else {
-            return Ok(stamped(&call, &asked, held(&standing)));
-        };
-        let absent = || Problem::absent("unit");
-        let unit: UnitId = unit.parse().map_err(|_| absent())?;
-        let seen = call.app.access.seen_in(&call.principal, standing, unit).await;
-        let standing = seen.map_err(unreadable)?.ok_or_else(absent)?;
-        let permissions = Permissions { unit_id: Some(unit), ..held(&standing) };
-        Ok(stamped(&call, &asked, permissions))
-    })
+    Endpoint::new(
+        route,
+        |call: Call| async move { permissions_in_unit(&call, call.person()?).await },
+    )
+}
+
+/// The unit asked about, where one is.
+pub(crate) fn unit(call: &Call) -> Result<Option<UnitId>, Problem> {
+    let unit = call.parameter(UNIT).map(|unit| unit.parse().map_err(|_| Problem::absent("unit")));
+    unit.transpose()
+}
+
+/// Answers what a user may do, everywhere or in the unit asked about; whether the caller may ask is known.
+pub(crate) async fn permissions_in_unit(call: &Call, user: UserId) -> Result<Response, Problem> {
+    call.only_parameters(&[UNIT])?;
+    let asked = call.head().await?;
+    let standing = call.standing_of(user, true).await?;
+    existing(&standing)?;
+    let Some(unit) = unit(call)? else {
+        return Ok(stamped(call, &asked, held(&standing)));
+    };
+    let by = call.speaking_of(user);
+    let seen = call.app.access.seen_in(&by, standing, unit).await;
+    let standing = seen.map_err(unreadable)?.ok_or_else(|| Problem::absent("unit"))?;
+    Ok(stamped(call, &asked, Permissions { unit_id: Some(unit), ..held(&standing) }))
 }
 
 /// What a user may do.
@@ -168,6 +180,6 @@ pub(crate) fn held(standing: &Standing) -> Permissions {
 }
 
 /// Refuses to speak of users that do not exist.
-pub(crate) fn existing(standing: &Standing) -> Result<(), Problem> {
+fn existing(standing: &Standing) -> Result<(), Problem> {
     if standing.user.version > 0 { Ok(()) } else { Err(Problem::absent("user")) }
 }

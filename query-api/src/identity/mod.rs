@@ -39,7 +39,7 @@ fn lists() -> Vec<Endpoint> {
             |call| async move { list(&call, dataset("identity.users"), None).await },
         ),
         Endpoint::new(
-            listing(units, "identity.units", |g| page_of(g, "identity.units")).in_unit(),
+            listing(units, "identity.units", |g| page_of(g, "identity.units")),
             |call| async move {
                 own_organization(&call)?;
                 list(&call, dataset("identity.units"), None::<Filter>).await
@@ -108,7 +108,7 @@ fn unit() -> Endpoint {
     let route = Route::get("/organizations/{id}/units/{unit_id}", Identity, "identity_unit")
         .summary("One part of the organisation");
     Endpoint::new(
-        single(route, "identity.units", |g| row_of(g, "identity.units")).in_unit(),
+        single(route, "identity.units", |g| row_of(g, "identity.units")),
         |call| async move {
             own_organization(&call)?;
             item(&call, dataset("identity.units"), call.segment("unit_id"), "unit").await

@@ -138,7 +138,7 @@ async fn answers(
     let mut asked = Vec::with_capacity(checks.len());
     for check in checks {
         let user = check.user_id.map_or_else(|| call.person(), Ok)?;
-        may_see(call, user)?;
+        may_see(call, user, check.unit_id).await?;
         asked.push((user, check));
     }
     let at = match as_of {

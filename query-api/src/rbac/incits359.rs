@@ -235,7 +235,7 @@ fn of_user<T: Serialize + 'static>(
     let of_roles = route.path.ends_with("-roles");
     Endpoint::new(route.parameters(AS_OF), move |call: Call| async move {
         let user: UserId = call.id("user_id", "user")?;
-        may_see(&call, user)?;
+        may_see(&call, user, None).await?;
         let (asked, states) = states(&call, &[user].into()).await?;
         let person = states.person(user).filter(|_| states.account(user) > 0);
         let person = person.ok_or_else(|| Problem::absent("user"))?;

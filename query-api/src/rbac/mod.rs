@@ -10,14 +10,16 @@ mod policy;
 mod review;
 
 use events::Module::Rbac;
-use events::{Permission, RoleId, UserId};
+use events::{Permission, RoleId, UnitId, UserId};
+use platform::access::Places;
 use platform::dataset::filter::Filter;
+use platform::problem::Problem;
 use platform::routes::{Access, Alias, Deprecated, Parameter, Route};
 
-use crate::answer::{Stamped, stamped};
+use crate::answer::Stamped;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::identity::me::{Permissions, existing, held};
+use crate::identity::me::{Permissions, WHERE, permissions_in_unit, unit};
 use crate::item::item;
 use crate::list::{equals, list};
 use crate::shape::{AT, LIST, dataset, listing, page_of, query, row_of, single};
@@ -39,6 +41,8 @@ const OF_TRAIL: &[Parameter] = &[
     AT,
 ];
 const ROLES: &[Alias] = &[Alias::new("/roles", "rbac_roles_alias")];
+/// To see who holds which role, and what follows.
+const SEE: Permission = Permission::RbacAssignmentsRead;
 const ROLE: &[Alias] = &[Alias::new("/roles/{role_id}", "rbac_role_alias")];
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -50,8 +54,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                     .also(ROLES),
                 "rbac.roles",
                 |g| page_of(g, "rbac.roles"),
-            )
-            .in_unit(),
+            ),
             |call| async move { list(&call, dataset("rbac.roles"), None).await },
         ),
         policy::hierarchy(),
@@ -120,8 +123,7 @@ fn of_users() -> Vec<Endpoint> {
                     .summary("Who holds which role, where and until when"),
                 "rbac.assignments",
                 |g| page_of(g, "rbac.assignments"),
-            )
-            .in_unit(),
+            ),
             |call| async move { list(&call, dataset("rbac.assignments"), None).await },
         ),
         Endpoint::new(
@@ -156,16 +158,15 @@ fn exclusive_sets() -> Vec<Endpoint> {
     [sets].into_iter().chain(with_past(&past::EXCLUSIVE_SET, set)).collect()
 }
 
-/// The caller asks about oneself, or holds the permission to see who holds which role.
-fn may_see(call: &Call, user: UserId) -> Result<(), platform::problem::Problem> {
-    if call.me() == Some(user) {
-        return Ok(());
-    }
-    platform::access::authorize(
-        &call.principal,
-        call.standing.as_ref(),
-        Permission::RbacAssignmentsRead,
-    )
+/// The caller asks about oneself, or holds the permission to see who holds which role; in the unit asked about, where there is one.
+async fn may_see(call: &Call, user: UserId, unit: Option<UnitId>) -> Result<(), Problem> {
+    let places = seen_of(call, user).await?;
+    Call { places, ..call.clone() }.only_in(unit, SEE)
+}
+
+/// Where the caller may see what a user may do: everywhere of oneself, otherwise where the permission for it is held.
+async fn seen_of(call: &Call, user: UserId) -> Result<Places, Problem> {
+    if call.me() == Some(user) { Ok(Places::Everywhere) } else { call.places_of(SEE).await }
 }
 
 fn roles_of(route: Route) -> Endpoint {
@@ -176,7 +177,7 @@ fn roles_of(route: Route) -> Endpoint {
 fn users_of() -> Endpoint {
     let route = Route::get("/rbac/roles/{role_id}/users", Rbac, "rbac_role_users")
         .summary("Who holds a role, where and until when");
-    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments")).in_unit();
+    let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments"));
     Endpoint::new(route, |call: Call| async move {
         let role: RoleId = call.id("role_id", "role")?;
         let narrow = equals("role_id", role.to_string());
@@ -193,9 +194,12 @@ fn plants_of() -> Endpoint {
 
 /// The rows of a dataset that are about the user in the path.
 fn of_user(route: Route, data: &'static str) -> Endpoint {
-    Endpoint::new(route.parameters(LIST), move |call: Call| async move {
+    Endpoint::new(route.parameters(LIST), move |mut call: Call| async move {
         let user: UserId = call.id("user_id", "user")?;
-        may_see(&call, user)?;
+        call.places = seen_of(&call, user).await?;
+        if call.places == Places::Nowhere {
+            call.only_in(None, SEE)?;
+        }
         let narrow = equals("user_id", user.to_string());
         list(&call, dataset(data), Some(narrow)).await
     })
@@ -203,15 +207,13 @@ fn of_user(route: Route, data: &'static str) -> Endpoint {
 
 fn permissions_of() -> Endpoint {
     let route = Route::get("/rbac/users/{user_id}/permissions", Rbac, "rbac_user_permissions")
-        .summary("What a user may do; oneself without a permission")
+        .summary("What a user may do, everywhere or in a unit; oneself without a permission")
+        .parameters(WHERE)
         .answers::<Stamped<Permissions>>(200);
     Endpoint::new(route, |call: Call| async move {
         let user: UserId = call.id("user_id", "user")?;
-        may_see(&call, user)?;
-        let asked = call.head().await?;
-        let standing = call.standing_of(user, true).await?;
-        existing(&standing)?;
-        Ok(stamped(&call, &asked, held(&standing)))
+        may_see(&call, user, unit(&call)?).await?;
+        permissions_in_unit(&call, user).await
     })
 }
 

@@ -85,13 +85,19 @@ pub(super) fn role_permissions() -> Endpoint {
         Route::get("/rbac/roles/{role_id}/permissions", Module::Rbac, "rbac_role_permissions")
             .summary("What a role may do, by itself and by inheritance")
             .needs(Permission::RbacRolesRead)
+            .in_unit()
             .parameters(WAITING)
             .answers::<Stamped<Items<RolePermission>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let role_id: RoleId = call.id("role_id", "role")?;
         let asked = call.head().await?;
         let policy = policy(&call).await?;
-        policy.role(role_id).ok_or_else(|| Problem::absent("role"))?;
+        let role = policy.role(role_id).ok_or_else(|| Problem::absent("role"))?;
+        // One of no unit counts in each.
+        let seen = role.facts.unit_id.is_none() || call.places.hold(role.facts.unit_id);
+        if !seen {
+            return Err(Problem::absent("role"));
+        }
         let granted = granted(&policy, role_id);
         let fact = |permission: &str, role_id: RoleId| {
             let permission = permission.to_owned();

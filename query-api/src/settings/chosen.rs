@@ -13,7 +13,7 @@ use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{of_organization, of_unit, reading};
+use super::{of_organization, of_unit, reading, unit};
 use crate::answer::{Items, Stamped, stamped};
 use crate::call::{Call, unreadable};
 use crate::endpoint::Endpoint;
@@ -49,6 +49,7 @@ const UNIT: &[Parameter] = &[
 
 pub(super) fn settings() -> Endpoint {
     let route = reading(Route::get("/settings", Settings, "settings_settings"))
+        .in_unit()
         .summary("Every setting: what it can hold, what it holds, and who set it")
         .parameters(UNIT)
         .answers::<Stamped<Items<Setting>>>(200);
@@ -62,6 +63,7 @@ pub(super) fn settings() -> Endpoint {
 
 pub(super) fn setting() -> Endpoint {
     let route = reading(Route::get("/settings/{key}", Settings, "settings_setting"))
+        .in_unit()
         .summary("One setting: what it can hold, what it holds, and who set it")
         .parameters(UNIT)
         .answers::<Stamped<Setting>>(200);
@@ -121,7 +123,7 @@ struct Place {
 impl Place {
     async fn of(call: &Call) -> Result<Self, Problem> {
         call.only_parameters(&["unit_id"])?;
-        let path = match call.parameter("unit_id") {
+        let path = match unit(call)? {
             Some(unit) => path(call, unit).await?,
             None => Vec::new(),
         };
@@ -161,8 +163,7 @@ impl Place {
 }
 
 /// The unit and those above it.
-async fn path(call: &Call, unit: &str) -> Result<Vec<UnitId>, Problem> {
-    let unit: UnitId = unit.parse().map_err(|_| Problem::absent("unit"))?;
+async fn path(call: &Call, unit: UnitId) -> Result<Vec<UnitId>, Problem> {
     let path = call.organization().await?.state.path(unit);
     if path.is_empty() { Err(Problem::absent("unit")) } else { Ok(path) }
 }

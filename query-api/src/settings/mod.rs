@@ -13,6 +13,7 @@ use platform::routes::Route;
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::identity::me;
 use crate::item::item;
 use crate::list::list;
 use crate::shape::{dataset, listing, page_of, row_of, single};
@@ -56,6 +57,13 @@ fn switched_flag() -> Endpoint {
 /// A question that needs the right to see settings.
 fn reading(route: Route) -> Route {
     route.needs(Permission::SettingsSettingsRead)
+}
+
+/// The unit whose settings are asked for, where the caller may see them; the organisation as a whole when absent.
+fn unit(call: &Call) -> Result<Option<UnitId>, Problem> {
+    let unit = me::unit(call)?;
+    call.only_in(unit, Permission::SettingsSettingsRead)?;
+    Ok(unit)
 }
 
 /// What the organisation has set, as the log has it now.

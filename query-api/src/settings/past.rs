@@ -1,12 +1,11 @@
 //! Settings as they were chosen, by the organisation or by one of its units, and features as they were switched.
 
-use ::events::UnitId;
 use ::events::settings::configuration::Configuration;
 use ::events::settings::{Flag, Key};
-use platform::problem::Problem;
 use platform::routes::Parameter;
 use serde_json::{Value, json};
 
+use super::unit;
 use crate::shape::{AS_OF, AT_VERSION, PAST_ITEM, query};
 use crate::travel::{Past, Place, names};
 
@@ -24,13 +23,8 @@ pub(super) static SETTING: Past<Configuration> = Past {
     which: &["unit_id"],
     place: |call| {
         let key: Key = call.id("key", "setting")?;
-        let stream = match call.parameter("unit_id") {
-            None => call.tenant().to_string(),
-            Some(unit) => {
-                let unit: UnitId = unit.parse().map_err(|_| Problem::absent("unit"))?;
-                unit.to_string()
-            }
-        };
+        let unit = unit(call)?;
+        let stream = unit.map_or_else(|| call.tenant().to_string(), |unit| unit.to_string());
         let id = key.name().to_owned();
         Ok(Place { stream, text: Some(format!("\"{id}\"")), id })
     },

@@ -15,6 +15,7 @@ use super::spec::{Need, Spec};
 use crate::app::App;
 use crate::call::unreadable;
 use crate::reads::EVENTS;
+use crate::telling::By;
 
 /// What sockets are called.
 pub(super) const OPERATION: &str = "audit_stream";
@@ -24,11 +25,17 @@ pub(super) const OPERATION: &str = "audit_stream";
 pub(crate) struct Viewer {
     pub(crate) principal: Arc<Principal>,
     pub(crate) standing: Option<Standing>,
+    /// The id shared by everything that follows from the request that opened the stream.
+    pub(crate) correlation: Arc<str>,
 }
 
 impl Viewer {
     pub(crate) fn user(&self) -> Option<UserId> {
         self.principal.user()
+    }
+
+    fn by(&self) -> By<'_> {
+        By { principal: &self.principal, correlation: &self.correlation }
     }
 
     /// Whether a change may have changed what this subscriber may see.
@@ -66,15 +73,17 @@ impl Viewer {
             self.may_follow(app, spec).await?;
         }
         if matches!(spec.need(), Need::Permission(_)) {
-            app.reads.note(&self.principal, EVENTS, "", 0); // how many follow is not known yet
+            app.reads.note(self.by(), EVENTS, "", 0); // how many follow is not known yet
         }
         Ok(())
     }
 
     /// The same for a subscription of a socket, whose refusals nobody else notes.
     pub(crate) async fn subscribe(&mut self, app: &App, spec: &Spec) -> Result<(), Problem> {
-        let admitted = self.admit(app, spec).await;
-        admitted.inspect_err(|problem| app.denials.note(&self.principal, OPERATION, problem))
+        let Err(problem) = self.admit(app, spec).await else { return Ok(()) };
+        let problem = app.access.clarified(&self.principal, problem).await;
+        app.denials.note(self.by(), OPERATION, &problem);
+        Err(problem)
     }
 
     /// Whether the subscriber may follow a stream, as of what is known of the standing.

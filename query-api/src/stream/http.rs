@@ -85,8 +85,11 @@ struct Listener {
 
 impl Listener {
     async fn admit(call: &Call) -> Result<Self, Problem> {
-        let mut viewer =
-            Viewer { principal: Arc::clone(&call.principal), standing: call.standing.clone() };
+        let mut viewer = Viewer {
+            principal: Arc::clone(&call.principal),
+            standing: call.standing.clone(),
+            correlation: call.facts.correlation_id().into(),
+        };
         let spec = Spec::parse(call.segment("stream"), call.me());
         let spec = spec.ok_or_else(|| Problem::absent("stream"))?;
         viewer.admit(&call.app, &spec).await?;

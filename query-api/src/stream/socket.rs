@@ -1,6 +1,5 @@
 //! The WebSocket side of streams: many subscriptions over one connection, each let through by credit.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,8 +60,8 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     let app = Arc::clone(app);
     let service = move |facts: Option<Extension<RequestFacts>>, headers: HeaderMap, up: Upgrade| {
         let app = Arc::clone(&app);
-        let ip = facts.and_then(|Extension(facts)| facts.ip);
-        async move { upgraded(app, (&headers, ip), up).await.unwrap_or_else(Problem::into_response) }
+        let facts = facts.map(|Extension(facts)| facts).unwrap_or_default();
+        async move { upgraded(app, (&headers, &facts), up).await.unwrap_or_else(Problem::into_response) }
     };
     router.route("/api/v1/stream", get(service))
 }
@@ -71,7 +70,7 @@ type Upgrade = Result<WebSocketUpgrade, rejection::WebSocketUpgradeRejection>;
 
 async fn upgraded(
     app: Arc<App>,
-    (headers, ip): (&HeaderMap, Option<IpAddr>),
+    (headers, facts): (&HeaderMap, &RequestFacts),
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| {
@@ -83,7 +82,8 @@ async fn upgraded(
         let detail = format!("ask for the sub-protocol {PROTOCOL}");
         return Err(Problem::bad_request("SUBPROTOCOL_EXPECTED", detail));
     }
-    let from = Whence { origin: ticket::origin(headers).map(str::to_owned), ip };
+    let origin = ticket::origin(headers).map(str::to_owned);
+    let from = Whence { origin, ip: facts.ip, correlation: facts.correlation_id().into() };
     let viewer = match ticket::offered(headers) {
         Some(ticket) => Some(viewer(&app, &ticket, &from).await?),
         None if headers.contains_key(header::AUTHORIZATION) => {
@@ -120,7 +120,8 @@ async fn viewer(app: &App, token: &str, from: &Whence) -> Result<Viewer, Problem
     } else {
         app.verify(token, from.ip).await?
     };
-    let mut viewer = Viewer { principal, standing: None };
+    let correlation = Arc::clone(&from.correlation);
+    let mut viewer = Viewer { principal, standing: None, correlation };
     viewer.renew(app).await?;
     Ok(viewer)
 }

@@ -2,6 +2,7 @@
 //! pages of one origin. What a ticket says is signed; that it was used is remembered here and, for other processes, in Redis.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -144,6 +145,8 @@ pub(super) struct Whence {
     /// The origin of the page, if it is one.
     pub(super) origin: Option<String>,
     pub(super) ip: Option<IpAddr>,
+    /// The id shared by everything that follows from the upgrade.
+    pub(super) correlation: Arc<str>,
 }
 
 pub(super) fn origin(headers: &HeaderMap) -> Option<&str> {

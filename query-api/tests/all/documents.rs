@@ -98,6 +98,7 @@ async fn completed(world: &World, person: &Person, content: &[u8]) -> (events::E
         rows: 1,
         position: 1,
         expires_at: hours_from_now(1),
+        units: Vec::new(),
     };
     let started = export::Event::Started { attempt: 1, worker: "w".into() };
     let events = [started, export::Event::Completed(file_made)];

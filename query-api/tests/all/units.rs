@@ -3,6 +3,8 @@
 use events::identity::organization::{self, Organization, UnitKind};
 use events::rbac::policy::{self, Policy, RoleCreated};
 use events::rbac::user_access::{self, UserAccess};
+use events::settings::Key;
+use events::settings::configuration::{self, Configuration};
 use events::{RoleId, UnitId, UserId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -99,11 +101,13 @@ async fn a_unit_is_shown_to_whom_a_check_of_it_allows_and_lists_hold_no_others()
     assert_eq!(shown(&path, &anna, "code").await, ["hall", "north"]);
     assert_eq!(shown(&path, &bert, "code").await, ["field"]);
     assert_eq!(shown(&path, &cara, "code").await, ["field", "hall", "north", "south"]);
-    assert_eq!(shown("/rbac/roles", &anna, "code").await, ["local"]);
-    assert_eq!(shown("/rbac/roles", &bert, "code").await, [""; 0]);
+    // A role of no unit counts in each, so it is seen from each.
+    assert_eq!(shown("/rbac/roles", &anna, "code").await, ["local", "owner", "viewer"]);
+    assert_eq!(shown("/rbac/roles", &bert, "code").await, ["owner", "viewer"]);
     assert_eq!(shown("/rbac/roles", &cara, "code").await, ["local", "owner", "viewer"]);
     let holders = format!("/rbac/roles/{role}/users");
-    for path in ["/rbac/assignments", &holders] {
+    let of_permissions = "/rbac/effective-permissions?permission=rbac.roles:read";
+    for path in ["/rbac/assignments", &holders, of_permissions] {
         assert_eq!(shown(path, &anna, "unit_id").await, [units.north.to_string()], "{path}");
         assert_eq!(shown(path, &bert, "unit_id").await, [units.field.to_string()], "{path}");
     }
@@ -111,9 +115,165 @@ async fn a_unit_is_shown_to_whom_a_check_of_it_allows_and_lists_hold_no_others()
     assert_eq!(world.body(&beyond, &anna).await["page"]["total"]["value"], 0);
     assert_eq!(world.problem("/rbac/roles", &nobody).await.0, StatusCode::FORBIDDEN);
     // What is about the organisation as a whole stays with whoever may everywhere.
-    for whole in ["/rbac/roles/hierarchy", "/rbac/effective-permissions", "/rbac/exclusive-sets"] {
-        assert_eq!(world.problem(whole, &anna).await.0, StatusCode::FORBIDDEN, "{whole}");
+    for whole in ["/rbac/roles/hierarchy", "/rbac/exclusive-sets", "/rbac/review?from=1"] {
+        let (status, refused) = world.problem(whole, &anna).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{whole}");
+        let said = refused["detail"].as_str().unwrap();
+        assert!(said.starts_with("this is about the organisation as a whole"), "{whole}: {said}");
+        let (_, refused) = world.problem(whole, &nobody).await;
+        assert!(refused["detail"].as_str().unwrap().starts_with("you need the permission"));
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_role_is_shown_with_its_past_where_it_counts() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let units = units(&world, &org).await;
+    let role = world.role(&org, "viewer", &["rbac.roles:read"]).await;
+    let (anna, nobody) =
+        (world.person(org.tenant, "anna").await, world.person(org.tenant, "nobody").await);
+    hold(&world, &org, anna.user, role, Some(units.north)).await;
+    let local = |code: &str, unit_id| RoleCreated {
+        role_id: new(),
+        name: code.to_uppercase(),
+        code: code.into(),
+        description: None,
+        level: 5,
+        unit_id: Some(unit_id),
+        system: false,
+        protected: false,
+    };
+    let (hall, south) = (local("hall", units.hall), local("south", units.south));
+    let (within, beyond) = (hall.role_id, south.role_id);
+    let made = [policy::Event::RoleCreated(hall), policy::Event::RoleCreated(south)];
+    world.append::<Policy>((org.tenant, "system"), org.tenant, made).await;
+    world.settled().await;
+    for (person, id, expected) in [
+        (&anna, role, StatusCode::OK),
+        (&anna, within, StatusCode::OK),
+        (&anna, beyond, StatusCode::NOT_FOUND),
+        (&anna, new(), StatusCode::NOT_FOUND),
+        (&org.owner, beyond, StatusCode::OK),
+        (&nobody, role, StatusCode::FORBIDDEN),
+        (&nobody, within, StatusCode::FORBIDDEN),
+    ] {
+        for part in ["", "/permissions", "/history", "/diff?from=0", "?at_version=8"] {
+            let path = format!("/rbac/roles/{id}{part}");
+            let status = world.get(&path, person).send().await.unwrap().status();
+            assert_eq!(status, expected, "{path}");
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn settings_of_a_unit_are_shown_to_whom_may_see_them_there() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let units = units(&world, &org).await;
+    let role = world.role(&org, "setter", &["settings.settings:read"]).await;
+    let (anna, nobody) =
+        (world.person(org.tenant, "anna").await, world.person(org.tenant, "nobody").await);
+    hold(&world, &org, anna.user, role, Some(units.north)).await;
+    for unit in [units.hall, units.south] {
+        let letter = configuration::Event::SettingChosen {
+            key: Key::ExportsPaper,
+            value: events::settings::Value::Text("letter".into()),
+        };
+        world.append::<Configuration>((org.tenant, "system"), unit, [letter]).await;
+    }
+    world.settled().await;
+    for (unit, allowed) in [
+        (Some(units.north), true),
+        (Some(units.hall), true),
+        (Some(units.south), false),
+        (Some(new()), false),
+        (None, false),
+    ] {
+        let of_unit = unit.map(|unit| format!("unit_id={unit}")).unwrap_or_default();
+        for path in ["/settings", "/settings/exports.paper"] {
+            let path = format!("{path}?{of_unit}");
+            let answer = world.get(&path, &anna).send().await.unwrap();
+            let expected = if allowed { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(answer.status(), expected, "{path}");
+            assert_eq!(world.problem(&path, &nobody).await.0, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+    let past = |unit: UnitId| format!("/settings/exports.paper/history?unit_id={unit}");
+    assert_eq!(world.body(&past(units.hall), &anna).await["items"][0]["version"], 1);
+    assert_eq!(world.problem(&past(units.south), &anna).await.0, StatusCode::FORBIDDEN);
+    let whole = "/settings/exports.paper/history";
+    assert_eq!(world.problem(whole, &anna).await.0, StatusCode::FORBIDDEN);
+    let chosen = world.body("/settings/chosen", &anna).await;
+    assert_eq!(column(&chosen, "unit_id"), [units.hall.to_string()]);
+    let (status, refused) = world.problem("/settings", &anna).await;
+    let said = refused["detail"].as_str().unwrap();
+    assert!(said.starts_with("this is about the organisation as a whole"), "{status}: {said}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_others_may_in_a_unit_is_told_whom_may_see_it_there() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let units = units(&world, &org).await;
+    let role = world.role(&org, "viewer", &["rbac.assignments:read"]).await;
+    let (anna, bert) =
+        (world.person(org.tenant, "anna").await, world.person(org.tenant, "bert").await);
+    let nobody = world.person(org.tenant, "nobody").await;
+    hold(&world, &org, anna.user, role, Some(units.north)).await;
+    for unit in [units.hall, units.south] {
+        hold(&world, &org, bert.user, role, Some(unit)).await;
+    }
+    world.settled().await;
+    let of_bert = |unit: Option<UnitId>| {
+        let unit = unit.map(|unit| format!("?unit_id={unit}")).unwrap_or_default();
+        format!("/rbac/users/{}/permissions{unit}", bert.user)
+    };
+    for (unit, allowed) in [(units.hall, true), (units.north, true), (units.south, false)] {
+        let answer = world.get(&of_bert(Some(unit)), &anna).send().await.unwrap();
+        assert_eq!(answer.status().is_success(), allowed, "{unit}");
+        let check =
+            json!({"permission": "rbac.assignments:read", "unit_id": unit, "user_id": bert.user});
+        let asked = world.ask(Method::POST, "/rbac/check", Some(&anna)).json(&check);
+        assert_eq!(asked.send().await.unwrap().status().is_success(), allowed, "{unit}");
+    }
+    let there = world.body(&of_bert(Some(units.hall)), &anna).await;
+    assert_eq!(there["permissions"], json!(["rbac.assignments:read"]));
+    assert_eq!(world.body(&of_bert(Some(units.north)), &anna).await["permissions"], json!([]));
+    assert_eq!(world.problem(&of_bert(None), &anna).await.0, StatusCode::FORBIDDEN);
+    let roles = format!("/rbac/users/{}/roles", bert.user);
+    assert_eq!(column(&world.body(&roles, &anna).await, "unit_id"), [units.hall.to_string()]);
+    assert_eq!(world.body(&roles, &bert).await["items"].as_array().unwrap().len(), 2);
+    for path in [roles, of_bert(None), of_bert(Some(units.hall))] {
+        assert_eq!(world.problem(&path, &nobody).await.0, StatusCode::FORBIDDEN, "{path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn exports_are_for_whom_may_ask_for_them_in_a_unit_and_show_their_own() {
+    let world = World::start().await;
+    let org = world.org("acme").await;
+    let units = units(&world, &org).await;
+    let role =
+        world.role(&org, "exporter", &["exports.files:request", "rbac.assignments:read"]).await;
+    let anna = world.person(org.tenant, "anna").await;
+    hold(&world, &org, anna.user, role, Some(units.north)).await;
+    let (own, others) = (world.export(&anna).await, world.export(&org.owner).await);
+    world.settled().await;
+    assert_eq!(column(&world.body("/exports", &anna).await, "export_id"), [own.to_string()]);
+    for (id, status) in [(own, StatusCode::OK), (others, StatusCode::NOT_FOUND)] {
+        for path in ["/exports", "/exports/jobs", "/jobs"] {
+            let path = format!("{path}/{id}");
+            assert_eq!(world.get(&path, &anna).send().await.unwrap().status(), status, "{path}");
+        }
+    }
+    let offered = column(&world.body("/exports/datasets", &anna).await, "name");
+    assert!(offered.contains(&"rbac.assignments".to_owned()), "{offered:?}");
+    assert!(!offered.contains(&"identity.users".to_owned()), "{offered:?}");
     world.end().await;
 }
 

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use events::exports::export::{Event, Export, Format, Sort, Status};
 use events::identity::organization::Organization;
-use events::identity::user::User;
+use events::identity::user::{self, User};
 use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{ApiKeyId, FileId, Permission, TenantId, UserId};
+use events::{ApiKeyId, FileId, Permission, TenantId, UnitId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
+use platform::access::{Places, Standing};
 use platform::api_keys::ApiKeys;
 use platform::clock;
 use platform::commands::CommandError;
@@ -188,26 +189,43 @@ impl Order {
         office.access.refresh(&principal).await.map_err(|error| Refusal::Trouble(error.into()))?;
         let standing = office.access.last_known(&principal).await;
         let standing = standing.map_err(|error| Refusal::Trouble(error.into()))?;
-        let permits = |permission: Permission| {
-            standing.as_ref().is_some_and(|standing| {
-                standing.user.state.status == events::identity::user::Status::Active
-                    && standing.effective.permits(permission)
-            })
-        };
+        let standing =
+            standing.filter(|it: &Standing| it.user.state.status == user::Status::Active);
+        let mut places = Places::Everywhere;
         let needed = [Some(Permission::ExportsFilesRequest), dataset.permission];
-        if let Some(missing) = needed.into_iter().flatten().find(|needed| !permits(*needed)) {
-            let message = format!("the permission {} is needed and was taken", missing.name());
-            return Err(Refusal::For("permission_revoked", message));
+        for needed in needed.into_iter().flatten() {
+            let held = office.access.places(&principal, standing.as_ref(), needed).await;
+            places = places.and(held.map_err(|error| Refusal::Trouble(error.into()))?);
+            let enough = match &places {
+                Places::Everywhere => true,
+                Places::In(_) => dataset.is_by_unit(),
+                Places::Nowhere => false,
+            };
+            if !enough {
+                let message = format!("the permission {} is needed and was taken", needed.name());
+                return Err(Refusal::For("permission_revoked", message));
+            }
         }
-        let everything =
-            self.question(dataset).map_err(|refused| Refusal::For("question_refused", refused))?;
+        let permits = |permission: Permission| {
+            standing.as_ref().is_some_and(|standing| standing.effective.permits(permission))
+        };
+        let text = |refused: String| Refusal::For("question_refused", refused);
+        let query = self.question(dataset).map_err(text)?;
+        let query = query.seen_from(dataset, &places, Some(self.requested_by));
+        let query = query.map_err(|refused| text(refused.to_string()))?;
+        let query = query.ok_or_else(|| text("its rows belong to no unit".to_owned()))?;
         let query = match &dataset.owner {
             Some(owner) if !owner.everybody.is_some_and(permits) => {
-                everything.of_owner(self.requested_by)
+                query.of_owner(self.requested_by)
             }
-            Some(_) | None => everything,
+            Some(_) | None => query,
         };
-        Ok(Plan { dataset, query })
+        let organization = standing.map(|standing| standing.organization.state);
+        let units = match places {
+            Places::In(units) => organization.map(|all| all.highest(&units)).unwrap_or_default(),
+            Places::Everywhere | Places::Nowhere => Vec::new(),
+        };
+        Ok(Plan { dataset, query, units })
     }
 }
 
@@ -228,6 +246,8 @@ fn order(dataset: &Dataset, sort: &[Sort]) -> String {
 struct Plan {
     dataset: &'static Dataset,
     query: Query,
+    /// The units that its rows are narrowed to, with all below them.
+    units: Vec<UnitId>,
 }
 
 /// A file that is complete but not stored.
@@ -236,6 +256,7 @@ struct Made {
     rendered: Rendered,
     position: i64,
     name: String,
+    units: Vec<UnitId>,
 }
 
 /// One attempt at an export.
@@ -312,7 +333,7 @@ impl Making<'_> {
         // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell.
         let (file, rendered) = rendering.await.context("the renderer panicked")??;
         fed?;
-        Ok(Made { file, rendered, position, name })
+        Ok(Made { file, rendered, position, name, units: plan.units })
     }
 
     async fn header(&self, order: &Order, plan: &Plan, position: i64) -> anyhow::Result<Header> {
@@ -405,6 +426,7 @@ impl Making<'_> {
             "rows": made.rendered.rows,
             "position": made.position,
             "expires_at": expires_at,
+            "units": made.units,
         });
         let path = format!("/exports/{}/complete", self.job.subject_id);
         let key = self.job.key(&format!("complete/{}", self.attempt));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{FileId, UserId};
+use crate::ids::{FileId, UnitId, UserId};
 
 /// A fact about an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -139,6 +139,10 @@ pub struct File {
     pub position: i64,
     /// When it can no longer be fetched.
     pub expires_at: Timestamp,
+    /// The units whose rows are in it, with all below them, where whoever asked may see no others; it
+    /// is of the organisation as a whole without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<UnitId>,
 }
 
 impl crate::aggregate::Event for Event {}

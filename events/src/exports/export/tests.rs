@@ -60,6 +60,7 @@ fn file() -> File {
         rows: 100,
         position: 4_711,
         expires_at: at(TOMORROW),
+        units: Vec::new(),
     }
 }
 

@@ -93,6 +93,13 @@ impl Organization {
         self.units.keys().copied().filter(is_below).collect()
     }
 
+    /// Those of these units that are below none of the others.
+    pub fn highest(&self, units: &BTreeSet<UnitId>) -> Vec<UnitId> {
+        let is_below =
+            |unit: &UnitId| self.path(*unit).iter().skip(1).any(|above| units.contains(above));
+        units.iter().copied().filter(|unit| !is_below(unit)).collect()
+    }
+
     /// The units that are directly part of a unit.
     pub fn children(&self, of: UnitId) -> impl Iterator<Item = (UnitId, &Unit)> {
         self.units

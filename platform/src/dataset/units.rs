@@ -1,0 +1,77 @@
+//! Which rows are seen by whoever may see a dataset in units alone: one rule for lists, items and files.
+
+use events::UserId;
+
+use super::filter::{At, Comparison, Filter, Operator, Value};
+use super::{Dataset, Query, Refused};
+use crate::access::Places;
+
+/// The column that names the unit of a row.
+pub const UNIT: &str = "unit_id";
+
+/// How rows belong to units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Units {
+    /// Each to its own; rows of none belong to the organisation as a whole.
+    Own,
+    /// Each to its own; rows of none count in every unit, and are seen from each.
+    OwnOrEvery,
+    /// To none: each is somebody's, who sees it wherever they hold the permission.
+    Somebodys,
+}
+
+impl Dataset {
+    /// How its rows belong to units; nothing where they can be seen by whoever may everywhere, and by nobody else.
+    pub fn units(&self) -> Option<Units> {
+        match self.name {
+            "identity.units"
+            | "rbac.assignments"
+            | "rbac.effective_permissions"
+            | "rbac.user_plant_access"
+            | "settings.settings" => Some(Units::Own),
+            "rbac.roles" => Some(Units::OwnOrEvery),
+            "exports.exports" => Some(Units::Somebodys),
+            _ => None,
+        }
+    }
+
+    /// Whether its rows name the units that they belong to.
+    pub fn is_by_unit(&self) -> bool {
+        match self.units() {
+            Some(Units::Own | Units::OwnOrEvery) => true,
+            Some(Units::Somebodys) | None => false,
+        }
+    }
+}
+
+impl Query {
+    /// Only the rows that belong where the permission is held; nothing where none of them can.
+    pub fn seen_from(
+        self,
+        dataset: &'static Dataset,
+        places: &Places,
+        me: Option<UserId>,
+    ) -> Result<Option<Self>, Refused> {
+        let units = match places {
+            Places::Everywhere => return Ok(Some(self)),
+            Places::In(units) => units,
+            Places::Nowhere => return Ok(None),
+        };
+        let of_none = Filter::Is(Comparison { operator: Operator::NotEqual, ..is(Value::Present) });
+        let of_units =
+            units.iter().map(|unit| Filter::Is(is(Value::text(unit.to_string())))).collect();
+        match (dataset.units(), me) {
+            (Some(Units::Own), _) => self.narrowed(dataset, Filter::Any(of_units), me).map(Some),
+            (Some(Units::OwnOrEvery), _) => {
+                let seen = [vec![of_none], of_units].concat();
+                self.narrowed(dataset, Filter::Any(seen), me).map(Some)
+            }
+            (Some(Units::Somebodys), Some(me)) => Ok(Some(self.of_owner(me))),
+            (Some(Units::Somebodys), None) | (None, _) => Ok(None),
+        }
+    }
+}
+
+fn is(value: Value) -> Comparison {
+    Comparison { path: vec![UNIT.to_owned()], operator: Operator::Equal, value, at: At(1) }
+}
