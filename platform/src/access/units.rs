@@ -32,8 +32,8 @@ impl Places {
         match (self, other) {
             (Self::Nowhere, _) | (_, Self::Nowhere) => Self::Nowhere,
             (Self::Everywhere, places) | (places, Self::Everywhere) => places,
-            (Self::In(these), Self::In(those)) => {
-                let both: BTreeSet<UnitId> = these.intersection(&those).copied().collect();
+            (Self::In(ours), Self::In(others)) => {
+                let both: BTreeSet<UnitId> = ours.intersection(&others).copied().collect();
                 if both.is_empty() { Self::Nowhere } else { Self::In(both) }
             }
         }
