@@ -23,6 +23,7 @@ use crate::report::{Aim, Report};
 
 const CONNECTIONS: &[usize] = &[1, 8];
 const CHECK: &str = "POST /rbac/check of somebody";
+const ALLOWED: &str = "POST /rbac/check of somebody who may, with its evidence";
 const ASSIGN: &str = "POST /rbac/assign";
 /// Events of one append.
 const PORTION: usize = 2_000;
@@ -32,8 +33,10 @@ const LARGE: Size = Size { name: "10,000 roles", slug: "large", roles: 10_000, u
 const SMALL: Size = Size { name: "20 roles", slug: "small", roles: 20, users: 20_000 };
 /// Of so many permissions of the organisation's own each role grants [`GRANTS`].
 const PERMISSIONS: usize = 3_000;
-/// 300,000 in the large organisation.
+/// 300,000 in the large organisation, one of them to [`EVERYBODYS`].
 const GRANTS: usize = 30;
+/// What every role grants.
+const EVERYBODYS: &str = "shop.door:read";
 
 /// How large an organisation is.
 struct Size {
@@ -72,7 +75,7 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
             }
         }
     }
-    for (what, most) in [(CHECK, 5.0), (ASSIGN, 20.0)] {
+    for (what, most) in [(CHECK, 5.0), (ALLOWED, 5.0), (ASSIGN, 20.0)] {
         for connections in CONNECTIONS {
             let what = format!("{what}, {connections} connection(s)");
             report.aim(&what, LARGE.name, "ms p99", Aim::AtMost(most));
@@ -103,9 +106,10 @@ impl Organization {
         let tenant: TenantId = founded.tenant.parse()?;
         let roles: Vec<RoleId> = (0..size.roles).map(|_| clock::new_id()).collect();
         let users: Vec<UserId> = (0..size.users).map(|_| clock::new_id()).collect();
-        let of_roles: Vec<PolicyEvent> =
-            (0..).zip(&roles).flat_map(|(n, id)| role(n, *id)).collect();
-        for portion in of_roles.chunks(PORTION) {
+        let own = (0..PERMISSIONS).map(permission).chain([EVERYBODYS.to_owned()]).map(created);
+        let of_roles = (0..).zip(&roles).flat_map(|(n, id)| role(n, *id));
+        let of_policy: Vec<PolicyEvent> = own.chain(of_roles).collect();
+        for portion in of_policy.chunks(PORTION) {
             let stream = stream::<Policy>(&tenant.to_string(), portion)?;
             store(&writer, tenant, vec![stream]).await?;
         }
@@ -130,12 +134,14 @@ impl Organization {
     /// Checks and assignments, each of somebody else.
     async fn measure(&self, report: &mut Report, bed: &Bed, load: &Load) -> anyhow::Result<()> {
         let token = bed.sign_in_to(self.size.slug).await?;
-        let check = json!({"permission": permission(load.turn), "user_id": FRESH}).to_string();
+        let check =
+            |permission: &str| json!({"permission": permission, "user_id": FRESH}).to_string();
         // From the end: nobody has those at first.
         let role = self.roles[self.roles.len() - 1 - load.turn % self.roles.len()];
         let assign = json!({"user_id": FRESH, "role_id": role}).to_string();
         for (what, path, address, body) in [
-            (CHECK, "/api/v1/rbac/check", bed.settings.query_addr, check),
+            (CHECK, "/api/v1/rbac/check", bed.settings.query_addr, check(&permission(load.turn))),
+            (ALLOWED, "/api/v1/rbac/check", bed.settings.query_addr, check(EVERYBODYS)),
             (ASSIGN, "/api/v1/rbac/assign", bed.settings.command_addr, assign),
         ] {
             let plan = Plan {
@@ -160,6 +166,11 @@ fn permission(number: usize) -> String {
     format!("shop.item{}:read", number % PERMISSIONS)
 }
 
+fn created(name: String) -> PolicyEvent {
+    let permission_id = clock::new_id();
+    PolicyEvent::PermissionCreated { permission_id, name, description: None, implies: Vec::new() }
+}
+
 /// A role and what it grants: by steps that let no two roles grant the same.
 fn role(number: usize, role_id: RoleId) -> [PolicyEvent; 2] {
     let created = RoleCreated {
@@ -173,7 +184,8 @@ fn role(number: usize, role_id: RoleId) -> [PolicyEvent; 2] {
         protected: false,
     };
     let step = 1 + number % 97;
-    let added = (0..GRANTS).map(|grant| permission(number + grant * step)).collect();
+    let own = (1..GRANTS).map(|grant| permission(number + grant * step));
+    let added = own.chain([EVERYBODYS.to_owned()]).collect();
     [
         PolicyEvent::RoleCreated(created),
         PolicyEvent::RolePermissionsReplaced { role_id, added, removed: Vec::new() },

@@ -128,7 +128,7 @@ impl Runner {
                 return Ok(());
             }
             if let Some(delivered) = next.delivered {
-                delivered.ack().await;
+                source.applied(delivered).await;
             }
             if checked.elapsed() > CHECK {
                 checked = Instant::now();

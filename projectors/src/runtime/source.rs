@@ -8,6 +8,7 @@ use events::envelope::Recorded;
 use nats::events::{Batch, Consumer, Delivered};
 use nats::{Bus, LogId, Message};
 use sqlx::PgPool;
+use tokio::time::Instant;
 
 use super::log::{self, Head, Scan, Wanted};
 use super::pack::BATCH_EVENTS;
@@ -15,6 +16,8 @@ use crate::model::Fact;
 
 /// How long the bus may be silent before the log is asked.
 const SILENCE: Duration = Duration::from_millis(20);
+/// How often the bus is told how far we are: each time it writes that down, and what it is not told it only sends again.
+const ACK_EVERY: Duration = Duration::from_millis(100);
 /// The name of the durable consumer.
 const CONSUMER: &str = "projectors";
 const BATCH: i64 = 500;
@@ -25,6 +28,9 @@ pub(crate) struct Source {
     head: Head,
     consumer: Option<Consumer>,
     scan: Option<Scan>,
+    /// What was applied since the bus was last told, and when that was.
+    applied: Option<Delivered>,
+    acked: Instant,
 }
 
 /// Events that follow on the position asked for; none when there are none yet.
@@ -39,7 +45,8 @@ impl Source {
     pub(crate) fn new(pool: &PgPool, bus: Option<&Bus>, head: Head, position: i64) -> Self {
         let id = LogId { epoch: head.epoch, born_us: head.born_us };
         let consumer = bus.map(|bus| Consumer::new(bus, CONSUMER, id, position));
-        Self { pool: pool.clone(), head, consumer, scan: None }
+        let (scan, applied, acked) = (None, None, Instant::now());
+        Self { pool: pool.clone(), head, consumer, scan, applied, acked }
     }
 
     /// What follows on `position`, after a short wait when nothing does.
@@ -58,6 +65,21 @@ impl Source {
             return Ok(Next { facts, delivered: Some(delivered) });
         }
         Ok(Next { facts: self.read_log(position).await?, delivered: None })
+    }
+
+    /// Takes note that what was delivered, and all before it, has been applied.
+    pub(crate) async fn applied(&mut self, delivered: Delivered) {
+        self.applied = Some(delivered);
+        if self.acked.elapsed() >= ACK_EVERY {
+            self.ack().await;
+        }
+    }
+
+    async fn ack(&mut self) {
+        if let Some(delivered) = self.applied.take() {
+            delivered.ack().await;
+            self.acked = Instant::now();
+        }
     }
 
     /// What is being read ahead from the log.
@@ -84,7 +106,10 @@ impl Source {
         consumer.set_checkpoint(position);
         match consumer.next_batch(BATCH_EVENTS, SILENCE).await {
             Batch::Events(delivered) => Some(delivered),
-            Batch::Idle | Batch::Unavailable => None,
+            Batch::Idle | Batch::Unavailable => {
+                self.ack().await;
+                None
+            }
         }
     }
 

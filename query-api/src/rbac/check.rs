@@ -12,7 +12,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{self, Evidence, Key};
+use super::evidence::{self, Evidence};
 use super::may_see;
 use super::places::States;
 use crate::answer::plain;
@@ -157,10 +157,9 @@ async fn answers(
         Some((person, by_key(call, *user, &check.permission, verdict)))
     });
     let explained: Vec<(Person<'_>, Verdict)> = explained.collect();
-    let keys = explained.iter().map(|(person, verdict)| key(call, &states, person, verdict));
-    let keys: Vec<Key> = keys.collect();
-    let policy = &states.policy.state;
-    let evidence = evidence::for_answers(call, policy, states.moment.position, &keys).await?;
+    let facts =
+        explained.iter().map(|(person, verdict)| verdict.facts(person.policy, person.user_id));
+    let evidence = evidence::for_answers(call, &states, facts.collect()).await?;
     let answers = asked.into_iter().zip(explained).zip(evidence);
     let answers = answers.map(|(((_, check), (person, reason)), evidence)| {
         answer(&states, &person, check, (reason, evidence))
@@ -176,12 +175,6 @@ fn by_key(call: &Call, user: UserId, permission: &str, verdict: Verdict) -> Verd
         }
         Some(_) | None => verdict,
     }
-}
-
-fn key(call: &Call, states: &States, person: &Person<'_>, verdict: &Verdict) -> Key {
-    let user = person.user_id;
-    let versions = [states.policy.version, states.access_version(user), states.account(user)];
-    (call.tenant().0, user, versions, verdict.facts(person.policy, user))
 }
 
 fn answer(

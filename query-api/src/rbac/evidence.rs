@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use ::events::UserId;
 use ::events::rbac::policy::Policy;
 use ::events::rbac::resolve::evidence::{Fact, Happened, Mark, Needles, Trace};
+use ::events::{TenantId, UserId};
 use jiff::Timestamp;
 use moka::sync::Cache;
 use platform::dataset::{Bind, Statement};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use sqlx::FromRow as _;
 use uuid::Uuid;
 
+use super::places::States;
 use crate::call::Call;
 use crate::past::too_long;
 use crate::record::Lifted;
@@ -25,10 +26,10 @@ const MAX_EVENTS: usize = 50_000;
 const KEPT: u64 = 10_000;
 
 /// Evidence found before, under the versions that it was found at.
-static FOUND: LazyLock<Cache<Key, Vec<Evidence>>> = LazyLock::new(|| Cache::new(KEPT));
+static FOUND: LazyLock<Cache<Key, Evidence>> = LazyLock::new(|| Cache::new(KEPT));
 
-/// An organisation, a user, the versions of the policy, their roles and their account, and the facts.
-pub(super) type Key = (Uuid, UserId, [i64; 3], Vec<Fact>);
+/// An organisation, a fact, and the versions of what the fact hangs on: the policy, the user's roles and their account.
+type Key = (TenantId, Fact, [i64; 3]);
 
 /// An event, as far as it answers who did what when.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -101,24 +102,18 @@ impl Found {
     }
 }
 
-/// The evidence for several answers at once, in their order.
+/// The evidence for several answers at once, in their order, each given by the facts that it rests on.
 pub(super) async fn for_answers(
     call: &Call,
-    policy: &Policy,
-    until: i64,
-    keys: &[Key],
+    states: &States,
+    answers: Vec<Vec<Fact>>,
 ) -> Result<Vec<Vec<Evidence>>, Problem> {
-    let wanted = keys.iter().filter(|key| !FOUND.contains_key(*key));
-    let wanted: BTreeSet<Fact> = wanted.flat_map(|(.., facts)| facts.iter().cloned()).collect();
-    let found = search(call, policy, until, wanted).await?;
-    let evidence = keys.iter().map(|key| {
-        if let Some(kept) = FOUND.get(key) {
-            return kept;
-        }
-        let evidence: Vec<Evidence> = key.3.iter().map(|fact| found.of(fact)).collect();
-        FOUND.insert(key.clone(), evidence.clone());
-        evidence
-    });
+    let key = |fact: &Fact| (call.tenant(), fact.clone(), states.versions(fact));
+    let facts = answers.iter().flatten();
+    let wanted = facts.filter(|fact| !FOUND.contains_key(&key(fact))).cloned().collect();
+    let found = search(call, &states.policy.state, states.moment.position, wanted).await?;
+    let evidence = |fact: Fact| FOUND.get_with(key(&fact), || found.of(&fact));
+    let evidence = answers.into_iter().map(|facts| facts.into_iter().map(evidence).collect());
     Ok(evidence.collect())
 }
 
@@ -160,25 +155,28 @@ pub(super) async fn search(
 
 fn statement(call: &Call, needles: &Needles, until: i64) -> Statement {
     let mut statement = Statement::default();
-    let ids = |users: &BTreeSet<UserId>| users.iter().map(ToString::to_string).collect();
+    let users = |users: &BTreeSet<UserId>| users.iter().map(ToString::to_string).collect();
     let until = statement.bind(Bind::Integer(until));
-    let tenant = statement.bind(Bind::Text(Some(call.tenant().to_string())));
-    let texts = needles.texts.iter().map(|text| format!("%{}%", text.replace('_', "\\_")));
-    let texts = statement.bind(Bind::Texts(texts.collect()));
-    let accesses = statement.bind(Bind::Texts(ids(&needles.accesses)));
-    let accounts = statement.bind(Bind::Texts(ids(&needles.accounts)));
-    let of = |kind: &str, condition: &str| {
+    let tenant = statement.bind(Bind::Id(call.tenant().0));
+    let mentioned = needles.policy.iter().map(ToString::to_string);
+    let mentioned = statement.bind(Bind::Texts(mentioned.collect()));
+    let places = needles.places.iter().map(|id| format!("%{id}%"));
+    let places = statement.bind(Bind::Texts(places.collect()));
+    let accesses = statement.bind(Bind::Texts(users(&needles.accesses)));
+    let accounts = statement.bind(Bind::Texts(users(&needles.accounts)));
+    let of = |kind: &str, ids: usize, condition: &str| {
         format!(
             "select {UNCHAINED} from log.events e where e.aggregate_type = '{kind}' \
-             and e.position <= ${until} and {condition}"
+             and e.aggregate_id = any (${ids}) and e.position <= ${until} and {condition}"
         )
     };
-    let mentioned = format!("e.payload::text like any (${texts})");
-    let policy = of("rbac.policy", &format!("e.aggregate_id = ${tenant} and {mentioned}"));
-    let access =
-        of("rbac.user_access", &format!("e.aggregate_id = any (${accesses}) and {mentioned}"));
+    let policy = format!(
+        "select {UNCHAINED} from log.of_policy(${tenant}, ${mentioned}::uuid[], ${until}) e"
+    );
+    let access = format!("e.payload::text like any (${places})");
+    let access = of("rbac.user_access", accesses, &access);
     let account = "(e.event_type like '%.registered' or e.event_type like '%activated')";
-    let account = of("identity.user", &format!("e.aggregate_id = any (${accounts}) and {account}"));
+    let account = of("identity.user", accounts, account);
     statement.sql = format!(
         "select * from ({policy} union all {access} union all {account}) e \
          order by e.position limit {}",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::events::identity::organization::Organization;
 use ::events::identity::user::User;
 use ::events::rbac::policy::Policy;
+use ::events::rbac::resolve::evidence::Fact;
 use ::events::rbac::resolve::review::Person;
 use ::events::rbac::user_access::UserAccess;
 use ::events::{Decider as _, TenantId, UserId};
@@ -98,6 +99,15 @@ impl States {
     /// The version of a user's account.
     pub(super) fn account(&self, user_id: UserId) -> i64 {
         self.users.get(&user_id).map_or(0, |(account, _)| account.version)
+    }
+
+    /// The versions of what a fact hangs on: the policy, the user's roles and their account.
+    pub(super) fn versions(&self, fact: &Fact) -> [i64; 3] {
+        let (of_policy, user) = fact.hangs_on();
+        let policy = if of_policy { self.policy.version } else { 0 };
+        let of_user =
+            |version: fn(&Self, UserId) -> i64| user.map_or(0, |user| version(self, user));
+        [policy, of_user(Self::access_version), of_user(Self::account)]
     }
 
     /// The name that a user signs in with.

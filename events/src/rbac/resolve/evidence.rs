@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Grounds, Lack, Verdict};
 use crate::aggregate::Decider;
@@ -103,8 +104,10 @@ pub enum Happened {
 /// What a trace has to read: it finds every event that one of the facts can hang on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needles {
-    /// Of the policy's and the users' roles, the events with one of these texts in them.
-    pub texts: BTreeSet<String>,
+    /// The roles and permissions that the policy's events name.
+    pub policy: BTreeSet<Uuid>,
+    /// The roles and units that events of users' roles name.
+    pub places: BTreeSet<Uuid>,
     /// The users whose roles are asked for.
     pub accesses: BTreeSet<UserId>,
     /// The users whose accounts are asked for.
@@ -217,6 +220,23 @@ fn held(user_id: UserId, of: &Assignment, protected: bool) -> Vec<Fact> {
     [assigned].into_iter().chain(ends).collect()
 }
 
+impl Fact {
+    /// Whether the policy has a say in it, and whose roles or account.
+    pub fn hangs_on(&self) -> (bool, Option<UserId>) {
+        match self {
+            Self::Assigned { user_id, unit_id, protected, .. }
+            | Self::Ends { user_id, unit_id, protected, .. } => {
+                (*protected || unit_id.is_some(), (!protected).then_some(*user_id))
+            }
+            Self::Inherits { .. }
+            | Self::Granted { .. }
+            | Self::Implies { .. }
+            | Self::Known { .. } => (true, None),
+            Self::Active { user_id } => (false, Some(*user_id)),
+        }
+    }
+}
+
 impl Needles {
     /// What finds the events of these facts.
     pub fn of<'f>(policy: &Policy, facts: impl IntoIterator<Item = &'f Fact>) -> Self {
@@ -229,28 +249,22 @@ impl Needles {
 
     fn add(&mut self, policy: &Policy, fact: &Fact) {
         match fact {
-            Fact::Assigned { user_id, role_id, unit_id, .. }
-            | Fact::Ends { user_id, role_id, unit_id, .. } => {
-                self.texts.insert(role_id.to_string());
+            Fact::Assigned { user_id, role_id, unit_id, protected }
+            | Fact::Ends { user_id, role_id, unit_id, protected, .. } => {
                 // Access to a unit names the unit, not the role that it amounts to.
-                self.texts.extend(unit_id.map(|unit| unit.to_string()));
-                self.accesses.insert(*user_id);
+                self.places.extend([Some(role_id.0), unit_id.map(|unit| unit.0)].iter().flatten());
+                self.policy.extend((*protected || unit_id.is_some()).then_some(role_id.0));
+                self.accesses.extend((!protected).then_some(*user_id));
             }
             Fact::Inherits { senior_id, junior_id } => {
-                self.texts.insert(senior_id.to_string());
-                self.texts.insert(junior_id.to_string());
+                self.policy.extend([senior_id.0, junior_id.0]);
             }
-            Fact::Granted { role_id, .. } => {
-                self.texts.insert(role_id.to_string());
-            }
+            Fact::Granted { role_id, .. } => self.policy.extend([role_id.0]),
             Fact::Known { permission } | Fact::Implies { permission, .. } => {
-                self.texts.insert(format!("\"{permission}\""));
                 let made = policy.custom_permission(permission);
-                self.texts.extend(made.map(|made| made.permission_id.to_string()));
+                self.policy.extend(made.map(|made| made.permission_id.0));
             }
-            Fact::Active { user_id } => {
-                self.accounts.insert(*user_id);
-            }
+            Fact::Active { user_id } => self.accounts.extend([*user_id]),
         }
     }
 }

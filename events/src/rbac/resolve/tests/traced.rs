@@ -1,9 +1,10 @@
 //! Explanations and what they rest on, over random histories: now, at every earlier moment, and between two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use uuid::Uuid;
 
 use super::*;
 use crate::identity::organization::{self, Organization};
@@ -208,10 +209,9 @@ fn traced(history: &[Happened], facts: &[Fact], needles: Option<&Needles>) -> BT
     let mut trace = Trace::new(facts.iter().cloned());
     for (position, event) in (1..).zip(history) {
         let found = needles.is_none_or(|needles| match event {
-            Happened::Policy(event) => has(needles, &serde_json::to_string(event).unwrap()),
+            Happened::Policy(event) => names(event, &needles.policy),
             Happened::Access(user, event) => {
-                needles.accesses.contains(user)
-                    && has(needles, &serde_json::to_string(event).unwrap())
+                needles.accesses.contains(user) && names(event, &needles.places)
             }
             Happened::User(user, _) => needles.accounts.contains(user),
         });
@@ -227,8 +227,9 @@ fn position(events: usize) -> i64 {
     i64::try_from(events).unwrap()
 }
 
-fn has(needles: &Needles, payload: &str) -> bool {
-    needles.texts.iter().any(|text| payload.contains(text))
+fn names(event: &impl serde::Serialize, ids: &BTreeSet<Uuid>) -> bool {
+    let payload = serde_json::to_string(event).unwrap();
+    ids.iter().any(|id| payload.contains(&id.to_string()))
 }
 
 /// One question of a triple: who, what and where.
