@@ -215,7 +215,6 @@ fn respond(call: &Call, asked: &Asked, mut body: String, page: &Page) -> Respons
     push_json::<AsOf>(&mut body, &as_of);
     body.push('}');
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     (headers, body).into_response()
 }
 

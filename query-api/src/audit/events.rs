@@ -247,7 +247,6 @@ fn respond(
     push_json(&mut body, &as_of);
     body.push('}');
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok((headers, body).into_response())
 }
 

@@ -228,8 +228,10 @@ impl Listener {
         };
         let keep_alive = KeepAlive::new().interval(HEARTBEAT);
         let mut response = Sse::new(state.events()).keep_alive(keep_alive).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Buffering proxies would hold events back.
-        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
     }
 }
