@@ -27,7 +27,8 @@ use crate::app::App;
 use crate::ask::{Asked, behind_problem};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::list::{link, push_json};
+use crate::list::push_json;
+use crate::paging::link;
 use crate::positions::Behind;
 use crate::shape::query;
 
