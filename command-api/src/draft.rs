@@ -107,7 +107,7 @@ impl<D: Decider> Draft<D> {
     }
 
     /// The events so far, as they will be stored.
-    pub(crate) fn payloads(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = &str> {
         self.events.iter().map(|(_, event)| event.payload.as_str())
     }
 

@@ -292,14 +292,36 @@ impl<D: Decider> Aggregate for Root<D> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::Rejection as _;
-    use crate::identity::{invitation, user};
+    use crate::identity::{invitation, presence, session, user};
     use crate::rbac::policy;
     use crate::rbac::user_access;
     use crate::testing::at;
     use crate::text::Fault;
+
+    /// The words in what refusals of a kind tell: what is neither a reason nor a moment nor an id.
+    fn words<R: super::Rejection + strum::IntoEnumIterator>() -> Vec<(String, Value)> {
+        let is_word = |value: &Value| {
+            let text = value.as_str();
+            text.is_some_and(|text| {
+                text.parse::<jiff::Timestamp>().is_err() && text.parse::<uuid::Uuid>().is_err()
+            })
+        };
+        let told = R::iter().flat_map(|refusal| refusal.params());
+        told.filter(|(name, value)| name != "reason" && is_word(value)).collect()
+    }
+
+    #[test]
+    fn a_refusal_about_a_person_tells_no_text() {
+        let nothing: Vec<(String, Value)> = Vec::new();
+        assert_eq!(words::<user::Rejection>(), nothing);
+        assert_eq!(words::<session::Rejection>(), nothing);
+        assert_eq!(words::<presence::Rejection>(), nothing);
+        assert_eq!(words::<invitation::Rejection>(), nothing);
+        assert!(!words::<policy::Rejection>().is_empty(), "names of roles are told");
+    }
 
     #[test]
     fn a_refusal_tells_the_values_that_its_words_speak_of() {

@@ -1,5 +1,5 @@
 //! Every route of both committed OpenAPI documents, visited by those who may not and with what it does not take: each refusal
-//! is a problem of the catalogue, nothing fails on our side, and nothing of another organisation comes out.
+//! is a problem of the catalogue, nothing fails on our side, nothing of another organisation comes out, and browsers keep nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -157,6 +157,19 @@ impl Visits<'_> {
         };
         if reply.status >= 500 {
             wrong("failed".into());
+        }
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+        ] {
+            if reply.header(name) != value {
+                wrong(format!("has no {name}: {value}"));
+            }
+        }
+        let kept = reply.header("cache-control");
+        if !kept.contains("no-store") && (!kept.contains("private") || reply.status >= 400) {
+            wrong(format!("may be kept: {kept}"));
         }
         if reply.status >= 400 {
             if reply.header("content-type") != "application/problem+json" {

@@ -9,6 +9,7 @@ use journeys::client::Client;
 use journeys::{House, Resident, Socket};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -205,23 +206,31 @@ async fn a_report_is_made_fetched_and_followed_back_to_who_asked() -> anyhow::Re
     Ok(())
 }
 
-#[tokio::test]
-async fn administrators_are_told_once_that_the_log_was_tampered_with() -> anyhow::Result<()> {
+/// A house with an organisation to whose log somebody did this before anybody but its APIs had seen it; its database and owner.
+async fn founded_and_then(done: &str) -> anyhow::Result<(House, PgPool, Client)> {
     let mut house = House::empty().await?;
     house.move_in(Resident::CommandApi)?;
     house.move_in(Resident::QueryApi)?;
     house.ready().await?;
     house.found("acme").await?;
     let pool = house.database().await?;
-    let tamper = "set session_replication_role = replica;
-        update log.events set metadata = (metadata::text || ' ')::json where tenant_seq = 2;
-        set session_replication_role = default";
-    sqlx::raw_sql(tamper).execute(&pool).await?;
+    sqlx::raw_sql(done).execute(&pool).await?;
     for resident in [Resident::Relay, Resident::Projectors, Resident::Workers] {
         house.move_in(resident)?;
     }
-    let anybody = journeys::Client::new(&house.command_url, &house.query_url, "")?;
+    let anybody = Client::new(&house.command_url, &house.query_url, "")?;
     let owner = anybody.login("acme", "owner").await?;
+    Ok((house, pool, owner))
+}
+
+/// Somebody changed an event.
+const TAMPERED: &str = "set session_replication_role = replica;
+    update log.events set metadata = (metadata::text || ' ')::json where tenant_seq = 2;
+    set session_replication_role = default";
+
+#[tokio::test]
+async fn administrators_are_told_once_that_the_log_was_tampered_with() -> anyhow::Result<()> {
+    let (house, pool, owner) = founded_and_then(TAMPERED).await?;
     let told = |body: &Value| body["items"].as_array().is_some_and(|items| !items.is_empty());
     let path = "/notifications?priority=critical";
     let shown = owner.until(path, Duration::from_mins(1), told).await?;
@@ -257,20 +266,7 @@ const LONG_AGO: &str = "
 #[tokio::test]
 async fn an_old_month_is_archived_when_it_is_sealed_and_dropped_when_it_is_archived()
 -> anyhow::Result<()> {
-    let mut house = House::empty().await?;
-    house.move_in(Resident::CommandApi)?;
-    house.move_in(Resident::QueryApi)?;
-    house.ready().await?;
-    house.found("acme").await?;
-    let pool = house.database().await?;
-    sqlx::raw_sql(LONG_AGO).execute(&pool).await?;
-    for resident in [Resident::Relay, Resident::Projectors, Resident::Workers] {
-        house.move_in(resident)?;
-    }
-    let owner = {
-        let anybody = journeys::Client::new(&house.command_url, &house.query_url, "")?;
-        anybody.login("acme", "owner").await?
-    };
+    let (house, pool, owner) = founded_and_then(LONG_AGO).await?;
     let old: i64 = sqlx::query_scalar(
         "select count(*) from log.events where recorded_at < now() - interval '40 days'",
     )

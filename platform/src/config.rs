@@ -28,7 +28,8 @@ pub struct Settings {
     pub command_url: String,
     /// Where clients reach query-api.
     pub query_url: String,
-    /// Where people reach the console, at which links in e-mail begin; `query_url` when empty.
+    /// Where people reach the console, at which links in e-mail begin; `query_url` when empty. With `https:` browsers
+    /// are told to stay with TLS.
     pub public_url: String,
     /// The server that takes e-mail, as a URL: `smtps://user:password@host`, or `smtp://user:password@host:587?tls=required`.
     pub smtp_url: String,

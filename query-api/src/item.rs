@@ -30,7 +30,6 @@ pub(crate) async fn item(
     if version.is_none() {
         poll::tag(&mut headers, &item, asked.place.build);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok((headers, with_place(item, &asked)).into_response())
 }

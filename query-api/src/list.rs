@@ -2,47 +2,19 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use platform::dataset::cursor::{self, Bound, Cursor, Rows};
 use platform::dataset::filter::{At, Comparison, Filter, Operator, Value};
-use platform::dataset::{
-    self, Count, DEFAULT_LIMIT, Dataset, MAX_LIMIT, Query, Refused, Statement,
-};
+use platform::dataset::{self, Count, Dataset, Query, Refused, Statement};
 use platform::db;
 use platform::problem::Problem;
-use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 
-use crate::ask::{AsOf, Asked};
 use crate::call::Call;
-use crate::endpoint::EXACT;
-use crate::poll;
+use crate::paging::{self, Page, SIZES, Total};
 
 const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
-
-/// Where a page stands among the pages of a list.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Page {
-    /// Cursor of the page after this one, for `after=`.
-    next: Option<String>,
-    /// Cursor of the page before this one, for `after=`.
-    prev: Option<String>,
-    /// Most rows of a page.
-    limit: u32,
-    /// How many rows there are in all, when `count=` asks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<Total>,
-}
-
-/// How many rows there are in all.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Total {
-    value: i64,
-    /// `estimate` or `exact`.
-    kind: &'static str,
-}
 
 /// A comparison that an endpoint adds to what the caller asks.
 pub(crate) fn equals(column: &str, value: impl Into<String>) -> Filter {
@@ -117,7 +89,7 @@ pub(crate) fn visible(call: &Call, data: &'static Dataset, query: Query) -> Resu
 }
 
 async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Response, Problem> {
-    let limit = limit(call)?;
+    let limit = paging::limit(call, SIZES)?;
     let identity = format!("{}\n{}\n{}", call.tenant(), data.name, query.fingerprint());
     let after = after(call, &identity)?;
     let statement = dataset::page(data, query, after.as_ref().map(|(cursor, _)| cursor), limit);
@@ -140,6 +112,7 @@ async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Re
         Ok(Some(cursor::write(&cursor, &Bound { key, question: &identity, rows: here })))
     };
     let page = Page {
+        name: "after",
         next: write(has.after, rows.last(), false)?,
         prev: write(has.before, rows.first(), true)?,
         limit,
@@ -147,7 +120,7 @@ async fn answer(call: &Call, data: &'static Dataset, query: &Query) -> Result<Re
     };
     let items = shown(call, data, items(&rows, query)?).await?;
     call.app.reads.rows(call, data, query, rows.len());
-    Ok(respond(call, &asked, items, &page))
+    Ok(paging::respond(call, &asked, items, &page, ""))
 }
 
 /// Rows as they are shown: what is personal in them opened, where the read model keeps it sealed.
@@ -183,65 +156,15 @@ struct Has {
     after: bool,
 }
 
-fn limit(call: &Call) -> Result<u32, Problem> {
-    let Some(limit) = call.number("limit")? else { return Ok(DEFAULT_LIMIT) };
-    Ok(u32::try_from(limit).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT))
-}
-
 /// The cursor that the caller brings, and the rows it was made from.
 fn after(call: &Call, question: &str) -> Result<Option<(Cursor, Rows)>, Refused> {
     let text = call.parameter("after").filter(|text| !text.is_empty());
     text.map(|text| cursor::read(text, &call.app.keys.cursor, question)).transpose()
 }
 
-fn respond(call: &Call, asked: &Asked, mut body: String, page: &Page) -> Response {
-    let as_of = asked.place.as_of();
-    let mut headers = asked.headers(call, &as_of);
-    link(call, ("after", &[]), (&page.next, &page.prev), &mut headers);
-    // Cursors tell the time, so of the page only counts whether it has neighbours.
-    let total = page.total.as_ref().map(|total| total.value);
-    let content = (&body, page.next.is_some(), page.prev.is_some(), page.limit, total);
-    poll::tag(&mut headers, content, asked.place.build);
-    body.push_str(",\"page\":");
-    push_json(&mut body, page);
-    body.push_str(",\"as_of\":");
-    push_json::<AsOf>(&mut body, &as_of);
-    body.push('}');
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    (headers, body).into_response()
-}
-
 /// Adds a value as JSON; values of ours always have a JSON form.
 pub(crate) fn push_json<T: Serialize>(body: &mut String, value: &T) {
     body.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()));
-}
-
-/// The neighbouring pages as links (RFC 8288), their cursors in the parameter of that name, which stands for the others.
-pub(crate) fn link(
-    call: &Call,
-    (name, instead): (&str, &[&str]),
-    (next, prev): (&Option<String>, &Option<String>),
-    headers: &mut HeaderMap,
-) {
-    let exact = call.exact.map(|position| (EXACT.to_owned(), position.to_string()));
-    let stays = |other: &str| other != name && !instead.contains(&other);
-    let others: Vec<_> =
-        call.parameters.iter().chain(&exact).filter(|(other, _)| stays(other)).collect();
-    for (cursor, relation) in [(next, "next"), (prev, "prev")] {
-        let Some(cursor) = cursor else { continue };
-        let parts = others.iter().map(|(name, v)| format!("{}={}&", encoded(name), encoded(v)));
-        let query: String = parts.collect();
-        let path = call.uri.path();
-        let link = format!("<{path}?{query}{name}={cursor}>; rel=\"{relation}\"");
-        if let Ok(value) = HeaderValue::from_str(&link) {
-            headers.append(HeaderName::from_static("link"), value);
-        }
-    }
-}
-
-fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }
 
 async fn total(call: &Call, data: &Dataset, query: &Query) -> Result<Option<Total>, Problem> {

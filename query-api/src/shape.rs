@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ask::AsOf;
 use crate::endpoint::EXACT;
-use crate::list::Page;
+use crate::paging::Page;
 
 /// The parameters of every list.
 pub(crate) const LIST: &[Parameter] = &[
@@ -15,7 +15,7 @@ pub(crate) const LIST: &[Parameter] = &[
     query("sort", "in which order, for example `-created_at,handle`"),
     query("fields", "which columns, separated by commas"),
     query("limit", "rows of a page: 50 unless told, at most 500"),
-    query("after", "the cursor of another page, from `page.next` or `page.prev`"),
+    AFTER,
     query("count", "`none`, `estimate` or `exact`"),
     AT,
     KNOWN,
@@ -38,6 +38,9 @@ pub(crate) const AT: Parameter = query(
     EXACT,
     "answer only where the read models stand at exactly this position of the log; 412 says where they do, for they keep no history",
 );
+/// Which page of a list.
+pub(crate) const AFTER: Parameter =
+    query("after", "the cursor of another page, from `page.next` or `page.prev`");
 const FIELDS: Parameter = query("fields", "which columns, separated by commas");
 /// The answer that the client has.
 pub(crate) const KNOWN: Parameter = Parameter {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::events::{Decider, Module, UnitId, UserId};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use events::audit::{MASK, is_secret};
 use jiff::Timestamp;
 use platform::access::Places;
 use platform::clock;
-use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement, UNIT as UNIT_ID, Units};
+use platform::dataset::{Bind, Statement, UNIT as UNIT_ID, Units};
 use platform::log::{PAYLOAD, Record, UNCHAINED};
 use platform::problem::Problem;
 use platform::routes::{Access, Parameter, Route};
@@ -22,10 +22,10 @@ use serde_json::{Map, Value, json};
 use sqlx::FromRow as _;
 use uuid::Uuid;
 
-use crate::answer::{Stamped, http_date, keep, plain, stamped};
+use crate::answer::{http_date, keep, plain};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::paging::Start;
+use crate::paging::{self, Paged, SIZES, Start};
 use crate::past::too_long;
 use crate::record::Lifted;
 use crate::shape::{dataset, query};
@@ -98,17 +98,6 @@ pub(crate) use names;
 #[derive(Debug, Serialize, JsonSchema)]
 struct History {
     items: Vec<Happening>,
-    page: HistoryPage,
-}
-
-/// Where the next page begins.
-#[derive(Debug, Serialize, JsonSchema)]
-struct HistoryPage {
-    /// For `after`; nothing at the end. In `Link` it is a cursor, refused with 410 once the log was restored or a day is over.
-    next: Option<i64>,
-    /// The cursor of the page before this one, for `after`.
-    prev: Option<String>,
-    limit: i64,
 }
 
 /// One event of an item's history; sensitive members are masked.
@@ -155,7 +144,7 @@ struct Change {
 }
 
 const HISTORY: &[Parameter] = &[
-    query("after", "events after this version; or a cursor of `page.prev` or `Link`"),
+    query("after", "events after this version; or a cursor, from `page.next` or `page.prev`"),
     query("limit", "events of a page: 50 unless told, at most 500"),
     UNIT,
 ];
@@ -193,17 +182,16 @@ fn history<D: Decider>(past: &'static Past<D>, module: Module, access: Access) -
         .summary("What happened to it, oldest first, and who did it")
         .access(access)
         .parameters(HISTORY)
-        .answers::<Stamped<History>>(200);
+        .answers::<Paged<History>>(200);
     Endpoint::new(route, move |call: Call| async move {
         past.only(&call, &["after", "limit"])?;
         let place = past.place(&call).await?;
         let start = Start::read(&call, "after")?;
-        let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
-        let limit = limit.clamp(1, i64::from(MAX_LIMIT));
+        let limit = paging::limit(&call, SIZES)?;
         let mut statement = Statement::default();
         let condition = place.events::<D>(&mut statement);
         let number = statement.bind(Bind::Integer(start.from.unwrap_or_default()));
-        let (symbol, direction) = if start.back { ('<', "desc") } else { ('>', "asc") };
+        let (symbol, direction) = start.order(false);
         statement.sql = format!(
             "select {UNCHAINED} from log.events e where {condition} \
              and e.sequence {symbol} ${number} order by e.sequence {direction} limit {}",
@@ -213,25 +201,14 @@ fn history<D: Decider>(past: &'static Past<D>, module: Module, access: Access) -
         if asked.rows.is_empty() && start.from.is_none() {
             return Err(Problem::absent(past.what));
         }
-        let page = usize::try_from(limit).unwrap_or_default();
-        let mut items = Vec::with_capacity(asked.rows.len().min(page));
+        let mut items = Vec::with_capacity(asked.rows.len());
         let payloads = call.payloads(&asked.rows, PAYLOAD).await?;
-        for (row, payload) in asked.rows.iter().zip(&payloads).take(page) {
+        for (row, payload) in asked.rows.iter().zip(&payloads) {
             items.push(past.happening(&Record { payload, ..Record::from_row(row)? }));
         }
-        let more = asked.rows.len() > page;
-        let beyond = items.last().filter(|_| more).map(|last| last.version);
-        if start.back {
-            items.reverse();
-        }
-        let version = |item: &Happening| item.version;
-        let ends = items.first().map(version).zip(items.last().map(version));
-        let (beside, mut links) = (start.beside(ends, beyond), HeaderMap::new());
-        let prev = start.told(&call, &asked, &beside, &mut links)?;
-        let page = HistoryPage { next: beside.next, prev, limit };
-        let mut response = stamped(&call, &asked, History { items, page });
-        response.headers_mut().extend(links);
-        Ok(response)
+        let (items, beside) = start.cut(items, limit, |item| item.version);
+        let page = start.page(&call, &asked, &beside, limit)?;
+        Ok(paging::respond(&call, &asked, paging::items(&items), &page, ""))
     })
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use events::Module;
 use events::identity::user::{Command, ConfirmEmailChange, RequestEmailChange, User};
+use events::{Module, UserId};
 use platform::bearer::EMAIL_CHANGE;
 use platform::clock;
 use platform::problem::Problem;
@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth;
-use super::passwords::unknown_token;
+use super::passwords::{proven, unknown_token};
 use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::pipeline::Target;
@@ -49,7 +49,7 @@ pub(super) fn routes(registry: &mut Registry) {
             .in_person()
             .takes::<Wanted>()
             .answers::<Answer>(200);
-    registry.handled(request, ask_for);
+    proven(registry, request, |body| &body.current_password, ask_for);
     let confirm = Route::post("/auth/email/confirm", Module::Identity, CONFIRM)
         .summary("confirm an e-mail address by the token that was sent there")
         .access(Access::Public)
@@ -62,16 +62,14 @@ pub(super) fn routes(registry: &mut Registry) {
     });
 }
 
-async fn ask_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
-    let Given { request, ask } = &*given;
-    let body: Wanted = request.json()?;
-    if let Some(before) = app.answered_before(ask, Told::default()).await? {
-        return Ok(before);
-    }
-    let user_id = app.prove(ask, &body.current_password, request).await?;
+async fn ask_for(
+    app: Arc<App>,
+    given: Arc<Given>,
+    (user_id, body): (UserId, Wanted),
+) -> Result<Answer, Problem> {
     let wanted = RequestEmailChange { email: body.email };
     let target = || Target::<User>::new(user_id, Command::RequestEmailChange(wanted.clone()));
-    app.execute(ask, || Ok(target())).await.map(Carried::answer)
+    app.execute(&given.ask, || Ok(target())).await.map(Carried::answer)
 }
 
 async fn confirm_by(app: &App, request: &Incoming) -> Result<Answer, Problem> {

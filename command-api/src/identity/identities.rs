@@ -12,11 +12,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::exchange::{No, Vouched, not_accepted};
+use super::passwords::proven;
 use crate::answer::{Answer, Carried};
 use crate::app::App;
 use crate::pipeline::{Ask, Target};
 use crate::registry::{Call, Given, Nothing, Registry};
-use crate::told::Told;
 
 /// An identity of one's own.
 #[derive(Deserialize, JsonSchema)]
@@ -44,7 +44,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .in_person()
         .takes::<Own>()
         .answers::<Answer>(200);
-    registry.handled(own, link_own);
+    proven(registry, own, |body| &body.current_password, link_own);
     registry.command::<Nothing, User>(
         Route::delete(
             "/auth/identities/{issuer_id}",
@@ -81,14 +81,13 @@ fn unlink(call: &Call<Nothing>, user_id: UserId) -> Result<Target<User>, Problem
     Ok(Target::new(user_id, Command::UnlinkIdentity(UnlinkIdentity { issuer_id })))
 }
 
-async fn link_own(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+async fn link_own(
+    app: Arc<App>,
+    given: Arc<Given>,
+    (user_id, body): (UserId, Own),
+) -> Result<Answer, Problem> {
     let Given { request, ask } = &*given;
-    let body: Own = request.json()?;
     let tenant = ask.principal.tenant;
-    if let Some(before) = app.answered_before(ask, Told::default()).await? {
-        return Ok(before);
-    }
-    let user_id = app.prove(ask, &body.current_password, request).await?;
     let vouched = match app.vouched(tenant, &body.token).await {
         Ok(vouched) => vouched,
         Err(No::Failed(problem)) => return Err(*problem),

@@ -16,6 +16,7 @@ use platform::problem::Problem;
 use platform::routes::{Access, Route};
 use platform::secrets::fingerprint;
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::auth;
@@ -78,12 +79,11 @@ struct SetFor {
 
 pub(super) fn routes(registry: &mut Registry) {
     let own = Route::post("/auth/password", Module::Identity, "identity_user_change_own_password")
-        .in_person()
         .summary("change your own password; the present one is asked for")
         .in_person()
         .takes::<ChangeOwn>()
         .answers::<Answer>(200);
-    registry.handled(own, change_own);
+    proven(registry, own, |body| &body.current_password, change_own);
     let set =
         Route::put("/users/{user_id}/password", Module::Identity, "identity_user_set_password")
             .summary("give a user a password")
@@ -112,14 +112,37 @@ pub(super) fn routes(registry: &mut Registry) {
     });
 }
 
-async fn change_own(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
-    let Given { request, ask } = &*given;
-    let body: ChangeOwn = request.json()?;
-    if let Some(before) = app.answered_before(ask, Told::default()).await? {
-        return Ok(before);
-    }
-    let user_id = app.prove(ask, &body.current_password, request).await?;
-    set(&app, ask, user_id, &body.new_password, "/new_password").await
+/// Adds a command about oneself for which one proves who one is by the password in the body. Who is answered as before is not
+/// asked again: the password may be another by now.
+pub(super) fn proven<B, F>(
+    registry: &mut Registry,
+    route: Route,
+    password: fn(&B) -> &str,
+    handler: impl Fn(Arc<App>, Arc<Given>, (UserId, B)) -> F + Clone + Send + Sync + 'static,
+) where
+    B: DeserializeOwned + Send + Sync + 'static,
+    F: Future<Output = Result<Answer, Problem>> + Send + 'static,
+{
+    registry.handled(route, move |app: Arc<App>, given: Arc<Given>| {
+        let handler = handler.clone();
+        async move {
+            let Given { request, ask } = &*given;
+            let body: B = request.json()?;
+            if let Some(before) = app.answered_before(ask, Told::default()).await? {
+                return Ok(before);
+            }
+            let user_id = app.prove(ask, password(&body), request).await?;
+            handler(Arc::clone(&app), Arc::clone(&given), (user_id, body)).await
+        }
+    });
+}
+
+async fn change_own(
+    app: Arc<App>,
+    given: Arc<Given>,
+    (user_id, body): (UserId, ChangeOwn),
+) -> Result<Answer, Problem> {
+    set(&app, &given.ask, user_id, &body.new_password, "/new_password").await
 }
 
 async fn set_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
@@ -201,7 +224,7 @@ impl App {
     }
 
     /// Has the caller prove who they are by their password; a wrong one counts as a sign-in that failed.
-    pub(super) async fn prove(
+    async fn prove(
         &self,
         ask: &Ask,
         password: &str,

@@ -184,3 +184,30 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     drop(limited);
     api.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_refusal_tells_and_keeps_is_not_what_was_sent() {
+    const SENT: &str = "zebrafish";
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (anna, own) = api.newcomer("acme", &owner, "anna").await;
+    let password = format!("/users/{anna}/password");
+    let wrong = json!({"current_password": SENT.repeat(2), "new_password": SENT.repeat(3)});
+    for (method, path, token, body, status) in [
+        (Method::POST, "/users", &owner, json!({"handle": "anna", "display_name": SENT}), 409),
+        (Method::POST, "/users", &owner, json!({"handle": format!("{SENT} {SENT}")}), 422),
+        (Method::POST, "/users", &owner, json!({"handle": "bob", "email": SENT}), 422),
+        (Method::PATCH, "/me", &own, json!({"phone": SENT}), 422),
+        (Method::PUT, &password, &owner, json!({"password": SENT}), 422),
+        (Method::POST, "/auth/password", &own, wrong, 422),
+        (Method::POST, "/invitations", &own, json!({"email": SENT}), 403),
+    ] {
+        let refused = api.call(method, path, token, body.clone()).await;
+        assert_eq!(refused.status, status, "{path} {body}: {}", refused.body);
+        assert!(!refused.body.to_string().contains(SENT), "{path} {body}: {}", refused.body);
+    }
+    for (_, kind, payload) in api.events().await {
+        assert!(!payload.to_string().contains(SENT), "{kind}: {payload}");
+    }
+    api.stop().await;
+}

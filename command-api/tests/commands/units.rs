@@ -181,15 +181,29 @@ async fn who_holds_a_permission_in_a_unit_acts_there_and_below_and_nowhere_else(
     api.stop().await;
 }
 
+/// Somebody new who keeps the units from North downwards, and no others.
+struct Keeper {
+    user_id: String,
+    token: String,
+    /// The path of all units.
+    units: String,
+    role_id: String,
+}
+
+async fn keeper_of_north(api: &Api, owner: &str) -> Keeper {
+    let (user_id, token) = api.newcomer("acme", owner, "anna").await;
+    let units = with_units(api, owner).await;
+    let role_id = role(api, owner, 50, &["identity.organizations:manage"]).await;
+    let held = json!({"user_id": user_id, "role_id": role_id, "unit_id": NORTH});
+    assert_eq!(api.post("/rbac/assign", owner, held).await.status, 200);
+    Keeper { user_id, token, units, role_id }
+}
+
 #[tokio::test]
 async fn a_refusal_names_the_unit_and_a_right_in_one_ends_with_the_next_command() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
-    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
-    let units = with_units(&api, &owner).await;
-    let keeper = role(&api, &owner, 50, &["identity.organizations:manage"]).await;
-    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
-    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    let Keeper { user_id, token, units, role_id } = keeper_of_north(&api, &owner).await;
     let rename = async |unit: &str, name: &str| {
         let path = format!("{units}/{unit}");
         api.call(Method::PATCH, &path, &token, json!({ "name": name })).await
@@ -201,7 +215,7 @@ async fn a_refusal_names_the_unit_and_a_right_in_one_ends_with_the_next_command(
     let denied = events.iter().find(|(_, kind, _)| kind == "audit.security_log.access_denied");
     assert_eq!(denied.unwrap().2["unit_id"], SOUTH);
     assert_eq!(rename(HALL, "Near").await.status, 200);
-    let path = format!("/rbac/users/{anna}/roles/{keeper}");
+    let path = format!("/rbac/users/{user_id}/roles/{role_id}");
     let end = api.call(Method::DELETE, &path, &owner, json!({"unit_id": NORTH})).await;
     assert_eq!(end.status, 200, "{}", end.body);
     assert_eq!(rename(HALL, "Again").await.status, 403);
@@ -212,11 +226,7 @@ async fn a_refusal_names_the_unit_and_a_right_in_one_ends_with_the_next_command(
 async fn commands_of_one_batch_are_each_asked_where_they_act() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
-    let (anna, token) = api.newcomer("acme", &owner, "anna").await;
-    let units = with_units(&api, &owner).await;
-    let keeper = role(&api, &owner, 50, &["identity.organizations:manage"]).await;
-    let held = json!({"user_id": anna, "role_id": keeper, "unit_id": NORTH});
-    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    let Keeper { token, units, .. } = keeper_of_north(&api, &owner).await;
     let rename = |unit: &str| {
         let path = format!("{units}/{unit}");
         json!({"method": "PATCH", "path": path, "body": {"name": "Renamed"}})

@@ -24,6 +24,7 @@ use crate::lifecycle::Shutdown;
 use crate::limits::Spent;
 use crate::problem::Problem;
 
+mod headers;
 #[cfg(test)]
 mod tests;
 
@@ -348,12 +349,14 @@ pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
         .route("/metrics", get(|| async { crate::telemetry::metrics() }))
         .route("/openapi.json", get(|| async move { Json(specification) }))
         .merge(
-            utoipa_swagger_ui::SwaggerUi::new("/docs")
+            utoipa_swagger_ui::SwaggerUi::new(headers::DOCS)
+                .config(utoipa_swagger_ui::Config::default().validator_url("none"))
                 .external_url_unchecked("/docs/openapi.json", document),
         )
 }
 
-/// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, and panics as problems.
+/// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, panics as problems, and what
+/// browsers are to make of it all.
 pub fn finish(router: Router, settings: &Settings) -> Router {
     let router = router
         .fallback(|| async { Problem::absent("path") })
@@ -369,10 +372,12 @@ pub fn finish(router: Router, settings: &Settings) -> Router {
             Problem::internal(&"a handler panicked").into_response()
         }))
         .layer(axum::middleware::from_fn(facts));
-    match cors(settings) {
+    let router = match cors(settings) {
         Some(cors) => router.layer(cors),
         None => router,
-    }
+    };
+    let tls = settings.links_begin().starts_with("https:");
+    router.layer(axum::middleware::from_fn(move |request, next| headers::guard(tls, request, next)))
 }
 
 /// What pages of other origins may read of an answer's header.

@@ -94,6 +94,63 @@ async fn pages_of_allowed_origins_read_answers_and_no_others() {
     }
 }
 
+/// The header of the answer to `method path` of a small API.
+async fn header_of(settings: &Settings, method: Method, path: &str) -> HeaderMap {
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+    let tagged = || async { ([(header::ETAG, "\"1\"")], "a name") };
+    let past = || async { ([(header::CACHE_CONTROL, "private, immutable")], "a name") };
+    let router = Router::new()
+        .route("/plain", get(|| async { "a name" }))
+        .route("/panics", get(|| async { Vec::<&str>::new().remove(0) }))
+        .route("/tagged", get(tagged))
+        .route("/past", get(past))
+        .route("/docs", get(|| async { "<html>" }))
+        .route("/docs/{*rest}", get(|| async { "a script" }));
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::ORIGIN, "https://office.example.org")
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "PATCH")
+        .body(Body::empty());
+    finish(router, settings).oneshot(request.unwrap()).await.unwrap().headers().clone()
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_take_it_for_what_it_is_and_to_keep_it_to_themselves() {
+    let allowed_origins = "https://office.example.org".to_owned();
+    let public_url = "https://console.example.org".to_owned();
+    let by_tls = Settings { public_url, allowed_origins, ..Settings::default() };
+    let (get, preflight) = (Method::GET, Method::OPTIONS);
+    for (method, path, kept, varies) in [
+        (&get, "/plain", "no-store", false),
+        (&get, "/tagged", "private, no-cache", true),
+        (&get, "/past", "private, immutable", true),
+        (&get, "/nowhere", "no-store", false),
+        (&get, "/panics", "no-store", false),
+        (&Method::POST, "/plain", "no-store", false),
+        (&preflight, "/plain", "no-store", false),
+        (&get, "/docs", "no-store", false),
+        (&get, "/docs/bundle.js", "no-store", false),
+    ] {
+        let headers = header_of(&by_tls, method.clone(), path).await;
+        let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(said("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(said("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(said("strict-transport-security"), Some("max-age=31536000"), "{path}");
+        assert_eq!(said("cache-control"), Some(kept), "{path}");
+        let mut vary = headers.get_all("vary").iter();
+        assert_eq!(vary.any(|value| value == "authorization"), varies, "{path}");
+        let policy = said("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; "), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(policy.contains("script-src"), path.starts_with("/docs"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
+    }
+    let without = header_of(&Settings::default(), Method::GET, "/plain").await;
+    assert!(!without.contains_key("strict-transport-security"), "there is no TLS here");
+}
+
 #[test]
 fn a_trace_is_continued_only_when_it_is_well_formed() {
     let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -379,13 +379,17 @@ async fn the_partition_of_a_past_month_goes_with_the_last_organisation_s_entries
         let dropped = format!("select read.drop_emptied_month('audit', 'trail', {moment})");
         sqlx::query_scalar(&dropped).fetch_one(&place.owner).await.unwrap()
     };
-    let past = format!("'{month}T12:00:00Z'");
-    assert!(!emptied(&past).await, "nobody has archived it");
+    let of_that_month = format!("'{month}T12:00:00Z'");
+    assert!(!emptied(&of_that_month).await, "nobody has archived it");
 
     let dropped = archived_and_dropped(month);
     let last = place.append::<Ledger>(tenant(0), tenant(0), dropped.clone()).await;
     place.reached(&all, last).await;
-    assert!(!emptied(&past).await && !emptied("now()").await && !emptied("now() + '40d'").await);
+    assert!(
+        !emptied(&of_that_month).await
+            && !emptied("now()").await
+            && !emptied("now() + '40d'").await
+    );
     assert_eq!(partitions(&place).await, before, "the other organisation's are still in it");
 
     let last = place.append::<Ledger>(tenant(1), tenant(1), dropped).await;

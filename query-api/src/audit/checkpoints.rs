@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement};
+use platform::dataset::{Bind, Statement};
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use platform::transparency::checkpoint::Origin;
@@ -20,10 +20,15 @@ use uuid::Uuid;
 use crate::answer::{Items, plain};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::list::push_json;
+use crate::paging::{self, Paged, SIZES, Start};
 use crate::shape::query;
 
 const PAGE: &[Parameter] = &[
-    query("before", "checkpoints of fewer events than this, newest first"),
+    query(
+        "before",
+        "checkpoints of fewer events than this; or a cursor, from `page.next` or `page.prev`",
+    ),
     query("limit", "checkpoints of a page: 50 unless told, at most 500"),
 ];
 
@@ -33,7 +38,6 @@ struct Checkpoints {
     /// The log, as its checkpoints name it.
     origin: String,
     items: Vec<Checkpoint>,
-    page: CheckpointPage,
     /// Nothing before the first event is signed.
     notary: Option<Notary>,
 }
@@ -49,14 +53,6 @@ struct Checkpoint {
     root: String,
     #[schemars(with = "String")]
     signed_at: Timestamp,
-}
-
-/// Where the next page begins.
-#[derive(Debug, Serialize, JsonSchema)]
-struct CheckpointPage {
-    /// For `before`; nothing at the end.
-    next: Option<i64>,
-    limit: i64,
 }
 
 /// How far the log is signed.
@@ -93,31 +89,29 @@ pub(super) fn list() -> Endpoint {
     let route = Route::get("/audit/checkpoints", Module::Audit, "audit_checkpoints")
         .summary("What is signed of the organisation's log, newest first, and whether it goes on")
         .needs(Permission::AuditTrailRead)
-        .answers::<Checkpoints>(200)
+        .answers::<Paged<Checkpoints>>(200)
         .parameters(PAGE);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&["before", "limit"])?;
-        let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
-        let limit = limit.clamp(1, i64::from(MAX_LIMIT));
+        let (limit, start) = (paging::limit(&call, SIZES)?, Start::read(&call, "before")?);
+        let (symbol, direction) = start.order(true);
         let mut statement = Statement::default();
-        let before = statement.bind(Bind::Integer(call.number("before")?.unwrap_or(i64::MAX)));
+        let beside = statement.bind(Bind::Integer(start.from.unwrap_or(i64::MAX)));
         statement.sql = format!(
             "select c.size, c.position, c.root, c.signed_at from audit.checkpoints c \
-             where c.epoch = (select epoch from log.head) and c.size < ${before} \
-             order by c.size desc limit {}",
+             where c.epoch = (select epoch from log.head) and c.size {symbol} ${beside} \
+             order by c.size {direction} limit {}",
             limit + 1
         );
         let asked = call.ask(&[], &statement).await?;
-        let shown = usize::try_from(limit).unwrap_or_default();
-        let items = asked.rows.iter().take(shown).map(checkpoint).collect::<Result<Vec<_>, _>>()?;
-        let more = asked.rows.len() > items.len();
-        let next = items.last().map(|last| last.size).filter(|_| more);
-        Ok(plain(&Checkpoints {
-            origin: origin(&call, asked.place.epoch).to_string(),
-            items,
-            page: CheckpointPage { next, limit },
-            notary: notary(&call).await?,
-        }))
+        let read = asked.rows.iter().map(checkpoint).collect::<Result<Vec<_>, _>>()?;
+        let (items, beside) = start.cut(read, limit, |checkpoint| checkpoint.size);
+        let page = start.page(&call, &asked, &beside, limit)?;
+        let origin = origin(&call, asked.place.epoch).to_string();
+        let mut body = String::new();
+        push_json(&mut body, &Checkpoints { origin, items, notary: notary(&call).await? });
+        body.pop(); // the page follows
+        Ok(paging::respond(&call, &asked, body, &page, ""))
     })
 }
 

@@ -1,9 +1,8 @@
 //! The organisation's events, page by page, as records that can be verified.
 
 use ::events::{Module, Permission};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
-use platform::dataset::{Bind, DEFAULT_LIMIT, MAX_LIMIT, Statement};
+use axum::response::Response;
+use platform::dataset::{Bind, Statement};
 use platform::log::{COLUMNS, Record};
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
@@ -12,11 +11,10 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow as _;
 
-use crate::ask::{AsOf, Asked};
+use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::list::push_json;
-use crate::paging::Start;
+use crate::paging::{self, Paged, SIZES, Start};
 use crate::reads::EVENTS;
 use crate::record;
 use crate::shape::query;
@@ -25,7 +23,7 @@ use crate::stream::matching::Matcher;
 const PAGE: &[Parameter] = &[
     query(
         "after",
-        "events after this position, oldest first; or a cursor of `page.prev` or `Link`",
+        "events after this position, oldest first; or a cursor, from `page.next` or `page.prev`",
     ),
     query("before", "events before this position, newest first; or a cursor of such a page"),
     query("limit", "events of a page: 50 unless told, at most 500"),
@@ -43,7 +41,10 @@ pub(super) const FILTER: Parameter = query(
 const MAX_SCANNED: i64 = 20_000;
 const CHUNK: i64 = 2_000;
 const STREAM: &[Parameter] = &[
-    query("after", "events after this version of the stream; or a cursor of `page.prev` or `Link`"),
+    query(
+        "after",
+        "events after this version of the stream; or a cursor, from `page.next` or `page.prev`",
+    ),
     query("limit", "events of a page: 50 unless told, at most 500"),
 ];
 
@@ -51,8 +52,6 @@ const STREAM: &[Parameter] = &[
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Events {
     items: Vec<EventRecord>,
-    page: EventPage,
-    as_of: AsOf,
 }
 
 /// An event as it stands in the log. The chain covers the exact text of `payload` and `metadata`.
@@ -72,17 +71,6 @@ pub(super) struct EventRecord {
     metadata: Value,
     /// The organisation's chain after this event: SHA-256, in hexadecimal digits.
     chain: String,
-}
-
-/// Where the next page begins.
-#[derive(Debug, Serialize, JsonSchema)]
-struct EventPage {
-    /// For `after` (or `before`, when that was asked for); nothing at the end. In `Link` it is a cursor, refused with 410 once
-    /// the log was restored or a day is over.
-    next: Option<i64>,
-    /// The cursor of the page before this one, for the same parameter.
-    prev: Option<String>,
-    limit: i64,
 }
 
 /// What a page is ordered and continued by.
@@ -105,7 +93,7 @@ pub(super) fn page() -> Endpoint {
     let route = Route::get("/events", Module::Audit, "audit_events")
         .summary("The organisation's events by position")
         .needs(Permission::AuditEventsRead)
-        .answers::<Events>(200)
+        .answers::<Paged<Events>>(200)
         .parameters(PAGE);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&PAGE.iter().map(|parameter| parameter.name).collect::<Vec<_>>())?;
@@ -137,7 +125,7 @@ pub(super) fn of_stream() -> Endpoint {
     let route = Route::get("/events/streams/{type}/{id}", Module::Audit, "audit_events_of_stream")
         .summary("The history of one aggregate")
         .needs(Permission::AuditEventsRead)
-        .answers::<Events>(200)
+        .answers::<Paged<Events>>(200)
         .parameters(STREAM);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&["after", "limit"])?;
@@ -156,7 +144,7 @@ async fn answer(
     filter: &[(&'static str, String)],
     order: &Order,
 ) -> Result<Response, Problem> {
-    let limit = limit(call)?;
+    let limit = i64::from(paging::limit(call, SIZES)?);
     let asked = call.ask(&[], &statement(filter, order, order.start.from, limit)).await?;
     let more = i64::try_from(asked.rows.len()).is_ok_and(|rows| rows > limit);
     let mut items = Vec::with_capacity(asked.rows.len());
@@ -195,7 +183,7 @@ async fn filtered(
     order: &Order,
     matcher: &Matcher,
 ) -> Result<Response, Problem> {
-    let most = usize::try_from(limit(call)?).unwrap_or_default();
+    let most = usize::try_from(paging::limit(call, SIZES)?).unwrap_or_default();
     let (mut items, mut scanned, mut from) = (Vec::new(), 0, order.start.from);
     let (asked, beyond) = loop {
         let asked = call.ask(&[], &statement(filter, order, from, CHUNK)).await?;
@@ -221,34 +209,17 @@ async fn filtered(
     respond(call, &asked, order, (items, beyond))
 }
 
-fn limit(call: &Call) -> Result<i64, Problem> {
-    let limit = call.number("limit")?.unwrap_or(i64::from(DEFAULT_LIMIT));
-    Ok(limit.clamp(1, i64::from(MAX_LIMIT)))
-}
-
 fn respond(
     call: &Call,
     asked: &Asked,
     order: &Order,
-    (mut items, beyond): Found,
+    (items, beyond): Found,
 ) -> Result<Response, Problem> {
-    let as_of = asked.place.as_of();
-    let mut headers = asked.headers(call, &as_of);
-    if order.start.back {
-        items.reverse();
-    }
-    let (keys, texts): (Vec<i64>, Vec<String>) = items.into_iter().unzip();
-    let ends = keys.first().copied().zip(keys.last().copied());
-    let beside = order.start.beside(ends, beyond);
-    let prev = order.start.told(call, asked, &beside, &mut headers)?;
-    let mut body = format!("{{\"items\":[{}],\"page\":", texts.join(","));
-    push_json(&mut body, &EventPage { next: beside.next, prev, limit: limit(call)? });
-    body.push_str(",\"as_of\":");
-    push_json(&mut body, &as_of);
-    body.push('}');
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok((headers, body).into_response())
+    let (items, beside) = order.start.shown(items, beyond, |(key, _)| *key);
+    let page = order.start.page(call, asked, &beside, paging::limit(call, SIZES)?)?;
+    let texts: Vec<String> = items.into_iter().map(|(_, text)| text).collect();
+    let body = format!("{{\"items\":[{}]", texts.join(","));
+    Ok(paging::respond(call, asked, body, &page, ""))
 }
 
 /// One event more than `limit`, to know whether there is a further page.
@@ -265,14 +236,12 @@ fn statement(
         conditions.push(format!("e.{column} = ${number}"));
     }
     let column = order.column;
-    let falling = order.descending != order.start.back;
+    let (symbol, direction) = order.start.order(order.descending);
     if let Some(from) = from {
         let number = statement.bind(Bind::Integer(from));
-        let symbol = if falling { '<' } else { '>' };
         conditions.push(format!("e.{column} {symbol} ${number}"));
     }
     let conditions = conditions.join(" and ");
-    let direction = if falling { "desc" } else { "asc" };
     statement.sql = format!(
         "select {COLUMNS} from log.events e where {conditions} \
          order by e.{column} {direction} limit {}",

@@ -112,8 +112,6 @@ fn respond(file: &File, open: OpenFile, partial: bool) -> Response {
         }
     };
     set(header::CONTENT_TYPE, media_type(&file.file_name));
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'");
     set(header::CACHE_CONTROL, "private, no-store");
     set(header::ACCEPT_RANGES, "bytes");
     set(header::ETAG, &tag_of(file));

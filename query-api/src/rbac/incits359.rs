@@ -18,17 +18,16 @@ use sqlx::Row as _;
 
 use super::may_see;
 use super::places::States;
-use super::review::{self, Next};
+use super::review::begin;
 use crate::answer::{Items, Stamped, owned, stamped};
 use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::shape::query;
+use crate::paging::{self, Page, Paged};
+use crate::shape::{AFTER, query};
 
-const PAGE: &[Parameter] = &[
-    query("limit", "users looked at for a page: 50 unless told, at most 200"),
-    query("after", "`page.next` of the page before"),
-];
+const PAGE: &[Parameter] =
+    &[query("limit", "users looked at for a page: 50 unless told, at most 200"), AFTER];
 const AS_OF: &[Parameter] =
     &[query("as_of", "a position of the log or an RFC 3339 time that has passed; now when absent")];
 
@@ -36,7 +35,6 @@ const AS_OF: &[Parameter] =
 #[derive(Debug, Serialize, JsonSchema)]
 struct Users {
     items: Vec<UserId>,
-    page: Next,
 }
 
 /// How many roles of a set nobody may have.
@@ -263,37 +261,34 @@ fn users(
     roles: fn(&Policy, RoleId) -> BTreeSet<RoleId>,
     answer: fn(&Review<'_>, RoleId) -> BTreeSet<UserId>,
 ) -> Endpoint {
-    let route = route
-        .needs(Permission::RbacAssignmentsRead)
-        .answers::<Stamped<Users>>(200)
-        .parameters(PAGE);
+    let route =
+        route.needs(Permission::RbacAssignmentsRead).answers::<Paged<Users>>(200).parameters(PAGE);
     Endpoint::new(route, move |call: Call| async move {
         call.only_parameters(&["limit", "after"])?;
         let role: RoleId = call.id("role_id", "role")?;
         let policy = call.aggregate::<Policy>(&call.tenant().to_string()).await?.state;
         policy.role(role).ok_or_else(|| Problem::absent("role"))?;
-        let page = page(&call, &policy, &roles(&policy, role)).await?;
-        let (_, states) = States::read(&call, None, &page.users).await?;
-        let people = page.users.iter().filter_map(|user| states.person(*user));
+        let (asked, users, page) = page(&call, &policy, &roles(&policy, role)).await?;
+        let (_, states) = States::read(&call, None, &users).await?;
+        let people = users.iter().filter_map(|user| states.person(*user));
         let holders: Vec<(UserId, Arc<UserAccess>)> =
             people.map(|person| (person.user_id, Arc::new(person.access.clone()))).collect();
         let (policy, now) = (&states.policy.state, states.moment.time);
         let found = answer(&Review { policy, holders: &holders, now }, role);
         // Protected roles are in the policy whole; only those of this page are told with it.
-        let items = found.intersection(&page.users).copied().collect();
-        Ok(stamped(&call, &page.asked, Users { items, page: page.next }))
+        let items: Vec<UserId> = found.intersection(&users).copied().collect();
+        Ok(paging::respond(&call, &asked, paging::items(&items), &page, ""))
     })
 }
 
 /// The users of one page, in the order of their ids.
-struct Page {
-    asked: Asked,
-    users: BTreeSet<UserId>,
-    next: Next,
-}
-
-async fn page(call: &Call, policy: &Policy, roles: &BTreeSet<RoleId>) -> Result<Page, Problem> {
-    let (limit, after) = (review::limit(call)?, review::after(call)?);
+async fn page(
+    call: &Call,
+    policy: &Policy,
+    roles: &BTreeSet<RoleId>,
+) -> Result<(Asked, BTreeSet<UserId>, Page), Problem> {
+    let (limit, start) = begin(call)?;
+    let (symbol, direction) = start.order(false);
     let levels = Level::ALL
         .iter()
         .filter(|level| level.role(policy).is_some_and(|role_id| roles.contains(&role_id)));
@@ -302,13 +297,13 @@ async fn page(call: &Call, policy: &Policy, roles: &BTreeSet<RoleId>) -> Result<
     let ids = roles.iter().map(ToString::to_string).collect();
     let roles = statement.bind(Bind::Texts(ids));
     let levels = statement.bind(Bind::Texts(levels));
-    let after = statement.bind(Bind::Id(after.unwrap_or_default()));
+    let from = statement.bind(Bind::Id(start.from.unwrap_or_default()));
     statement.sql = format!(
         "select user_id from (\
            select a.user_id from read.rbac_assignments a where a.role_id = any (${roles}::uuid[]) \
            union select p.user_id from read.rbac_user_plant_access p \
            where p.role_code = any (${levels})) u \
-         where user_id > ${after} order by user_id limit {}",
+         where user_id {symbol} ${from} order by user_id {direction} limit {}",
         limit + 1
     );
     let asked = call.ask(&["rbac_assignments", "rbac_user_plant_access"], &statement).await?;
@@ -316,8 +311,7 @@ async fn page(call: &Call, policy: &Policy, roles: &BTreeSet<RoleId>) -> Result<
     for row in &asked.rows {
         ids.push(UserId(row.try_get(0)?));
     }
-    let more = i64::try_from(ids.len()).is_ok_and(|found| found > limit);
-    ids.truncate(usize::try_from(limit).unwrap_or_default());
-    let next = ids.last().filter(|_| more).map(|id| id.0);
-    Ok(Page { asked, users: ids.into_iter().collect(), next: Next { next, limit } })
+    let (ids, beside) = start.cut(ids, limit, |id| id.0);
+    let page = start.page(call, &asked, &beside, limit)?;
+    Ok((asked, ids.into_iter().collect(), page))
 }

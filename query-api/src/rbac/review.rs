@@ -7,7 +7,6 @@ use ::events::rbac::policy::Policy;
 use ::events::rbac::resolve::evidence::Fact;
 use ::events::rbac::resolve::review::{Held, Person, granted, way_to};
 use ::events::{Module, Permission, RoleId, UserId};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use platform::dataset::{Bind, Statement};
 use platform::problem::Problem;
@@ -19,23 +18,23 @@ use uuid::Uuid;
 
 use super::evidence::{Found, Origin, search};
 use super::places::States;
-use crate::answer::{Stamped, stamped};
 use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::paging::{Beside, Start};
+use crate::list::push_json;
+use crate::paging::{self, Beside, Page, Paged, Start};
 use crate::past::Moment;
-use crate::shape::query;
+use crate::shape::{AFTER, query};
 
 const PARAMETERS: &[Parameter] = &[
     query("from", "the earlier moment: a position of the log or an RFC 3339 time"),
     query("to", "the later moment; now when absent"),
     query("by", "`user` unless told, or `role`"),
     query("limit", "users or roles looked at for a page: 50 unless told, at most 200"),
-    query("after", "`page.next` of the page before"),
+    AFTER,
 ];
-const DEFAULT_LOOKED_AT: i64 = 50;
-const MAX_LOOKED_AT: i64 = 200;
+/// How many are looked at for a page unless told, and the most.
+pub(super) const LOOKED_AT: (u32, u32) = (50, 200);
 /// The most permissions of one user or role that are told with their events; all are counted.
 const MAX_TOLD: usize = 100;
 
@@ -44,17 +43,8 @@ const MAX_TOLD: usize = 100;
 #[derive(Debug, Serialize, JsonSchema)]
 struct Review {
     items: Vec<Item>,
-    page: Next,
     from: Moment,
     to: Moment,
-}
-
-/// Where the next page begins.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Next {
-    /// For `after`; nothing at the end.
-    pub(super) next: Option<Uuid>,
-    pub(super) limit: i64,
 }
 
 /// What one user or role gained and lost.
@@ -109,7 +99,7 @@ pub(super) fn review() -> Endpoint {
         )
         .needs(Permission::RbacAssignmentsRead)
         .parameters(PARAMETERS)
-        .answers::<Stamped<Review>>(200);
+        .answers::<Paged<Review>>(200);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&["from", "to", "by", "limit", "after"])?;
         match call.parameter("by").unwrap_or("user") {
@@ -133,23 +123,19 @@ async fn moments(call: &Call) -> Result<(Moment, Option<Moment>), Problem> {
     Ok((from, to))
 }
 
-pub(super) fn limit(call: &Call) -> Result<i64, Problem> {
-    Ok(call.number("limit")?.unwrap_or(DEFAULT_LOOKED_AT).clamp(1, MAX_LOOKED_AT))
-}
-
-pub(super) fn after(call: &Call) -> Result<Option<Uuid>, Problem> {
-    let refused = |_| Problem::bad_request("PARAMETER_INVALID", "after must be a page.next");
-    call.parameter("after").map(str::parse).transpose().map_err(refused)
+/// The size of a page, and where it begins.
+pub(super) fn begin(call: &Call) -> Result<(u32, Start<Uuid>), Problem> {
+    Ok((paging::limit(call, LOOKED_AT)?, Start::read(call, "after")?))
 }
 
 async fn by_user(call: &Call) -> Result<Response, Problem> {
     let (from, to) = moments(call).await?;
-    let limit = limit(call)?;
-    let start = Start::read(call, "after")?;
-    let (users, next) = users(call, start.from, limit).await?;
+    let (limit, start) = begin(call)?;
+    let (users, beside) = users(call, &start, limit).await?;
     let (asked, span) = span(call, (from, to), &users).await?;
     let drafts: Vec<Draft> = users.iter().filter_map(|user| of_user(&span, *user)).collect();
-    answer(call, &asked, &span, drafts, (start, Next { next, limit })).await
+    let page = start.page(call, &asked, &beside, limit)?;
+    answer(call, &asked, &span, drafts, page).await
 }
 
 async fn span(
@@ -162,18 +148,19 @@ async fn span(
     Ok((asked, Span { before, after }))
 }
 
-/// The users of one page, in the order of their ids, and where the next begins.
+/// The users of one page, in the order of their ids, and the pages beside it.
 async fn users(
     call: &Call,
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<(BTreeSet<UserId>, Option<Uuid>), Problem> {
+    start: &Start<Uuid>,
+    limit: u32,
+) -> Result<(BTreeSet<UserId>, Beside<Uuid>), Problem> {
     let mut statement = Statement::default();
-    let after = after.map(|id| id.to_string()).unwrap_or_default();
-    let number = statement.bind(Bind::Text(Some(after)));
+    let from = start.from.map(|id| id.to_string()).unwrap_or_default();
+    let number = statement.bind(Bind::Text(Some(from)));
+    let (symbol, direction) = start.order(false);
     statement.sql = format!(
         "select s.aggregate_id from log.streams s where s.aggregate_type = 'identity.user' \
-         and s.aggregate_id > ${number} order by s.aggregate_id limit {}",
+         and s.aggregate_id {symbol} ${number} order by s.aggregate_id {direction} limit {}",
         limit + 1
     );
     let asked = call.ask(&[], &statement).await?;
@@ -182,10 +169,8 @@ async fn users(
         let id: &str = row.try_get(0)?;
         ids.extend(id.parse::<UserId>().ok());
     }
-    let more = i64::try_from(ids.len()).is_ok_and(|found| found > limit);
-    ids.truncate(usize::try_from(limit).unwrap_or_default());
-    let next = ids.last().filter(|_| more).map(|id| id.0);
-    Ok((ids.into_iter().collect(), next))
+    let (ids, beside) = start.cut(ids, limit, |id| id.0);
+    Ok((ids.into_iter().collect(), beside))
 }
 
 fn of_user(span: &Span, user_id: UserId) -> Option<Draft> {
@@ -210,19 +195,23 @@ fn of_user(span: &Span, user_id: UserId) -> Option<Draft> {
 }
 
 async fn by_role(call: &Call) -> Result<Response, Problem> {
-    let (limit, start) = (limit(call)?, Start::read(call, "after")?);
-    let beyond = start.from.map(RoleId);
+    let (limit, start) = begin(call)?;
     let (asked, span) = span(call, moments(call).await?, &BTreeSet::new()).await?;
     let (before, after) = (&span.before.policy.state, &span.after.policy.state);
     let all: BTreeSet<RoleId> = before.roles().chain(after.roles()).map(|(id, _)| id).collect();
-    let rest = all.into_iter().filter(|id| beyond.is_none_or(|beyond| *id > beyond));
-    let page = usize::try_from(limit).unwrap_or_default();
-    let mut looked_at: Vec<RoleId> = rest.take(page + 1).collect();
-    let more = looked_at.len() > page;
-    looked_at.truncate(page);
-    let next = looked_at.last().filter(|_| more).map(|id| id.0);
+    let is_beyond = |id: &RoleId| match start.from {
+        Some(from) if start.back => id.0 < from,
+        Some(from) => id.0 > from,
+        None => true,
+    };
+    let mut rest: Vec<RoleId> = all.into_iter().filter(is_beyond).collect();
+    if start.back {
+        rest.reverse();
+    }
+    let (looked_at, beside) = start.cut(rest, limit, |id| id.0);
     let drafts = looked_at.into_iter().filter_map(|id| of_role(before, after, id)).collect();
-    answer(call, &asked, &span, drafts, (start, Next { next, limit })).await
+    let page = start.page(call, &asked, &beside, limit)?;
+    answer(call, &asked, &span, drafts, page).await
 }
 
 fn of_role(before: &Policy, after: &Policy, role_id: RoleId) -> Option<Draft> {
@@ -250,18 +239,20 @@ async fn answer(
     asked: &Asked,
     span: &Span,
     drafts: Vec<Draft>,
-    (start, page): (Start<Uuid>, Next),
+    page: Page,
 ) -> Result<Response, Problem> {
     let (from, to) = (span.before.moment, span.after.moment);
     let all = drafts.iter().flat_map(|draft| draft.gained.iter().chain(&draft.lost));
     let facts = all.flat_map(|(_, facts)| facts.iter().cloned()).collect();
     let found = search(call, &span.after.policy.state, to.position, facts).await?;
-    let items = drafts.into_iter().map(|draft| item(draft, &found, from.position)).collect();
-    let mut links = HeaderMap::new();
-    start.told(call, asked, &Beside::onward(page.next), &mut links)?;
-    let mut response = stamped(call, asked, Review { items, page, from, to });
-    response.headers_mut().extend(links);
-    Ok(response)
+    let items = drafts.into_iter().map(|draft| item(draft, &found, from.position));
+    let body = paging::items(&items.collect::<Vec<Item>>());
+    // The present is another at every moment, and what is not different is no news.
+    let mut between = ",\"from\":".to_owned();
+    push_json(&mut between, &from);
+    between.push_str(",\"to\":");
+    push_json(&mut between, &to);
+    Ok(paging::respond(call, asked, body, &page, &between))
 }
 
 fn item(draft: Draft, found: &Found, from: i64) -> Item {

@@ -27,7 +27,8 @@ use crate::app::App;
 use crate::ask::{Asked, behind_problem};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::list::{link, push_json};
+use crate::list::push_json;
+use crate::paging::link;
 use crate::positions::Behind;
 use crate::shape::query;
 
@@ -231,8 +232,10 @@ impl Listener {
         };
         let keep_alive = KeepAlive::new().interval(HEARTBEAT);
         let mut response = Sse::new(state.events()).keep_alive(keep_alive).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Buffering proxies would hold events back.
-        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
     }
 }

@@ -180,7 +180,5 @@ fn give(call: &Call) -> Result<Response, Problem> {
     let ticket = call.app.tickets.write(&content);
     let mut response = plain(&Ticket { ticket, expires_at });
     *response.status_mut() = StatusCode::CREATED;
-    let no_store = axum::http::HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(response)
 }

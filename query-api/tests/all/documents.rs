@@ -86,6 +86,34 @@ async fn the_process_answers_for_itself() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn the_page_of_the_documentation_asks_for_nothing_that_its_policy_forbids() {
+    let world = World::start().await;
+    let get = async |path: &str| {
+        let url = format!("{}/docs/{path}", world.settings.query_url);
+        let answer = world.client.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        (policy, answer.text().await.unwrap())
+    };
+    let (policy, page) = get("").await;
+    for wanted in ["script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self'"]
+    {
+        assert!(policy.contains(wanted), "{wanted} is not in {policy}");
+    }
+    assert!(!page.contains("<style") && !page.contains("style=\""), "{page}");
+    let scripts: Vec<&str> = page.split("<script").skip(1).collect();
+    assert!(scripts.iter().all(|script| script.starts_with(" src=\"./")), "{page}");
+    let named = page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1));
+    for path in named.filter_map(|rest| rest.split('"').next()) {
+        assert!(!path.contains("//"), "{path} is not ours");
+        get(path.trim_start_matches("./")).await;
+    }
+    let begins = get("swagger-initializer.js").await.1;
+    assert!(begins.contains(r#""validatorUrl": "none""#), "nobody else is asked: {begins}");
+    world.end().await;
+}
+
 async fn completed(world: &World, person: &Person, content: &[u8]) -> (events::ExportId, FileId) {
     let (export, file): (_, FileId) = (world.export(person).await, new());
     let files = Files::open(&world.settings.data_dir).unwrap();

@@ -3,6 +3,7 @@
 use events::envelope::Recorded;
 use events::rbac::policy::{self, Policy};
 use platform::dataset::cursor::{self, Bound, Cursor, Rows};
+use platform::db::{self, Role};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,9 +19,12 @@ async fn history_is_paged_in_both_directions() {
     let types = |body: &Value| column(body, "event_type");
     let first = world.body("/events?limit=2", &org.owner).await;
     assert_eq!(types(&first), ["identity.organization.created", "identity.user.registered"]);
-    let next = first["page"]["next"].as_i64().unwrap();
+    let next = first["page"]["next"].as_str().unwrap();
     let second = world.body(&format!("/events?limit=500&after={next}"), &org.owner).await;
     assert_eq!(second["page"]["next"], Value::Null);
+    let place = &first["items"][1]["position"];
+    let bare = world.body(&format!("/events?limit=500&after={place}"), &org.owner).await;
+    assert_eq!(bare["items"], second["items"], "a position says as much as a cursor");
     assert_eq!(types(&second).len(), 5);
     let last = world.body("/events?limit=1&before=1000000", &org.owner).await;
     assert_eq!(types(&last), ["rbac.policy.protected_role_granted"]);
@@ -30,7 +34,8 @@ async fn history_is_paged_in_both_directions() {
     let path = format!("/events/streams/rbac.policy/{}", org.tenant);
     let stream = world.body(&format!("{path}?after=1&limit=2"), &org.owner).await;
     assert_eq!(types(&stream), ["rbac.policy.role_created", "rbac.policy.permission_granted"]);
-    assert_eq!(stream["page"]["next"], 3);
+    assert_eq!(stream["items"][1]["sequence"], 3);
+    assert!(stream["page"]["next"].is_string() && stream["page"]["prev"].is_string());
     assert_eq!(stream["items"][0]["metadata"]["ip"], "192.0.2.7");
     world.end().await;
 }
@@ -44,11 +49,29 @@ fn linked(response: &reqwest::Response, relation: &str) -> Option<String> {
     Some(address.to_owned())
 }
 
+/// Has checkpoints of so many sizes stand there, of which nobody looks at the roots.
+async fn signed(world: &World, tenant: events::TenantId, sizes: i64) {
+    let notary = db::connect(&world.settings.database_url, Role::Notary, 1).await.unwrap();
+    let mut transaction = db::begin_for(&notary, tenant).await.unwrap();
+    let checkpoint = "insert into audit.checkpoints (tenant_id, epoch, size, position, root, note) \
+                      select $1, 1, s, s, decode(repeat('00', 32), 'hex'), 'a note' \
+                      from generate_series(1, $2) s";
+    let inserted = sqlx::query(checkpoint).bind(tenant.0).bind(sizes);
+    inserted.execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn pages_of_the_past_lead_to_those_beside_them() {
-    let world = World::without_projections().await;
+    let world = World::start().await;
     let org = world.org("acme").await;
-    world.role(&org, "clerk", &["audit.trail:read"]).await;
+    let clerk = world.role(&org, "clerk", &["audit.trail:read"]).await;
+    for handle in ["ann", "bob"] {
+        let somebody = world.person(org.tenant, handle).await;
+        world.assign(&org, somebody.user, clerk).await;
+    }
+    signed(&world, org.tenant, 3).await;
+    world.settled().await;
     let policy = format!("/events/streams/rbac.policy/{}", org.tenant);
     let role = format!("/rbac/roles/{}/history", org.owner_role);
     let filtered = "/events?filter=type%3Drbac.*&limit=2";
@@ -59,11 +82,22 @@ async fn pages_of_the_past_lead_to_those_beside_them() {
         &format!("{policy}?limit=2"),
         &format!("{role}?limit=1"),
         "/streams/all?limit=2",
+        "/audit/checkpoints?limit=1",
+        "/rbac/roles?limit=1",
+        "/rbac/review?from=0&limit=1",
+        "/rbac/review?from=0&by=role&limit=1",
+        &format!("/rbac/incits359/roles/{clerk}/assigned-users?limit=1"),
     ] {
         let page = async |path: &str| {
             let response = world.get(path, &org.owner).send().await.unwrap();
-            let (next, prev) = (linked(&response, "next"), linked(&response, "prev"));
+            let links = ["next", "prev"].map(|relation| linked(&response, relation));
             let body = crate::support::json(response).await;
+            for (relation, link) in ["next", "prev"].into_iter().zip(&links) {
+                let cursor = body["page"][relation].as_str();
+                let told = link.as_ref().map(|link| link.rsplit('=').next().unwrap());
+                assert_eq!(told, cursor, "{path}: the body and `Link` name the same page");
+            }
+            let [next, prev] = links;
             (body["items"].clone(), next, prev)
         };
         let (items, next, _) = page(first).await;
@@ -203,7 +237,7 @@ async fn history_is_filtered_by_the_grammar_of_lists() {
     assert_eq!(codes(&page), ["two", "three"]);
     assert_eq!(page["page"]["next"], Value::Null);
     let first = world.body(&format!("/events?{filter}&limit=1"), &org.owner).await;
-    let next = first["page"]["next"].as_i64().unwrap();
+    let next = first["page"]["next"].as_str().unwrap();
     let second = world.body(&format!("/events?{filter}&limit=1&after={next}"), &org.owner).await;
     assert_eq!((codes(&first), codes(&second)), (vec!["two".into()], vec!["three".into()]));
 

@@ -1,13 +1,12 @@
 //! Where in the log an answer stands: told by every answer, and asked for exactly.
 
-use std::time::Duration;
-
 use platform::routes::Access;
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::rights::{answer, path};
 use crate::support::{World, json};
+use crate::waiting::waited;
 
 #[tokio::test]
 async fn every_answer_says_where_in_the_log_it_stands() {
@@ -116,16 +115,8 @@ async fn what_is_read_from_the_log_can_be_waited_for_as_well() {
     let path = "/rbac/roles/hierarchy";
     let first = world.get(path, &org.owner).send().await.unwrap();
     let tag = first.headers()["etag"].to_str().unwrap().to_owned();
-    let waiting = world.get(path, &org.owner).header("if-none-match", &tag);
-    let waiting = waiting.header("prefer", "wait=25").send();
-    let change = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        world.role(&org, "clerk", &[]).await;
-    };
-    let (answer, ()) = tokio::join!(waiting, change);
-    let answer = answer.unwrap();
-    assert_eq!(answer.headers()["preference-applied"], "wait=25");
-    let body: Value = json(answer).await;
+    let change = world.role(&org, "clerk", &[]);
+    let body: Value = json(waited(&world, (path, &org.owner), &tag, change).await).await;
     assert_eq!(body["items"].as_array().map(Vec::len), Some(2));
     world.end().await;
 }

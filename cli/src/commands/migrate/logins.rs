@@ -10,62 +10,40 @@ use crate::commands::processes::Process;
 /// Shorter ones can be guessed against a stolen verifier.
 const SHORTEST: usize = 16;
 
-/// The passwords to sign in with; a process without one keeps what it has.
-#[derive(Debug, clap::Args)]
-pub(super) struct Logins {
-    /// Password of `annals_command_api`
-    #[arg(
-        long = "command-api-password",
-        env = "COMMAND_API_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    command_api: Option<String>,
-    /// Password of `annals_relay`
-    #[arg(
-        long = "relay-password",
-        env = "RELAY_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    relay: Option<String>,
-    /// Password of `annals_projectors`
-    #[arg(
-        long = "projectors-password",
-        env = "PROJECTORS_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    projectors: Option<String>,
-    /// Password of `annals_query_api`
-    #[arg(
-        long = "query-api-password",
-        env = "QUERY_API_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    query_api: Option<String>,
-    /// Password of `annals_workers`
-    #[arg(
-        long = "workers-password",
-        env = "WORKERS_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    workers: Option<String>,
+macro_rules! passwords {
+    ($($member:ident, $process:ident, $login:literal, $long:literal, $env:literal;)*) => {
+        /// The passwords to sign in with; a process without one keeps what it has.
+        #[derive(Debug, clap::Args)]
+        pub(super) struct Logins {$(
+            #[arg(
+                long = $long,
+                env = $env,
+                hide_env_values = true,
+                value_name = "PASSWORD",
+                help = concat!("Password of `", $login, "`")
+            )]
+            $member: Option<String>,
+        )*}
+
+        impl Logins {
+            fn password(&self, process: Process) -> Option<&str> {
+                match process {
+                    $(Process::$process => self.$member.as_deref(),)*
+                }
+            }
+        }
+    };
+}
+
+passwords! {
+    command_api, CommandApi, "annals_command_api", "command-api-password", "COMMAND_API_PASSWORD";
+    relay, Relay, "annals_relay", "relay-password", "RELAY_PASSWORD";
+    projectors, Projectors, "annals_projectors", "projectors-password", "PROJECTORS_PASSWORD";
+    query_api, QueryApi, "annals_query_api", "query-api-password", "QUERY_API_PASSWORD";
+    workers, Workers, "annals_workers", "workers-password", "WORKERS_PASSWORD";
 }
 
 impl Logins {
-    fn password(&self, process: Process) -> Option<&str> {
-        match process {
-            Process::CommandApi => self.command_api.as_deref(),
-            Process::Relay => self.relay.as_deref(),
-            Process::Projectors => self.projectors.as_deref(),
-            Process::QueryApi => self.query_api.as_deref(),
-            Process::Workers => self.workers.as_deref(),
-        }
-    }
-
     /// Makes the logins that are missing, and sets the passwords; how many logins that were.
     pub(super) async fn allow(&self, pool: &PgPool) -> anyhow::Result<usize> {
         let mut given = Vec::new();

@@ -1,5 +1,9 @@
 //! The rules of a user's roles, by example.
 
+mod ends;
+mod taking;
+mod units;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -134,6 +138,31 @@ fn acting(kind: ActorKind, name: &str, on_behalf_of: Option<UserId>) -> Context 
 const YESTERDAY: &str = "2025-12-31T12:00:00Z";
 const TOMORROW: &str = "2026-01-02T12:00:00Z";
 const LATER: &str = "2026-02-01T00:00:00Z";
+
+/// What access to a unit means: to read is to be a reader, to write is to be a clerk.
+fn with_levels() -> Policy {
+    let mut policy = ladder();
+    for (number, level, permission) in
+        [(301, Level::Read, "audit.trail:read"), (302, Level::Write, "exports.files:request")]
+    {
+        policy.evolve(&policy::Event::RoleCreated(RoleCreated {
+            role_id: role(number),
+            name: level.code().into(),
+            code: level.code().into(),
+            description: None,
+            level: 20,
+            unit_id: None,
+            system: false,
+            protected: false,
+        }));
+        policy.evolve(&granted(number, permission));
+    }
+    policy
+}
+
+fn in_north() -> Facts {
+    Facts { policy: Arc::new(with_levels()), unit_path: vec![north()], ..by_manager() }
+}
 
 #[test]
 fn assigns_a_role_once() {
@@ -310,154 +339,6 @@ fn a_service_gives_what_its_user_could_and_nothing_of_its_own() {
 }
 
 #[test]
-fn removes_a_role_with_its_reason() {
-    given::<UserAccess>([assigned(CLERK, None, None)])
-        .facts(by_manager())
-        .when(Command::RemoveRole {
-            role_id: role(CLERK),
-            unit_id: None,
-            reason: Some(" moved to sales ".to_owned()),
-        })
-        .then([Event::RoleRemoved {
-            role_id: role(CLERK),
-            unit_id: None,
-            reason: Some("moved to sales".to_owned()),
-        }]);
-}
-
-#[test]
-fn refuses_to_remove_what_is_not_assigned_there() {
-    let facts = Facts { unit_path: vec![north()], ..by_manager() };
-    given::<UserAccess>([assigned(CLERK, None, None)])
-        .facts(facts)
-        .when(Command::RemoveRole { role_id: role(CLERK), unit_id: Some(north()), reason: None })
-        .refused(Rejection::RoleNotAssigned { role_id: role(CLERK) });
-}
-
-#[test]
-fn refuses_a_reason_that_is_no_text() {
-    given::<UserAccess>([assigned(CLERK, None, None)])
-        .facts(by_manager())
-        .when(Command::RemoveRole {
-            role_id: role(CLERK),
-            unit_id: None,
-            reason: Some("x".repeat(501)),
-        })
-        .refused(Rejection::RemovalReasonInvalid(text::Fault::TooLong(500)));
-}
-
-#[test]
-fn nobody_takes_a_role_that_stands_as_high_as_they_do_except_their_own() {
-    given::<UserAccess>([assigned(MANAGER, None, None)])
-        .facts(by_manager())
-        .when(remove(MANAGER))
-        .refused(Rejection::AssignmentExceedsLevel { level: 500 });
-    given::<UserAccess>([assigned(MANAGER, None, None)])
-        .facts(Facts { user_id: id(1), ..by_manager() })
-        .when(remove(MANAGER))
-        .then([removed(MANAGER)]);
-}
-
-#[test]
-fn anybody_takes_a_role_that_is_gone() {
-    given::<UserAccess>([assigned(999, None, None)])
-        .facts(Facts { actor_access: Arc::default(), ..by_manager() })
-        .when(remove(999))
-        .then([removed(999)]);
-}
-
-#[test]
-fn extends_and_shortens_an_assignment() {
-    let until_tomorrow = || [assigned(CLERK, None, Some(at(TOMORROW)))];
-    let extended =
-        |expires_at| Event::RoleExtended { role_id: role(CLERK), unit_id: None, expires_at };
-    given::<UserAccess>(until_tomorrow())
-        .facts(by_manager())
-        .when(end_at(CLERK, Some(at(LATER))))
-        .then([extended(Some(at(LATER)))]);
-    given::<UserAccess>(until_tomorrow())
-        .facts(by_manager())
-        .when(end_at(CLERK, None))
-        .then([extended(None)]);
-    given::<UserAccess>([assigned(CLERK, None, None)])
-        .facts(by_manager())
-        .when(end_at(CLERK, Some(at(LATER))))
-        .then([Event::RoleShortened {
-            role_id: role(CLERK),
-            unit_id: None,
-            expires_at: at(LATER),
-        }]);
-}
-
-#[test]
-fn the_same_end_again_changes_nothing() {
-    for end in [None, Some(at(TOMORROW))] {
-        given::<UserAccess>([assigned(CLERK, None, end)])
-            .facts(by_manager())
-            .when(end_at(CLERK, end))
-            .then([]);
-    }
-}
-
-#[test]
-fn refuses_to_move_an_end_into_the_past_or_after_it_came() {
-    given::<UserAccess>([assigned(CLERK, None, None)])
-        .facts(by_manager())
-        .when(end_at(CLERK, Some(at(YESTERDAY))))
-        .refused(Rejection::AssignmentExpiryPast { expires_at: at(YESTERDAY) });
-    given::<UserAccess>([assigned(CLERK, None, Some(at(YESTERDAY)))])
-        .facts(by_manager())
-        .when(end_at(CLERK, None))
-        .refused(Rejection::AssignmentExpired { role_id: role(CLERK) });
-    given::<UserAccess>([])
-        .facts(by_manager())
-        .when(end_at(CLERK, None))
-        .refused(Rejection::RoleNotAssigned { role_id: role(CLERK) });
-}
-
-#[test]
-fn to_extend_is_to_give_and_to_shorten_is_to_take() {
-    given::<UserAccess>([assigned(WIDE, None, Some(at(TOMORROW)))])
-        .facts(by_manager())
-        .when(end_at(WIDE, None))
-        .refused(Rejection::AssignmentExceedsPermissions { permission: "exports.*:*".to_owned() });
-    given::<UserAccess>([assigned(WIDE, None, None)])
-        .facts(by_manager())
-        .when(end_at(WIDE, Some(at(TOMORROW))))
-        .then([Event::RoleShortened {
-            role_id: role(WIDE),
-            unit_id: None,
-            expires_at: at(TOMORROW),
-        }]);
-    given::<UserAccess>([assigned(MANAGER, None, None)])
-        .facts(by_manager())
-        .when(end_at(MANAGER, Some(at(TOMORROW))))
-        .refused(Rejection::AssignmentExceedsLevel { level: 500 });
-}
-
-#[test]
-fn a_timer_records_what_has_ended_once_and_not_before() {
-    let workers = || acting(ActorKind::Service, "workers", None);
-    given::<UserAccess>([assigned(CLERK, None, Some(context().now))])
-        .facts(by_manager())
-        .context(workers())
-        .when(expire(CLERK))
-        .then([expired(CLERK)]);
-    given::<UserAccess>([assigned(CLERK, None, Some(at(YESTERDAY))), expired(CLERK)])
-        .facts(by_manager())
-        .context(workers())
-        .when(expire(CLERK))
-        .then([]);
-    for end in [None, Some(at(TOMORROW))] {
-        given::<UserAccess>([assigned(CLERK, None, end)])
-            .facts(by_manager())
-            .context(workers())
-            .when(expire(CLERK))
-            .refused(Rejection::AssignmentNotDue { role_id: role(CLERK) });
-    }
-}
-
-#[test]
 fn keeps_what_it_holds_through_a_snapshot() {
     let access = access(&[
         assigned(CLERK, Some(north()), Some(at(TOMORROW))),
@@ -523,167 +404,4 @@ fn nobody_gets_roles_that_exclude_each_other() {
         .context(owner)
         .when(assign(WIDE))
         .then([assigned(WIDE, None, None)]);
-}
-
-/// What access to a unit means: to read is to be a reader, to write is to be a clerk.
-fn with_levels() -> Policy {
-    let mut policy = ladder();
-    for (number, level, permission) in
-        [(301, Level::Read, "audit.trail:read"), (302, Level::Write, "exports.files:request")]
-    {
-        policy.evolve(&policy::Event::RoleCreated(RoleCreated {
-            role_id: role(number),
-            name: level.code().into(),
-            code: level.code().into(),
-            description: None,
-            level: 20,
-            unit_id: None,
-            system: false,
-            protected: false,
-        }));
-        policy.evolve(&granted(number, permission));
-    }
-    policy
-}
-
-fn in_north() -> Facts {
-    Facts { policy: Arc::new(with_levels()), unit_path: vec![north()], ..by_manager() }
-}
-
-fn open(level: Level, expires_at: Option<Timestamp>) -> Command {
-    Command::GrantUnitAccess(UnitAccess { unit_id: north(), level, expires_at })
-}
-
-fn opened(level: Level, expires_at: Option<Timestamp>) -> Event {
-    Event::UnitAccessGranted { unit_id: north(), level, expires_at }
-}
-
-fn close() -> Command {
-    Command::RevokeUnitAccess { unit_id: north(), reason: None }
-}
-
-#[test]
-fn gives_access_to_a_unit_instead_of_what_was_there() {
-    given::<UserAccess>([])
-        .facts(in_north())
-        .when(open(Level::Read, None))
-        .then([opened(Level::Read, None)]);
-    let until = Some(at("2026-02-01T00:00:00Z"));
-    given::<UserAccess>([opened(Level::Read, None)])
-        .facts(in_north())
-        .when(open(Level::Write, until))
-        .then([opened(Level::Write, until)]);
-    given::<UserAccess>([opened(Level::Read, until)])
-        .facts(in_north())
-        .when(open(Level::Read, until))
-        .then([]);
-    assert_eq!(access(&[opened(Level::Read, None), opened(Level::Write, until)]).units().len(), 1);
-}
-
-#[test]
-fn gives_no_access_that_means_nothing_or_that_the_giver_does_not_have() {
-    let refused = |facts, command, rejection| {
-        given::<UserAccess>([]).facts(facts).when(command).refused(rejection);
-    };
-    let undefined = Rejection::UnitAccessUndefined { code: "unit-admin" };
-    refused(in_north(), open(Level::Admin, None), undefined);
-    let elsewhere = Facts { unit_path: vec![], ..in_north() };
-    let unknown = Rejection::AssignmentUnitUnknown { unit_id: north() };
-    refused(elsewhere, open(Level::Read, None), unknown);
-    let nobody = Facts { user_exists: false, ..in_north() };
-    refused(nobody, open(Level::Read, None), Rejection::AssignmentUserUnknown);
-    let yesterday = at("2025-12-31T12:00:00Z");
-    let past = Rejection::AssignmentExpiryPast { expires_at: yesterday };
-    refused(in_north(), open(Level::Read, Some(yesterday)), past);
-    let reader = Facts { actor_access: access(&[assigned(READER, None, None)]), ..in_north() };
-    let lacks =
-        Rejection::AssignmentExceedsPermissions { permission: "exports.files:request".into() };
-    refused(reader, open(Level::Write, None), lacks);
-}
-
-#[test]
-fn access_to_a_unit_counts_there_and_below_until_its_end_as_its_role_says() {
-    let policy = with_levels();
-    let holds = access(&[opened(Level::Read, Some(at("2026-02-01T00:00:00Z")))]);
-    let may = |path: &[UnitId], now: &str, permission: &str| {
-        let (policy, access, now) = (&policy, &*holds, at(now));
-        let holder = Holder { policy, user_id: id(2), access, unit_path: path, now };
-        assert_eq!(holder.effective().allows(permission), holder.explain(permission).is_allowed());
-        holder.effective().allows(permission)
-    };
-    let (before, after) = ("2026-01-31T00:00:00Z", "2026-02-01T00:00:00Z");
-    assert!(may(&[north()], before, "audit.trail:read"));
-    assert!(may(&[id(201), north()], before, "audit.trail:read"));
-    assert!(!may(&[], before, "audit.trail:read"));
-    assert!(!may(&[id(202)], before, "audit.trail:read"));
-    assert!(!may(&[north()], before, "exports.files:request"));
-    assert!(!may(&[north()], after, "audit.trail:read"));
-}
-
-#[test]
-fn takes_access_to_a_unit_and_records_its_end_once() {
-    given::<UserAccess>([opened(Level::Read, None)])
-        .facts(in_north())
-        .when(close())
-        .then([Event::UnitAccessRevoked { unit_id: north(), reason: None }]);
-    let unknown = Rejection::UnitAccessUnknown { unit_id: north() };
-    given::<UserAccess>([]).facts(in_north()).when(close()).refused(unknown);
-    let expire = || Command::ExpireUnitAccess { unit_id: north() };
-    let yesterday = Some(at("2025-12-31T12:00:00Z"));
-    given::<UserAccess>([opened(Level::Read, yesterday)])
-        .when(expire())
-        .then([Event::UnitAccessExpired { unit_id: north() }]);
-    given::<UserAccess>([]).when(expire()).then([]);
-    given::<UserAccess>([opened(Level::Read, None)])
-        .when(expire())
-        .refused(Rejection::UnitAccessNotDue { unit_id: north() });
-}
-
-#[test]
-fn what_is_left_of_a_deleted_role_is_stripped_once() {
-    let strip = |number| Command::StripRole { role_id: role(number), unit_id: Some(north()) };
-    let reason = Some("the role was deleted".to_owned());
-    given::<UserAccess>([assigned(7, Some(north()), None)])
-        .facts(in_north())
-        .when(strip(7))
-        .then([Event::RoleRemoved { role_id: role(7), unit_id: Some(north()), reason }]);
-    given::<UserAccess>([]).facts(in_north()).when(strip(7)).then([]);
-    given::<UserAccess>([assigned(READER, Some(north()), None)])
-        .facts(in_north())
-        .when(strip(READER))
-        .refused(Rejection::AssignmentRoleStands { role_id: role(READER) });
-}
-
-#[test]
-fn an_end_is_announced_once_when_it_is_near_and_again_when_it_was_moved() {
-    let announce = || Command::AnnounceRoleEnd { role_id: role(CLERK), unit_id: None };
-    let announced =
-        |end| Event::RoleEndAnnounced { role_id: role(CLERK), unit_id: None, expires_at: at(end) };
-    let until = |end| assigned(CLERK, None, Some(at(end)));
-    let moved_to = |end| {
-        let (role_id, unit_id, expires_at) = (role(CLERK), None, Some(at(end)));
-        Event::RoleExtended { role_id, unit_id, expires_at }
-    };
-    let after = |events: Vec<Event>| given::<UserAccess>(events).facts(by_manager());
-    after(vec![until(TOMORROW)]).when(announce()).then([announced(TOMORROW)]);
-    after(vec![until(TOMORROW), announced(TOMORROW)]).when(announce()).then([]);
-    let week = "2026-01-08T12:00:00Z";
-    after(vec![until(week)]).when(announce()).then([announced(week)]);
-    after(vec![until(TOMORROW), announced(TOMORROW), moved_to(week)])
-        .when(announce())
-        .then([announced(week)]);
-    after(vec![until("2026-01-08T12:00:00.000001Z")])
-        .when(announce())
-        .refused(Rejection::AssignmentEndsLater { role_id: role(CLERK) });
-    for nothing_to_tell in [
-        vec![],
-        vec![until(YESTERDAY)],
-        vec![assigned(CLERK, None, None)],
-        vec![until(TOMORROW), removed(CLERK)],
-    ] {
-        after(nothing_to_tell).when(announce()).then([]);
-    }
-    after(vec![until(TOMORROW), announced(TOMORROW), removed(CLERK), until(TOMORROW)])
-        .when(announce())
-        .then([announced(TOMORROW)]);
 }
