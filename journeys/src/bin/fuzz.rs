@@ -13,8 +13,8 @@ use tokio::process::Command;
 
 /// What is held against every answer.
 const CHECKS: &str = "not_a_server_error,response_schema_conformance,content_type_conformance";
-/// Cases that one run makes of one operation; a round of all runs is some 20,000.
-const PER_OPERATION: &str = "80";
+/// Cases that one run makes of one operation; a round of all runs is some 30,000, and each run ends before its token.
+const PER_OPERATION: &str = "40";
 /// These can end the caller's own session, and with it the run: they have a run of their own.
 const ENDS_THE_CALLER: &str =
     "/auth/(logout|password)$|/sessions(/|$)|/users/[^/]+/(deactivate|password)$";
