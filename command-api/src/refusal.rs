@@ -57,12 +57,11 @@ impl App {
     /// Keeps that a caller lacked a permission.
     pub(crate) async fn record_denial(&self, ask: &Ask, problem: Problem) -> Problem {
         let problem = self.access.clarified(&ask.principal, problem).await;
-        let Some(permission) = ask.access.permission() else { return problem };
-        if problem.lacks().is_none() {
+        let Some(permission) = problem.lacks().map(str::to_owned) else {
             return problem; // the session or the organisation is at fault, not the right
-        }
+        };
         let denied = AccessDenied {
-            permission: permission.name().to_owned(),
+            permission,
             unit_id: problem.params.get("unit_id").and_then(|unit| unit.as_str()?.parse().ok()),
             method: String::new(),
             path_template: ask.operation.to_owned(),

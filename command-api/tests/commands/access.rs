@@ -143,6 +143,29 @@ async fn a_stale_version_is_refused_with_the_present_one() {
 }
 
 #[tokio::test]
+async fn who_reaches_for_what_is_anothers_is_kept_with_the_permission_that_was_missing() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let (_, token) = api.newcomer("acme", &owner, "anna").await;
+    let of_owner: String = sqlx::query_scalar(
+        "select aggregate_id from log.events where aggregate_type = 'identity.session' order by position limit 1",
+    )
+    .fetch_one(&api.owner)
+    .await
+    .unwrap();
+    let path = format!("/sessions/{of_owner}");
+    assert_eq!(api.call(Method::DELETE, &path, &token, json!({})).await.status, 403);
+    let lacked: String = sqlx::query_scalar(
+        "select payload->>'permission' from log.events where event_type = 'audit.security_log.access_denied'",
+    )
+    .fetch_one(&api.owner)
+    .await
+    .unwrap();
+    assert_eq!(lacked, "identity.sessions:manage");
+    api.stop().await;
+}
+
+#[tokio::test]
 async fn a_caller_in_a_loop_cannot_fill_the_log_and_none_of_its_refusals_is_lost() {
     const LOOP: usize = 200;
     let api = Api::start().await;
