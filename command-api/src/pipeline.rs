@@ -1,7 +1,6 @@
 //! How every command is carried out: standing, permission, state, facts, decision, append; again when something moved on.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +15,7 @@ use platform::limits::Quota;
 use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Access;
+use serde::Serializer as _;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Carried, Happened, Header, Place};
@@ -188,33 +188,36 @@ impl Ask {
     pub(crate) fn metadata<'a>(&'a self, facts: &[crate::log::Fact]) -> String {
         let actor = &self.principal.actor;
         let kind: &'static str = actor.kind.into();
-        // Borrowed as far as may be: this is made for every command.
-        let mut map = BTreeMap::<&str, Cow<'_, str>>::new();
-        let mut put = |key, value: Option<Cow<'a, str>>| {
-            if let Some(value) = value {
-                map.insert(key, value);
-            }
-        };
-        put(meta::ACTOR_KIND, Some(kind.into()));
-        put(meta::ACTOR_ID, Some((&actor.id).into()));
-        put(meta::SESSION_ID, actor.session_id.map(|id| id.to_string().into()));
-        put(meta::API_KEY_ID, actor.api_key_id.map(|id| id.to_string().into()));
-        put(meta::ON_BEHALF_OF, actor.on_behalf_of.map(|id| id.to_string().into()));
-        put(meta::COMMAND, Some(self.operation.into()));
-        put(meta::REQUEST_ID, Some((&self.facts.request_id).into()));
-        put(meta::CORRELATION_ID, Some(self.facts.correlation_id().into()));
-        put(meta::CAUSATION_ID, self.facts.causation_id.as_ref().map(Into::into));
-        put(meta::IP, self.facts.ip.map(|ip| ip.to_string().into()));
-        put(meta::USER_AGENT, self.facts.user_agent.as_ref().map(Into::into));
-        put(meta::TRACEPARENT, self.facts.traceparent.as_ref().map(Into::into));
-        put(meta::IDEMPOTENCY_KEY, self.manner.key.as_ref().map(|(key, _)| key.into()));
+        let id = |id: Option<Uuid>| id.map(|id| Cow::Owned(id.to_string()));
+        let text = |text: &'a Option<String>| text.as_deref().map(Cow::Borrowed);
         let mut leant = String::new();
         for fact in facts {
             let space = if leant.is_empty() { "" } else { " " };
             let _always_ok = write!(leant, "{space}{}/{}@{}", fact.kind, fact.id, fact.version);
         }
-        put(meta::FACTS, (!leant.is_empty()).then(|| leant.into()));
-        serde_json::to_string(&map).unwrap_or_else(|_| "{}".into())
+        // In the order of their names, and borrowed as far as may be: this is made for every command.
+        let members = [
+            (meta::ACTOR_ID, Some(Cow::Borrowed(&*actor.id))),
+            (meta::ACTOR_KIND, Some(kind.into())),
+            (meta::API_KEY_ID, id(actor.api_key_id.map(|it| it.0))),
+            (meta::CAUSATION_ID, text(&self.facts.causation_id)),
+            (meta::COMMAND, Some(self.operation.into())),
+            (meta::CORRELATION_ID, Some(self.facts.correlation_id().into())),
+            (meta::FACTS, (!leant.is_empty()).then_some(leant.into())),
+            (meta::IDEMPOTENCY_KEY, self.manner.key.as_ref().map(|(key, _)| (&**key).into())),
+            (meta::IP, self.facts.ip.map(|ip| ip.to_string().into())),
+            (meta::ON_BEHALF_OF, id(actor.on_behalf_of.map(|it| it.0))),
+            (meta::REQUEST_ID, Some((&*self.facts.request_id).into())),
+            (meta::SESSION_ID, id(actor.session_id.map(|it| it.0))),
+            (meta::TRACEPARENT, text(&self.facts.traceparent)),
+            (meta::USER_AGENT, text(&self.facts.user_agent)),
+        ];
+        let known = members.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let mut json = Vec::with_capacity(512);
+        match serde_json::Serializer::new(&mut json).collect_map(known) {
+            Ok(()) => String::from_utf8(json).unwrap_or_else(|_| "{}".into()),
+            Err(_) => "{}".into(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use events::{Decider, TenantId};
+use moka::Equivalent;
 use moka::sync::Cache;
 use sqlx::PgPool;
 
@@ -11,6 +12,16 @@ use crate::fold::{FoldError, Folded, fold_opening};
 use crate::personal::Personal;
 
 type Key = (&'static str, TenantId, String);
+
+/// The same, borrowed: looking up allocates nothing.
+#[derive(Hash)]
+struct Named<'a>(&'static str, TenantId, &'a str);
+
+impl Equivalent<Key> for Named<'_> {
+    fn equivalent(&self, (kind, tenant, id): &Key) -> bool {
+        (self.0, self.1, self.2) == (*kind, *tenant, id.as_str())
+    }
+}
 
 /// The cache and the log behind it.
 #[derive(Clone)]
@@ -59,7 +70,7 @@ impl Aggregates {
 
     /// What is kept of an aggregate.
     pub fn kept<D: Decider>(&self, tenant: TenantId, id: &str) -> Option<Folded<D>> {
-        let kept = self.kept.get(&(D::TYPE, tenant, id.to_owned()))?;
+        let kept = self.kept.get(&Named(D::TYPE, tenant, id))?;
         kept.downcast_ref::<Folded<D>>().cloned()
     }
 

@@ -1,6 +1,6 @@
 //! What both HTTP APIs share: request facts, bodies read strictly, health, and a server that ends politely.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -102,25 +102,27 @@ impl Notes {
     fn write(&self, began: Instant, headers: &mut HeaderMap) {
         let mut noted = self.noted();
         noted.phases.push(("total", began.elapsed()));
-        let phase = |(name, took): &(&str, Duration)| {
-            format!("{name};dur={:.1}", took.as_secs_f64() * 1000.0)
-        };
-        let timing: Vec<String> = noted.phases.iter().map(phase).collect();
-        let mut set = |name: &'static str, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
+        let mut timing = String::with_capacity(32 * noted.phases.len());
+        for (name, took) in &noted.phases {
+            let comma = if timing.is_empty() { "" } else { ", " };
+            let tenths = (took.as_micros() + 50) / 100;
+            let _never = write!(timing, "{comma}{name};dur={}.{}", tenths / 10, tenths % 10);
+        }
+        let mut set = |name: &'static str, value: String| {
+            if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(HeaderName::from_static(name), value);
             }
         };
-        set("server-timing", &timing.join(", "));
+        set("server-timing", timing);
         if !noted.preferences.is_empty() {
-            set("preference-applied", &noted.preferences.join(", "));
+            set("preference-applied", noted.preferences.join(", "));
         }
         if noted.replayed {
-            set("idempotent-replayed", "true");
+            set("idempotent-replayed", "true".to_owned());
         }
         if let Some(spent) = &noted.limits {
-            set("ratelimit-policy", &spent.policies());
-            set("ratelimit", &spent.left());
+            set("ratelimit-policy", spent.policies());
+            set("ratelimit", spent.left());
         }
     }
 }

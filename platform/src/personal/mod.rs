@@ -303,8 +303,7 @@ impl Personal {
     ) -> Result<(), PersonalError> {
         let (tenant, subject) = person;
         for member in IN_METADATA {
-            let found = member_values(metadata, member).next().map(|(_, value)| value);
-            let Some(value) = found else { continue };
+            let Some((range, value)) = member_values(metadata, member).next() else { continue };
             let place = Place { tenant, subject, of: METADATA, member };
             let remembered = (person, *member, value.into_owned());
             let sealed = if let Some(key) = new.get(person) {
@@ -316,9 +315,7 @@ impl Personal {
                 self.callers.insert(remembered, sealed.clone());
                 sealed
             };
-            if let Some(with) = sealed_member(metadata, member, |_| sealed.clone()) {
-                *metadata = with;
-            }
+            metadata.replace_range(range, &sealed);
         }
         Ok(())
     }
