@@ -91,7 +91,6 @@ pub(crate) fn start(app: &Arc<App>, tasks: &Tasks) {
 mod tests {
     use events::testing::context;
     use events::{Actor, Context};
-    use platform::http::RequestFacts;
     use platform::principal::Principal;
     use platform::repeats::WINDOW;
     use platform::routes::Access;
@@ -107,7 +106,7 @@ mod tests {
             operation,
             access: Access::SignedIn,
             status: 200,
-            facts: RequestFacts::default(),
+            facts: Arc::default(),
             manner: Manner::default(),
             quota: None,
             standing: None,

@@ -23,6 +23,7 @@ mod scheduling;
 mod sealing;
 mod settings;
 mod since;
+mod strict;
 mod told;
 mod visible;
 

@@ -40,7 +40,7 @@ pub(crate) struct Ask {
     pub(crate) operation: &'static str,
     pub(crate) access: Access,
     pub(crate) status: u16,
-    pub(crate) facts: RequestFacts,
+    pub(crate) facts: Arc<RequestFacts>,
     pub(crate) manner: Manner,
     /// How often one user may ask this, besides the limit of all their requests.
     pub(crate) quota: Option<Quota>,
@@ -160,7 +160,7 @@ impl Ask {
             operation,
             access: Access::Bootstrap,
             status: 201,
-            facts: request.facts.clone(),
+            facts: Arc::clone(&request.facts),
             manner: Manner::default(),
             quota: None,
             standing: None,
@@ -214,10 +214,8 @@ impl Ask {
         ];
         let known = members.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
         let mut json = Vec::with_capacity(512);
-        match serde_json::Serializer::new(&mut json).collect_map(known) {
-            Ok(()) => String::from_utf8(json).unwrap_or_else(|_| "{}".into()),
-            Err(_) => "{}".into(),
-        }
+        let written = serde_json::Serializer::new(&mut json).collect_map(known);
+        written.ok().and_then(|()| String::from_utf8(json).ok()).unwrap_or_else(|| "{}".into())
     }
 }
 

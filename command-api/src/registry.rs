@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
-use axum::middleware::{map_request, map_response};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use events::{Decider, TenantId};
@@ -28,6 +28,7 @@ use crate::batch::{Build, Gathered};
 use crate::facts::LoadFacts;
 use crate::keys::{Identity, Manner, VALIDATE_ONLY};
 use crate::pipeline::{Ask, Target};
+use crate::strict::Strict;
 
 pub(crate) const PREFIX: &str = "/api/v1";
 const AUTH: &str = "/api/v1/auth/";
@@ -169,17 +170,8 @@ impl Registry {
     {
         let path = format!("{PREFIX}{}", route.path);
         let router = std::mem::take(&mut self.router);
-        let known: Vec<&str> = route.queries().collect();
-        let strict = move |request: Request| {
-            let read = parameters::read(request.uri());
-            let read = read.and_then(|all| {
-                parameters::only(&all, &known)?;
-                parameters::flag(&all, VALIDATE_ONLY)
-            });
-            async move { read.map(|_| request) }
-        };
-        let mut service: MethodRouter<Arc<App>> =
-            on(filter(&route), handler).layer(map_request(strict));
+        let strict = Strict { handler, known: route.queries().collect() };
+        let mut service: MethodRouter<Arc<App>> = on(filter(&route), strict);
         if let Some(deprecated) = route.deprecated {
             let operation = route.operation;
             service = service.layer(map_response(move |mut response: Response| async move {
@@ -224,7 +216,7 @@ pub(crate) struct Given {
 /// A request as command routes take it.
 pub(crate) struct Incoming {
     pub(crate) headers: HeaderMap,
-    pub(crate) facts: RequestFacts,
+    pub(crate) facts: Arc<RequestFacts>,
     uri: Uri,
     query: Parameters,
     path: HashMap<String, String>,
@@ -243,14 +235,14 @@ impl axum::extract::FromRequest<Arc<App>> for Incoming {
             Problem::bad_request("PATH_INVALID", format!("the path is not readable: {error}"))
         })?;
         let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
-        let headers = request.headers().clone();
-        let gathered = request.extensions().get::<Gathered>().cloned();
+        let facts = request.extensions().get::<Arc<RequestFacts>>().cloned().unwrap_or_default();
+        let gathered = request.extensions_mut().remove::<Gathered>();
+        let headers = std::mem::take(request.headers_mut());
+        let uri = std::mem::take(request.uri_mut());
         // Whoever has no token yet is counted by where they come from; a token that nobody looks at changes nothing.
-        if !headers.contains_key(AUTHORIZATION) || request.uri().path().starts_with(AUTH) {
+        if !headers.contains_key(AUTHORIZATION) || uri.path().starts_with(AUTH) {
             facts.notes.spent(state.limits.admit_address(facts.ip)?);
         }
-        let uri = request.uri().clone();
         let query = parameters::read(&uri)?;
         let body = platform::http::bytes(request, state).await?;
         Ok(Self { headers, facts, uri, query, path, body, gathered })
@@ -272,7 +264,7 @@ impl Incoming {
             operation: route.operation,
             access: route.access,
             status: route.status,
-            facts: self.facts.clone(),
+            facts: Arc::clone(&self.facts),
             manner,
             quota: route.quota,
             standing: None,

@@ -37,7 +37,7 @@ pub(crate) struct Call {
     pub(crate) standing: Option<Standing>,
     /// Where the caller holds the permission of the route, by which lists and items are narrowed.
     pub(crate) places: Places,
-    pub(crate) facts: RequestFacts,
+    pub(crate) facts: Arc<RequestFacts>,
     pub(crate) prefer: Prefer,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -174,13 +174,14 @@ impl Call {
         authorize(&self.principal, self.standing.as_ref(), permission).is_ok()
     }
 
-    /// Refuses what is asked of a unit, or of the organisation as a whole, to whoever may only elsewhere.
+    /// Refuses what is asked of a unit, or of the organisation as a whole, to whoever may only in other places.
     pub(crate) fn only_in(
         &self,
+        places: &Places,
         unit: Option<UnitId>,
         permission: Permission,
     ) -> Result<(), Problem> {
-        if self.places.hold(unit) {
+        if places.hold(unit) {
             return Ok(());
         }
         Err(match unit {

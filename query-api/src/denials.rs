@@ -10,9 +10,24 @@ use platform::repeats::Repeats;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::app::App;
 use crate::telling::{By, Story, Telling};
 
 const PATH: &str = "/audit-logs/denials";
+
+impl App {
+    /// A refusal as the caller hears it, noted where it is that they lack a permission.
+    pub(crate) async fn denied(
+        &self,
+        by: By<'_>,
+        operation: &'static str,
+        problem: Problem,
+    ) -> Problem {
+        let problem = self.access.clarified(by.principal, problem).await;
+        self.denials.note(by, operation, &problem);
+        problem
+    }
+}
 
 /// What was refused to whom lately.
 pub(crate) struct Denials {
@@ -49,7 +64,7 @@ impl Denials {
     }
 
     /// Notes a problem, where it is that the caller lacks a permission.
-    pub(crate) fn note(&self, by: By<'_>, operation: &'static str, problem: &Problem) {
+    fn note(&self, by: By<'_>, operation: &'static str, problem: &Problem) {
         let Some(permission) = problem.lacks().map(str::to_owned) else {
             return; // the session, the organisation or the question is at fault, not the right
         };

@@ -79,15 +79,13 @@ impl Endpoint {
         request: Request,
     ) -> Result<Response, Problem> {
         let began = Instant::now();
-        let facts = request.extensions().get::<RequestFacts>().cloned().unwrap_or_default();
+        let facts = request.extensions().get::<Arc<RequestFacts>>().cloned().unwrap_or_default();
         let principal = verify(app, request.headers(), facts.ip).await?;
-        let known = (Arc::clone(&principal), facts.clone(), began);
+        let known = (Arc::clone(&principal), Arc::clone(&facts), began);
         match self.answer_to(known, app, parameters, request).await {
             Err(problem) => {
-                let problem = app.access.clarified(&principal, problem).await;
                 let by = By { principal: &principal, correlation: facts.correlation_id() };
-                app.denials.note(by, self.route.operation, &problem);
-                Err(problem)
+                Err(app.denied(by, self.route.operation, problem).await)
             }
             answered @ Ok(_) => answered,
         }
@@ -95,7 +93,7 @@ impl Endpoint {
 
     async fn answer_to(
         &self,
-        (principal, facts, began): (Arc<Principal>, RequestFacts, Instant),
+        (principal, facts, began): (Arc<Principal>, Arc<RequestFacts>, Instant),
         app: &Arc<App>,
         parameters: &RawPathParams,
         request: Request,
@@ -146,7 +144,7 @@ struct Caller {
     principal: Arc<Principal>,
     standing: Option<Standing>,
     places: Places,
-    facts: RequestFacts,
+    facts: Arc<RequestFacts>,
 }
 
 fn filter(method: &Method) -> MethodFilter {

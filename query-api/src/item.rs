@@ -9,7 +9,7 @@ use sqlx::Row as _;
 
 use crate::ask::Asked;
 use crate::call::Call;
-use crate::list::{equals, push_json, shown, visible};
+use crate::list::{push_json, shown, visible};
 use crate::poll;
 
 /// Answers with the row of `data` whose only key column is `id`; 404 when it is not there or not the caller's to see.
@@ -42,7 +42,7 @@ pub(crate) async fn row(
     what: &str,
 ) -> Result<(Asked, String, Option<i64>), Problem> {
     let key = data.key.first().copied().unwrap_or_default();
-    let found = find(call, data, equals(key, id)).await;
+    let found = find(call, data, Filter::equals(key, id)).await;
     // An id that is not even of the right form names nothing.
     let refused = |problem: Problem| match problem.code.as_str() {
         "FILTER_INVALID" => Problem::absent(what),

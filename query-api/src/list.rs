@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::response::Response;
 use platform::dataset::cursor::{self, Bound, Cursor, Rows};
-use platform::dataset::filter::{At, Comparison, Filter, Operator, Value};
+use platform::dataset::filter::Filter;
 use platform::dataset::{self, Count, Dataset, Query, Refused, Statement};
 use platform::db;
 use platform::problem::Problem;
@@ -15,16 +15,6 @@ use crate::call::Call;
 use crate::paging::{self, Page, SIZES, Total};
 
 const PARAMETERS: &[&str] = &["filter", "sort", "fields", "limit", "after", "count"];
-
-/// A comparison that an endpoint adds to what the caller asks.
-pub(crate) fn equals(column: &str, value: impl Into<String>) -> Filter {
-    Filter::Is(Comparison {
-        path: vec![column.to_owned()],
-        operator: Operator::Equal,
-        value: Value::text(value),
-        at: At(1),
-    })
-}
 
 /// Answers with a page of `data`, of which the caller sees only what `narrow` holds for.
 pub(crate) async fn list(
@@ -73,7 +63,7 @@ fn shorthand(
         let detail = format!("there is no parameter `{column}`; there are {known} and columns");
         return Err(Problem::bad_request("PARAMETER_UNKNOWN", detail).at(column));
     }
-    Ok(query.narrowed(data, equals(column, value), call.me())?)
+    Ok(query.narrowed(data, Filter::equals(column, value), call.me())?)
 }
 
 /// The question, narrowed to the rows that are the caller's to see.

@@ -74,6 +74,7 @@ static EMPTY: Dataset = Dataset {
     projections: &[],
     permission: None,
     owner: None,
+    units: None,
     columns: &[],
     key: &[],
     default_sort: "",
@@ -98,7 +99,7 @@ pub(crate) fn single(route: Route, name: &'static str, schema: SchemaOf) -> Rout
 
 /// Where its rows say where they belong, whoever may in a unit alone sees those of it.
 fn access(dataset: &Dataset) -> Access {
-    let needs = if dataset.units().is_some() { Access::InUnit } else { Access::Needs };
+    let needs = if dataset.units.is_some() { Access::InUnit } else { Access::Needs };
     dataset.permission.map_or(Access::SignedIn, needs)
 }
 

@@ -12,7 +12,7 @@ use events::audit::{MASK, is_secret};
 use jiff::Timestamp;
 use platform::access::Places;
 use platform::clock;
-use platform::dataset::{Bind, Statement, UNIT as UNIT_ID, Units};
+use platform::dataset::{Bind, Statement, UNIT as UNIT_ID};
 use platform::log::{PAYLOAD, Record, UNCHAINED};
 use platform::problem::Problem;
 use platform::routes::{Access, Parameter, Route};
@@ -281,8 +281,8 @@ impl<D: Decider> Past<D> {
         let item = (self.view)(&item.state, &place.id);
         let item = item.ok_or_else(|| Problem::absent(self.what))?;
         let unit = item[UNIT_ID].as_str().and_then(|unit| unit.parse::<UnitId>().ok());
-        let of_every = unit.is_none() && dataset(self.data).units() == Some(Units::OwnOrEvery);
-        if of_every || call.places.hold(unit) { Ok(place) } else { Err(Problem::absent(self.what)) }
+        let is_seen = dataset(self.data).is_seen_from(&call.places, unit);
+        if is_seen { Ok(place) } else { Err(Problem::absent(self.what)) }
     }
 
     /// The version of the item's stream now; 404 where there is none.

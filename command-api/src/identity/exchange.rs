@@ -14,7 +14,6 @@ use events::rbac::policy::Policy;
 use events::{Context, Decider as _, IssuerId, Module, SessionId, TenantId, UserId};
 use platform::clock;
 use platform::fold::Folded;
-use platform::http::RequestFacts;
 use platform::jwks::{KeyError, Malformed, Presented, Source};
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
@@ -197,7 +196,7 @@ impl App {
         let mut ask = as_system((tenant, user_id.unwrap_or_default()), EXCHANGE, request);
         if user_id.is_none() {
             // There is nobody under whose key these could be sealed.
-            ask.facts = RequestFacts { ip: None, user_agent: None, ..ask.facts };
+            ask.facts = Arc::new(ask.facts.of_nobody());
             ask.person = None;
         }
         let refused = security_log::Command::RecordRefusal(CommandRefused {

@@ -104,9 +104,7 @@ impl Access {
         let rights = self.rights(principal.tenant, standing).await?;
         Ok(person(&rights, standing).explain(permission.name(), Some(unit)).is_allowed())
     }
-}
 
-impl Access {
     /// The refusal of a caller who lacks a permission, saying so where they hold it in units alone: what they asked is about the
     /// organisation as a whole.
     pub async fn clarified(&self, principal: &Principal, problem: Problem) -> Problem {

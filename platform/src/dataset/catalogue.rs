@@ -3,10 +3,11 @@
 use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
-use super::duties::{EXCLUSIVE_SETS, USER_PLANT_ACCESS};
+use super::audit::AUDIT;
+use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
-use super::{Column, Dataset, Owner};
+use super::{Column, Dataset, Owner, Units};
 
 /// The datasets of a module.
 pub fn datasets(module: Module) -> &'static [Dataset] {
@@ -41,6 +42,7 @@ const ORGANIZATIONS: Dataset = Dataset {
     projections: &["identity_organizations"],
     permission: Some(Permission::IdentityOrganizationsRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("organization_id", "Organisation", Id),
         Column::new("name", "Name", Text),
@@ -68,6 +70,7 @@ const UNITS: Dataset = Dataset {
     projections: &["identity_units"],
     permission: Some(Permission::IdentityOrganizationsRead),
     owner: None,
+    units: Some(Units::Own),
     columns: &[
         Column::new("unit_id", "Unit", Id),
         Column::new("kind", "Kind", Text),
@@ -91,6 +94,7 @@ const USERS: Dataset = Dataset {
     projections: &["identity_users"],
     permission: Some(Permission::IdentityUsersRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("user_id", "User", Id),
         Column::new("handle", "Handle", Text),
@@ -122,6 +126,7 @@ const INVITATIONS: Dataset = Dataset {
     projections: &["identity_invitations"],
     permission: Some(Permission::IdentityInvitationsRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("invitation_id", "Invitation", Id),
         Column::new("email", "E-mail", Text),
@@ -142,185 +147,6 @@ const INVITATIONS: Dataset = Dataset {
     default_sort: "-created_at",
 };
 
-const RBAC: &[Dataset] =
-    &[ROLES, PERMISSIONS, ASSIGNMENTS, EXCLUSIVE_SETS, USER_PLANT_ACCESS, EFFECTIVE_PERMISSIONS];
-
-const ROLES: Dataset = Dataset {
-    name: "rbac.roles",
-    label: "Roles",
-    table: "read.rbac_roles",
-    projections: &["rbac_roles"],
-    permission: Some(Permission::RbacRolesRead),
-    owner: None,
-    columns: &[
-        Column::new("role_id", "Role", Id),
-        Column::new("code", "Code", Text),
-        Column::new("name", "Name", Text),
-        Column::new("description", "Description", Text).nullable(),
-        Column::new("level", "Level", Integer),
-        Column::new("unit_id", "Unit", Id).nullable(),
-        Column::new("is_system", "System role", Boolean),
-        Column::new("is_protected", "Protected", Boolean),
-        Column::new("permissions", "Permissions", List),
-        Column::new("parents", "Inherits from", List),
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["role_id"],
-    default_sort: "-level,code",
-};
-
-const PERMISSIONS: Dataset = Dataset {
-    name: "rbac.permissions",
-    label: "Permissions",
-    table: "read.rbac_permissions",
-    projections: &["rbac_permissions"],
-    permission: Some(Permission::RbacPermissionsRead),
-    owner: None,
-    columns: &[
-        Column::new("permission_id", "Permission", Id),
-        Column::new("name", "Name", Text),
-        Column::new("resource", "Resource", Text),
-        Column::new("action", "Action", Text),
-        Column::new("description", "Description", Text).nullable(),
-        Column::new("origin", "Origin", Text),
-        Column::new("implies", "Implies", List),
-        Column::new("retired_at", "Retired", Time).nullable(),
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["permission_id"],
-    default_sort: "name",
-};
-
-const ASSIGNMENTS: Dataset = Dataset {
-    name: "rbac.assignments",
-    label: "Assignments",
-    table: "read.rbac_assignments_shown",
-    projections: &["rbac_assignments", "rbac_roles"],
-    permission: Some(Permission::RbacAssignmentsRead),
-    owner: None,
-    columns: &[
-        Column::new("assignment_id", "Assignment", Id),
-        Column::new("user_id", "User", Id),
-        Column::new("role_id", "Role", Id),
-        Column::new("role_code", "Role code", Text).nullable(),
-        Column::new("role_name", "Role name", Text).nullable(),
-        Column::new("unit_id", "Unit", Id).nullable(),
-        Column::new("is_protected", "By the policy", Boolean),
-        Column::new("expires_at", "Expires", Time).nullable(),
-        Column::new("assigned_by", "Assigned by", Text).nullable(),
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["assignment_id"],
-    default_sort: "user_id,role_id",
-};
-
-const EFFECTIVE_PERMISSIONS: Dataset = Dataset {
-    name: "rbac.effective_permissions",
-    label: "Effective permissions",
-    table: "read.rbac_effective_permissions",
-    projections: &[
-        "rbac_roles",
-        "rbac_permissions",
-        "rbac_assignments",
-        "rbac_user_plant_access",
-        "identity_units",
-        "identity_users",
-    ],
-    permission: Some(Permission::RbacAssignmentsRead),
-    owner: None,
-    columns: &[
-        Column::new("user_id", "User", Id),
-        Column::new("handle", "Handle", Text).nullable(),
-        Column::new("permission", "Permission", Text),
-        Column::new("unit_id", "Unit", Id).nullable(),
-        Column::new("role_id", "Role", Id),
-        Column::new("via_role_id", "Through role", Id),
-        Column::new("assignment_id", "Assignment", Id),
-        Column::new("is_protected", "By the policy", Boolean),
-        Column::new("expires_at", "Expires", Time).nullable(),
-    ],
-    key: &["assignment_id", "permission", "via_role_id", "unit_id"],
-    default_sort: "handle,permission",
-};
-
-const AUDIT: &[Dataset] = &[TRAIL, RESTORED, TRAIL_ARCHIVES];
-
-const TRAIL_ARCHIVES: Dataset = Dataset {
-    name: "audit.archives",
-    label: "Archived months",
-    table: "read.audit_archives",
-    projections: &["audit_archives"],
-    permission: Some(Permission::AuditTrailRead),
-    owner: None,
-    columns: &[
-        Column::new("month", "Month", Text),
-        Column::new("file_id", "File", Id),
-        Column::new("sha256", "SHA-256", Text),
-        Column::new("size_bytes", "Bytes", Integer),
-        Column::new("rows", "Entries", Integer),
-        Column::new("first_seq", "First number", Integer),
-        Column::new("last_seq", "Last number", Integer),
-        Column::new("checkpoint_size", "Sealed up to", Integer),
-        Column::new("checkpoint_root", "Root", Text),
-        Column::new("archived_at", "Archived", Time),
-        Column::new("dropped_at", "Dropped", Time).nullable(),
-        VERSION,
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["month"],
-    default_sort: "-month",
-};
-
-const TRAIL: Dataset = Dataset {
-    name: "audit.trail",
-    label: "Audit trail",
-    table: "audit.trail",
-    projections: &["audit_trail"],
-    permission: Some(Permission::AuditTrailRead),
-    owner: None,
-    columns: &[
-        Column::new("tenant_seq", "Number", Integer),
-        Column::new("event_id", "Event", Id),
-        Column::new("at", "Time", Time),
-        Column::new("actor_kind", "Kind of actor", Text).nullable(),
-        Column::new("actor_id", "Actor", Text).nullable(),
-        Column::new("on_behalf_of", "On behalf of", Text).nullable(),
-        Column::new("session_id", "Session", Text).nullable(),
-        Column::new("api_key_id", "API key", Text).nullable(),
-        Column::new("ip", "Address", Text).nullable().sensitive(),
-        Column::new("user_agent", "Program", Text).nullable().sensitive(),
-        Column::new("request_id", "Request", Text).nullable(),
-        Column::new("correlation_id", "Correlation", Text).nullable(),
-        Column::new("causation_id", "Causation", Text).nullable(),
-        Column::new("command", "Command", Text).nullable(),
-        Column::new("action", "Action", Text),
-        Column::new("module", "Module", Text),
-        Column::new("resource_type", "Kind of resource", Text),
-        Column::new("resource_id", "Resource", Text).nullable(),
-        Column::new("aggregate_type", "Kind of stream", Text),
-        Column::new("aggregate_id", "Stream", Text),
-        VERSION,
-        Column::new("status", "Status", Text),
-        Column::new("reason", "Reason", Text).nullable(),
-        Column::new("changes", "Changes", Json),
-        Column::new("detail", "Detail", Json).nullable(),
-    ],
-    key: &["tenant_seq"],
-    default_sort: "-tenant_seq",
-};
-
-const RESTORED: Dataset = Dataset {
-    name: "audit.restored",
-    label: "Restored months of the audit trail",
-    table: "audit.trail_restored",
-    projections: &[],
-    ..TRAIL
-};
-
 const EXPORTS: &[Dataset] = &[Dataset {
     name: "exports.exports",
     label: "Exports",
@@ -328,6 +154,7 @@ const EXPORTS: &[Dataset] = &[Dataset {
     projections: &["exports_exports"],
     permission: Some(Permission::ExportsFilesRequest),
     owner: Some(Owner { column: "requested_by", everybody: Some(Permission::ExportsFilesReadAll) }),
+    units: Some(Units::Somebodys),
     columns: &[
         Column::new("export_id", "Export", Id),
         Column::new("requested_by", "Requested by", Id),
@@ -371,6 +198,7 @@ const NOTIFICATIONS: &[Dataset] = &[Dataset {
     projections: &["notifications_notifications"],
     permission: None,
     owner: Some(Owner { column: "user_id", everybody: None }),
+    units: None,
     columns: &[
         Column::new("notification_id", "Notification", Id),
         Column::new("user_id", "User", Id),
@@ -395,6 +223,7 @@ const BACKUPS: &[Dataset] = &[Dataset {
     projections: &["backups_backups"],
     permission: Some(Permission::BackupsArchivesRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("backup_id", "Backup", Id),
         Column::new("name", "Name", Text),
@@ -433,6 +262,7 @@ const CHOSEN: Dataset = Dataset {
     projections: &["settings_settings"],
     permission: Some(Permission::SettingsSettingsRead),
     owner: None,
+    units: Some(Units::Own),
     columns: &[
         Column::new("scope", "Scope", Text),
         Column::new("key", "Setting", Text),
@@ -453,6 +283,7 @@ const SWITCHED: Dataset = Dataset {
     projections: &["settings_flags"],
     permission: Some(Permission::SettingsSettingsRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("flag", "Flag", Text),
         Column::new("enabled", "On", Boolean),

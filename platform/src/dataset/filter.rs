@@ -37,6 +37,13 @@ pub struct Comparison {
     pub at: At,
 }
 
+impl Comparison {
+    /// That a column is a value; of our own making, so it is written nowhere.
+    pub fn equal(column: &str, value: Value) -> Self {
+        Self { path: vec![column.to_owned()], operator: Operator::Equal, value, at: At(1) }
+    }
+}
+
 /// A place in a text, in characters from 1; not part of what a filter means, so two places are always equal.
 #[derive(Debug, Clone, Copy)]
 pub struct At(pub usize);
@@ -386,6 +393,11 @@ impl Display for Filter {
 }
 
 impl Filter {
+    /// A comparison that is added to what the caller asks.
+    pub fn equals(column: &str, value: impl Into<String>) -> Self {
+        Self::Is(Comparison::equal(column, Value::text(value)))
+    }
+
     /// As a part of something larger: whatever joins is put into parentheses.
     fn fmt_inside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

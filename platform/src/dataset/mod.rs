@@ -1,10 +1,11 @@
 //! Datasets: the read models that can be listed, filtered, sorted, paged and exported, and the one grammar for all of it.
 
+mod audit;
 mod catalogue;
 pub mod cursor;
-mod duties;
 pub mod filter;
 mod query;
+mod rbac;
 pub mod rows;
 mod scheduling;
 mod signing_in;
@@ -38,6 +39,8 @@ pub struct Dataset {
     pub permission: Option<Permission>,
     /// Set where a caller sees own rows only.
     pub owner: Option<Owner>,
+    /// How its rows belong to units; nothing where they can be seen by whoever may everywhere, and by nobody else.
+    pub units: Option<Units>,
     /// Its columns in their usual order.
     pub columns: &'static [Column],
     /// The columns that together tell rows apart within one organisation; two empty values count as the same.

@@ -15,6 +15,7 @@ const TRIGGERS: Dataset = Dataset {
     projections: &["scheduling_triggers"],
     permission: Some(Permission::SchedulingTriggersRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("trigger_id", "Trigger", Id),
         Column::new("name", "Name", Text),
@@ -51,6 +52,7 @@ const BLACKOUT_CALENDARS: Dataset = Dataset {
     projections: &["scheduling_blackout_calendars"],
     permission: Some(Permission::SchedulingBlackoutCalendarsRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("blackout_calendar_id", "Calendar", Id),
         Column::new("name", "Name", Text),

@@ -13,6 +13,7 @@ pub(super) const SESSIONS: Dataset = Dataset {
     projections: &["identity_sessions", "identity_session_endings", "identity_issuer_endings"],
     permission: None,
     owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentitySessionsManage) }),
+    units: None,
     columns: &[
         Column::new("session_id", "Session", Id),
         Column::new("user_id", "User", Id),
@@ -40,6 +41,7 @@ pub(super) const API_KEYS: Dataset = Dataset {
     projections: &["identity_api_keys"],
     permission: None,
     owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentityApiKeysManage) }),
+    units: None,
     columns: &[
         Column::new("api_key_id", "API key", Id),
         Column::new("user_id", "User", Id),
@@ -67,6 +69,7 @@ pub(super) const ISSUERS: Dataset = Dataset {
     projections: &["identity_issuers"],
     permission: Some(Permission::IdentityIssuersRead),
     owner: None,
+    units: None,
     columns: &[
         Column::new("issuer_id", "Issuer", Id),
         Column::new("name", "Name", Text),

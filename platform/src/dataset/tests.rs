@@ -17,6 +17,7 @@ static THINGS: Dataset = Dataset {
     projections: &["test_things"],
     permission: None,
     owner: None,
+    units: None,
     columns: &[
         Column::new("id", "Id", Kind::Id),
         Column::new("name", "Name", Kind::Text),

@@ -1,8 +1,8 @@
 //! Which rows are seen by whoever may see a dataset in units alone: one rule for lists, items and files.
 
-use events::UserId;
+use events::{UnitId, UserId};
 
-use super::filter::{At, Comparison, Filter, Operator, Value};
+use super::filter::{Comparison, Filter, Operator, Value};
 use super::{Dataset, Query, Refused};
 use crate::access::Places;
 
@@ -21,26 +21,18 @@ pub enum Units {
 }
 
 impl Dataset {
-    /// How its rows belong to units; nothing where they can be seen by whoever may everywhere, and by nobody else.
-    pub fn units(&self) -> Option<Units> {
-        match self.name {
-            "identity.units"
-            | "rbac.assignments"
-            | "rbac.effective_permissions"
-            | "rbac.user_plant_access"
-            | "settings.settings" => Some(Units::Own),
-            "rbac.roles" => Some(Units::OwnOrEvery),
-            "exports.exports" => Some(Units::Somebodys),
-            _ => None,
-        }
-    }
-
     /// Whether its rows name the units that they belong to.
     pub fn is_by_unit(&self) -> bool {
-        match self.units() {
+        match self.units {
             Some(Units::Own | Units::OwnOrEvery) => true,
             Some(Units::Somebodys) | None => false,
         }
+    }
+
+    /// Whether a row of that unit, or of none, is seen from there.
+    pub fn is_seen_from(&self, places: &Places, unit: Option<UnitId>) -> bool {
+        let of_every = unit.is_none() && self.units == Some(Units::OwnOrEvery);
+        places.hold(unit) || of_every && *places != Places::Nowhere
     }
 }
 
@@ -57,10 +49,12 @@ impl Query {
             Places::In(units) => units,
             Places::Nowhere => return Ok(None),
         };
-        let of_none = Filter::Is(Comparison { operator: Operator::NotEqual, ..is(Value::Present) });
-        let of_units =
-            units.iter().map(|unit| Filter::Is(is(Value::text(unit.to_string())))).collect();
-        match (dataset.units(), me) {
+        let of_none = Filter::Is(Comparison {
+            operator: Operator::NotEqual,
+            ..Comparison::equal(UNIT, Value::Present)
+        });
+        let of_units = units.iter().map(|unit| Filter::equals(UNIT, unit.to_string())).collect();
+        match (dataset.units, me) {
             (Some(Units::Own), _) => self.narrowed(dataset, Filter::Any(of_units), me).map(Some),
             (Some(Units::OwnOrEvery), _) => {
                 let seen = [vec![of_none], of_units].concat();
@@ -70,8 +64,4 @@ impl Query {
             (Some(Units::Somebodys), None) | (None, _) => Ok(None),
         }
     }
-}
-
-fn is(value: Value) -> Comparison {
-    Comparison { path: vec![UNIT.to_owned()], operator: Operator::Equal, value, at: At(1) }
 }

@@ -10,11 +10,12 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequest as _, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
@@ -34,7 +35,7 @@ const MAX_USER_AGENT_BYTES: usize = 256;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// What is known of a request besides its body; travels into the metadata of the events it causes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct RequestFacts {
     /// The client's `Request-Id`, or ours.
     pub request_id: String,
@@ -49,7 +50,7 @@ pub struct RequestFacts {
     /// The id shared with all that follows from the same first request; the client may bring it.
     pub correlation: Option<String>,
     /// What whoever carries the request out adds to the header of its answer.
-    pub notes: Arc<Notes>,
+    pub notes: Notes,
 }
 
 /// What goes into the header of an answer, whatever the answer is.
@@ -128,6 +129,17 @@ impl Notes {
 }
 
 impl RequestFacts {
+    /// The same without what tells of a person.
+    pub fn of_nobody(&self) -> Self {
+        Self {
+            request_id: self.request_id.clone(),
+            traceparent: self.traceparent.clone(),
+            causation_id: self.causation_id.clone(),
+            correlation: self.correlation.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The trace id within `traceparent`.
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_deref()?.split('-').nth(1)
@@ -162,22 +174,22 @@ async fn facts(mut request: Request, next: Next) -> Response {
         .unwrap_or_else(|| clock::new_id::<uuid::Uuid>().to_string());
     let began = Instant::now();
     let traceparent = text(headers, "traceparent", 64).filter(|value| is_traceparent(value));
-    let facts = RequestFacts {
-        request_id: request_id.clone(),
+    let facts = Arc::new(RequestFacts {
+        request_id,
         ip: peer,
         user_agent: text(headers, header::USER_AGENT, MAX_USER_AGENT_BYTES),
         traceparent: Some(traceparent.unwrap_or_else(new_trace)),
         causation_id: id(headers, "causation-id"),
         correlation: id(headers, "correlation-id"),
-        notes: Arc::default(),
-    };
-    request.extensions_mut().insert(facts.clone());
+        notes: Notes::default(),
+    });
+    request.extensions_mut().insert(Arc::clone(&facts));
     let mut response = next.run(request).await;
     if is_problem(&response) {
         response = complete(response, &facts).await;
     }
     facts.notes.write(began, response.headers_mut());
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Ok(value) = HeaderValue::from_str(&facts.request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
@@ -360,7 +372,17 @@ pub fn operational(document: serde_json::Value, pool: sqlx::PgPool) -> Router {
 /// Adds what every API has around its routes: facts, a body limit, answers for unknown paths, panics as problems, and what
 /// browsers are to make of it all.
 pub fn finish(router: Router, settings: &Settings) -> Router {
-    let router = router
+    let tls = settings.links_begin().starts_with("https:");
+    // One layer, because each copies all those within it for every request.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn(move |request, next| headers::guard(tls, request, next)))
+        .option_layer(cors(settings))
+        .layer(from_fn(facts))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::internal(&"a handler panicked").into_response()
+        }))
+        .layer(axum::extract::DefaultBodyLimit::max(settings.max_body_bytes));
+    router
         .fallback(|| async { Problem::absent("path") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -369,17 +391,7 @@ pub fn finish(router: Router, settings: &Settings) -> Router {
                 "this path exists, but not with this method",
             )
         })
-        .layer(axum::extract::DefaultBodyLimit::max(settings.max_body_bytes))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            Problem::internal(&"a handler panicked").into_response()
-        }))
-        .layer(axum::middleware::from_fn(facts));
-    let router = match cors(settings) {
-        Some(cors) => router.layer(cors),
-        None => router,
-    };
-    let tls = settings.links_begin().starts_with("https:");
-    router.layer(axum::middleware::from_fn(move |request, next| headers::guard(tls, request, next)))
+        .layer(layers)
 }
 
 /// What pages of other origins may read of an answer's header.

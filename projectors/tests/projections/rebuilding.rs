@@ -312,6 +312,14 @@ fn archived_and_dropped(month: Date) -> [LedgerEvent; 2] {
     [LedgerEvent::Archived(archive), LedgerEvent::MonthDropped { month }]
 }
 
+/// Has everything so far happened in a month that is over.
+async fn grow_old(place: &Place) {
+    let long_ago = "set session_replication_role = replica;
+        update log.events set recorded_at = recorded_at - interval '70 days';
+        set session_replication_role = default";
+    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_dropped_month_stays_dropped_live_rebuilt_and_tried_again() {
     let place = Place::new().await;
@@ -319,10 +327,7 @@ async fn a_dropped_month_stays_dropped_live_rebuilt_and_tried_again() {
     found(&place, tenant(0)).await;
     found(&place, tenant(1)).await;
     let old = happen(&place, tenant(0), 1).await;
-    let long_ago = "set session_replication_role = replica;
-        update log.events set recorded_at = recorded_at - interval '70 days';
-        set session_replication_role = default";
-    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+    grow_old(&place).await;
     let last = happen(&place, tenant(0), 2).await;
     let projector = place.projector(projectors::all()).await;
     place.reached(&all, last).await;
@@ -364,10 +369,7 @@ async fn the_partition_of_a_past_month_goes_with_the_last_organisation_s_entries
     let all = projectors::all();
     found(&place, tenant(0)).await;
     found(&place, tenant(1)).await;
-    let long_ago = "set session_replication_role = replica;
-        update log.events set recorded_at = recorded_at - interval '70 days';
-        set session_replication_role = default";
-    sqlx::raw_sql(long_ago).execute(&place.owner).await.unwrap();
+    grow_old(&place).await;
     let last = happen(&place, tenant(0), 2).await;
     let projector = place.projector(projectors::all()).await;
     place.reached(&all, last).await;

@@ -9,11 +9,12 @@ mod verify;
 
 use ::events::Module::Audit;
 use ::events::{Permission, UserId};
+use platform::dataset::filter::Filter;
 use platform::routes::{Access, Alias, Parameter, Route};
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::list::{equals, list};
+use crate::list::list;
 use crate::reads::{RESTORED, TRAIL};
 use crate::shape::{AT, LIST, dataset, listing, page_of, query};
 use crate::stream;
@@ -85,7 +86,7 @@ fn trail_of_user() -> Endpoint {
     let route = route.access(Access::Needs(Permission::AuditTrailRead)).parameters(LIST);
     Endpoint::new(route, |call: Call| async move {
         let user: UserId = call.id("id", "user")?;
-        list(&call, dataset(TRAIL), Some(equals("actor_id", user.to_string()))).await
+        list(&call, dataset(TRAIL), Some(Filter::equals("actor_id", user.to_string()))).await
     })
 }
 

@@ -48,7 +48,7 @@ pub(super) fn datasets() -> Endpoint {
             };
             let seen = match places {
                 Places::Everywhere => true,
-                Places::In(_) => dataset.units().is_some(),
+                Places::In(_) => dataset.units.is_some(),
                 Places::Nowhere => false,
             };
             items.extend(seen.then(|| listed(dataset)));

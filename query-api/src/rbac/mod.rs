@@ -21,7 +21,7 @@ use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::identity::me::{Permissions, WHERE, permissions_in_unit, unit};
 use crate::item::item;
-use crate::list::{equals, list};
+use crate::list::list;
 use crate::shape::{AT, LIST, dataset, listing, page_of, query, row_of, single};
 use crate::travel::with_past;
 
@@ -160,8 +160,7 @@ fn exclusive_sets() -> Vec<Endpoint> {
 
 /// The caller asks about oneself, or holds the permission to see who holds which role; in the unit asked about, where there is one.
 async fn may_see(call: &Call, user: UserId, unit: Option<UnitId>) -> Result<(), Problem> {
-    let places = seen_of(call, user).await?;
-    Call { places, ..call.clone() }.only_in(unit, SEE)
+    call.only_in(&seen_of(call, user).await?, unit, SEE)
 }
 
 /// Where the caller may see what a user may do: everywhere of oneself, otherwise where the permission for it is held.
@@ -180,7 +179,7 @@ fn users_of() -> Endpoint {
     let route = listing(route, "rbac.assignments", |g| page_of(g, "rbac.assignments"));
     Endpoint::new(route, |call: Call| async move {
         let role: RoleId = call.id("role_id", "role")?;
-        let narrow = equals("role_id", role.to_string());
+        let narrow = Filter::equals("role_id", role.to_string());
         list(&call, dataset("rbac.assignments"), Some(narrow)).await
     })
 }
@@ -198,9 +197,9 @@ fn of_user(route: Route, data: &'static str) -> Endpoint {
         let user: UserId = call.id("user_id", "user")?;
         call.places = seen_of(&call, user).await?;
         if call.places == Places::Nowhere {
-            call.only_in(None, SEE)?;
+            call.only_in(&call.places, None, SEE)?;
         }
-        let narrow = equals("user_id", user.to_string());
+        let narrow = Filter::equals("user_id", user.to_string());
         list(&call, dataset(data), Some(narrow)).await
     })
 }
@@ -220,15 +219,15 @@ fn permissions_of() -> Endpoint {
 fn audit_logs() -> Endpoint {
     let route = Route::get("/rbac/audit-logs", Rbac, "rbac_audit_logs")
         .summary("What was changed about access, and by whom");
-    of_trail(route, || equals("module", "rbac"))
+    of_trail(route, || Filter::equals("module", "rbac"))
 }
 
 fn access_logs() -> Endpoint {
     let route = Route::get("/rbac/access-logs", Rbac, "rbac_access_logs")
         .summary("Who was refused what and why, and who read what is sensitive");
     of_trail(route, || {
-        let read = equals("action", "audit.security_log.data_read");
-        Filter::Any(vec![equals("status", "denied"), read])
+        let read = Filter::equals("action", "audit.security_log.data_read");
+        Filter::Any(vec![Filter::equals("status", "denied"), read])
     })
 }
 

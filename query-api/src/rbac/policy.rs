@@ -17,7 +17,7 @@ use super::evidence::search;
 use crate::answer::{Items, Stamped, plain, stamped};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::shape::WAITING;
+use crate::shape::{WAITING, dataset};
 
 /// A role among the roles.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -93,9 +93,7 @@ pub(super) fn role_permissions() -> Endpoint {
         let asked = call.head().await?;
         let policy = policy(&call).await?;
         let role = policy.role(role_id).ok_or_else(|| Problem::absent("role"))?;
-        // One of no unit counts in each.
-        let seen = role.facts.unit_id.is_none() || call.places.hold(role.facts.unit_id);
-        if !seen {
+        if !dataset("rbac.roles").is_seen_from(&call.places, role.facts.unit_id) {
             return Err(Problem::absent("role"));
         }
         let granted = granted(&policy, role_id);

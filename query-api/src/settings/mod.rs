@@ -62,7 +62,7 @@ fn reading(route: Route) -> Route {
 /// The unit whose settings are asked for, where the caller may see them; the organisation as a whole when absent.
 fn unit(call: &Call) -> Result<Option<UnitId>, Problem> {
     let unit = me::unit(call)?;
-    call.only_in(unit, Permission::SettingsSettingsRead)?;
+    call.only_in(&call.places, unit, Permission::SettingsSettingsRead)?;
     Ok(unit)
 }
 

@@ -81,9 +81,7 @@ impl Viewer {
     /// The same for a subscription of a socket, whose refusals nobody else notes.
     pub(crate) async fn subscribe(&mut self, app: &App, spec: &Spec) -> Result<(), Problem> {
         let Err(problem) = self.admit(app, spec).await else { return Ok(()) };
-        let problem = app.access.clarified(&self.principal, problem).await;
-        app.denials.note(self.by(), OPERATION, &problem);
-        Err(problem)
+        Err(app.denied(self.by(), OPERATION, problem).await)
     }
 
     /// Whether the subscriber may follow a stream, as of what is known of the standing.

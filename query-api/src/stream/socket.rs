@@ -58,7 +58,9 @@ pub(crate) fn route() -> Route {
 /// Puts the socket into the router.
 pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     let app = Arc::clone(app);
-    let service = move |facts: Option<Extension<RequestFacts>>, headers: HeaderMap, up: Upgrade| {
+    let service = move |facts: Option<Extension<Arc<RequestFacts>>>,
+                        headers: HeaderMap,
+                        up: Upgrade| {
         let app = Arc::clone(&app);
         let facts = facts.map(|Extension(facts)| facts).unwrap_or_default();
         async move { upgraded(app, (&headers, &facts), up).await.unwrap_or_else(Problem::into_response) }

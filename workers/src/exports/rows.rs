@@ -228,6 +228,7 @@ mod tests {
         projections: &[],
         permission: None,
         owner: None,
+        units: None,
         columns: &[
             Column::new("n", "N", Kind::Integer),
             Column::new("small", "Small", Kind::Integer),

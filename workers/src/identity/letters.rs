@@ -163,16 +163,9 @@ async fn reset(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
 async fn replaced(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
     let user = user(office, job).await?;
     let Some(to) = user.email.clone() else { return Ok(None) };
-    let had_one: bool = sqlx::query_scalar(
-        "select exists (select from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
-            and sequence < $4 and event_type = 'identity.user.password_replaced')",
-    )
-    .bind(job.tenant_id.0)
-    .bind(User::TYPE)
-    .bind(&job.subject_id)
-    .bind(version)
-    .fetch_one(&office.pool)
-    .await?;
+    let had_one = "select exists (select from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
+            and sequence < $4 and event_type = 'identity.user.password_replaced')";
+    let (had_one,): (bool,) = known(office, job, had_one, version).await?;
     if !had_one {
         return Ok(None);
     }
@@ -302,16 +295,9 @@ async fn told_of_another(
     if !is_by_another(office, job, version).await? {
         return Ok(None);
     }
-    let last: i64 = sqlx::query_scalar(
-        "select max(sequence) from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
-            and sequence < $4 and event_type in ('identity.user.registered', 'identity.user.email_replaced')",
-    )
-    .bind(job.tenant_id.0)
-    .bind(User::TYPE)
-    .bind(&job.subject_id)
-    .bind(version)
-    .fetch_one(&office.pool)
-    .await?;
+    let last = "select max(sequence) from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
+            and sequence < $4 and event_type in ('identity.user.registered', 'identity.user.email_replaced')";
+    let (last,): (i64,) = known(office, job, last, version).await?;
     let payload = payload(office, job, User::TYPE, &job.subject_id, last).await?;
     // Both say what the address is since.
     let Address { email } = serde_json::from_str(&payload)?;
@@ -328,19 +314,25 @@ struct Address {
 /// Whether an event of the user was somebody else's doing. What the installation does, by a link that was sent to the user, is
 /// their own.
 async fn is_by_another(office: &Office, job: &Job, version: i64) -> anyhow::Result<bool> {
-    let system: &'static str = ActorKind::System.into();
-    let by_another = sqlx::query_scalar(
-        "select metadata::jsonb ->> 'actor_kind' <> $5 and metadata::jsonb ->> 'actor_id' <> $3 from log.events
-          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
-    )
-    .bind(job.tenant_id.0)
-    .bind(User::TYPE)
-    .bind(&job.subject_id)
-    .bind(version)
-    .bind(system)
-    .fetch_one(&office.pool)
-    .await?;
-    Ok(by_another)
+    let actor =
+        "select metadata::jsonb ->> 'actor_kind', metadata::jsonb ->> 'actor_id' from log.events
+          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4";
+    let (kind, id): (String, String) = known(office, job, actor, version).await?;
+    Ok(kind != <&str>::from(ActorKind::System) && id != job.subject_id)
+}
+
+/// What the log knows of the user's stream, `$1` to `$3`, at or before a version of it, `$4`.
+async fn known<R>(
+    office: &Office,
+    job: &Job,
+    question: &'static str,
+    version: i64,
+) -> anyhow::Result<R>
+where
+    R: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+{
+    let question = sqlx::query_as(question).bind(job.tenant_id.0).bind(User::TYPE);
+    Ok(question.bind(&job.subject_id).bind(version).fetch_one(&office.pool).await?)
 }
 
 /// What an administrator is to know of a purge.

@@ -248,13 +248,13 @@ impl Needles {
     }
 
     fn add(&mut self, policy: &Policy, fact: &Fact) {
+        let (of_policy, user) = fact.hangs_on();
         match fact {
-            Fact::Assigned { user_id, role_id, unit_id, protected }
-            | Fact::Ends { user_id, role_id, unit_id, protected, .. } => {
+            Fact::Assigned { role_id, unit_id, .. } | Fact::Ends { role_id, unit_id, .. } => {
                 // Access to a unit names the unit, not the role that it amounts to.
                 self.places.extend([Some(role_id.0), unit_id.map(|unit| unit.0)].iter().flatten());
-                self.policy.extend((*protected || unit_id.is_some()).then_some(role_id.0));
-                self.accesses.extend((!protected).then_some(*user_id));
+                self.policy.extend(of_policy.then_some(role_id.0));
+                self.accesses.extend(user);
             }
             Fact::Inherits { senior_id, junior_id } => {
                 self.policy.extend([senior_id.0, junior_id.0]);
@@ -264,7 +264,7 @@ impl Needles {
                 let made = policy.custom_permission(permission);
                 self.policy.extend(made.map(|made| made.permission_id.0));
             }
-            Fact::Active { user_id } => self.accounts.extend([*user_id]),
+            Fact::Active { .. } => self.accounts.extend(user),
         }
     }
 }
