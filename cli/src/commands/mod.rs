@@ -82,7 +82,13 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     // Two TLS backends may be compiled in; without this, rustls cannot choose.
     let _already_chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Command::Serve(arguments) = &command
+        && let Some(threads) = arguments.threads()
+    {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().build()?;
     let code = runtime.block_on(async {
         match command {
             Command::Up(arguments) => up::run(arguments).await,

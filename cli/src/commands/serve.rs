@@ -1,5 +1,6 @@
 //! `annals serve`: one process, or all of them, on the engines that the settings name.
 
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,9 @@ use crate::preflight::{self, Needs};
 
 /// How long engines may be on their way up: services are started in any order.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The runtime's own way of being told.
+const THREADS: &str = "TOKIO_WORKER_THREADS";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -36,6 +40,26 @@ enum Which {
     Workers,
     /// All five in one
     All,
+}
+
+impl Arguments {
+    /// How many threads the process works with, where it is not one per core.
+    pub(super) fn threads(&self) -> Option<usize> {
+        match self.which {
+            // Its commands end at one connection to Postgres. A core that it leaves alone is worth more there than the wake-ups
+            // between its own threads, which are half of its time under load; docs/performance.md.
+            Which::CommandApi if std::env::var_os(THREADS).is_none() => {
+                let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+                Some(cores.saturating_sub(1).max(1))
+            }
+            Which::CommandApi
+            | Which::Relay
+            | Which::Projectors
+            | Which::QueryApi
+            | Which::Workers
+            | Which::All => None,
+        }
+    }
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
