@@ -130,6 +130,7 @@ impl Notes {
 
 impl RequestFacts {
     /// The same without what tells of a person.
+    #[must_use]
     pub fn of_nobody(&self) -> Self {
         Self {
             request_id: self.request_id.clone(),
