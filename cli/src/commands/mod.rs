@@ -3,9 +3,11 @@
 mod audit;
 mod backup;
 mod client;
+mod completions;
 mod dlq;
 mod engines;
 mod events;
+mod export;
 mod import;
 mod keys;
 mod migrate;
@@ -43,6 +45,8 @@ enum Command {
     Ready(ready::Arguments),
     /// Run a command beside fresh engines that vanish with it
     Engines(engines::Arguments),
+    /// Ask for a file of a dataset, wait for it, fetch it
+    Export(export::Arguments),
     /// Bring an access matrix into an organisation
     Import(import::Arguments),
     /// The organisation's history as it stands in the log
@@ -65,6 +69,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Make, list, verify and restore backups
     Backup(backup::Arguments),
+    /// A script that completes these commands in a shell
+    Completions(completions::Arguments),
 }
 
 /// Reads the command line, does it, and says in one line what went wrong.
@@ -96,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Ready(arguments) => ready::run(arguments).await,
             Command::Engines(arguments) => engines::run(arguments).await,
+            Command::Export(arguments) => export::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Audit(arguments) => audit::run(arguments).await,
@@ -107,6 +114,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Schedules(arguments) => schedules::run(arguments).await,
             Command::Keys(arguments) => keys::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
+            Command::Completions(arguments) => completions::run(&arguments),
         }
     });
     // A blocking call that does not return must not keep us from ending.

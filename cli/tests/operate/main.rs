@@ -1,6 +1,7 @@
 //! The commands of operators, by the real program against running processes: import, replay, verify, audit, prove, dead letters, backups.
 
 mod backups;
+mod exports;
 mod history;
 mod house;
 mod imports;

@@ -217,6 +217,17 @@ impl Client {
         }
     }
 
+    /// Opens a link, which is the right by itself: whoever gave it is not told who we are.
+    pub(super) async fn open(&self, link: &str) -> Result<Response, Error> {
+        let mut attempts = Attempts::begin();
+        loop {
+            let sent = self.http.get(link).send().await;
+            if let Some(outcome) = attempts.judge(sent).await {
+                return outcome;
+            }
+        }
+    }
+
     /// Sends until there is an answer that repeating would not change, or patience ends.
     async fn send(&self, build: impl Fn() -> RequestBuilder) -> Result<Response, Error> {
         let mut attempts = Attempts::begin();

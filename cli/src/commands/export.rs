@@ -1,0 +1,329 @@
+//! `annals export`: asking for a file, waiting for it with its progress on a terminal, and fetching it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Subcommand, ValueEnum};
+use events::ExportId;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use platform::clock;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use super::client::{Client, Options};
+
+/// Between two looks at an export, should the server not wait for the next step.
+const PACE: Duration = Duration::from_millis(100);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Ask for a file; workers make it
+    Create(Create),
+    /// Wait until a file is made
+    Wait {
+        /// The export
+        export: ExportId,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Fetch a file that is made, and check that it is the one that was promised
+    Download {
+        /// The export
+        export: ExportId,
+        /// Where to write it; into a folder it goes under its own name
+        #[arg(long, value_name = "PATH", default_value = ".")]
+        output: PathBuf,
+        #[command(flatten)]
+        manner: Manner,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// What to export, such as identity.users; `GET /exports/datasets` lists all
+    dataset: String,
+    /// What kind of file
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// The columns in the order of the file, separated by commas; all that are not sensitive when absent
+    #[arg(long, value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Which rows, such as 'status = "active"'
+    #[arg(long)]
+    filter: Option<String>,
+    /// The order, such as -created_at,handle
+    #[arg(long, allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// What stands above the rows and in the file's name
+    #[arg(long)]
+    title: Option<String>,
+    /// Language and region of numbers and dates, such as de-CH
+    #[arg(long)]
+    locale: Option<String>,
+    /// Time zone of moments, such as Europe/Zurich
+    #[arg(long)]
+    time_zone: Option<String>,
+    /// Wait until it is made
+    #[arg(long)]
+    wait: bool,
+    /// Wait, and write it here; into a folder it goes under its own name
+    #[arg(long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// As whom, and how to answer.
+#[derive(Debug, clap::Args)]
+struct Manner {
+    /// Answer with JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    client: Options,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Rows of text, separated as the locale does
+    Csv,
+    /// A workbook with real numbers and dates
+    Xlsx,
+    /// Pages to print
+    Pdf,
+}
+
+/// Background work, as far as it is followed here.
+#[derive(Debug, Deserialize)]
+struct Job {
+    state: String,
+    progress: Option<Progress>,
+    error: Option<Failure>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Progress {
+    done: u64,
+    total: Option<u64>,
+    phase: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failure {
+    code: String,
+    detail: Option<String>,
+}
+
+/// A link to a file, and what is promised of it.
+#[derive(Debug, Deserialize)]
+struct Link {
+    url: String,
+    file_name: String,
+    size_bytes: u64,
+    sha256: String,
+}
+
+/// A file that arrived as it was promised.
+#[derive(Debug, Serialize)]
+struct Fetched {
+    file: PathBuf,
+    size_bytes: u64,
+    sha256: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let client = Client::start(&arguments.action.manner().client).await?;
+    let outcome = act(&client, arguments.action).await;
+    client.sign_out().await;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+impl Action {
+    fn manner(&self) -> &Manner {
+        match self {
+            Self::Create(Create { manner, .. })
+            | Self::Wait { manner, .. }
+            | Self::Download { manner, .. } => manner,
+        }
+    }
+}
+
+async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
+    match action {
+        Action::Create(create) => create.run(client).await,
+        Action::Wait { export, manner } => {
+            let job = finished(client, export).await?;
+            tell(&manner, &job, &format!("{export} is made"));
+            Ok(())
+        }
+        Action::Download { export, output, manner } => {
+            let fetched = fetch(client, export, &output).await?;
+            fetched.tell(&manner, export);
+            Ok(())
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, client: &Client) -> anyhow::Result<()> {
+        let id: ExportId = clock::new_id();
+        let path = match self.format {
+            Format::Csv => "/exports/csv",
+            Format::Xlsx => "/exports/excel",
+            Format::Pdf => "/exports/pdf",
+        };
+        let taken = client.post(path, id.0, &self.body(id)).await?;
+        if !self.wait && self.output.is_none() {
+            tell(&self.manner, &taken, &id.to_string());
+            return Ok(());
+        }
+        let job = finished(client, id).await?;
+        match &self.output {
+            Some(output) => fetch(client, id, output).await?.tell(&self.manner, id),
+            None => tell(&self.manner, &job, &format!("{id} is made")),
+        }
+        Ok(())
+    }
+
+    /// The request; what was not said is left to the server.
+    fn body(&self, id: ExportId) -> Value {
+        let mut body = json!({ "id": id, "dataset": self.dataset, "columns": self.columns });
+        let said = [
+            ("filter", &self.filter),
+            ("sort", &self.sort),
+            ("title", &self.title),
+            ("locale", &self.locale),
+            ("time_zone", &self.time_zone),
+        ];
+        for (member, value) in said {
+            if let Some(value) = value {
+                body[member] = value.as_str().into();
+            }
+        }
+        body
+    }
+}
+
+fn tell(manner: &Manner, answer: &Value, words: &str) {
+    if manner.json { println!("{answer}") } else { println!("{words}") }
+}
+
+/// Waits for the end of an export, and says how it went; the server answers as soon as there is a next step.
+async fn finished(client: &Client, id: ExportId) -> anyhow::Result<Value> {
+    let bar = bar("{msg:9} {bar:40} {human_pos}/{human_len} rows {per_sec} {eta}");
+    let token = client.here().await?.token;
+    loop {
+        let answer: Value = client.get(&format!("/jobs/{id}"), Some(&token)).await?;
+        let job = Job::deserialize(&answer)?;
+        if let Some(progress) = job.progress {
+            bar.set_message(progress.phase);
+            bar.set_position(progress.done);
+            progress.total.into_iter().for_each(|total| bar.set_length(total));
+        }
+        match (&*job.state, job.error) {
+            ("queued" | "running", _) => tokio::time::sleep(PACE).await,
+            ("succeeded", _) => {
+                bar.finish_and_clear();
+                return Ok(answer);
+            }
+            (state, None) => bail!("there is no file: the export is {state}"),
+            (state, Some(Failure { code, detail })) => {
+                bail!(
+                    "there is no file: the export is {state}: {} ({code})",
+                    detail.unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+/// Writes the file where it belongs once all of it has arrived and is what was promised.
+async fn fetch(client: &Client, id: ExportId, output: &Path) -> anyhow::Result<Fetched> {
+    let key: Uuid = clock::new_id();
+    let answer = client.post(&format!("/exports/{id}/downloads"), key, &json!({})).await?;
+    let link = Link::deserialize(&answer).context("the answer names no link to the file")?;
+    let target = place(output, &link.file_name)?;
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut arriving = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("cannot write beside {}", target.display()))?;
+    let bar = bar("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    bar.set_length(link.size_bytes);
+    let (mut hash, mut size_bytes) = (Sha256::new(), 0);
+    let mut response = client.open(&link.url).await?;
+    while let Some(part) = response.chunk().await.map_err(reqwest::Error::without_url)? {
+        size_bytes += part.len() as u64;
+        ensure!(size_bytes <= link.size_bytes, "more arrives than was promised; nothing was kept");
+        hash.update(&part);
+        arriving.write_all(&part)?;
+        bar.set_position(size_bytes);
+    }
+    bar.finish_and_clear();
+    let sha256 = hex::encode(hash.finalize());
+    ensure!(sha256 == link.sha256, "what arrived is not what was promised; nothing was kept");
+    arriving.as_file().sync_all()?;
+    let taken = || format!("{} is there already; name another --output", target.display());
+    arriving.persist_noclobber(&target).map_err(|error| error.error).with_context(taken)?;
+    Ok(Fetched { file: target, size_bytes, sha256 })
+}
+
+impl Fetched {
+    fn tell(&self, manner: &Manner, id: ExportId) {
+        let Self { file, size_bytes, sha256 } = self;
+        let words = format!("{} has {size_bytes} bytes, SHA-256 {sha256}", file.display());
+        let answer = json!({
+            "export_id": id, "file": file, "size_bytes": size_bytes, "sha256": sha256
+        });
+        tell(manner, &answer, &words);
+    }
+}
+
+/// Where a file goes: under its own name in a folder, and never elsewhere than told.
+fn place(output: &Path, file_name: &str) -> anyhow::Result<PathBuf> {
+    let target = if output.is_dir() {
+        let name = Path::new(file_name).file_name().context("the file has no name; name one")?;
+        output.join(name)
+    } else {
+        output.to_owned()
+    };
+    ensure!(!target.exists(), "{} is there already; name another --output", target.display());
+    Ok(target)
+}
+
+/// A bar on a terminal; elsewhere nothing is drawn.
+fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_goes_under_its_own_name_into_a_folder_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let into = |name| place(folder.path(), name).unwrap();
+        assert_eq!(into("Users_2026.csv"), folder.path().join("Users_2026.csv"));
+        assert_eq!(into("../../etc/passwd"), folder.path().join("passwd"));
+        assert!(place(folder.path(), "..").is_err());
+        let named = folder.path().join("mine.csv");
+        assert_eq!(place(&named, "Users.csv").unwrap(), named);
+        std::fs::write(&named, "").unwrap();
+        assert!(place(&named, "Users.csv").unwrap_err().to_string().contains("is there already"));
+    }
+}
