@@ -5,10 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use cli::engines::{Engines, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 
 /// The program, knowing of no engine.
 fn annals() -> Command {
@@ -17,6 +19,10 @@ fn annals() -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// A temporary folder that user `postgres` may enter.
@@ -66,23 +72,33 @@ impl Up {
         self.child.wait().unwrap().code().unwrap()
     }
 
-    /// Signs in as the owner, with what was printed; the organisation's id.
+    /// Signs in as the owner; the organisation's id.
     async fn sign_in(&self) -> String {
+        self.tokens().await["tenant_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Signs in as the owner, with what was printed.
+    async fn tokens(&self) -> Value {
         let owner = self.told("Owner");
         let (handle, _) = owner.split_once(' ').unwrap();
         let (_, password) = owner.split_once("password ").unwrap();
-        let answer = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .unwrap()
+        let answer = client()
             .post(format!("{}/auth/login", self.told("Commands")))
-            .json(&serde_json::json!({ "organization": "demo", "login": handle, "password": password }))
+            .json(&json!({ "organization": "demo", "login": handle, "password": password }))
             .send()
             .await
             .unwrap();
         assert_eq!(answer.status(), 200);
-        let tokens: serde_json::Value = answer.json().await.unwrap();
-        tokens["tenant_id"].as_str().unwrap().to_owned()
+        answer.json().await.unwrap()
+    }
+
+    /// Asks a question as the owner; the rows of its answer.
+    async fn rows(&self, path: &str) -> Vec<Value> {
+        let tokens = self.tokens().await;
+        let url = format!("{}{path}", self.told("Queries"));
+        let asked = client().get(url).bearer_auth(tokens["access_token"].as_str().unwrap());
+        let answer: Value = asked.send().await.unwrap().json().await.unwrap();
+        answer["items"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
     }
 }
 
@@ -138,6 +154,25 @@ async fn starts_beside_itself_stops_cleanly_and_starts_again_with_its_data() {
     let again = Up::start(one.path());
     assert_eq!(again.told("Owner"), owner);
     assert_eq!(again.sign_in().await, tenant);
+    assert_eq!(again.stop(Signal::SIGINT), 0);
+}
+
+#[tokio::test]
+async fn what_was_read_just_before_the_end_is_in_the_trail() {
+    const READINGS: &str = "/audit-logs?action=audit.security_log.data_read";
+    let place = place();
+    let first = Up::start(place.path());
+    assert_eq!(first.rows("/users?fields=handle,login_failures").await.len(), 1);
+    assert_eq!(first.rows(READINGS).await, Vec::<Value>::new(), "told already");
+    assert_eq!(first.stop(Signal::SIGINT), 0);
+
+    let again = Up::start(place.path());
+    let told = async {
+        while again.rows(READINGS).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), told).await.is_ok(), "it was lost");
     assert_eq!(again.stop(Signal::SIGINT), 0);
 }
 

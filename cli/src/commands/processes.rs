@@ -63,6 +63,14 @@ impl Process {
         }
     }
 
+    /// Whether it posts commands, the last of them when it ends.
+    fn posts(self) -> bool {
+        match self {
+            Self::QueryApi | Self::Workers => true,
+            Self::CommandApi | Self::Relay | Self::Projectors => false,
+        }
+    }
+
     async fn run(self, settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
         match self {
             Self::CommandApi => command_api::run(settings, shutdown).await,
@@ -77,44 +85,71 @@ impl Process {
 /// Processes at work.
 #[derive(Debug)]
 pub(super) struct Running {
+    /// Those who have commands to post when they end, such as what was read lately.
+    posting: Group,
+    /// Those who take them, and so end last.
+    others: Group,
+}
+
+#[derive(Debug)]
+struct Group {
     tasks: JoinSet<(Process, anyhow::Result<()>)>,
     shutdown: Shutdown,
 }
 
-impl Running {
-    pub(super) fn start(processes: &[Process], settings: &Arc<Settings>) -> Self {
-        let shutdown = Shutdown::new();
-        let mut tasks = JoinSet::new();
-        for process in processes.iter().copied() {
+impl Group {
+    fn start(processes: impl IntoIterator<Item = Process>, settings: &Arc<Settings>) -> Self {
+        let (shutdown, mut tasks) = (Shutdown::new(), JoinSet::new());
+        for process in processes {
             let run = process.run(Arc::clone(settings), shutdown.clone());
             tasks.spawn(async move { (process, run.await) });
         }
         Self { tasks, shutdown }
     }
 
+    /// The next that ends; while there is none, nothing.
+    async fn next(&mut self) -> anyhow::Result<Process> {
+        match self.tasks.join_next().await {
+            Some(ended) => outcome(ended),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends them all; the first failure on the way.
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        self.shutdown.begin();
+        let mut first = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            first = first.and(outcome(ended).map(drop));
+        }
+        first
+    }
+}
+
+impl Running {
+    pub(super) fn start(processes: &[Process], settings: &Arc<Settings>) -> Self {
+        let (posting, others): (Vec<_>, Vec<_>) =
+            processes.iter().partition(|process| process.posts());
+        Self { posting: Group::start(posting, settings), others: Group::start(others, settings) }
+    }
+
     /// Returns when one has ended though nobody asked it to.
     pub(super) async fn failed(&mut self) -> anyhow::Error {
-        match self.tasks.join_next().await {
-            None => anyhow::anyhow!("no process runs"),
-            Some(ended) => match outcome(ended) {
-                Ok(process) => anyhow::anyhow!("{} ended by itself", process.name()),
-                Err(error) => error,
-            },
+        let ended = tokio::select! {
+            ended = self.posting.next() => ended,
+            ended = self.others.next() => ended,
+        };
+        match ended {
+            Ok(process) => anyhow::anyhow!("{} ended by itself", process.name()),
+            Err(error) => error,
         }
     }
 
     /// Ends them all; the first failure on the way.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        self.shutdown.begin();
         let ending = async {
-            let mut first = Ok(());
-            while let Some(ended) = self.tasks.join_next().await {
-                let ended = outcome(ended).map(|_| ());
-                if first.is_ok() {
-                    first = ended;
-                }
-            }
-            first
+            let first = self.posting.stop().await;
+            first.and(self.others.stop().await)
         };
         let ended = tokio::time::timeout(STOP_LIMIT, ending).await;
         ensure!(ended.is_ok(), "not everything ended within {} s", STOP_LIMIT.as_secs());
