@@ -15,6 +15,9 @@ use crate::engines::Engine;
 /// How long all of them together may take to end; below the 30 s that supervisors usually grant.
 const STOP_LIMIT: Duration = Duration::from_secs(25);
 
+/// How long those who take commands wait for the last of those who post them.
+const POSTING_LIMIT: Duration = Duration::from_secs(5);
+
 /// One of the five.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Process {
@@ -148,8 +151,10 @@ impl Running {
     /// Ends them all; the first failure on the way.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         let ending = async {
-            let first = self.posting.stop().await;
-            first.and(self.others.stop().await)
+            let posted = tokio::time::timeout(POSTING_LIMIT, self.posting.stop()).await;
+            let others = self.others.stop().await;
+            let late = self.posting.stop().await;
+            posted.unwrap_or(Ok(())).and(others).and(late)
         };
         let ended = tokio::time::timeout(STOP_LIMIT, ending).await;
         ensure!(ended.is_ok(), "not everything ended within {} s", STOP_LIMIT.as_secs());
