@@ -63,7 +63,7 @@ struct Create {
     /// Which rows, such as 'status = "active"'
     #[arg(long)]
     filter: Option<String>,
-    /// The order, such as -created_at,handle
+    /// The order, such as `-created_at,handle`
     #[arg(long, allow_hyphen_values = true)]
     sort: Option<String>,
     /// What stands above the rows and in the file's name
