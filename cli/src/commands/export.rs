@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use events::ExportId;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use platform::clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
+use super::bar;
 use super::client::{Client, Options};
 
 /// Between two looks at an export, should the server not wait for the next step.
@@ -138,6 +138,7 @@ struct Link {
 /// A file that arrived as it was promised.
 #[derive(Debug, Serialize)]
 struct Fetched {
+    export_id: ExportId,
     file: PathBuf,
     size_bytes: u64,
     sha256: String,
@@ -169,8 +170,7 @@ async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
             Ok(())
         }
         Action::Download { export, output, manner } => {
-            let fetched = fetch(client, export, &output).await?;
-            fetched.tell(&manner, export);
+            fetch(client, export, &output).await?.tell(&manner);
             Ok(())
         }
     }
@@ -191,7 +191,7 @@ impl Create {
         }
         let job = finished(client, id).await?;
         match &self.output {
-            Some(output) => fetch(client, id, output).await?.tell(&self.manner, id),
+            Some(output) => fetch(client, id, output).await?.tell(&self.manner),
             None => tell(&self.manner, &job, &format!("{id} is made")),
         }
         Ok(())
@@ -222,7 +222,7 @@ fn tell(manner: &Manner, answer: &Value, words: &str) {
 
 /// Waits for the end of an export, and says how it went; the server answers as soon as there is a next step.
 async fn finished(client: &Client, id: ExportId) -> anyhow::Result<Value> {
-    let bar = bar("{msg:9} {bar:40} {human_pos}/{human_len} rows {per_sec} {eta}");
+    let bar = bar::styled("{msg:9} {bar:40} {human_pos}/{human_len} rows {per_sec} {eta}");
     let token = client.here().await?.token;
     loop {
         let answer: Value = client.get(&format!("/jobs/{id}"), Some(&token)).await?;
@@ -258,7 +258,7 @@ async fn fetch(client: &Client, id: ExportId, output: &Path) -> anyhow::Result<F
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut arriving = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
         .with_context(|| format!("cannot write beside {}", target.display()))?;
-    let bar = bar("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let bar = bar::styled("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     bar.set_length(link.size_bytes);
     let (mut hash, mut size_bytes) = (Sha256::new(), 0);
     let mut response = client.open(&link.url).await?;
@@ -275,17 +275,14 @@ async fn fetch(client: &Client, id: ExportId, output: &Path) -> anyhow::Result<F
     arriving.as_file().sync_all()?;
     let taken = || format!("{} is there already; name another --output", target.display());
     arriving.persist_noclobber(&target).map_err(|error| error.error).with_context(taken)?;
-    Ok(Fetched { file: target, size_bytes, sha256 })
+    Ok(Fetched { export_id: id, file: target, size_bytes, sha256 })
 }
 
 impl Fetched {
-    fn tell(&self, manner: &Manner, id: ExportId) {
-        let Self { file, size_bytes, sha256 } = self;
+    fn tell(&self, manner: &Manner) {
+        let Self { file, size_bytes, sha256, .. } = self;
         let words = format!("{} has {size_bytes} bytes, SHA-256 {sha256}", file.display());
-        let answer = json!({
-            "export_id": id, "file": file, "size_bytes": size_bytes, "sha256": sha256
-        });
-        tell(manner, &answer, &words);
+        tell(manner, &json!(self), &words);
     }
 }
 
@@ -299,15 +296,6 @@ fn place(output: &Path, file_name: &str) -> anyhow::Result<PathBuf> {
     };
     ensure!(!target.exists(), "{} is there already; name another --output", target.display());
     Ok(target)
-}
-
-/// A bar on a terminal; elsewhere nothing is drawn.
-fn bar(template: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 #[cfg(test)]

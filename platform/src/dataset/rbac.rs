@@ -113,6 +113,7 @@ const EFFECTIVE_PERMISSIONS: Dataset = Dataset {
     key: &["assignment_id", "permission", "via_role_id", "unit_id"],
     default_sort: "handle,permission",
 };
+
 const EXCLUSIVE_SETS: Dataset = Dataset {
     name: "rbac.exclusive_sets",
     label: "Exclusive sets",

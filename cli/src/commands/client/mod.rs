@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use retry::Attempts;
+use retry::{Attempts, persist};
 use session::Session;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -219,16 +219,10 @@ impl Client {
 
     /// Opens a link, which is the right by itself: whoever gave it is not told who we are.
     pub(super) async fn open(&self, link: &str) -> Result<Response, Error> {
-        let mut attempts = Attempts::begin();
-        loop {
-            let sent = self.http.get(link).send().await;
-            if let Some(outcome) = attempts.judge(sent).await {
-                return outcome;
-            }
-        }
+        persist(|| self.http.get(link)).await
     }
 
-    /// Sends until there is an answer that repeating would not change, or patience ends.
+    /// Sends as [`persist`] does, with the token of the session, which is renewed once where it is no longer taken.
     async fn send(&self, build: impl Fn() -> RequestBuilder) -> Result<Response, Error> {
         let mut attempts = Attempts::begin();
         let mut renewed = false;

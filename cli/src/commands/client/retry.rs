@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use platform::problem::Problem;
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 
 use super::Error;
 
@@ -60,6 +60,17 @@ impl Attempts {
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         let [part] = platform::secrets::random::<1>();
         pause / 2 + pause.mul_f64(f64::from(part) / 510.0)
+    }
+}
+
+/// Sends until there is an answer that repeating would not change, or patience ends.
+pub(super) async fn persist(request: impl Fn() -> RequestBuilder) -> Result<Response, Error> {
+    let mut attempts = Attempts::begin();
+    loop {
+        let sent = request().send().await;
+        if let Some(outcome) = attempts.judge(sent).await {
+            return outcome;
+        }
     }
 }
 

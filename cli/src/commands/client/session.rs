@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::retry::Attempts;
+use super::retry::persist;
 use super::{Error, Options, read};
 
 /// A token is renewed this long before it ends.
@@ -123,13 +123,8 @@ impl Session {
     }
 
     async fn public(&self, path: &str, body: &Value) -> Result<Tokens, Error> {
-        let mut attempts = Attempts::begin();
-        loop {
-            let sent = self.http.post(format!("{}{path}", self.command)).json(body).send().await;
-            if let Some(outcome) = attempts.judge(sent).await {
-                return read(outcome?).await;
-            }
-        }
+        let url = format!("{}{path}", self.command);
+        read(persist(|| self.http.post(&url).json(body)).await?).await
     }
 
     /// Signs out; a session that stays behind ends by itself.

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
+
+use crate::commands::bar;
 
 /// What became of one thing that must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +38,8 @@ pub(super) struct Step {
 impl Step {
     pub(super) fn begin(name: &'static str, total: usize) -> Self {
         let total = u64::try_from(total).unwrap_or(u64::MAX);
-        // Without a terminal nothing is drawn.
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        let style = "{prefix:12} {bar:40} {human_pos}/{human_len} {per_sec} {eta}";
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
+        let bar = bar::styled("{prefix:12} {bar:40} {human_pos}/{human_len} {per_sec} {eta}");
+        bar.set_length(total);
         bar.set_prefix(name);
         let zero = AtomicU64::default;
         Self { name, bar, created: zero(), there: zero(), restored: zero() }
