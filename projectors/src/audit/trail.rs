@@ -161,8 +161,8 @@ impl Projection for Trail {
     fn fold(&self, _complete: bool) -> Box<dyn Fold> {
         Box::new(Entries {
             others: Arc::clone(&self.others),
-            recent: HashMap::new(),
-            older: HashMap::new(),
+            recent: Streams::default(),
+            older: Streams::default(),
             pending: Tuples::default(),
             swept: Vec::new(),
             months: BTreeSet::new(),
@@ -173,8 +173,6 @@ impl Projection for Trail {
         None
     }
 }
-
-type StreamKey = (TenantId, String);
 
 /// One stream, and what the read models made of it so far.
 struct Stream {
@@ -199,10 +197,38 @@ impl Stream {
     }
 }
 
+/// Streams by organisation and name.
+#[derive(Default)]
+struct Streams {
+    of: HashMap<TenantId, HashMap<String, Stream>>,
+    count: usize,
+}
+
+impl Streams {
+    fn get_mut(&mut self, tenant: TenantId, name: &str) -> Option<&mut Stream> {
+        self.of.get_mut(&tenant)?.get_mut(name)
+    }
+
+    fn insert(&mut self, tenant: TenantId, name: &str, stream: Stream) {
+        let before = self.of.entry(tenant).or_default().insert(name.to_owned(), stream);
+        self.count += usize::from(before.is_none());
+    }
+
+    fn remove(&mut self, tenant: TenantId, name: &str) -> Option<Stream> {
+        let removed = self.of.get_mut(&tenant)?.remove(name)?;
+        self.count -= 1;
+        Some(removed)
+    }
+
+    fn forget(&mut self, tenant: TenantId) {
+        self.count -= self.of.remove(&tenant).map_or(0, |streams| streams.len());
+    }
+}
+
 struct Entries {
     others: Arc<[Box<dyn Projection>]>,
-    recent: HashMap<StreamKey, Stream>,
-    older: HashMap<StreamKey, Stream>,
+    recent: Streams,
+    older: Streams,
     pending: Tuples,
     swept: Vec<Swept>,
     /// The months whose partitions are there.
@@ -222,16 +248,15 @@ impl Fold for Entries {
         work: &[Work<'_>],
     ) -> Result<(), sqlx::Error> {
         self.make_room(connection, work).await?;
-        if self.recent.len() > STREAMS_KEPT / 2 {
+        if self.recent.count > STREAMS_KEPT / 2 {
             self.older = std::mem::take(&mut self.recent);
         }
         let mut missing = Vec::new();
         for Work { fact, group } in work {
-            let key = (fact.tenant(), group.clone());
-            if self.recent.contains_key(&key) {
+            if self.recent.get_mut(fact.tenant(), group).is_some() {
                 continue;
             }
-            let stream = self.older.remove(&key).unwrap_or_else(|| {
+            let stream = self.older.remove(fact.tenant(), group).unwrap_or_else(|| {
                 let recorded = &fact.recorded;
                 if recorded.sequence > 1 {
                     let (kind, id) = (&*recorded.aggregate_type, &*recorded.aggregate_id);
@@ -239,14 +264,14 @@ impl Fold for Entries {
                 }
                 begin(&self.others, &recorded.aggregate_type)
             });
-            self.recent.insert(key, stream);
+            self.recent.insert(fact.tenant(), group, stream);
         }
         if missing.is_empty() {
             return Ok(());
         }
         for fact in log::streams(connection, &missing).await? {
-            let key = (fact.tenant(), self.group(&fact).ok().flatten().unwrap_or_default());
-            if let Some(stream) = self.recent.get_mut(&key) {
+            let group = self.group(&fact).ok().flatten().unwrap_or_default();
+            if let Some(stream) = self.recent.get_mut(fact.tenant(), &group) {
                 stream.follow(&fact);
             }
         }
@@ -254,11 +279,14 @@ impl Fold for Entries {
     }
 
     fn fold(&mut self, Work { fact, group }: &Work<'_>) -> Result<(), FoldError> {
-        let key = (fact.tenant(), group.clone());
-        let others = &self.others;
-        let stream =
-            self.recent.entry(key).or_insert_with(|| begin(others, &fact.recorded.aggregate_type));
-        let traced = stream.follow(fact);
+        let traced = if let Some(stream) = self.recent.get_mut(fact.tenant(), group) {
+            stream.follow(fact)
+        } else {
+            let mut stream = begin(&self.others, &fact.recorded.aggregate_type);
+            let traced = stream.follow(fact);
+            self.recent.insert(fact.tenant(), group, stream);
+            traced
+        };
         if let Ok(Some(ledger::Event::MonthDropped { month })) = fact.of::<Ledger>() {
             self.swept.extend(swept(fact.tenant(), *month));
         }
@@ -268,23 +296,23 @@ impl Fold for Entries {
 
     fn take(&mut self, _rows: usize) -> Result<Changes, FoldError> {
         Ok(Changes {
-            changed: std::mem::take(&mut self.pending),
+            changed: self.pending.take(),
             gone: Tuples::default(),
             swept: std::mem::take(&mut self.swept),
         })
     }
 
     fn forget(&mut self) {
-        self.recent.clear();
-        self.older.clear();
+        self.recent = Streams::default();
+        self.older = Streams::default();
         self.pending = Tuples::default();
         self.swept.clear();
         self.months.clear();
     }
 
     fn forget_tenant(&mut self, tenant: TenantId) {
-        self.recent.retain(|(of, _), _| *of != tenant);
-        self.older.retain(|(of, _), _| *of != tenant);
+        self.recent.forget(tenant);
+        self.older.forget(tenant);
     }
 }
 

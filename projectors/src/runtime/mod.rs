@@ -2,7 +2,9 @@
 
 pub mod admin;
 mod checkpoints;
+mod fields;
 pub(crate) mod log;
+mod members;
 mod pack;
 pub mod projection;
 mod prove;

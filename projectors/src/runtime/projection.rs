@@ -1,5 +1,6 @@
 //! A projection as the runtime sees it: something that folds events and then says which rows to write.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
@@ -7,9 +8,13 @@ use async_trait::async_trait;
 use events::TenantId;
 use jiff::Timestamp;
 use platform::personal::{Personal, PersonalError, is_sealed, open_event};
+use serde::Serialize;
+use serde::ser::Error as _;
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::members::{Members, Misfit, take_apart};
 use super::statements::Statements;
 use super::tuples::Tuples;
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table};
@@ -104,8 +109,35 @@ pub struct Traced {
     pub rows: Vec<(Option<Object>, Option<Object>)>,
 }
 
-/// A row as JSON.
-pub type Object = serde_json::Map<String, serde_json::Value>;
+/// A row as JSON, its members in the order of the columns.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Object(pub Vec<(Cow<'static, str>, Value)>);
+
+impl Object {
+    /// The member of this name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
+
+    /// The names of all members.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+}
+
+impl Members for Object {
+    type Whole = Self;
+
+    fn take<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result<(), Misfit> {
+        let value = serde_json::to_value(value).map_err(Misfit::custom)?;
+        self.0.push((Cow::Borrowed(name), value));
+        Ok(())
+    }
+
+    fn end(self) -> Result<Self, Misfit> {
+        Ok(self)
+    }
+}
 
 /// A read model as a projection.
 pub struct Keyed<M> {
@@ -342,11 +374,7 @@ impl<M: ReadModel> Trace for Followed<M> {
     }
 }
 
-fn object<R: serde::Serialize>(row: Option<&R>) -> Result<Option<Object>, FoldError> {
-    match row.map(serde_json::to_value).transpose() {
-        Ok(None) => Ok(None),
-        Ok(Some(serde_json::Value::Object(members))) => Ok(Some(members)),
-        Ok(Some(_)) => Err(FoldError("a row is no JSON object".into())),
-        Err(error) => Err(FoldError(format!("a row is no JSON: {error}"))),
-    }
+fn object<R: Serialize>(row: Option<&R>) -> Result<Option<Object>, FoldError> {
+    let object = row.map(|row| take_apart(row, Object::default())).transpose();
+    object.map_err(|error| FoldError(format!("a row is no JSON: {error}")))
 }

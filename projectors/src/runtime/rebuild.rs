@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use sqlx::{Connection, PgConnection, PgPool};
+use futures::future::try_join_all;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{Connection, Executor as _, PgConnection, PgPool, Postgres};
 
 use super::checkpoints::{self, State};
 use super::log::{self, Wanted};
@@ -18,6 +21,8 @@ use crate::model::Table;
 const SWITCH_WAIT: &str = "set local lock_timeout = '300ms'";
 const SWITCH_TRIES: u32 = 100;
 const SWITCH_PAUSE: Duration = Duration::from_millis(200);
+/// Sessions that make the indexes of one table.
+const INDEXERS: i32 = 2;
 /// The state of Postgres for a lock that was not had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -138,14 +143,8 @@ async fn copier(pool: &PgPool, table: &Table) -> anyhow::Result<Copier> {
 /// Makes the next table complete and puts it in the place of the present one; where it stands then.
 async fn switch(pool: &PgPool, shadow: &mut Shadow, position: i64) -> anyhow::Result<i64> {
     let table = shadow.table();
+    index(pool, table).await?;
     let mut connection = pool.acquire().await?;
-    // Indexes of a large table take as long as they take.
-    sqlx::query("set statement_timeout = 0").execute(&mut *connection).await?;
-    sqlx::query("select read.next_index($1, $2)")
-        .bind(table.schema)
-        .bind(table.table)
-        .execute(&mut *connection)
-        .await?;
     let mut position = position;
     for _ in 0..SWITCH_TRIES {
         let head = log::head(pool).await?;
@@ -170,6 +169,28 @@ async fn switch(pool: &PgPool, shadow: &mut Shadow, position: i64) -> anyhow::Re
         }
     }
     bail!("{} is read without a pause; its next build could not be put in place", table.name)
+}
+
+/// Makes the indexes of the next table, several at once, and then its key.
+async fn index(pool: &PgPool, table: &Table) -> Result<(), sqlx::Error> {
+    let share = |share: i32| {
+        let statement = sqlx::query("select read.next_share($1, $2, $3, $4)");
+        patiently(pool, statement.bind(table.schema).bind(table.table).bind(share).bind(INDEXERS))
+    };
+    try_join_all((0..INDEXERS).map(share)).await?;
+    let key = sqlx::query("select read.next_key($1, $2)");
+    patiently(pool, key.bind(table.schema).bind(table.table)).await
+}
+
+/// Indexes of a large table take as long as they take.
+async fn patiently(
+    pool: &PgPool,
+    statement: Query<'_, Postgres, PgArguments>,
+) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    transaction.execute("set local statement_timeout = 0").await?;
+    statement.execute(&mut *transaction).await?;
+    transaction.commit().await
 }
 
 fn is_busy(error: &sqlx::Error) -> bool {

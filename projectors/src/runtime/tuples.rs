@@ -1,31 +1,21 @@
 //! Rows in Postgres' binary format on their way into a table: as tuples of COPY, or as one array per column.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use bytes::BufMut as _;
-use jiff::{Timestamp, Unit};
 use serde::Serialize;
-use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
 use sqlx::{Encode, Postgres, Type};
-use uuid::Uuid;
 
+use super::fields::{Fields, NULL};
+use super::members::take_apart;
 use crate::model::{Column, FoldError, Sql};
 
 /// What a binary COPY begins with: the signature, no flags, no extension.
 pub(crate) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What it ends with.
 pub(crate) const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
-
-const NULL: i32 = -1;
-const JSONB_VERSION: u8 = 1;
-/// The instant from which Postgres counts: 2000-01-01T00:00:00Z.
-const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 /// Rows, each as COPY takes it: the number of fields, then each field's length and value.
 #[derive(Debug, Default)]
@@ -43,11 +33,7 @@ impl Tuples {
     ) -> Result<(), FoldError> {
         let before = self.bytes.len();
         self.bytes.put_i16(i16::try_from(columns.len()).unwrap_or(i16::MAX));
-        let written = serde_json::to_string(row).and_then(|json| {
-            let tuple = Tuple { columns, bytes: &mut self.bytes };
-            serde_json::Deserializer::from_str(&without_nul(&json)).deserialize_map(tuple)
-        });
-        if let Err(error) = written {
+        if let Err(error) = take_apart(row, Fields::new(columns, &mut self.bytes)) {
             self.bytes.truncate(before);
             return Err(FoldError(format!("a row does not fit its table: {error}")));
         }
@@ -61,6 +47,12 @@ impl Tuples {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.rows == 0
+    }
+
+    /// All rows, which leaves none, and room for as much again.
+    pub(crate) fn take(&mut self) -> Self {
+        let room = Self { bytes: Vec::with_capacity(self.bytes.len()), rows: 0 };
+        std::mem::replace(self, room)
     }
 
     /// All rows, as they stand between the header and the trailer of a binary COPY.
@@ -88,93 +80,6 @@ impl Tuples {
         }
         arrays.into_iter().flatten().collect()
     }
-}
-
-/// Reads a row's JSON into the tuple.
-struct Tuple<'a> {
-    columns: &'a [Column],
-    bytes: &'a mut Vec<u8>,
-}
-
-impl<'de> Visitor<'de> for Tuple<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with the table's columns in their order")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut columns = self.columns.iter();
-        while let Some((name, value)) = members.next_entry::<&str, &RawValue>()? {
-            let Some(column) = columns.next().filter(|column| column.name == name) else {
-                return Err(A::Error::custom(format!("{name} is not the next column")));
-            };
-            field(value.get(), column.sql, self.bytes)
-                .map_err(|error| A::Error::custom(format!("column {name}: {error}")))?;
-        }
-        match columns.next() {
-            None => Ok(()),
-            Some(column) => Err(A::Error::custom(format!("column {} is missing", column.name))),
-        }
-    }
-}
-
-/// Writes a field from its JSON.
-fn field(json: &str, sql: Sql, out: &mut Vec<u8>) -> Result<(), BoxDynError> {
-    if json == "null" {
-        out.put_i32(NULL);
-        return Ok(());
-    }
-    let at = out.len();
-    out.put_i32(0); // the length, known in a moment
-    match sql {
-        Sql::Uuid => out.put_slice(Uuid::parse_str(&text(json)?)?.as_bytes()),
-        Sql::Text => out.put_slice(text(json)?.as_bytes()),
-        Sql::Bigint => out.put_i64(json.parse()?),
-        Sql::Integer => out.put_i32(json.parse()?),
-        Sql::Boolean => out.put_u8(u8::from(json.parse::<bool>()?)),
-        Sql::Timestamptz => {
-            let instant: Timestamp = text(json)?.parse()?;
-            let instant = instant.round(Unit::Microsecond)?;
-            out.put_i64(instant.as_microsecond() - POSTGRES_EPOCH_US);
-        }
-        Sql::Jsonb => {
-            out.put_u8(JSONB_VERSION);
-            out.put_slice(json.as_bytes());
-        }
-    }
-    let length = i32::try_from(out.len() - at - size_of::<i32>())?;
-    out[at..at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
-    Ok(())
-}
-
-/// A JSON string's text; numbers and the like as they stand.
-fn text(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
-    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner)),
-        Some(_) => serde_json::from_str(json).map(Cow::Owned),
-        None => Ok(Cow::Borrowed(json)),
-    }
-}
-
-/// Postgres has no NUL in text; whoever smuggles one into a name shall not keep the row out of the trail.
-fn without_nul(json: &str) -> Cow<'_, str> {
-    const NUL: &str = "\\u0000";
-    if !json.contains(NUL) {
-        return Cow::Borrowed(json);
-    }
-    let mut clean = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find(NUL) {
-        let (before, found) = rest.split_at(at);
-        clean.push_str(before);
-        // After an odd number of backslashes this one is itself escaped, and the rest mere text.
-        let escaped = before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
-        clean.push_str(if escaped { NUL } else { "\\ufffd" });
-        rest = &found[NUL.len()..];
-    }
-    clean.push_str(rest);
-    Cow::Owned(clean)
 }
 
 /// One column of several rows, as a parameter of its array type.
@@ -248,9 +153,11 @@ fn oids(sql: Sql) -> (u32, u32) {
 mod tests {
     use super::*;
     use crate::model::column;
+    use jiff::Timestamp;
     use platform::testkit::TestDatabase;
     use sqlx::query::Query;
     use sqlx::{Connection as _, Executor as _, PgConnection};
+    use uuid::Uuid;
 
     #[derive(Serialize)]
     struct Row {

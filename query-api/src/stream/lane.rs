@@ -21,6 +21,7 @@ use sqlx::postgres::PgRow;
 use tokio::sync::{broadcast, watch};
 
 use super::cursor::{Cursors, Unusable};
+use super::words::Words;
 use crate::record::{self, Lifted};
 
 /// Most events kept; who is further behind reads from Postgres.
@@ -104,6 +105,7 @@ pub(crate) struct Lane {
     reached: watch::Sender<i64>,
     rights: broadcast::Sender<RightsChange>,
     pub(super) listeners: AtomicUsize,
+    pub(super) words: Words,
     ended: AtomicBool,
 }
 
@@ -132,6 +134,7 @@ impl Lane {
             reached: watch::channel(head).0,
             rights: broadcast::channel(RIGHTS_KEPT).0,
             listeners: AtomicUsize::new(0),
+            words: Words::default(),
             ended: AtomicBool::new(false),
         }
     }

@@ -14,3 +14,4 @@ pub(crate) mod socket;
 mod spec;
 mod subscription;
 pub(crate) mod ticket;
+mod words;

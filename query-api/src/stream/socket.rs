@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, rejection};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -153,7 +153,7 @@ impl Output {
         self.text(text).await
     }
 
-    pub(super) async fn text(&mut self, text: String) -> Result<(), End> {
+    pub(super) async fn text(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), End> {
         match tokio::time::timeout(SLOW, self.0.send(Message::Text(text.into()))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::gone()),

@@ -1,7 +1,9 @@
 //! One subscription of a WebSocket conversation: what it has sent, and how much more it may.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::extract::ws::Utf8Bytes;
 use platform::problem::Problem;
 
 use super::end::End;
@@ -10,13 +12,13 @@ use super::frames::{self, ServerFrame};
 use super::hub::Hub;
 use super::lane::{Entry, Lane};
 use super::socket::Output;
+use super::words;
 
 /// Most events that a client may have asked for and not got.
 pub(super) const MAX_CREDIT: u32 = 10_000;
 /// A checkpoint comes at least this often, and after so many positions.
 const CHECKPOINT: Duration = Duration::from_secs(5);
 const CHECKPOINT_POSITIONS: i64 = 1000;
-const MAX_MESSAGE_BYTES: usize = 256 << 10;
 
 /// One subscription.
 pub(super) struct Subscription {
@@ -81,7 +83,7 @@ impl Subscription {
         self.behind_since = (!step.caught_up).then_some(since);
         let sent = u32::try_from(step.entries.len()).unwrap_or(u32::MAX);
         self.credit = self.credit.saturating_sub(sent);
-        for message in self.messages(&step.entries) {
+        for message in self.messages(lane, &step.entries) {
             let sent = output.text(message).await;
             sent.map_err(|end| end.after(&self.state(false, lane.cursors.write(from))))?;
         }
@@ -99,26 +101,12 @@ impl Subscription {
         Ok(())
     }
 
-    /// The events as frames, several in an array, in messages of bounded size.
-    fn messages(&self, entries: &[std::sync::Arc<Entry>]) -> Vec<String> {
-        let mut messages = Vec::new();
-        let mut message = String::new();
-        let mut count = 0;
-        for (index, entry) in entries.iter().enumerate() {
-            message.push(if count == 0 { '[' } else { ',' });
-            frames::event(&mut message, &self.id, entry, self.fields.as_deref());
-            count += 1;
-            if message.len() >= MAX_MESSAGE_BYTES || index + 1 == entries.len() {
-                if count == 1 {
-                    message.remove(0); // one frame stands alone
-                } else {
-                    message.push(']');
-                }
-                messages.push(std::mem::take(&mut message));
-                count = 0;
-            }
+    /// Who wants all members of events is told in the same words as everybody else.
+    fn messages(&self, lane: &Lane, entries: &[Arc<Entry>]) -> Vec<Utf8Bytes> {
+        match &self.fields {
+            None => lane.words.of(&self.id, entries),
+            Some(fields) => words::messages(&self.id, entries, Some(fields)),
         }
-        messages
     }
 
     async fn failed(&self, problem: &Problem, output: &mut Output) -> Result<(), End> {
