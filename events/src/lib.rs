@@ -5,6 +5,7 @@ pub mod aggregate;
 pub mod catalogue;
 pub mod envelope;
 pub mod ids;
+pub mod job;
 mod lists;
 pub mod modules;
 pub mod notice;

@@ -100,6 +100,9 @@ pub enum Permission {
     /// See and download everybody's exports.
     #[serde(rename = "exports.files:read_all")] #[strum(serialize = "exports.files:read_all")]
     ExportsFilesReadAll,
+    /// See everybody's background work of the kinds that one may see at all.
+    #[serde(rename = "exports.jobs:read_all")] #[strum(serialize = "exports.jobs:read_all")]
+    ExportsJobsReadAll,
     /// Report on the making of an export; for our own workers.
     #[serde(rename = "exports.files:make")] #[strum(serialize = "exports.files:make")]
     ExportsFilesMake,

@@ -60,7 +60,7 @@ async fn stays_within(owner: &Client, program: &Client) -> anyhow::Result<()> {
     assert_eq!(beyond.status, 403, "{}", beyond.body);
     let asked = program.post("/exports/csv", &json!({"dataset": "identity.users"})).await?.ok()?;
     let job = format!("/exports/jobs/{}", asked.made());
-    program.until(&job, SOON, |body| body["status"] == "completed").await?;
+    program.until(&job, SOON, |body| body["status"] == "succeeded").await?;
     program.post(&format!("/exports/{}/downloads", asked.made()), &json!({})).await?.ok()?;
     Ok(())
 }

@@ -69,7 +69,7 @@ async fn exports(owner: &Client) -> anyhow::Result<()> {
         let id = asked.made().to_owned();
         let early = owner.post(&format!("/exports/{id}/downloads"), &json!({})).await?;
         assert!(early.status == 201 || early.status == 409, "{}", early.body);
-        let done = |body: &Value| body["status"] == "completed";
+        let done = |body: &Value| body["status"] == "succeeded";
         owner.until(&format!("/exports/jobs/{id}"), SOON, done).await?;
         let link = owner.post(&format!("/exports/{id}/downloads"), &json!({})).await?.ok()?;
         let file = owner.bytes(link.body["url"].as_str().unwrap_or_default()).await?;
@@ -91,7 +91,7 @@ async fn exports(owner: &Client) -> anyhow::Result<()> {
 async fn backs_up(owner: &Client) -> anyhow::Result<()> {
     let asked = owner.post("/backups", &json!({"name": "nightly"})).await?.ok()?;
     let path = format!("/backups/{}", asked.made());
-    owner.until(&path, SOON, |body| body["status"] == "completed").await?;
+    owner.until(&path, SOON, |body| body["status"] == "succeeded").await?;
     owner.post(&format!("{path}/verify"), &json!({})).await?.ok()?;
     owner.until(&path, SOON, |body| body["verification"] == "passed").await?;
     Ok(())

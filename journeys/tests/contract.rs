@@ -24,6 +24,8 @@ const SIGNS_OUT: &[&str] = &["identity_session_end", "identity_user_end_sessions
 const UNGUARDED: &[&str] = &[
     "audit_commands_batch", // - has others carried out
     "backups_backup_request_everything",
+    "exports_job_cancel",
+    "exports_job_retry",
     "identity_api_key_rename",
     "identity_api_key_revoke",
     "identity_api_key_rotate",

@@ -38,14 +38,14 @@ async fn lives(house: &House, owner: &Client) -> anyhow::Result<Canary> {
     owner.command(Method::PATCH, &format!("/users/{user_id}"), &rename, &[]).await?.ok()?;
     let asked = owner.post("/exports/csv", &json!({"dataset": "identity.users"})).await?.ok()?;
     let export = format!("/exports/jobs/{}", asked.made());
-    owner.until(&export, SOON, |body| body["status"] == "completed").await?;
+    owner.until(&export, SOON, |body| body["status"] == "succeeded").await?;
     let trail = json!({"dataset": "audit.trail"});
     let asked = owner.post("/exports/csv", &trail).await?.ok()?;
     let trail = format!("/exports/jobs/{}", asked.made());
-    owner.until(&trail, SOON, |body| body["status"] == "completed").await?;
+    owner.until(&trail, SOON, |body| body["status"] == "succeeded").await?;
     let asked = owner.post("/backups", &json!({"name": "before"})).await?.ok()?;
     let backup = format!("/backups/{}", asked.made());
-    owner.until(&backup, SOON, |body| body["status"] == "completed").await?;
+    owner.until(&backup, SOON, |body| body["status"] == "succeeded").await?;
     let location: String = sqlx::query_scalar(
         "select payload::jsonb ->> 'location' from log.events where event_type = 'backups.backup.completed'",
     )

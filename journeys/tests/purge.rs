@@ -34,7 +34,7 @@ async fn lives(owner: &Client, slug: &str, name: &str) -> anyhow::Result<Client>
         };
         let asked = owner.post(path, &body).await?.ok()?;
         let item = format!("{done}{}", asked.made());
-        owner.until(&item, SOON, |body| body["status"] == "completed").await?;
+        owner.until(&item, SOON, |body| body["status"] == "succeeded").await?;
     }
     Ok(second)
 }

@@ -105,7 +105,7 @@ async fn a_first_session_shows_what_the_readme_promises() -> anyhow::Result<()> 
     assert_eq!((&check["allowed"], &reason["decision"]), (&json!(true), &json!("allow")));
     assert_eq!(reason["role_path"], json!([id]), "{check}");
     assert!(trail.to_string().contains("rbac.user_access.role_assigned"), "{trail}");
-    assert_eq!(made["status"], "completed", "{made}");
+    assert_eq!(made["status"], "succeeded", "{made}");
     assert!(std::fs::read(house.path("permissions.xlsx"))?.starts_with(b"PK"));
     assert!(stream.contains("\ndata:"), "{stream}");
     house.stop().await;

@@ -157,7 +157,7 @@ async fn a_report_is_made_fetched_and_followed_back_to_who_asked() -> anyhow::Re
         json!({"format": "csv", "filter": "module = identity", "to": "2999-01-01T00:00:00Z"});
     let asked = owner.post("/audit-logs/report", &report).await?.ok()?;
     let path = format!("/exports/jobs/{}", asked.made());
-    owner.until(&path, SOON, |body| body["status"] == "completed").await?;
+    owner.until(&path, SOON, |body| body["status"] == "succeeded").await?;
     let link =
         owner.post(&format!("/exports/{}/downloads", asked.made()), &json!({})).await?.ok()?;
     let file = owner.bytes(link.body["url"].as_str().unwrap_or_default()).await?;

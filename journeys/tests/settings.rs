@@ -13,7 +13,7 @@ const KEPT: &str = "/settings/exports.kept_hours";
 async fn hours_of_an_export(owner: &Client) -> anyhow::Result<i64> {
     let asked = owner.post("/exports/csv", &json!({"dataset": "rbac.roles"})).await?.ok()?;
     let path = format!("/exports/jobs/{}", asked.made());
-    let done = owner.until(&path, SOON, |body| body["status"] == "completed").await?;
+    let done = owner.until(&path, SOON, |body| body["status"] == "succeeded").await?;
     let time = |name: &str| done.body[name].as_str().unwrap_or_default().parse();
     let (ended, expires): (jiff::Timestamp, jiff::Timestamp) =
         (time("ended_at")?, time("expires_at")?);

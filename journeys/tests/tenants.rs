@@ -50,7 +50,7 @@ async fn two_organisations_never_see_each_other() -> anyhow::Result<()> {
     // exports and their links
     let asked = acme.post("/exports/csv", &json!({"dataset": "identity.users"})).await?.ok()?;
     let export = asked.made().to_owned();
-    let done = |body: &Value| body["status"] == "completed";
+    let done = |body: &Value| body["status"] == "succeeded";
     acme.until(&format!("/exports/jobs/{export}"), SOON, done).await?;
     assert_eq!(other.get(&format!("/exports/jobs/{export}")).await?.status, 404);
     assert_eq!(other.post(&format!("/exports/{export}/downloads"), &json!({})).await?.status, 404);

@@ -43,7 +43,7 @@ async fn made(client: &Client) -> anyhow::Result<(String, Vec<String>)> {
     let job = format!("/exports/jobs/{id}");
     let done = |body: &Value| body["status"] != "queued" && body["status"] != "running";
     let job = client.until(&job, SOON, done).await?;
-    anyhow::ensure!(job.body["status"] == "completed", "{}", job.text);
+    anyhow::ensure!(job.body["status"] == "succeeded", "{}", job.text);
     let link = client.post(&format!("/exports/{id}/downloads"), &json!({})).await?.ok()?;
     let file = client.bytes(link.body["url"].as_str().unwrap_or_default()).await?;
     let file = String::from_utf8(file)?;

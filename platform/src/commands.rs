@@ -20,6 +20,7 @@ use crate::secrets::MasterKey;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const TOTAL_LIMIT: Duration = Duration::from_secs(15);
 const ANSWER_MOST_BYTES: usize = 256 * 1024;
+const DRY: &str = "?validate_only=true";
 /// A token is renewed this long before it ends.
 const TOKEN_MARGIN: Duration = Duration::from_secs(30);
 
@@ -32,6 +33,8 @@ pub struct Commands {
     secret: Arc<str>,
     tokens: Arc<Mutex<HashMap<TenantId, Kept>>>,
     cause: Arc<Cause>,
+    /// Only what would happen is asked for.
+    dry: bool,
 }
 
 /// What commands follow from: what they lead to belongs to the same story.
@@ -109,6 +112,7 @@ impl Commands {
             secret: secret.into(),
             tokens: Arc::default(),
             cause: Arc::default(),
+            dry: false,
         })
     }
 
@@ -116,6 +120,12 @@ impl Commands {
     #[must_use]
     pub fn because(&self, cause: &Cause) -> Self {
         Self { cause: Arc::new(cause.clone()), ..self.clone() }
+    }
+
+    /// The same door for commands of which only what would happen is asked.
+    #[must_use]
+    pub fn dry(&self) -> Self {
+        Self { dry: true, ..self.clone() }
     }
 
     /// Posts a command in the name of the service.
@@ -145,7 +155,7 @@ impl Commands {
         let token = self.token(tenant).await?;
         let mut request = self
             .client
-            .post(format!("{}/api/v1{path}", self.base))
+            .post(format!("{}/api/v1{path}{}", self.base, if self.dry { DRY } else { "" }))
             .bearer_auth(token)
             .header("idempotency-key", format!("\"{key}\""))
             .json(body);

@@ -21,6 +21,8 @@ pub trait ReadModel: Send + Sync + 'static {
     /// Whether rows hold what is personal open, because people sort and filter by it. Then an event blanks the rows of who
     /// is erased; all other rows hold it sealed, as events do.
     const OPENS: bool = false;
+    /// Whether its rows say again what those of other read models say; the audit trail leaves them out then.
+    const ECHOES: bool = false;
     /// A row: its fields are the table's columns, in their order and by their names.
     type Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
 

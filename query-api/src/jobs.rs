@@ -2,9 +2,13 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use events::backups::backup::Backup;
+use events::exports::export::Export;
+use events::job::{State, Work as _};
 use events::{Module, Permission};
 use jiff::Timestamp;
 use platform::access::Places;
+use platform::dataset::filter::Filter;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -15,17 +19,27 @@ use crate::ask::Asked;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::item::row;
+use crate::list::list;
 use crate::poll::Unfinished;
-use crate::shape::{WAITING, dataset};
+use crate::shape::{WAITING, dataset, listing, page_of};
+
+/// The kinds of work, and what somebody needs to see work of a kind at all, be it their own.
+const KINDS: &[(&str, Permission)] = &[
+    (Export::KIND, Permission::ExportsFilesRequest),
+    (Backup::KIND, Permission::BackupsArchivesRead),
+];
 
 /// A piece of background work.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Job {
     id: String,
     /// `export` or `backup`.
-    kind: &'static str,
-    /// `queued`, `running`, `succeeded`, `failed`, `cancelling`, `cancelled` or `expired`.
-    state: String,
+    kind: String,
+    /// What is being made, for people.
+    label: String,
+    state: State,
+    /// How many times it was begun.
+    attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
     /// What came of it, once it succeeded.
@@ -47,9 +61,12 @@ struct Job {
 struct Progress {
     done: i64,
     total: Option<i64>,
-    unit: &'static str,
+    unit: String,
     /// What is being done.
     phase: &'static str,
+    /// How much a second, on average from the start to the last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_per_s: Option<f64>,
     /// The seconds that the rest took from the last step on, at the pace until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     eta_s: Option<i64>,
@@ -80,121 +97,144 @@ struct Links {
     /// Where to send a POST to end it, while that is possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<String>,
+    /// Where to send a POST to try it again, while that is possible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<String>,
     /// Live events of it.
     events: String,
 }
 
-/// What the rows of exports and backups have in common.
+/// A row of the read model.
 #[derive(Deserialize)]
 struct Row {
-    status: String,
+    job_id: String,
+    kind: String,
+    label: String,
     requested_by: Option<String>,
+    state: State,
+    attempts: u32,
+    done: Option<i64>,
+    total: Option<i64>,
+    unit: Option<String>,
     error_code: Option<String>,
     error_message: Option<String>,
-    created_at: String,
-    #[serde(default)]
     retryable: Option<bool>,
-    #[serde(default)]
-    rows_done: Option<i64>,
-    #[serde(default)]
-    rows_total: Option<i64>,
-    #[serde(default)]
-    attempts: i64,
-    #[serde(default)]
     started_at: Option<Timestamp>,
+    created_at: String,
     changed_at: Timestamp,
-    #[serde(default)]
-    verification_errors: Vec<String>,
 }
 
 impl Row {
-    /// How far the work is, where it counts rows.
+    /// How far the work is, where it is counted.
     fn progress(&self) -> Option<Progress> {
-        let (done, total) = (self.rows_done?, self.rows_total);
-        let phase = match (&*self.status, done) {
-            ("queued", _) => "waiting",
-            ("running", 0) => "reading",
-            ("running", _) => "writing",
-            _ => "over",
+        let (done, total, unit) = (self.done?, self.total, self.unit.clone()?);
+        let phase = match (self.state, done) {
+            (State::Queued, _) => "waiting",
+            (State::Running, 0) => "reading",
+            (State::Running, _) => "writing",
+            (State::Cancelling, _) => "stopping",
+            (
+                State::Absent
+                | State::Succeeded
+                | State::Failed
+                | State::Cancelled
+                | State::Expired,
+                _,
+            ) => "over",
         };
-        let open = self.status == "running" && done > 0;
+        let open = self.state == State::Running && done > 0;
         let left = total.map(|total| (total - done).max(0)).filter(|_| open);
         // Counted from the last step and not from now, so that the answer is the same until there is another.
         let taken = self.started_at.map(|at| self.changed_at.duration_since(at).as_millis());
+        let taken = taken.filter(|taken| open && *taken > 0);
         let eta = left.zip(taken).map(|(left, taken)| i128::from(left) * taken / i128::from(done));
         let eta_s = eta.and_then(|ms| i64::try_from(ms / 1000).ok()).map(|s| s.max(0));
-        Some(Progress { done, total, unit: "rows", phase, eta_s })
+        #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
+        let rate_per_s = taken.map(|taken| (done as f64 * 10_000.0 / taken as f64).round() / 10.0);
+        Some(Progress { done, total, unit, phase, rate_per_s, eta_s })
     }
 
     /// What went not as it should, and stopped nothing.
-    fn warnings(&mut self) -> Vec<String> {
-        let mut warnings = std::mem::take(&mut self.verification_errors);
-        if self.attempts > 1 {
-            warnings.push(format!("it was begun {} times", self.attempts));
-        }
-        warnings
+    fn warnings(&self) -> Vec<String> {
+        let again = (self.attempts > 1).then(|| format!("it was begun {} times", self.attempts));
+        again.into_iter().collect()
     }
 }
 
-/// One piece of work.
-pub(crate) fn job() -> Endpoint {
-    let route = Route::get("/jobs/{id}", Module::Exports, "exports_any_job")
-        .summary("How far a piece of background work is: an export of one's own, or a backup")
+/// All of it, and one piece.
+pub(crate) fn endpoints() -> [Endpoint; 2] {
+    let all = Route::get("/jobs", Module::Exports, "exports_all_jobs")
+        .summary("The caller's background work of every kind, or everybody's with the permission");
+    let all = Endpoint::new(
+        listing(all, "exports.jobs", |g| page_of(g, "exports.jobs")),
+        |call| async move { list(&call, dataset("exports.jobs"), seen(&call).await?).await },
+    );
+    let one = Route::get("/jobs/{id}", Module::Exports, "exports_any_job")
+        .summary("How far a piece of background work is")
         .parameters(WAITING)
         .answers::<Stamped<Job>>(200);
-    Endpoint::new(route, |call: Call| async move {
+    let one = Endpoint::new(one, |call: Call| async move {
         call.only_parameters(&[])?;
-        let id = call.segment("id");
-        let exports = dataset("exports.exports");
-        // Each is its requester's, wherever they may ask for one.
-        if call.places_of(Permission::ExportsFilesRequest).await? != Places::Nowhere {
-            match row(&call, exports, id, "job").await {
-                Ok((asked, item, _)) => return answer(&call, &asked, &item, "export"),
-                Err(problem) if problem.status == 404 => {}
-                Err(problem) => return Err(problem),
-            }
+        let (asked, item, _) =
+            row(&call, dataset("exports.jobs"), call.segment("id"), "job").await?;
+        let row: Row = serde_json::from_str(&item).map_err(|error| Problem::internal(&error))?;
+        let needed = KINDS.iter().find(|(kind, _)| *kind == row.kind);
+        let (_, needed) = needed.ok_or_else(|| Problem::absent("job"))?;
+        if call.places_of(*needed).await? == Places::Nowhere {
+            return Err(Problem::absent("job"));
         }
-        if call.permits(Permission::BackupsArchivesRead) {
-            let (asked, item, _) = row(&call, dataset("backups.backups"), id, "job").await?;
-            return answer(&call, &asked, &item, "backup");
-        }
-        Err(Problem::absent("job"))
-    })
+        Ok(answer(&call, &asked, row))
+    });
+    [all, one]
 }
 
-fn answer(call: &Call, asked: &Asked, item: &str, kind: &'static str) -> Result<Response, Problem> {
-    let mut row: Row = serde_json::from_str(item).map_err(|error| Problem::internal(&error))?;
+/// Work of kinds that the caller may see; nothing where that is every kind.
+async fn seen(call: &Call) -> Result<Option<Filter>, Problem> {
+    let mut kinds = Vec::new();
+    for (kind, needed) in KINDS {
+        if call.places_of(*needed).await? != Places::Nowhere {
+            kinds.push(Filter::equals("kind", *kind));
+        }
+    }
+    match kinds.len() {
+        0 => Ok(Some(Filter::equals("kind", ""))), // none is called so
+        some if some == KINDS.len() => Ok(None),
+        _ => Ok(Some(Filter::Any(kinds))),
+    }
+}
+
+fn answer(call: &Call, asked: &Asked, row: Row) -> Response {
     let (progress, warnings) = (row.progress(), row.warnings());
-    let id = call.segment("id").to_owned();
-    let state = if row.status == "completed" { "succeeded".to_owned() } else { row.status };
-    let open = state == "queued" || state == "running";
-    let failure = |code| Failure {
-        code,
-        detail: row.error_message,
-        retryable: row.retryable.unwrap_or_default(),
-    };
+    let Row { job_id: id, kind, state, .. } = row;
+    let this = format!("/api/v1/jobs/{id}");
+    let resource = format!("/api/v1/{kind}s/{id}");
+    let retryable = row.retryable.unwrap_or_default();
+    let wanted = matches!(state, State::Queued | State::Running);
+    let failure = |code| Failure { code, detail: row.error_message, retryable };
     let job = Job {
-        kind,
         progress,
-        result: (state == "succeeded")
-            .then(|| Outcome { resource: format!("/api/v1/{kind}s/{id}") }),
-        error: row.error_code.filter(|_| state != "succeeded").map(failure),
+        result: (state == State::Succeeded).then(|| Outcome { resource: resource.clone() }),
+        error: row.error_code.filter(|_| state == State::Failed).map(failure),
         warnings,
         created_at: row.created_at,
         actor: row.requested_by,
         links: Links {
-            this: format!("/api/v1/jobs/{id}"),
-            resource: format!("/api/v1/{kind}s/{id}"),
-            cancel: (open && kind == "export").then(|| format!("/api/v1/jobs/{id}/cancel")),
+            cancel: wanted.then(|| format!("{this}/cancel")),
+            retry: (state == State::Failed && retryable).then(|| format!("{this}/retry")),
             events: format!("/api/v1/streams/jobs/{id}"),
+            this,
+            resource,
         },
+        label: row.label,
+        attempts: row.attempts,
         state,
+        kind,
         id,
     };
     let mut response = stamped(call, asked, job);
-    if open {
+    if state.is_open() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response.extensions_mut().insert(Unfinished);
     }
-    Ok(response)
+    response
 }

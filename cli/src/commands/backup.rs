@@ -23,6 +23,7 @@ use uuid::Uuid;
 use workers::backups::archive::{self, Key};
 
 use super::client::{Client, Options};
+use super::follow;
 use super::table::Table;
 use crate::preflight;
 
@@ -125,9 +126,14 @@ impl Create {
         let body = json!({ "id": id, "name": self.name });
         client.post("/backups", id.0, &body).await?;
         println!("{id}");
-        let code = if self.wait { finished(&client, id).await? } else { ExitCode::SUCCESS };
+        let outcome =
+            if self.wait { follow::finished(&client, id.0).await.map(drop) } else { Ok(()) };
         client.sign_out().await;
-        Ok(code)
+        outcome?;
+        if self.wait {
+            println!("succeeded");
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn everything(&self) -> anyhow::Result<ExitCode> {
@@ -139,19 +145,6 @@ impl Create {
         client.post("/installation/backups", id.0, &body).await?;
         println!("{id}");
         if self.wait { finished_everything(id).await } else { Ok(ExitCode::SUCCESS) }
-    }
-}
-
-/// Waits for the end of a backup, and says how it went.
-async fn finished(client: &Client, id: BackupId) -> anyhow::Result<ExitCode> {
-    let path = format!("/backups/{id}");
-    loop {
-        let token = client.here().await?.token;
-        let backup: Backup = client.get(&path, Some(&token)).await?;
-        if let Some(code) = told(&backup.status, backup.error_message.as_deref()) {
-            return Ok(code);
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
@@ -178,15 +171,19 @@ async fn finished_everything(id: BackupId) -> anyhow::Result<ExitCode> {
 
 fn told(status: &str, error: Option<&str>) -> Option<ExitCode> {
     match status {
-        "completed" => {
-            println!("completed");
+        "succeeded" => {
+            println!("succeeded");
             Some(ExitCode::SUCCESS)
         }
         "failed" => {
             eprintln!("annals: the backup failed: {}", error.unwrap_or("no reason was given"));
             Some(ExitCode::FAILURE)
         }
-        _ => None, // queued or running
+        "cancelled" => {
+            eprintln!("annals: the backup was cancelled");
+            Some(ExitCode::FAILURE)
+        }
+        _ => None, // it goes on
     }
 }
 

@@ -3,9 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::{Subcommand, ValueEnum};
 use events::ExportId;
 use platform::clock;
@@ -17,9 +16,7 @@ use uuid::Uuid;
 
 use super::bar;
 use super::client::{Client, Options};
-
-/// Between two looks at an export, should the server not wait for the next step.
-const PACE: Duration = Duration::from_millis(100);
+use super::follow;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -105,27 +102,6 @@ enum Format {
     Pdf,
 }
 
-/// Background work, as far as it is followed here.
-#[derive(Debug, Deserialize)]
-struct Job {
-    state: String,
-    progress: Option<Progress>,
-    error: Option<Failure>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Progress {
-    done: u64,
-    total: Option<u64>,
-    phase: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Failure {
-    code: String,
-    detail: Option<String>,
-}
-
 /// A link to a file, and what is promised of it.
 #[derive(Debug, Deserialize)]
 struct Link {
@@ -165,7 +141,7 @@ async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
     match action {
         Action::Create(create) => create.run(client).await,
         Action::Wait { export, manner } => {
-            let job = finished(client, export).await?;
+            let job = follow::finished(client, export.0).await?;
             tell(&manner, &job, &format!("{export} is made"));
             Ok(())
         }
@@ -189,7 +165,7 @@ impl Create {
             tell(&self.manner, &taken, &id.to_string());
             return Ok(());
         }
-        let job = finished(client, id).await?;
+        let job = follow::finished(client, id.0).await?;
         match &self.output {
             Some(output) => fetch(client, id, output).await?.tell(&self.manner),
             None => tell(&self.manner, &job, &format!("{id} is made")),
@@ -218,35 +194,6 @@ impl Create {
 
 fn tell(manner: &Manner, answer: &Value, words: &str) {
     if manner.json { println!("{answer}") } else { println!("{words}") }
-}
-
-/// Waits for the end of an export, and says how it went; the server answers as soon as there is a next step.
-async fn finished(client: &Client, id: ExportId) -> anyhow::Result<Value> {
-    let bar = bar::styled("{msg:9} {bar:40} {human_pos}/{human_len} rows {per_sec} {eta}");
-    let token = client.here().await?.token;
-    loop {
-        let answer: Value = client.get(&format!("/jobs/{id}"), Some(&token)).await?;
-        let job = Job::deserialize(&answer)?;
-        if let Some(progress) = job.progress {
-            bar.set_message(progress.phase);
-            bar.set_position(progress.done);
-            progress.total.into_iter().for_each(|total| bar.set_length(total));
-        }
-        match (&*job.state, job.error) {
-            ("queued" | "running", _) => tokio::time::sleep(PACE).await,
-            ("succeeded", _) => {
-                bar.finish_and_clear();
-                return Ok(answer);
-            }
-            (state, None) => bail!("there is no file: the export is {state}"),
-            (state, Some(Failure { code, detail })) => {
-                bail!(
-                    "there is no file: the export is {state}: {} ({code})",
-                    detail.unwrap_or_default()
-                )
-            }
-        }
-    }
 }
 
 /// Writes the file where it belongs once all of it has arrived and is what was promised.

@@ -9,7 +9,9 @@ mod dlq;
 mod engines;
 mod events;
 mod export;
+mod follow;
 mod import;
+mod jobs;
 mod keys;
 mod migrate;
 mod processes;
@@ -62,6 +64,8 @@ enum Command {
     Rebuild(projections::Rebuild),
     /// Fold every read model once more from the log, and compare
     Prove(projections::Prove),
+    /// Background work of every kind
+    Jobs(jobs::Arguments),
     /// Jobs that were given up
     Dlq(dlq::Arguments),
     /// What happens when its time has come, and when that is next
@@ -111,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Projections(arguments) => projections::run(arguments).await,
             Command::Rebuild(arguments) => projections::rebuild(arguments).await,
             Command::Prove(arguments) => projections::prove(arguments).await,
+            Command::Jobs(arguments) => jobs::run(arguments).await,
             Command::Dlq(arguments) => dlq::run(arguments).await,
             Command::Schedules(arguments) => schedules::run(arguments).await,
             Command::Keys(arguments) => keys::run(arguments).await,

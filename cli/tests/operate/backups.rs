@@ -37,7 +37,7 @@ async fn a_backup_is_made_verified_and_restored() {
     let listed = house.json(&["backup", "list"]).await;
     assert_eq!(
         (&listed[0]["backup_id"], &listed[0]["status"]),
-        (&id.as_str().into(), &"completed".into())
+        (&id.as_str().into(), &"succeeded".into())
     );
     let checked = house.as_owner(&["backup", "verify", &id]).output().await.unwrap();
     assert!(checked.status.success(), "{}", both(&checked));

@@ -5,6 +5,7 @@ mod exports;
 mod history;
 mod house;
 mod imports;
+mod jobs;
 mod policies;
 mod projections;
 mod restores;

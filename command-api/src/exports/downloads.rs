@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use events::exports::export::{Command, Export, RecordDownload, Status};
+use events::exports::export::{Command, Export, RecordDownload};
 use events::{ExportId, Module, Permission};
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
@@ -119,18 +119,11 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
 
 /// Where the rows of a file belong: it is fetched by whoever may in every unit that it was made of.
 fn rows_of(export: &Export) -> Vec<Spot> {
-    match &export.status {
-        Status::Completed(file) if !file.units.is_empty() => {
-            file.units.iter().copied().map(Spot::In).collect()
-        }
-        Status::Completed(_) => vec![Spot::Everywhere],
+    match &export.file {
+        Some(file) if !file.units.is_empty() => file.units.iter().copied().map(Spot::In).collect(),
+        Some(_) => vec![Spot::Everywhere],
         // There is nothing to fetch, which is for whoever may ask for a file to hear.
-        Status::Absent
-        | Status::Queued
-        | Status::Running
-        | Status::Failed { .. }
-        | Status::Cancelled
-        | Status::Expired => vec![Spot::Anywhere],
+        None => vec![Spot::Anywhere],
     }
 }
 

@@ -1,9 +1,11 @@
 //! Routes of exports: asking for files, fetching them, and how our workers report on them.
 
 mod downloads;
+mod jobs;
 mod reports;
 
-use events::exports::export::{Command, Export, Format, Request, Sort, Status};
+use events::exports::export::{Command, Export, Format, Request, Sort};
+use events::job::State;
 use events::{ExportId, Module, Permission};
 use platform::clock;
 use platform::dataset::{self, Query};
@@ -91,14 +93,8 @@ pub(crate) fn routes(registry: &mut Registry) {
         own("/exports/{export_id}/retry", "exports_export_retry", "try a failed export again"),
         |call| owned(call, Command::Retry),
     );
-    registry.command::<Nothing, Export>(
-        Route::post("/jobs/{export_id}/cancel", Module::Exports, "exports_job_cancel")
-            .summary("stop a job; the same as stopping its export")
-            .needs(Permission::ExportsFilesRequest)
-            .in_unit(),
-        |call| owned(call, Command::Cancel),
-    );
     downloads::routes(registry);
+    jobs::routes(registry);
     reports::routes(registry);
 }
 
@@ -111,7 +107,7 @@ fn owned<B>(call: &Call<B>, command: Command) -> Result<Target<Export>, Problem>
 }
 
 fn requester(export: &Export) -> Option<events::UserId> {
-    (export.status != Status::Absent).then_some(export.requested_by)
+    (export.job.state != State::Absent).then_some(export.requested_by)
 }
 
 /// Checks the question against the dataset now, so that the client hears of a wrong column at once and not from a failed job.

@@ -113,6 +113,14 @@ pub(super) fn routes(registry: &mut Registry) {
             target(call, Command::Complete(Complete { attempt: body.attempt, file }))
         },
     );
+    registry.command::<Nothing, Export>(
+        report(
+            "/exports/{export_id}/confirm-cancel",
+            "exports_export_confirm_cancel",
+            "the worker has let go of a file that nobody wants any more",
+        ),
+        |call| target(call, Command::ConfirmCancel),
+    );
     registry.command::<Failure, Export>(
         report("/exports/{export_id}/fail", "exports_export_fail", "the file could not be made"),
         |call| {

@@ -31,7 +31,7 @@ impl Doors {
     pub(crate) async fn open(owner: &Client) -> anyhow::Result<Self> {
         let asked = owner.post("/exports/csv", &json!({"dataset": "rbac.roles"})).await?.ok()?;
         let export = asked.made().to_owned();
-        let done = |body: &Value| body["status"] == "completed";
+        let done = |body: &Value| body["status"] == "succeeded";
         owner.until(&format!("/exports/jobs/{export}"), SOON, done).await?;
         Ok(Self { owner: owner.clone(), export })
     }

@@ -4,6 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::audit::AUDIT;
+use super::exports::EXPORTS;
 use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
@@ -146,50 +147,6 @@ const INVITATIONS: Dataset = Dataset {
     key: &["invitation_id"],
     default_sort: "-created_at",
 };
-
-const EXPORTS: &[Dataset] = &[Dataset {
-    name: "exports.exports",
-    label: "Exports",
-    table: "read.exports_exports",
-    projections: &["exports_exports"],
-    permission: Some(Permission::ExportsFilesRequest),
-    owner: Some(Owner { column: "requested_by", everybody: Some(Permission::ExportsFilesReadAll) }),
-    units: Some(Units::Somebodys),
-    columns: &[
-        Column::new("export_id", "Export", Id),
-        Column::new("requested_by", "Requested by", Id),
-        Column::new("format", "Format", Text),
-        Column::new("dataset", "Dataset", Text),
-        Column::new("columns", "Columns", List),
-        Column::new("filter", "Filter", Text).nullable(),
-        Column::new("sort", "Order", Json),
-        Column::new("title", "Title", Text).nullable(),
-        Column::new("locale", "Language", Text),
-        Column::new("time_zone", "Time zone", Text),
-        Column::new("status", "Status", Text),
-        Column::new("attempts", "Attempts", Integer),
-        Column::new("rows_done", "Rows done", Integer),
-        Column::new("rows_total", "Rows in all", Integer).nullable(),
-        Column::new("file_id", "File", Id).nullable(),
-        Column::new("file_name", "File name", Text).nullable(),
-        Column::new("size_bytes", "Bytes", Integer).nullable(),
-        Column::new("sha256", "SHA-256", Text).nullable(),
-        Column::new("rows", "Rows", Integer).nullable(),
-        Column::new("as_of_position", "As of position", Integer).nullable(),
-        Column::new("expires_at", "Expires", Time).nullable(),
-        Column::new("error_code", "Error", Text).nullable(),
-        Column::new("error_message", "Message", Text).nullable(),
-        Column::new("retryable", "Can be retried", Boolean).nullable(),
-        Column::new("downloads", "Downloads", Integer),
-        Column::new("started_at", "Started", Time).nullable(),
-        Column::new("ended_at", "Ended", Time).nullable(),
-        VERSION,
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["export_id"],
-    default_sort: "-created_at",
-}];
 
 const NOTIFICATIONS: &[Dataset] = &[Dataset {
     name: "notifications.notifications",

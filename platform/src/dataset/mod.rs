@@ -3,6 +3,7 @@
 mod audit;
 mod catalogue;
 pub mod cursor;
+mod exports;
 pub mod filter;
 mod query;
 mod rbac;

@@ -1,6 +1,7 @@
 //! The backups, one row each, with what the latest verification found.
 
-use events::backups::backup::{Archive, Backup, Event, Scope, Status, Verification};
+use events::backups::backup::{Archive, Backup, Event, Scope, Verification};
+use events::job::State;
 use events::{BackupId, Decider as _, TenantId};
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ row!(Row {
     name: String = Text,
     scope: Scope = Text,
     requested_by: Option<String> = Text,
-    status: String = Text,
+    status: State = Text,
     attempts: u32 = Integer,
     worker: Option<String> = Text,
     to_position: Option<i64> = Bigint,
@@ -47,7 +48,7 @@ impl ReadModel for Backups {
         columns: Row::COLUMNS,
         reads: &[Backup::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     const READS_METADATA: bool = true;
     type Row = Row;
 
@@ -77,7 +78,7 @@ fn requested(name: &str, scope: Scope, fact: &Fact) -> Result<Row, FoldError> {
         name: name.to_owned(),
         scope,
         requested_by: fact.actor_id(),
-        status: Status::Queued.name().into(),
+        status: State::Queued,
         attempts: 0,
         worker: None,
         to_position: None,
@@ -104,7 +105,7 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
     match event {
         Event::Requested { .. } => {}
         Event::Started { attempt, worker } => {
-            row.status = Status::Running.name().into();
+            row.status = State::Running;
             row.attempts = *attempt;
             row.worker = Some(worker.clone());
             row.started_at = Some(at);
@@ -112,18 +113,28 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             (row.error_code, row.error_message) = (None, None);
         }
         Event::Completed(archive) => {
-            row.status = Status::Completed(archive.clone()).name().into();
+            row.status = State::Succeeded;
             row.ended_at = Some(at);
             complete(row, archive);
         }
         Event::Failed { code, message } => {
-            row.status = Status::Failed.name().into();
+            row.status = State::Failed;
             row.ended_at = Some(at);
             row.error_code = Some(code.clone());
             row.error_message = Some(message.clone());
         }
+        Event::CancelRequested => row.status = State::Cancelling,
+        Event::Cancelled => {
+            row.status = State::Cancelled;
+            row.ended_at = Some(at);
+        }
+        Event::Retried { attempts, .. } => {
+            row.status = State::Queued;
+            row.attempts = *attempts;
+            (row.worker, row.ended_at) = (None, None);
+        }
         Event::Expired => {
-            row.status = "expired".into();
+            row.status = State::Expired;
             row.location = None;
         }
         Event::VerificationRequested => row.verification = Verification::Requested,
@@ -185,7 +196,7 @@ mod tests {
         let row = after([Event::Started { attempt: 1, worker: "w".into() }, completed()]);
         assert_eq!(
             (&row["status"], &row["requested_by"]),
-            (&json!("completed"), &json!("somebody"))
+            (&json!("succeeded"), &json!("somebody"))
         );
         assert_eq!((&row["events"], &row["size_bytes"]), (&json!(90), &json!(1234)));
     }

@@ -1,6 +1,7 @@
 //! The exports, one row each, from the request to the end of the file.
 
-use events::exports::export::{Event, Export, File, Format, Sort, Status};
+use events::exports::export::{Event, Export, File, Format, Sort};
+use events::job::State;
 use events::{Decider as _, ExportId, FileId, TenantId, UserId};
 use jiff::Timestamp;
 
@@ -20,7 +21,7 @@ row!(Row {
     title: Option<String> = Text,
     locale: String = Text,
     time_zone: String = Text,
-    status: String = Text,
+    status: State = Text,
     attempts: u32 = Integer,
     worker: Option<String> = Text,
     rows_done: u64 = Bigint,
@@ -54,7 +55,7 @@ impl ReadModel for Exports {
         columns: Row::COLUMNS,
         reads: &[Export::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -103,7 +104,7 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         title: title.clone(),
         locale: locale.clone(),
         time_zone: time_zone.clone(),
-        status: Status::Queued.name().into(),
+        status: State::Queued,
         attempts: 0,
         worker: None,
         rows_done: 0,
@@ -128,14 +129,14 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
 }
 
 fn change(row: &mut Row, event: &Event, at: Timestamp) {
-    let end = |row: &mut Row, status: &Status| {
-        row.status = status.name().into();
+    let end = |row: &mut Row, status| {
+        row.status = status;
         row.ended_at = Some(at);
     };
     match event {
         Event::Requested { .. } => {}
         Event::Started { attempt, worker } => {
-            row.status = Status::Running.name().into();
+            row.status = State::Running;
             row.attempts = *attempt;
             row.worker = Some(worker.clone());
             row.started_at = Some(at);
@@ -146,23 +147,24 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             (row.rows_done, row.rows_total) = (*rows_done, *rows_total);
         }
         Event::Completed(file) => {
-            end(row, &Status::Completed(file.clone()));
+            end(row, State::Succeeded);
             complete(row, file);
         }
         Event::Failed { code, message, retryable } => {
-            end(row, &Status::Failed { retryable: *retryable });
+            end(row, State::Failed);
             row.error_code = Some(code.clone());
             row.error_message = Some(message.clone());
             row.retryable = Some(*retryable);
         }
-        Event::Cancelled => end(row, &Status::Cancelled),
+        Event::CancelRequested => row.status = State::Cancelling,
+        Event::Cancelled => end(row, State::Cancelled),
         Event::Retried { attempts } => {
-            row.status = Status::Queued.name().into();
+            row.status = State::Queued;
             row.attempts = *attempts;
             (row.worker, row.ended_at) = (None, None);
         }
         Event::Downloaded { .. } => row.downloads += 1,
-        Event::Expired => row.status = Status::Expired.name().into(),
+        Event::Expired => row.status = State::Expired,
     }
 }
 
@@ -228,7 +230,7 @@ mod tests {
         };
         let events = [started(1), Event::Completed(file), Event::Downloaded { by: id(1) }];
         let row = after(events.clone());
-        assert_eq!((&row["status"], &row["downloads"]), (&json!("completed"), &json!(1)));
+        assert_eq!((&row["status"], &row["downloads"]), (&json!("succeeded"), &json!(1)));
         assert_eq!(row["file_name"], "roles.csv");
         assert_eq!(after(events.into_iter().chain([Event::Expired]))["status"], "expired");
     }
@@ -247,6 +249,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_export_is_over() {
+        assert_eq!(after([started(1), Event::CancelRequested])["status"], "cancelling");
         let row = after([Event::Cancelled]);
         assert_eq!(row["status"], "cancelled");
         assert_eq!(row["ended_at"], "2026-01-01T12:00:02Z");

@@ -181,7 +181,7 @@ impl<M: ReadModel> Projection for Keyed<M> {
     }
 
     fn trace(&self) -> Option<Box<dyn Trace>> {
-        Some(Box::new(Followed::<M>(HashMap::new())))
+        (!M::ECHOES).then(|| Box::new(Followed::<M>(HashMap::new())) as Box<dyn Trace>)
     }
 }
 

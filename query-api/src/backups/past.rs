@@ -1,6 +1,7 @@
 //! Backups as they were: how far each was, the archive while there was one, and what its verification had found.
 
-use ::events::backups::backup::{Backup, Status};
+use ::events::backups::backup::Backup;
+use ::events::job::State;
 use serde_json::{Value, json};
 
 use crate::shape::PAST_ITEM;
@@ -22,23 +23,21 @@ pub(super) static BACKUP: Past<Backup> = Past {
 };
 
 fn backup(backup: &Backup, id: &str) -> Option<Value> {
-    let archive = match &backup.status {
-        Status::Absent => return None,
-        Status::Queued | Status::Running | Status::Failed => None,
-        Status::Completed(archive) | Status::Expired(archive) => Some(archive),
-    };
-    Some(json!({
-        "backup_id": id,
-        "name": backup.name,
-        "scope": backup.scope,
-        "status": backup.status.name(),
-        "attempts": backup.attempts,
-        "to_position": archive.map(|archive| archive.to_position),
-        "events": archive.map(|archive| archive.events),
-        "size_bytes": archive.map(|archive| archive.size_bytes),
-        "location": archive.map(|archive| &archive.location),
-        "manifest_sha256": archive.map(|archive| &archive.manifest_sha256),
-        "key_id": archive.map(|archive| &archive.key_id),
-        "verification": backup.verification,
-    }))
+    let archive = backup.made.as_ref();
+    (backup.job.state != State::Absent).then(|| {
+        json!({
+            "backup_id": id,
+            "name": backup.name,
+            "scope": backup.scope,
+            "status": backup.job.state,
+            "attempts": backup.job.attempts,
+            "to_position": archive.map(|archive| archive.to_position),
+            "events": archive.map(|archive| archive.events),
+            "size_bytes": archive.map(|archive| archive.size_bytes),
+            "location": archive.map(|archive| &archive.location),
+            "manifest_sha256": archive.map(|archive| &archive.manifest_sha256),
+            "key_id": archive.map(|archive| &archive.key_id),
+            "verification": backup.verification,
+        })
+    })
 }

@@ -44,7 +44,6 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 item(&call, dataset("exports.exports"), call.segment("id"), "export").await
             },
         ),
-        jobs::job(),
     ];
-    others.into_iter().chain(with_past(&past::EXPORT, export)).collect()
+    others.into_iter().chain(jobs::endpoints()).chain(with_past(&past::EXPORT, export)).collect()
 }

@@ -1,6 +1,7 @@
 //! Exports as they were: how far each was, and the file while there was one.
 
-use ::events::exports::export::{Export, Status};
+use ::events::exports::export::Export;
+use ::events::job::State;
 use serde_json::{Value, json};
 
 use crate::shape::PAST_ITEM;
@@ -19,29 +20,24 @@ pub(super) static EXPORT: Past<Export> = Past {
 };
 
 fn export(export: &Export, id: &str) -> Option<Value> {
-    let mut file = None;
-    let mut retryable = None;
-    match &export.status {
-        Status::Absent => return None,
-        Status::Queued | Status::Running | Status::Cancelled | Status::Expired => {}
-        Status::Completed(made) => file = Some(made),
-        Status::Failed { retryable: again } => retryable = Some(*again),
-    }
-    Some(json!({
-        "export_id": id,
-        "requested_by": export.requested_by,
-        "dataset": export.dataset,
-        "status": export.status.name(),
-        "attempts": export.attempts,
-        "rows_done": export.rows_done,
-        "rows_total": export.rows_total,
-        "file_id": file.map(|file| file.file_id),
-        "file_name": file.map(|file| &file.file_name),
-        "size_bytes": file.map(|file| file.size_bytes),
-        "sha256": file.map(|file| &file.sha256),
-        "rows": file.map(|file| file.rows),
-        "as_of_position": file.map(|file| file.position),
-        "expires_at": file.map(|file| file.expires_at),
-        "retryable": retryable,
-    }))
+    let (file, job) = (export.file.as_ref(), export.job);
+    (job.state != State::Absent).then(|| {
+        json!({
+            "export_id": id,
+            "requested_by": export.requested_by,
+            "dataset": export.dataset,
+            "status": job.state,
+            "attempts": job.attempts,
+            "rows_done": export.rows_done,
+            "rows_total": export.rows_total,
+            "file_id": file.map(|file| file.file_id),
+            "file_name": file.map(|file| &file.file_name),
+            "size_bytes": file.map(|file| file.size_bytes),
+            "sha256": file.map(|file| &file.sha256),
+            "rows": file.map(|file| file.rows),
+            "as_of_position": file.map(|file| file.position),
+            "expires_at": file.map(|file| file.expires_at),
+            "retryable": (job.state == State::Failed).then_some(job.retryable),
+        })
+    })
 }

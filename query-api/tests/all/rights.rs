@@ -115,9 +115,10 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
 }
 
 /// What a program with an API key may ask about itself whatever its scope; everything else takes a permission or a person.
-const BY_ANY_KEY: [&str; 15] = [
+const BY_ANY_KEY: [&str; 16] = [
     "/exports/datasets",
     "/feature-flags",
+    "/jobs",
     "/jobs/{id}",
     "/me",
     "/me/permissions",

@@ -27,6 +27,8 @@ pub(crate) fn jobs() -> Jobs {
             max_attempts: 8,
             run: archive::run,
             give_up: archive::give_up,
+            let_go: None,
+            test: None,
         }],
         sweeps: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use events::TenantId;
-use events::backups::backup::Status;
+use events::job::State;
 use events::settings::Key;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -45,9 +45,9 @@ async fn made_before(
     let mut transaction = platform::db::begin_for(&office.pool, tenant).await?;
     let found = sqlx::query_scalar(
         "select b.backup_id from read.backups_backups b
-          where b.tenant_id = $1 and b.status = 'completed' and b.ended_at < $2
+          where b.tenant_id = $1 and b.status = 'succeeded' and b.ended_at < $2
             and exists (select from read.backups_backups y
-              where y.tenant_id = b.tenant_id and y.scope = b.scope and y.status = 'completed'
+              where y.tenant_id = b.tenant_id and y.scope = b.scope and y.status = 'succeeded'
                 and y.verification <> 'failed' and (y.ended_at, y.backup_id) > (b.ended_at, b.backup_id))
           order by b.ended_at",
     )
@@ -63,7 +63,9 @@ async fn made_before(
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
         let backup = state(office, job).await?;
-        let Status::Expired(archive) = &backup.state.status else { return Ok(Done::Cancelled) };
+        let (State::Expired, Some(archive)) = (backup.state.job.state, &backup.state.made) else {
+            return Ok(Done::Cancelled);
+        };
         let file = file_of(&archive.location).context("the backup's location names no file")?;
         office.archives.delete(job.tenant_id, file).await.map_err(anyhow::Error::from)?;
         Ok(Done::Finished)
@@ -96,7 +98,7 @@ mod tests {
         sqlx::query(rows)
             .bind(vec![tenant.0, tenant.0, tenant.0, tenant.0, other.0, other.0])
             .bind(vec![of(11), of(12), of(13), of(14), of(15), of(16)])
-            .bind(vec!["completed", "completed", "failed", "completed", "completed", "completed"])
+            .bind(vec!["succeeded", "succeeded", "failed", "succeeded", "succeeded", "succeeded"])
             .bind(vec!["none", "none", "none", "failed", "none", "passed"])
             .bind(vec!["300 days", "200 days", "150 days", "100 days", "300 days", "1 day"])
             .execute(&log.owner().await)

@@ -3,7 +3,8 @@
 use std::io::BufWriter;
 
 use anyhow::{Context as _, anyhow};
-use events::backups::backup::{Scope, Status};
+use events::backups::backup::Scope;
+use events::job::State;
 use events::{BackupId, FileId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,14 +21,16 @@ use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
         let backup = state(office, job).await?;
-        match backup.state.status {
-            Status::Absent => return Err(anyhow!("there is no backup {}", job.subject_id).into()),
-            Status::Completed(_) | Status::Failed | Status::Expired(_) => {
-                return Ok(Done::Finished);
+        match backup.state.job.state {
+            State::Absent => return Err(anyhow!("there is no backup {}", job.subject_id).into()),
+            State::Succeeded | State::Failed | State::Expired => return Ok(Done::Finished),
+            State::Cancelling | State::Cancelled => {
+                let_go(office, job).await?;
+                return Ok(Done::Cancelled);
             }
-            Status::Queued | Status::Running => {}
+            State::Queued | State::Running => {}
         }
-        let attempt = backup.state.attempts + 1;
+        let attempt = backup.state.job.attempts + 1;
         let begin = json!({"attempt": attempt, "worker": &*office.worker});
         report(office, job, "start", &format!("start/{attempt}"), begin).await?;
         for before in 1..attempt {
@@ -44,18 +47,47 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
 pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
     async move {
         let backup = state(office, job).await?;
-        let open = match backup.state.status {
-            Status::Queued | Status::Running => true,
-            Status::Absent | Status::Completed(_) | Status::Failed | Status::Expired(_) => false,
-        };
-        if open {
-            let attempt = backup.state.attempts;
-            let message = job.error.clone().unwrap_or_else(|| "the worker fell silent".into());
-            let body = json!({"attempt": attempt, "code": "gave_up", "message": message});
-            let told = report(office, job, "fail", &format!("fail/{attempt}"), body).await;
+        match backup.state.job.state {
+            State::Queued | State::Running => {
+                let attempt = backup.state.job.attempts;
+                let message = job.error.clone().unwrap_or_else(|| "the worker fell silent".into());
+                let body = json!({"attempt": attempt, "code": "gave_up", "message": message});
+                let told = report(office, job, "fail", &format!("fail/{attempt}"), body).await;
+                told.map_err(|Trouble(error)| error)
+            }
+            State::Cancelling => let_go(office, job).await,
+            State::Absent
+            | State::Succeeded
+            | State::Failed
+            | State::Cancelled
+            | State::Expired => Ok(()),
+        }
+    }
+    .boxed()
+}
+
+/// Leaves nothing of a backup that nobody wants any more, and says so.
+pub(super) fn let_go<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    async move {
+        let backup = state(office, job).await?.state.job;
+        for attempt in 1..=backup.attempts {
+            office.archives.delete(job.tenant_id, file_id(job, attempt)).await?;
+        }
+        if backup.state == State::Cancelling {
+            let told = report(office, job, "confirm-cancel", "confirm-cancel", json!({})).await;
             told.map_err(|Trouble(error)| error)?;
         }
         Ok(())
+    }
+    .boxed()
+}
+
+/// Makes the backup and throws it away.
+pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let scope = state(office, job).await?.state.scope;
+        written(office, job, scope).await?;
+        Ok(Done::Finished)
     }
     .boxed()
 }
@@ -67,6 +99,17 @@ async fn make(
     attempt: u32,
     scope: Scope,
 ) -> anyhow::Result<(StoredFile, Manifest)> {
+    let (file, manifest) = written(office, job, scope).await?;
+    let whole = tokio::fs::File::from_std(file.reopen()?);
+    let stored = office.archives.put(job.tenant_id, file_id(job, attempt), whole).await?;
+    Ok((stored, manifest))
+}
+
+async fn written(
+    office: &Office,
+    job: &Job,
+    scope: Scope,
+) -> anyhow::Result<(NamedTempFile, Manifest)> {
     let scope = match scope {
         Scope::Tenant => archive::Scope::Tenant(job.tenant_id),
         Scope::Everything => archive::Scope::Installation,
@@ -76,9 +119,7 @@ async fn make(
     let sink = BufWriter::new(file.reopen()?);
     let source = Source { pool: &office.pool, files: &office.files, scope, backup_id };
     let (_, manifest) = archive::write(source, &office.key, sink).await?;
-    let whole = tokio::fs::File::from_std(file.reopen()?);
-    let stored = office.archives.put(job.tenant_id, file_id(job, attempt), whole).await?;
-    Ok((stored, manifest))
+    Ok((file, manifest))
 }
 
 async fn complete(

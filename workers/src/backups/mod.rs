@@ -27,6 +27,9 @@ pub(crate) fn jobs() -> Jobs {
             name: "backups_make",
             events: &[
                 "backups.backup.requested",
+                "backups.backup.retried",
+                "backups.backup.cancel_requested",
+                "backups.backup.cancelled",
                 "backups.backup.verification_requested",
                 "backups.backup.expired",
             ],
@@ -40,6 +43,8 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: 5,
                 run: make::run,
                 give_up: make::give_up,
+                let_go: Some(make::let_go),
+                test: Some(make::test),
             },
             Handler {
                 kind: VERIFY,
@@ -48,6 +53,8 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: 5,
                 run: verify::run,
                 give_up: verify::give_up,
+                let_go: None,
+                test: Some(verify::test),
             },
             Handler {
                 kind: REMOVE,
@@ -56,6 +63,8 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: 10,
                 run: expire::run,
                 give_up: expire::give_up,
+                let_go: None,
+                test: None,
             },
         ],
         sweeps: vec![Sweep { name: "backups", run: expire::sweep }],
@@ -64,12 +73,17 @@ pub(crate) fn jobs() -> Jobs {
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 fn on_backup(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
+    let subject_id = event.aggregate_id.clone();
     let kind = match event.event_type.as_str() {
-        "backups.backup.requested" => MAKE,
+        "backups.backup.requested" | "backups.backup.retried" => MAKE,
+        "backups.backup.cancel_requested" => {
+            return Ok(vec![Effect::Interrupt { kind: MAKE, subject_id }]);
+        }
+        "backups.backup.cancelled" => return Ok(vec![Effect::Cancel { kind: MAKE, subject_id }]),
         "backups.backup.expired" => REMOVE,
         _ => VERIFY,
     };
-    Ok(vec![Effect::Start { kind, subject_id: event.aggregate_id.clone(), body: json!({}) }])
+    Ok(vec![Effect::Start { kind, subject_id, body: json!({}) }])
 }
 
 async fn state(office: &Office, job: &Job) -> anyhow::Result<Folded<Backup>> {

@@ -4,27 +4,25 @@ use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use events::exports::export::{Event, Export, Format, Sort, Status};
+use events::exports::export::{Export, Format};
 use events::identity::organization::Organization;
-use events::identity::user::{self, User};
+use events::identity::user::User;
+use events::job::State;
 use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{ApiKeyId, FileId, Permission, TenantId, UnitId, UserId};
+use events::{FileId, UnitId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
-use jiff::tz::TimeZone;
-use platform::access::{Places, Standing};
-use platform::api_keys::ApiKeys;
 use platform::clock;
 use platform::commands::CommandError;
-use platform::dataset::{self, Dataset, Query, Refused};
+use platform::dataset::Dataset;
 use platform::fold::{Folded, fold};
-use platform::principal::Principal;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+use super::order::{Order, Plan};
 use super::refusal::Refusal;
 use super::render::{self, Header, Paper, Rendered, Row, csv, pdf, xlsx};
 use super::rows::{self, Rows};
@@ -33,8 +31,8 @@ use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 /// How long the projection may need to come up to the request.
 const CATCH_UP: Duration = Duration::from_secs(15);
 const CATCH_UP_POLL: Duration = Duration::from_millis(50);
-/// Progress is told at most this often, and whether the file is still wanted asked as often.
-const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// Progress is told at most this often, the first time as soon as there are rows.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Fetched rows that wait for the renderer.
 const FETCHES_IN_FLIGHT: usize = 2;
 const FILE_NAME_CHARS: usize = 120;
@@ -42,21 +40,23 @@ const FILE_NAME_CHARS: usize = 120;
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
         let export = state(office, job).await?;
-        match export.state.status {
-            Status::Absent => Err(anyhow!("there is no export {}", job.subject_id).into()),
-            Status::Completed(_) | Status::Expired | Status::Failed { retryable: false } => {
-                Ok(Done::Finished)
+        match export.state.job.state {
+            State::Absent => Err(anyhow!("there is no export {}", job.subject_id).into()),
+            State::Succeeded | State::Expired => Ok(Done::Finished),
+            State::Failed if !export.state.job.retryable => Ok(Done::Finished),
+            State::Cancelling | State::Cancelled => {
+                let_go(office, job).await?;
+                Ok(Done::Cancelled)
             }
-            Status::Cancelled => Ok(Done::Cancelled),
             // A dead letter that an operator put back. The requester knows that it failed, so the next word is theirs.
-            Status::Failed { retryable: true } => {
+            State::Failed => {
                 let path = format!("POST /api/v1/exports/{}/retry", job.subject_id);
                 Ok(Done::Failed(format!(
                     "the export has failed; its requester can try again: {path}"
                 )))
             }
-            Status::Queued | Status::Running => {
-                Making { office, job, attempt: export.state.attempts + 1 }.run().await
+            State::Queued | State::Running => {
+                Making { office, job, attempt: export.state.job.attempts + 1 }.run().await
             }
         }
     }
@@ -66,19 +66,48 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
 pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
     async move {
         let export = state(office, job).await?;
-        let running = match export.state.status {
-            Status::Queued | Status::Running => true,
-            Status::Absent
-            | Status::Completed(_)
-            | Status::Failed { .. }
-            | Status::Cancelled
-            | Status::Expired => false,
-        };
-        if running {
-            let making = Making { office, job, attempt: export.state.attempts };
-            making.fail("gave_up", "the file could not be made; try again later", true).await?;
+        match export.state.job.state {
+            State::Queued | State::Running => {
+                let making = Making { office, job, attempt: export.state.job.attempts };
+                making.fail("gave_up", "the file could not be made; try again later", true).await
+            }
+            State::Cancelling => let_go(office, job).await,
+            State::Absent
+            | State::Succeeded
+            | State::Failed
+            | State::Cancelled
+            | State::Expired => Ok(()),
+        }
+    }
+    .boxed()
+}
+
+/// Leaves nothing of a file that nobody wants any more, and says so.
+pub(super) fn let_go<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    async move {
+        let export = state(office, job).await?.state.job;
+        for attempt in 1..=export.attempts {
+            office.files.delete(job.tenant_id, file_id(job, attempt)).await?;
+        }
+        if export.state == State::Cancelling {
+            let told = report(office, job, "confirm-cancel", "confirm-cancel", json!({})).await;
+            told.map_err(|Trouble(error)| error)?;
         }
         Ok(())
+    }
+    .boxed()
+}
+
+/// Makes the file and throws it away.
+pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let attempt = state(office, job).await?.state.job.attempts;
+        match (Making { office, job, attempt }).make().await {
+            Ok(_) => Ok(Done::Finished),
+            Err(Refusal::Trouble(error)) => Err(Trouble(error)),
+            Err(Refusal::Stop) => Ok(Done::Cancelled),
+            Err(Refusal::For(code, message)) => Ok(Done::Failed(format!("{code}: {message}"))),
+        }
     }
     .boxed()
 }
@@ -99,155 +128,9 @@ async fn report(
     posted.map(|_| ()).map_err(|error| Trouble(anyhow::Error::new(error)))
 }
 
-/// What the file shall be: the first event of the export.
-struct Order {
-    format: Format,
-    dataset: String,
-    columns: Vec<String>,
-    filter: Option<String>,
-    sort: Vec<Sort>,
-    title: Option<String>,
-    locale: String,
-    time_zone: String,
-    requested_by: UserId,
-    /// Where the request stands in the log; rows are never older.
-    position: i64,
-    /// The API key by which it was asked for: what that may not see is not in the file.
-    api_key: Option<ApiKeyId>,
-}
-
-impl Order {
-    async fn read(office: &Office, job: &Job) -> anyhow::Result<Self> {
-        let (payload, position, api_key): (String, i64, Option<String>) = sqlx::query_as(
-            "select payload::text, position, metadata::jsonb ->> 'api_key_id' from log.events
-              where tenant_id = $1 and aggregate_type = 'exports.export' and aggregate_id = $2 and sequence = 1",
-        )
-        .bind(job.tenant_id.0)
-        .bind(&job.subject_id)
-        .fetch_one(&office.pool)
-        .await?;
-        let Event::Requested {
-            format,
-            dataset,
-            columns,
-            filter,
-            sort,
-            title,
-            locale,
-            time_zone,
-            requested_by,
-        } = serde_json::from_str(&payload)?
-        else {
-            anyhow::bail!("the export does not begin with its request");
-        };
-        Ok(Self {
-            format,
-            dataset,
-            columns,
-            filter,
-            sort,
-            title,
-            locale,
-            time_zone,
-            requested_by,
-            position,
-            api_key: api_key.map(|id| id.parse()).transpose()?,
-        })
-    }
-
-    fn zone(&self) -> TimeZone {
-        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
-    }
-
-    /// The question as it was asked, whoever asks.
-    fn question(&self, dataset: &'static Dataset) -> Result<Query, String> {
-        let text = |refused: Refused| refused.to_string();
-        let columns = self.columns.iter().map(String::as_str);
-        let mut query = Query::everything(dataset).map_err(text)?;
-        query = query.only(dataset, columns).map_err(text)?;
-        let order = order(dataset, &self.sort);
-        if !order.is_empty() {
-            query = query.sorted(dataset, &order).map_err(text)?;
-        }
-        if let Some(filter) = &self.filter {
-            query = query.filtered(dataset, filter, Some(self.requested_by)).map_err(text)?;
-        }
-        Ok(query)
-    }
-
-    /// What the requester asked for, as far as they may see it now.
-    async fn query(&self, office: &Office, tenant: TenantId) -> Result<Plan, Refusal> {
-        let dataset = dataset::find(&self.dataset).ok_or_else(|| {
-            Refusal::For("dataset_unknown", format!("there is no dataset {}", self.dataset))
-        })?;
-        let principal = match self.api_key {
-            Some(key) => ApiKeys::speaking(&office.aggregates, tenant, key)
-                .await
-                .map_err(|error| Refusal::Trouble(error.into()))?,
-            None => Principal::somebody(tenant, self.requested_by),
-        };
-        office.access.refresh(&principal).await.map_err(|error| Refusal::Trouble(error.into()))?;
-        let standing = office.access.last_known(&principal).await;
-        let standing = standing.map_err(|error| Refusal::Trouble(error.into()))?;
-        let standing =
-            standing.filter(|it: &Standing| it.user.state.status == user::Status::Active);
-        let mut places = Places::Everywhere;
-        let needed = [Some(Permission::ExportsFilesRequest), dataset.permission];
-        for needed in needed.into_iter().flatten() {
-            let held = office.access.places(&principal, standing.as_ref(), needed).await;
-            places = places.and(held.map_err(|error| Refusal::Trouble(error.into()))?);
-            let enough = match &places {
-                Places::Everywhere => true,
-                Places::In(_) => dataset.is_by_unit(),
-                Places::Nowhere => false,
-            };
-            if !enough {
-                let message = format!("the permission {} is needed and was taken", needed.name());
-                return Err(Refusal::For("permission_revoked", message));
-            }
-        }
-        let permits = |permission: Permission| {
-            standing.as_ref().is_some_and(|standing| standing.effective.permits(permission))
-        };
-        let text = |refused: String| Refusal::For("question_refused", refused);
-        let query = self.question(dataset).map_err(text)?;
-        let query = query.seen_from(dataset, &places, Some(self.requested_by));
-        let query = query.map_err(|refused| text(refused.to_string()))?;
-        let query = query.ok_or_else(|| text("its rows belong to no unit".to_owned()))?;
-        let query = match &dataset.owner {
-            Some(owner) if !owner.everybody.is_some_and(permits) => {
-                query.of_owner(self.requested_by)
-            }
-            Some(_) | None => query,
-        };
-        let organization = standing.map(|standing| standing.organization.state);
-        let units = match places {
-            Places::In(units) => organization.map(|all| all.highest(&units)).unwrap_or_default(),
-            Places::Everywhere | Places::Nowhere => Vec::new(),
-        };
-        Ok(Plan { dataset, query, units })
-    }
-}
-
-/// The order as `sort=` has it. The request names the dataset's own key at the end, which every question adds by itself.
-fn order(dataset: &Dataset, sort: &[Sort]) -> String {
-    let mut keys = sort;
-    while let [.., before, last] = keys
-        && dataset.key.contains(&last.column.as_str())
-        && last.descending == before.descending
-    {
-        keys = &keys[..keys.len() - 1];
-    }
-    let sign = |key: &Sort| if key.descending { "-" } else { "" };
-    keys.iter().map(|key| format!("{}{}", sign(key), key.column)).collect::<Vec<_>>().join(",")
-}
-
-/// A question that the requester may ask.
-struct Plan {
-    dataset: &'static Dataset,
-    query: Query,
-    /// The units that its rows are narrowed to, with all below them.
-    units: Vec<UnitId>,
+/// Each attempt has a file of its own, so that a worker that lost its job cannot touch another's.
+fn file_id(job: &Job, attempt: u32) -> FileId {
+    FileId(id_caused_by("exports_file", &job.subject_id, &attempt.to_string()))
 }
 
 /// A file that is complete but not stored.
@@ -272,24 +155,23 @@ impl Making<'_> {
         self.report("start", &format!("start/{}", self.attempt), begin).await?;
         for before in 1..self.attempt {
             // Left by a worker that died after storing it; since this attempt began, nobody can complete it any more.
-            let removed = self.office.files.delete(self.job.tenant_id, self.file_id(before)).await;
+            let removed =
+                self.office.files.delete(self.job.tenant_id, file_id(self.job, before)).await;
             removed.map_err(anyhow::Error::from)?;
         }
         let made = match self.make().await {
             Ok(made) => made,
             Err(Refusal::Trouble(error)) => return Err(Trouble(error)),
-            Err(Refusal::Stop) => return Ok(Done::Cancelled),
+            Err(Refusal::Stop) => {
+                let_go(self.office, self.job).await?;
+                return Ok(Done::Cancelled);
+            }
             Err(Refusal::For(code, message)) => {
                 self.fail(code, &message, false).await?;
                 return Ok(Done::Failed(format!("{code}: {message}")));
             }
         };
         self.publish(made).await
-    }
-
-    /// Each attempt has a file of its own, so that a worker that lost its job cannot touch another's.
-    fn file_id(&self, attempt: u32) -> FileId {
-        FileId(id_caused_by("exports_file", &self.job.subject_id, &attempt.to_string()))
     }
 
     async fn report(
@@ -370,18 +252,18 @@ impl Making<'_> {
 
     /// Hands rows to the renderer as fast as it takes them.
     async fn feed(&self, mut rows: Rows, sender: mpsc::Sender<Vec<Row>>) -> Result<(), Refusal> {
-        let (mut done, mut told) = (0, Instant::now());
+        let (mut done, mut told) = (0, None::<Instant>);
         loop {
             let fetched = rows.next().await?;
-            if fetched.is_empty() {
-                return Ok(());
-            }
+            let end = fetched.is_empty();
             done += fetched.len() as u64;
-            if sender.send(fetched).await.is_err() {
-                return Ok(()); // the renderer failed, and says why itself
+            // The last is empty: a renderer that does not see it knows that the reading was broken off.
+            if sender.send(fetched).await.is_err() || end {
+                return Ok(()); // a renderer that failed says why itself
             }
-            if told.elapsed() >= PROGRESS_EVERY {
-                told = Instant::now();
+            let due = told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY);
+            if due && done < rows.total && !self.office.dry {
+                told = Some(Instant::now());
                 self.progress(done, rows.total).await?;
             }
         }
@@ -390,7 +272,7 @@ impl Making<'_> {
     /// Tells how far the file is, and stops when nobody waits for it any more.
     async fn progress(&self, rows_done: u64, rows_total: u64) -> Result<(), Refusal> {
         let export = state(self.office, self.job).await?;
-        if export.state.status != Status::Running || export.state.attempts != self.attempt {
+        if export.state.job.check_running(self.attempt).is_err() {
             return Err(Refusal::Stop);
         }
         let body = json!({
@@ -412,7 +294,7 @@ impl Making<'_> {
     async fn publish(&self, made: Made) -> Result<Done, Trouble> {
         let (office, tenant) = (self.office, self.job.tenant_id);
         let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
-        let id = self.file_id(self.attempt);
+        let id = file_id(self.job, self.attempt);
         let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
         let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
         let kept_hours = kept.integer().context("exports.kept_hours is no number")?;
@@ -434,6 +316,11 @@ impl Making<'_> {
             Ok(_) => Ok(Done::Finished),
             Err(CommandError::Refused(problem)) => {
                 office.files.delete(tenant, id).await.map_err(anyhow::Error::from)?;
+                let known = state(office, self.job).await?.state.job;
+                if known.state == State::Cancelling {
+                    let_go(office, self.job).await?;
+                    return Ok(Done::Cancelled);
+                }
                 // The state says at the next attempt whether there is anything left to do.
                 Err(Trouble(anyhow!("the file was not accepted: {}", problem.detail)))
             }
@@ -463,7 +350,13 @@ fn write(
     file: &NamedTempFile,
     scratch: &std::path::Path,
 ) -> Result<Rendered, render::Error> {
-    let rows = std::iter::from_fn(move || fetched.blocking_recv()).flatten().map(Ok);
+    let mut over = false;
+    let next = move || match fetched.blocking_recv() {
+        Some(rows) => (!rows.is_empty()).then_some(Ok(rows)),
+        None if std::mem::replace(&mut over, true) => None,
+        None => Some(Err(anyhow!("the reading was broken off"))),
+    };
+    let rows = std::iter::from_fn(next).flat_map(each);
     let mut sink = BufWriter::new(file.as_file());
     let rendered = match format {
         Format::Csv => csv::render(header, csv::Dialect::Excel, rows, &mut sink)?,
@@ -472,6 +365,14 @@ fn write(
     };
     sink.flush()?;
     Ok(rendered)
+}
+
+/// Rows one by one.
+fn each(fetched: anyhow::Result<Vec<Row>>) -> Vec<anyhow::Result<Row>> {
+    match fetched {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
 }
 
 /// `Title_2026-01-31.csv`, of characters that every file system takes.

@@ -1,6 +1,7 @@
 //! Exports: files made from read models.
 
 mod make;
+mod order;
 mod refusal;
 pub mod render;
 mod rows;
@@ -22,6 +23,7 @@ pub(crate) fn jobs() -> Jobs {
             events: &[
                 "exports.export.requested",
                 "exports.export.retried",
+                "exports.export.cancel_requested",
                 "exports.export.cancelled",
             ],
             react: on_export,
@@ -33,6 +35,8 @@ pub(crate) fn jobs() -> Jobs {
             max_attempts: 5,
             run: make::run,
             give_up: make::give_up,
+            let_go: Some(make::let_go),
+            test: Some(make::test),
         }],
         sweeps: Vec::new(),
     }
@@ -41,8 +45,9 @@ pub(crate) fn jobs() -> Jobs {
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 fn on_export(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     let subject_id = event.aggregate_id.clone();
-    if event.event_type == "exports.export.cancelled" {
-        return Ok(vec![Effect::Cancel { kind: RENDER, subject_id }]);
-    }
-    Ok(vec![Effect::Start { kind: RENDER, subject_id, body: json!({}) }])
+    Ok(vec![match event.event_type.as_str() {
+        "exports.export.cancel_requested" => Effect::Interrupt { kind: RENDER, subject_id },
+        "exports.export.cancelled" => Effect::Cancel { kind: RENDER, subject_id },
+        _ => Effect::Start { kind: RENDER, subject_id, body: json!({}) },
+    }])
 }

@@ -95,7 +95,7 @@ async fn withdraw_files(office: &Office, job: &Job, position: i64) -> anyhow::Re
     .await?;
     ensure!(known >= Some(position), "the read model of exports is behind");
     for (export, file, status) in files_before(office, job.tenant_id, position).await? {
-        let Some(file) = file.filter(|_| status == "completed") else {
+        let Some(file) = file.filter(|_| status == "succeeded") else {
             return Err(anyhow!("the export {export} is still being made"));
         };
         office.files.delete(job.tenant_id, FileId(file)).await?;
@@ -112,7 +112,7 @@ async fn files_before(
     let mut transaction = platform::db::begin_for(&office.pool, tenant).await?;
     let found = sqlx::query_as(
         "select x.export_id, x.file_id, x.status from read.exports_exports x
-          where x.tenant_id = $1 and x.status in ('queued', 'running', 'completed')
+          where x.tenant_id = $1 and x.status in ('queued', 'running', 'cancelling', 'succeeded')
             and x.created_at <= (select recorded_at from log.events where position = $2)
           order by x.status, x.export_id",
     )

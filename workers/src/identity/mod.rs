@@ -52,6 +52,8 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: MAIL_ATTEMPTS,
                 run: letters::run,
                 give_up: letters::give_up,
+                let_go: None,
+                test: Some(letters::run),
             },
             Handler {
                 kind: SHRED,
@@ -60,6 +62,8 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: 50, // what was promised is done, however long an export takes
                 run: erase::run,
                 give_up: erase::give_up,
+                let_go: None,
+                test: None,
             },
             Handler {
                 kind: PURGE,
@@ -68,6 +72,8 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: 200, // two days of what holds it up, before somebody has to look
                 run: purge::run,
                 give_up: erase::give_up,
+                let_go: None,
+                test: None,
             },
         ],
         sweeps: Vec::new(),

@@ -37,6 +37,8 @@ pub(crate) struct Mailer {
 struct Way {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Address,
+    /// The server is only asked whether it is there.
+    dry: bool,
 }
 
 impl Mailer {
@@ -52,14 +54,19 @@ impl Mailer {
             })?;
         let from = settings.mail_from.parse().context("MAIL_FROM is no e-mail address")?;
         let transport = builder.timeout(Some(ANSWER_LIMIT)).build();
-        Ok(Self { way: Some(Way { transport, from }) })
+        Ok(Self { way: Some(Way { transport, from, dry: false }) })
+    }
+
+    /// The same way, on which nothing is sent.
+    pub(crate) fn dry(&self) -> Self {
+        Self { way: self.way.clone().map(|way| Way { dry: true, ..way }) }
     }
 }
 
 impl Office {
     /// Sends a letter in the name that the organisation chose.
     pub(crate) async fn send(&self, job: &Job, letter: &Letter) -> Result<Done, Trouble> {
-        let Some(Way { transport, from }) = &self.mailer.way else {
+        let Some(Way { transport, from, dry }) = &self.mailer.way else {
             let missing = "no e-mail can be sent: give the workers SMTP_URL and MAIL_FROM, then `annals dlq retry`";
             return Ok(Done::Stuck(missing.into()));
         };
@@ -69,8 +76,16 @@ impl Office {
             Ok(message) => message,
             Err(error) => return Ok(Done::Failed(format!("{error:#}"))),
         };
-        match tokio::time::timeout(TOTAL_LIMIT, transport.send(message)).await {
-            Ok(Ok(_)) => Ok(Done::Finished),
+        let taking = async {
+            if *dry {
+                transport.test_connection().await
+            } else {
+                transport.send(message).await.map(|_| true)
+            }
+        };
+        match tokio::time::timeout(TOTAL_LIMIT, taking).await {
+            Ok(Ok(true)) => Ok(Done::Finished),
+            Ok(Ok(false)) => Err(anyhow!("the e-mail server is not ready").into()),
             Ok(Err(error)) => after(error),
             Err(_) => Err(anyhow!("the e-mail server did not answer in time").into()),
         }

@@ -28,6 +28,8 @@ pub(crate) fn jobs() -> Jobs {
             max_attempts: 5,
             run: tell::run,
             give_up: tell::give_up,
+            let_go: None,
+            test: Some(tell::run),
         }],
         sweeps: vec![Sweep { name: "notifications", run: expire::sweep }],
     }

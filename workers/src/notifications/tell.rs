@@ -260,6 +260,7 @@ async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         export::Event::Requested { .. }
         | export::Event::Started { .. }
         | export::Event::Progressed { .. }
+        | export::Event::CancelRequested
         | export::Event::Cancelled
         | export::Event::Retried { .. }
         | export::Event::Downloaded { .. }
@@ -390,6 +391,9 @@ async fn of_backup(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         ),
         backup::Event::Requested { .. }
         | backup::Event::Started { .. }
+        | backup::Event::CancelRequested
+        | backup::Event::Cancelled
+        | backup::Event::Retried { .. }
         | backup::Event::VerificationRequested
         | backup::Event::Verified { .. }
         | backup::Event::Expired => None,

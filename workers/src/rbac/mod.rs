@@ -26,6 +26,8 @@ pub(crate) fn jobs() -> Jobs {
             max_attempts: 10,
             run: retire::run,
             give_up: retire::give_up,
+            let_go: None,
+            test: Some(retire::run),
         }],
         sweeps: Vec::new(),
     }

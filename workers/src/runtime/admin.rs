@@ -1,9 +1,19 @@
 //! What operators see of the queue and do with it.
 
-use events::TenantId;
+use std::panic::AssertUnwindSafe;
+
+use anyhow::Context as _;
+use events::{Module, TenantId};
+use futures::FutureExt as _;
 use jiff::Timestamp;
+use platform::commands::Cause;
+use platform::config::Settings;
+use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
+
+use super::{Done, Job, Office, Trouble, jobs};
 
 /// A job as operators see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +26,7 @@ pub struct Listed {
     pub kind: String,
     /// What it is about.
     pub subject_id: String,
-    /// Where it stands: `queued`, `running`, `succeeded`, `failed`, `dead` or `cancelled`.
+    /// Where it stands: `queued`, `running`, `succeeded`, `failed`, `dead`, `cancelled` or `skipped`.
     pub state: String,
     /// How many times it was taken.
     pub attempt: i32,
@@ -30,6 +40,30 @@ pub struct Listed {
     pub created_at: Timestamp,
     /// When its state changed last.
     pub changed_at: Timestamp,
+}
+
+/// All that is known of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// What a list shows of it.
+    pub listed: Listed,
+    /// What it was told beside its subject; it may hold what is nobody's business.
+    pub body: Value,
+    /// What caused it.
+    pub cause: Cause,
+    /// Who had it last.
+    pub worker: Option<String>,
+}
+
+/// Whether a job would be done now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would.
+    Passes,
+    /// It would not, for this reason.
+    Fails(String),
+    /// It cannot be tried without its effect.
+    Untestable,
 }
 
 /// The columns of [`Listed`] as Postgres gives them.
@@ -66,17 +100,24 @@ impl From<Stored> for Listed {
     }
 }
 
+/// The columns of [`Shown`] that lists do not have.
+#[derive(FromRow)]
+struct More {
+    body: Value,
+    cause: Json<Cause>,
+    worker: Option<String>,
+}
+
+const COLUMNS: &str = "job_id, tenant_id, kind, subject_id, state, attempt, max_attempts, run_at, error, created_at, changed_at";
+
 /// Jobs in one of `states`, or in any when there are none; the latest change first.
 pub async fn list(pool: &PgPool, states: &[&str], limit: i64) -> Result<Vec<Listed>, sqlx::Error> {
-    let rows: Vec<Stored> = sqlx::query_as(
-        "select job_id, tenant_id, kind, subject_id, state, attempt, max_attempts, run_at, error, created_at, changed_at
-           from work.jobs where cardinality($1::text[]) = 0 or state = any($1)
-          order by changed_at desc, job_id limit $2",
-    )
-    .bind(states)
-    .bind(limit)
-    .fetch_all(pool)
-    .await?;
+    let select = format!(
+        "select {COLUMNS} from work.jobs where cardinality($1::text[]) = 0 or state = any($1)
+          order by changed_at desc, job_id limit $2"
+    );
+    let rows: Vec<Stored> =
+        sqlx::query_as(&select).bind(states).bind(limit).fetch_all(pool).await?;
     Ok(rows.into_iter().map(Listed::from).collect())
 }
 
@@ -95,4 +136,62 @@ pub async fn retry(pool: &PgPool, job_id: Option<Uuid>) -> Result<u64, sqlx::Err
     .execute(pool)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// All that is known of one job.
+pub async fn show(pool: &PgPool, job_id: Uuid) -> Result<Option<Shown>, sqlx::Error> {
+    let select = format!("select {COLUMNS} from work.jobs where job_id = $1");
+    let stored: Option<Stored> = sqlx::query_as(&select).bind(job_id).fetch_optional(pool).await?;
+    let more = "select body, cause, worker from work.jobs where job_id = $1";
+    let more: Option<More> = sqlx::query_as(more).bind(job_id).fetch_optional(pool).await?;
+    Ok(stored.zip(more).map(|(stored, More { body, cause: Json(cause), worker })| Shown {
+        listed: stored.into(),
+        body,
+        cause,
+        worker,
+    }))
+}
+
+/// Leaves a dead letter as it is for good, and says why; whether there was one.
+pub async fn skip(pool: &PgPool, job_id: Uuid, reason: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "update work.jobs set state = 'skipped', skipped_because = $2, changed_at = now()
+          where job_id = $1 and state = 'dead'",
+    )
+    .bind(job_id)
+    .bind(reason)
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Tries whether dead letters would be done now, without any effect; one verdict each, in their order.
+pub async fn test(settings: &Settings, dead: &[Listed]) -> anyhow::Result<Vec<Verdict>> {
+    let office = Office::open(settings).await?.dry();
+    let mut verdicts = Vec::with_capacity(dead.len());
+    for listed in dead {
+        verdicts.push(tried(&office, listed).await?);
+    }
+    office.pool.close().await;
+    Ok(verdicts)
+}
+
+async fn tried(office: &Office, listed: &Listed) -> anyhow::Result<Verdict> {
+    let handlers = Module::ALL.iter().flat_map(|module| jobs(*module).handlers);
+    let handler = handlers.into_iter().find(|handler| handler.kind == listed.kind);
+    let Some(test) = handler.and_then(|handler| handler.test) else {
+        return Ok(Verdict::Untestable);
+    };
+    let select = "select job_id, tenant_id, subject_id, body, cause, attempt, max_attempts, error
+                    from work.jobs where job_id = $1";
+    let job: Option<Job> =
+        sqlx::query_as(select).bind(listed.job_id).fetch_optional(&office.pool).await?;
+    let job = job.context("the job is no longer there")?;
+    let office = office.because(&job);
+    Ok(match AssertUnwindSafe(test(&office, &job)).catch_unwind().await {
+        Ok(Ok(Done::Finished | Done::Cancelled)) => Verdict::Passes,
+        Ok(Ok(Done::Failed(reason) | Done::Stuck(reason))) => Verdict::Fails(reason),
+        Ok(Err(Trouble(error))) => Verdict::Fails(format!("{error:#}")),
+        Err(_) => Verdict::Fails("it panics".into()),
+    })
 }

@@ -106,6 +106,13 @@ pub(crate) enum Effect {
         /// What it was about.
         subject_id: String,
     },
+    /// Something that its worker is to let go of.
+    Interrupt {
+        /// What.
+        kind: &'static str,
+        /// What it is about.
+        subject_id: String,
+    },
     /// A command to post when its time has come, instead of any before about the same subject.
     Remind(Reminder),
     /// What no longer has an end.
@@ -144,10 +151,20 @@ pub(crate) struct Handler {
     /// After so many attempts a job is given up.
     pub(crate) max_attempts: i32,
     /// Does the job.
-    pub(crate) run: for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, Result<Done, Trouble>>,
+    pub(crate) run: Doing,
     /// Tells the subject that the job is given up.
-    pub(crate) give_up: for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, anyhow::Result<()>>,
+    pub(crate) give_up: Telling,
+    /// Tells the subject that its worker has let go of the job, for jobs that can be interrupted.
+    pub(crate) let_go: Option<Telling>,
+    /// Finds out whether a job would be done now, in a dry office; none for jobs that take away what they are about.
+    pub(crate) test: Option<Doing>,
 }
+
+/// Does a job.
+pub(crate) type Doing = for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, Result<Done, Trouble>>;
+
+/// Tells the subject of a job how it stands.
+pub(crate) type Telling = for<'a> fn(&'a Office, &'a Job) -> BoxFuture<'a, anyhow::Result<()>>;
 
 /// What is looked after now and then in every organisation: whatever is not done is done the next time.
 #[derive(Clone, Copy)]
@@ -219,6 +236,8 @@ pub(crate) struct Office {
     pub(crate) ledger: Ledger,
     /// This process's name, different for every start.
     pub(crate) worker: Arc<str>,
+    /// Nothing that is done here lasts.
+    pub(crate) dry: bool,
 }
 
 impl Office {
@@ -245,7 +264,14 @@ impl Office {
             issuer: settings.issuer.as_str().into(),
             links_begin: settings.links_begin().into(),
             worker: worker.into(),
+            dry: false,
         })
+    }
+
+    /// The office as it tries whether something could be done: what is posted and sent is only asked about.
+    pub(crate) fn dry(&self) -> Self {
+        let (commands, mailer) = (self.commands.dry(), self.mailer.dry());
+        Self { commands, mailer, dry: true, ..self.clone() }
     }
 
     /// The office as one job uses it: what it reports is known to follow from what caused it.
@@ -317,6 +343,9 @@ impl Office {
         subject_id: &str,
         body: Value,
     ) -> anyhow::Result<()> {
+        if self.dry {
+            return Ok(());
+        }
         let new = queue::NewJob {
             job_id: because.key(&format!("{kind}/{subject_id}")),
             tenant: because.tenant_id,

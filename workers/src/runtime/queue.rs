@@ -73,6 +73,27 @@ pub(crate) enum Ended {
     Cancelled,
 }
 
+/// How a worker stands to the job in its hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It is to go on.
+    Ours,
+    /// It is to let go.
+    Interrupted,
+    /// It is somebody else's, or nobody's any more.
+    Lost,
+}
+
+impl Hold {
+    fn of(interrupted: Option<bool>) -> Self {
+        match interrupted {
+            Some(false) => Self::Ours,
+            Some(true) => Self::Interrupted,
+            None => Self::Lost,
+        }
+    }
+}
+
 /// Adds jobs; those that are there already stay as they are. The new ones.
 pub(super) async fn add(
     database: &mut PgConnection,
@@ -108,6 +129,17 @@ pub(super) async fn cancel(
     Ok(())
 }
 
+/// Asks the worker that is at a subject to let go of it; whoever takes it next finds out at once.
+pub(super) async fn interrupt(
+    database: &mut PgConnection,
+    tenant: TenantId,
+    kind: &str,
+    subject_id: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(INTERRUPT).bind(tenant.0).bind(kind).bind(subject_id).execute(database).await?;
+    Ok(())
+}
+
 /// Takes the job that is due, by turns between organisations: first who has the fewest running, then who waited longest.
 pub(super) async fn take(
     pool: &PgPool,
@@ -140,19 +172,20 @@ impl Job {
         self.attempt > self.max_attempts
     }
 
-    /// Extends the lease; false when the job is no longer ours.
+    /// Extends the lease, and says whether the job is still ours to do.
     pub(super) async fn heartbeat(
         &self,
         pool: &PgPool,
         lease: Duration,
-    ) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query(HEARTBEAT)
-            .bind(self.id)
-            .bind(self.attempt)
-            .bind(lease.as_secs_f64())
-            .execute(pool)
-            .await?;
-        Ok(done.rows_affected() == 1)
+    ) -> Result<Hold, sqlx::Error> {
+        let beat = sqlx::query_scalar(HEARTBEAT).bind(self.id).bind(self.attempt);
+        Ok(Hold::of(beat.bind(lease.as_secs_f64()).fetch_optional(pool).await?))
+    }
+
+    /// Whether the job is still ours to do.
+    pub(super) async fn look(&self, pool: &PgPool) -> Result<Hold, sqlx::Error> {
+        let look = sqlx::query_scalar(LOOK).bind(self.id).bind(self.attempt);
+        Ok(Hold::of(look.fetch_optional(pool).await?))
     }
 
     /// Ends the job; false when it is no longer ours.
@@ -219,6 +252,11 @@ const CANCEL: &str = "
     update work.jobs set state = 'cancelled', lease_until = null, changed_at = now()
      where tenant_id = $1 and kind = $2 and subject_id = $3 and state in ('queued', 'running')";
 
+const INTERRUPT: &str = "
+    update work.jobs
+       set interrupted_at = now(), changed_at = now(), run_at = case state when 'queued' then now() else run_at end
+     where tenant_id = $1 and kind = $2 and subject_id = $3 and state in ('queued', 'running')";
+
 /// The organisations with something due are found one by one in the index, however many jobs each has.
 const TAKE: &str = "
     with recursive tenants as (
@@ -263,7 +301,11 @@ const PRUNE: &str = "
 
 const HEARTBEAT: &str = "
     update work.jobs set lease_until = now() + make_interval(secs => $3), heartbeat_at = now()
-     where job_id = $1 and attempt = $2 and state = 'running'";
+     where job_id = $1 and attempt = $2 and state = 'running'
+    returning interrupted_at is not null";
+
+const LOOK: &str = "
+    select interrupted_at is not null from work.jobs where job_id = $1 and attempt = $2 and state = 'running'";
 
 const END: &str = "
     update work.jobs set state = $3, error = $4, lease_until = null, changed_at = now()

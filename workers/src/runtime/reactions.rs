@@ -184,6 +184,9 @@ impl Reading {
                         added.extend(queue::add(transaction, before, limit).await?);
                         queue::cancel(transaction, tenant, kind, &subject_id).await?;
                     }
+                    Effect::Interrupt { kind, subject_id } => {
+                        queue::interrupt(transaction, tenant, kind, &subject_id).await?;
+                    }
                     Effect::Remind(reminder) => {
                         timers::set(transaction, tenant, &reminder).await?;
                     }

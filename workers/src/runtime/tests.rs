@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::queue::{Ended, NewJob};
+use super::queue::{Ended, Hold, NewJob};
 use super::*;
 use crate::testing::Log;
 
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What the test's handler did, in order: job and attempt. Each test has a process of its own.
 static SEEN: Mutex<Vec<(String, i32)>> = Mutex::new(Vec::new());
 static GIVEN_UP: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static LET_GO: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn seen() -> Vec<(String, i32)> {
     SEEN.lock().unwrap().clone()
@@ -60,8 +61,24 @@ fn tell<'a>(_: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
     })
 }
 
+fn let_go<'a>(_: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    Box::pin(async move {
+        LET_GO.lock().unwrap().push(job.subject_id.clone());
+        Ok(())
+    })
+}
+
 fn handler() -> Handler {
-    Handler { kind: KIND, slots: 2, lease: LEASE, max_attempts: 3, run: act, give_up: tell }
+    Handler {
+        kind: KIND,
+        slots: 2,
+        lease: LEASE,
+        max_attempts: 3,
+        run: act,
+        give_up: tell,
+        let_go: None,
+        test: None,
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
@@ -285,7 +302,8 @@ async fn the_job_of_a_killed_worker_goes_to_another_and_the_old_one_has_no_say()
     house.until(&["succeeded"]).await;
     assert_eq!(seen(), [("lost".to_owned(), 2)]);
     let pool = &house.office.pool;
-    assert!(!killed.heartbeat(pool, LEASE).await.unwrap());
+    assert_eq!(killed.heartbeat(pool, LEASE).await.unwrap(), Hold::Lost);
+    assert_eq!(killed.look(pool).await.unwrap(), Hold::Lost);
     assert!(!killed.end(pool, Ended::Failed, Some("too late")).await.unwrap());
     assert!(!killed.retry(pool, LEASE, "too late").await.unwrap());
     killed.give_back(pool).await.unwrap();
@@ -333,6 +351,53 @@ async fn a_cancelled_job_ends_and_frees_its_worker() {
 }
 
 #[tokio::test]
+async fn a_worker_lets_go_of_what_it_is_at_before_its_next_heartbeat_and_says_so() {
+    let house = House::new().await;
+    house.put(1, "unwanted", "hang").await;
+    let lease = Duration::from_mins(5); // its heartbeats come too late to hear of anything
+    let interruptible = Handler { let_go: Some(let_go), lease, ..handler() };
+    let started = house.start(only(interruptible), None);
+    house.until(&["running"]).await;
+    let mut connection = house.office.pool.acquire().await.unwrap();
+    queue::interrupt(&mut connection, id(2), KIND, "unwanted").await.unwrap();
+    queue::interrupt(&mut connection, id(1), KIND, "unwanted").await.unwrap();
+    house.until(&["cancelled"]).await;
+    started.stop().await;
+    assert_eq!(*LET_GO.lock().unwrap(), ["unwanted"]);
+}
+
+#[tokio::test]
+async fn what_a_killed_worker_was_to_let_go_of_is_let_go_by_the_next() {
+    let house = House::new().await;
+    house.put(1, "unwanted", "hang").await;
+    let killed = house.take(Duration::from_millis(200)).await.unwrap();
+    let mut connection = house.office.pool.acquire().await.unwrap();
+    queue::interrupt(&mut connection, id(1), KIND, "unwanted").await.unwrap();
+    assert_eq!(killed.look(&house.office.pool).await.unwrap(), Hold::Interrupted);
+    let started = house.start(only(Handler { let_go: Some(let_go), ..handler() }), None);
+    house.until(&["cancelled"]).await;
+    started.stop().await;
+    assert_eq!(*LET_GO.lock().unwrap(), ["unwanted"]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_shown_and_left_as_it_is_with_a_reason() {
+    let house = House::new().await;
+    let job_id = house.put(1, "always", "fail").await;
+    let started = house.start(only(handler()), None);
+    house.until(&["dead"]).await;
+    started.stop().await;
+    let pool = &house.office.pool;
+    let shown = admin::show(pool, job_id).await.unwrap().unwrap();
+    assert_eq!((&*shown.listed.state, &shown.body["do"]), ("dead", &json!("fail")));
+    assert_eq!(admin::show(pool, clock::new_id()).await.unwrap(), None);
+    assert!(admin::skip(pool, job_id, "not ours").await.unwrap());
+    assert!(!admin::skip(pool, job_id, "again").await.unwrap());
+    assert_eq!(admin::retry(pool, None).await.unwrap(), 0);
+    assert_eq!(admin::show(pool, job_id).await.unwrap().unwrap().listed.state, "skipped");
+}
+
+#[tokio::test]
 async fn a_process_that_ends_gives_its_jobs_back_uncounted() {
     let house = House::new().await;
     house.put(1, "unfinished", "hang").await;
@@ -358,6 +423,27 @@ async fn organisations_take_turns() {
     }
     let (large, small) = (id(1), id(2));
     assert_eq!(order, [large, small, large, small, large, large, large, large]);
+}
+
+#[tokio::test]
+async fn ten_thousand_jobs_of_one_organisation_do_not_hold_up_the_first_of_another() {
+    let house = House::new().await;
+    let job = |number: i32| NewJob {
+        job_id: clock::new_id(),
+        tenant: id(1),
+        kind: KIND,
+        subject_id: number.to_string(),
+        body: json!({}),
+        cause: platform::commands::Cause::default(),
+    };
+    let mut connection = house.office.pool.acquire().await.unwrap();
+    queue::add(&mut connection, (0..10_000).map(job).collect(), |_| 3).await.unwrap();
+    let before = house.take(LEASE).await.unwrap();
+    house.put(2, "small", "succeed").await;
+    let next = house.take(LEASE).await.unwrap();
+    assert_eq!((before.tenant_id, next.tenant_id), (id(1), id(2)));
+    before.end(&house.office.pool, Ended::Succeeded, None).await.unwrap();
+    assert_eq!(house.take(LEASE).await.unwrap().tenant_id, id(1));
 }
 
 #[tokio::test]

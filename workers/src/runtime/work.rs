@@ -11,7 +11,7 @@ use nats::jobs::{Next, Worker};
 use platform::lifecycle::Shutdown;
 use sqlx::PgPool;
 
-use super::queue::{self, Ended, Job};
+use super::queue::{self, Ended, Hold, Job};
 use super::{Done, Handler, Office, Trouble};
 
 /// Without a wake-up the queue is looked at this often.
@@ -19,6 +19,8 @@ const POLL: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(1);
 /// A heartbeat may be lost twice before the lease ends.
 const HEARTBEATS_PER_LEASE: u32 = 3;
+/// A worker that is to let go of its job hears of it within this.
+const INTERRUPTED_WITHIN: Duration = Duration::from_millis(250);
 /// Leases are looked through at least this often.
 const RECLAIM_MOST: Duration = Duration::from_secs(5);
 /// Jobs that ended well are forgotten after a week; the log remembers what they led to.
@@ -38,6 +40,15 @@ enum Fate {
     Over,
     /// It comes again after this time.
     Again(Duration),
+}
+
+/// Why a worker stops in the middle of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// It was taken back after a silence, or cancelled.
+    Taken,
+    /// Nobody wants it any more, and its subject waits to hear that the worker has let go.
+    Interrupted,
 }
 
 impl Slot {
@@ -108,10 +119,7 @@ impl Slot {
         let start = Instant::now();
         let fate = tokio::select! {
             fate = self.attempt(job) => fate,
-            () = self.lost(job) => {
-                tracing::info!(job.id = %job.id, job.kind = self.handler.kind, "the job is no longer ours");
-                Ok(Fate::Over)
-            }
+            loss = self.loss(job) => self.let_go(job, loss).await,
             () = shutdown.wait() => {
                 job.give_back(&self.office.pool).await.map(|()| Fate::Again(Duration::ZERO))
             }
@@ -190,21 +198,48 @@ impl Slot {
         }
     }
 
-    /// Keeps the lease; returns when it is lost: taken back after a silence, or the job was cancelled.
-    async fn lost(&self, job: &Job) {
-        let lease = self.handler.lease;
-        let mut heard = Instant::now();
+    /// What was begun of the job is left as it is; its subject hears of it where it was interrupted.
+    async fn let_go(&self, job: &Job, loss: Loss) -> Result<Fate, sqlx::Error> {
+        let kind = self.handler.kind;
+        let tell = self.handler.let_go.filter(|_| loss == Loss::Interrupted);
+        let Some(tell) = tell else {
+            tracing::info!(job.id = %job.id, job.kind = kind, "the job is no longer ours");
+            return Ok(Fate::Over);
+        };
+        let office = self.office.because(job);
+        match tell(&office, job).await {
+            Ok(()) => self.end(job, Ended::Cancelled, None).await,
+            Err(error) => self.again(job, &format!("{error:#}")).await,
+        }
+    }
+
+    /// Keeps the lease until the job is lost.
+    async fn loss(&self, job: &Job) -> Loss {
+        let (lease, pool) = (self.handler.lease, &self.office.pool);
+        let beat_every = lease / HEARTBEATS_PER_LEASE;
+        let look_every = match self.handler.let_go {
+            Some(_) => INTERRUPTED_WITHIN.min(beat_every),
+            None => beat_every,
+        };
+        let (mut heard, mut beaten) = (Instant::now(), Instant::now());
         loop {
-            tokio::time::sleep(lease / HEARTBEATS_PER_LEASE).await;
-            match job.heartbeat(&self.office.pool, lease).await {
-                Ok(true) => heard = Instant::now(),
-                Ok(false) => return,
+            tokio::time::sleep(look_every).await;
+            let beating = beaten.elapsed() >= beat_every;
+            let hold =
+                if beating { job.heartbeat(pool, lease).await } else { job.look(pool).await };
+            match hold {
+                Ok(Hold::Ours) => heard = Instant::now(),
+                Ok(Hold::Interrupted) => return Loss::Interrupted,
+                Ok(Hold::Lost) => return Loss::Taken,
                 Err(error) => {
                     tracing::debug!(%error, "could not send a heartbeat");
                     if heard.elapsed() > lease {
-                        return;
+                        return Loss::Taken;
                     }
                 }
+            }
+            if beating {
+                beaten = Instant::now();
             }
         }
     }

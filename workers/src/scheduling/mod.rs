@@ -25,6 +25,8 @@ pub(crate) fn jobs() -> Jobs {
             max_attempts: 10,
             run: replan::run,
             give_up: replan::give_up,
+            let_go: None,
+            test: Some(replan::run),
         }],
         sweeps: Vec::new(),
     }

@@ -16,6 +16,12 @@ pub enum Command {
     Complete(Complete),
     /// The backup could not be made.
     Fail(Fail),
+    /// The backup is no longer wanted.
+    Cancel,
+    /// The worker has let go of it.
+    ConfirmCancel,
+    /// The backup shall be tried again.
+    Retry,
     /// The backup was kept long enough.
     Expire,
     /// Asks whether the backup can be read.

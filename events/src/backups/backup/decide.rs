@@ -1,9 +1,8 @@
 //! The rules of a backup.
 
-use super::{
-    Archive, Backup, Command, Complete, Event, Fail, RecordVerification, Request, Start, Status,
-};
+use super::{Archive, Backup, Command, Complete, Event, Fail, RecordVerification, Request, Start};
 use crate::aggregate::{Class, Context, Decider};
+use crate::job::{Cancel, Refusal, State};
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -59,6 +58,18 @@ pub enum Rejection {
     /// The backup came to its end.
     #[error("the backup is {0} already: request another")]
     Finished(&'static str),
+    /// The worker is to let go of it.
+    #[error("the backup is being cancelled: let go of it")]
+    Cancelling,
+    /// Nobody asked to cancel it.
+    #[error("nobody asked to cancel the backup: go on with it")]
+    Wanted,
+    /// It cannot help to try again.
+    #[error("the backup failed for good: request another")]
+    NotRetryable,
+    /// It has not failed.
+    #[error("the backup is {0}, not failed: retry only what failed")]
+    NotFailed(&'static str),
     /// The position is before the log's first.
     #[error("to_position must not be negative: send the last position that is covered")]
     PositionInvalid,
@@ -77,7 +88,7 @@ pub enum Rejection {
     #[error("code must be a name of a-z, digits, dots and underscores: correct it")]
     FailureCodeInvalid,
     /// There is nothing to verify.
-    #[error("the backup is {0}, not completed: verify only what is completed")]
+    #[error("the backup is {0}, and there is nothing to verify: verify one that succeeded")]
     NotCompleted(&'static str),
     /// A verification says both, or neither.
     #[error(
@@ -110,6 +121,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::AttemptStale(_)
             | Self::NotRunning(_)
             | Self::Finished(_)
+            | Self::Cancelling
+            | Self::Wanted
+            | Self::NotRetryable
+            | Self::NotFailed(_)
             | Self::NotCompleted(_) => Class::Conflict,
         }
     }
@@ -129,6 +144,10 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Exists
             | Self::NotRunning(_)
             | Self::Finished(_)
+            | Self::Cancelling
+            | Self::Wanted
+            | Self::NotRetryable
+            | Self::NotFailed(_)
             | Self::NotCompleted(_) => None,
         }
     }
@@ -137,6 +156,7 @@ impl crate::aggregate::Rejection for Rejection {
 impl Decider for Backup {
     const TYPE: &'static str = "backups.backup";
     const MODULE: Module = Module::Backups;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -146,20 +166,28 @@ impl Decider for Backup {
         if let Command::Request(request) = command {
             return self.request(&request);
         }
-        match self.status {
-            Status::Absent => return Err(Rejection::Unknown),
-            Status::Queued
-            | Status::Running
-            | Status::Completed(_)
-            | Status::Failed
-            | Status::Expired(_) => {}
+        if self.job.state == State::Absent {
+            return Err(Rejection::Unknown);
         }
         match command {
             Command::Request(_) => Err(Rejection::Exists),
             Command::Start(start) => self.start(&start),
             Command::Complete(complete) => self.complete(complete),
             Command::Fail(fail) => self.fail(fail),
-            Command::Expire if matches!(self.status, Status::Expired(_)) => Ok(vec![]),
+            Command::Cancel => Ok(match self.job.cancel()? {
+                Cancel::Already => vec![],
+                Cancel::Now => vec![Event::Cancelled],
+                Cancel::Asked => vec![Event::CancelRequested],
+            }),
+            Command::ConfirmCancel => {
+                Ok(self.job.let_go()?.then_some(Event::Cancelled).into_iter().collect())
+            }
+            Command::Retry => {
+                self.job.check_retry()?;
+                let (attempts, scope) = (self.job.attempts, self.scope);
+                Ok(vec![Event::Retried { attempts, scope }])
+            }
+            Command::Expire if self.job.state == State::Expired => Ok(vec![]),
             Command::Expire => {
                 self.archive()?;
                 Ok(vec![Event::Expired])
@@ -178,19 +206,17 @@ impl Decider for Backup {
 }
 
 impl Backup {
-    /// The backup itself, if it is complete.
+    /// The backup itself, if it succeeded and is still there.
     pub fn archive(&self) -> Result<&Archive, Rejection> {
-        match &self.status {
-            Status::Completed(archive) => Ok(archive),
-            Status::Absent => Err(Rejection::Unknown),
-            Status::Queued | Status::Running | Status::Failed | Status::Expired(_) => {
-                Err(Rejection::NotCompleted(self.status.name()))
-            }
+        match (&self.made, self.job.state) {
+            (Some(archive), State::Succeeded) => Ok(archive),
+            (_, State::Absent) => Err(Rejection::Unknown),
+            (_, state) => Err(Rejection::NotCompleted(state.name())),
         }
     }
 
     fn request(&self, request: &Request) -> Result<Vec<Event>, Rejection> {
-        if self.status != Status::Absent {
+        if self.job.state != State::Absent {
             return Err(Rejection::Exists);
         }
         let name = text::line(&request.name, NAME_MAX_CHARS).map_err(Rejection::NameInvalid)?;
@@ -198,20 +224,14 @@ impl Backup {
     }
 
     fn start(&self, start: &Start) -> Result<Vec<Event>, Rejection> {
-        self.unfinished()?;
-        if start.attempt <= self.attempts {
-            return Err(Rejection::AttemptStale(self.attempts));
-        }
+        self.job.check_start(start.attempt)?;
         let worker =
             text::line(&start.worker, WORKER_MAX_CHARS).map_err(Rejection::WorkerInvalid)?;
         Ok(vec![Event::Started { attempt: start.attempt, worker }])
     }
 
     fn complete(&self, complete: Complete) -> Result<Vec<Event>, Rejection> {
-        self.latest(complete.attempt)?;
-        if self.status != Status::Running {
-            return Err(Rejection::NotRunning(self.status.name()));
-        }
+        self.job.check_running(complete.attempt)?;
         let archive = complete.archive;
         if archive.to_position < 0 {
             return Err(Rejection::PositionInvalid);
@@ -224,7 +244,7 @@ impl Backup {
 
     /// Also a backup that no worker began can fail, or its scope would be claimed for good.
     fn fail(&self, fail: Fail) -> Result<Vec<Event>, Rejection> {
-        self.latest(fail.attempt)?;
+        self.job.check_failing(fail.attempt)?;
         if !text::is_identifier(&fail.code, FAILURE_CODE_MAX_CHARS) {
             return Err(Rejection::FailureCodeInvalid);
         }
@@ -245,20 +265,18 @@ impl Backup {
         let errors = errors.map(|error| text::cut(error, MESSAGE_MAX_CHARS)).collect();
         Ok(vec![Event::VerificationFailed { checks, errors }])
     }
+}
 
-    /// Whether a worker may still begin.
-    fn unfinished(&self) -> Result<(), Rejection> {
-        match self.status {
-            Status::Queued | Status::Running => Ok(()),
-            Status::Absent | Status::Completed(_) | Status::Failed | Status::Expired(_) => {
-                Err(Rejection::Finished(self.status.name()))
-            }
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Finished(state) => Self::Finished(state.name()),
+            Refusal::NotRunning(state) => Self::NotRunning(state.name()),
+            Refusal::Cancelling => Self::Cancelling,
+            Refusal::Stale(latest) => Self::AttemptStale(latest),
+            Refusal::Wanted => Self::Wanted,
+            Refusal::NotFailed(state) => Self::NotFailed(state.name()),
+            Refusal::NotRetryable => Self::NotRetryable,
         }
-    }
-
-    /// Whether this attempt may report.
-    fn latest(&self, attempt: u32) -> Result<(), Rejection> {
-        self.unfinished()?;
-        if attempt == self.attempts { Ok(()) } else { Err(Rejection::AttemptStale(self.attempts)) }
     }
 }

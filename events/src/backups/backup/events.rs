@@ -42,6 +42,20 @@ pub enum Event {
         /// What went wrong, for people.
         message: String,
     },
+    /// The backup is no longer wanted, and its worker is to let go of it.
+    #[serde(rename = "backups.backup.cancel_requested")]
+    CancelRequested,
+    /// The backup is not made, because nobody wants it any more.
+    #[serde(rename = "backups.backup.cancelled")]
+    Cancelled,
+    /// The backup shall be tried again after a failure.
+    #[serde(rename = "backups.backup.retried")]
+    Retried {
+        /// The attempts so far; the next is one more.
+        attempts: u32,
+        /// How much it covers.
+        scope: Scope,
+    },
     /// Somebody asked whether the backup can be read.
     #[serde(rename = "backups.backup.verification_requested")]
     VerificationRequested,
@@ -109,16 +123,19 @@ impl crate::aggregate::Event for Event {
         let tenant: &str = Scope::Tenant.into();
         let everything: &str = Scope::Everything.into();
         match self {
-            Self::Requested { scope: Scope::Tenant, .. } => vec![Claim::take(UNDER_WAY, tenant)],
-            Self::Requested { scope: Scope::Everything, .. } => {
+            Self::Requested { scope: Scope::Tenant, .. }
+            | Self::Retried { scope: Scope::Tenant, .. } => vec![Claim::take(UNDER_WAY, tenant)],
+            Self::Requested { scope: Scope::Everything, .. }
+            | Self::Retried { scope: Scope::Everything, .. } => {
                 vec![Claim::take(UNDER_WAY, everything).global()]
             }
             // The stream holds the one that it took; giving back the other has no effect.
-            Self::Completed(_) | Self::Failed { .. } => vec![
+            Self::Completed(_) | Self::Failed { .. } | Self::Cancelled => vec![
                 Claim::release(UNDER_WAY, tenant),
                 Claim::release(UNDER_WAY, everything).global(),
             ],
             Self::Expired
+            | Self::CancelRequested
             | Self::Started { .. }
             | Self::VerificationRequested
             | Self::Verified { .. }

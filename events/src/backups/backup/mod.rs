@@ -1,9 +1,8 @@
 //! A backup of one organisation or of the whole log, and what its verifications found.
 //!
-//! `queued -> running -> completed`, or `failed`. One backup per scope is queued or running at a
-//! time: the request claims the scope and the end gives it back. A worker names the attempt it is
-//! at, counting from 1; only the latest may report. A completed backup can be verified any number
-//! of times; the latest result stands.
+//! Its making is background work, whose life `crate::job` tells. One backup per scope is under way
+//! at a time: the request claims the scope and the end gives it back. A backup that succeeded can
+//! be verified any number of times; the latest result stands.
 
 mod commands;
 mod decide;

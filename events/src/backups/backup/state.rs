@@ -3,39 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Archive, Event, Scope};
+use crate::job::{Job, Step, Work};
 
 /// A backup that was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
-    /// Where it stands.
-    pub status: Status,
+    /// Where its making stands.
+    pub job: Job,
     /// What it is called.
     pub name: String,
     /// How much it covers.
     pub scope: Scope,
-    /// How many times a worker began to make it.
-    pub attempts: u32,
+    /// What was made, also when it is no more.
+    pub made: Option<Archive>,
     /// What the latest verification found.
     pub verification: Verification,
-}
-
-/// Where a backup stands in its life.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It does not exist.
-    #[default]
-    Absent,
-    /// No worker has begun.
-    Queued,
-    /// The worker of the latest attempt is at it.
-    Running,
-    /// It can be verified and restored.
-    Completed(Archive),
-    /// There is no backup.
-    Failed,
-    /// There is none any more.
-    Expired(Archive),
 }
 
 /// What the latest verification found.
@@ -53,41 +35,48 @@ pub enum Verification {
     Failed,
 }
 
-impl Status {
-    /// The status as one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Completed(_) => "completed",
-            Self::Failed => "failed",
-            Self::Expired(_) => "expired",
+impl Backup {
+    pub(super) fn evolve(&mut self, event: &Event) {
+        if let Some(step) = Self::step(event) {
+            self.job.follow(&step);
+        }
+        match event {
+            Event::Requested { name, scope } => {
+                let (job, name) = (self.job, name.clone());
+                *self = Self { job, name, scope: *scope, ..Self::default() };
+            }
+            Event::Completed(archive) => self.made = Some(archive.clone()),
+            Event::VerificationRequested => self.verification = Verification::Requested,
+            Event::Verified { .. } => self.verification = Verification::Passed,
+            Event::VerificationFailed { .. } => self.verification = Verification::Failed,
+            Event::Started { .. }
+            | Event::Failed { .. }
+            | Event::CancelRequested
+            | Event::Cancelled
+            | Event::Retried { .. }
+            | Event::Expired => {}
         }
     }
 }
 
-impl Backup {
-    pub(super) fn evolve(&mut self, event: &Event) {
-        match event {
-            Event::Requested { name, scope } => {
-                let status = Status::Queued;
-                *self = Self { status, name: name.clone(), scope: *scope, ..Self::default() };
-            }
-            Event::Started { attempt, .. } => {
-                self.status = Status::Running;
-                self.attempts = *attempt;
-            }
-            Event::Completed(archive) => self.status = Status::Completed(archive.clone()),
-            Event::Failed { .. } => self.status = Status::Failed,
-            Event::Expired => {
-                if let Status::Completed(archive) = std::mem::take(&mut self.status) {
-                    self.status = Status::Expired(archive);
-                }
-            }
-            Event::VerificationRequested => self.verification = Verification::Requested,
-            Event::Verified { .. } => self.verification = Verification::Passed,
-            Event::VerificationFailed { .. } => self.verification = Verification::Failed,
-        }
+impl Work for Backup {
+    const KIND: &'static str = "backup";
+    const UNIT: Option<&'static str> = None;
+
+    fn step(event: &Event) -> Option<Step<'_>> {
+        Some(match event {
+            Event::Requested { name, .. } => Step::Asked { label: name, requested_by: None },
+            Event::Started { attempt, worker } => Step::Started { attempt: *attempt, worker },
+            Event::Completed(_) => Step::Succeeded { done: None },
+            // Whatever stood in its way, another attempt finds its own circumstances.
+            Event::Failed { code, message } => Step::Failed { code, message, retryable: true },
+            Event::CancelRequested => Step::CancelRequested,
+            Event::Cancelled => Step::Cancelled,
+            Event::Retried { attempts, .. } => Step::Retried { attempts: *attempts },
+            Event::Expired => Step::Expired,
+            Event::VerificationRequested
+            | Event::Verified { .. }
+            | Event::VerificationFailed { .. } => return None,
+        })
     }
 }

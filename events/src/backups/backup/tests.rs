@@ -65,6 +65,9 @@ fn samples_are_frozen() {
         Event::Verified { checks: 12 },
         Event::VerificationFailed { checks: 12, errors: vec!["chunk 3 is altered".into()] },
         Event::Expired,
+        Event::CancelRequested,
+        Event::Cancelled,
+        Event::Retried { attempts: 2, scope: Scope::Tenant },
     ]);
 }
 
@@ -119,7 +122,9 @@ fn claims_its_scope_from_the_request_to_the_end() {
     assert_eq!(tenant, [Claim::take(UNDER_WAY, "tenant")]);
     let everything = Event::Requested { name: "x".into(), scope: Scope::Everything }.claims("");
     assert_eq!(everything, [Claim::take(UNDER_WAY, "everything").global()]);
-    for end in [Event::Completed(archive()), failed()] {
+    let retried = Event::Retried { attempts: 1, scope: Scope::Tenant }.claims("");
+    assert_eq!(retried, [Claim::take(UNDER_WAY, "tenant")]);
+    for end in [Event::Completed(archive()), failed(), Event::Cancelled] {
         let released =
             [Claim::release(UNDER_WAY, "tenant"), Claim::release(UNDER_WAY, "everything").global()];
         assert_eq!(end.claims(""), released);
@@ -179,13 +184,36 @@ fn refuses_a_failure_without_a_code() {
 
 #[test]
 fn stays_as_it_ended() {
-    for (end, name) in [(Event::Completed(archive()), "completed"), (failed(), "failed")] {
+    for (end, name) in [(Event::Completed(archive()), "succeeded"), (failed(), "failed")] {
         for command in [start(2), complete(1), fail(1)] {
             given::<Backup>([requested(), started(1), end.clone()])
                 .when(command)
                 .refused(Rejection::Finished(name));
         }
     }
+}
+
+#[test]
+fn is_cancelled_at_once_while_it_waits_and_once_its_worker_let_go_while_it_runs() {
+    given::<Backup>([requested()]).when(Command::Cancel).then([Event::Cancelled]);
+    let past = || [requested(), started(1), Event::CancelRequested];
+    given::<Backup>([requested(), started(1)]).when(Command::Cancel).then([Event::CancelRequested]);
+    given::<Backup>(past()).when(Command::Cancel).then([]);
+    given::<Backup>(past()).when(complete(1)).refused(Rejection::Cancelling);
+    given::<Backup>(past()).when(Command::ConfirmCancel).then([Event::Cancelled]);
+    given::<Backup>([requested()]).when(Command::ConfirmCancel).refused(Rejection::Wanted);
+    given::<Backup>(completed()).when(Command::Cancel).refused(Rejection::Finished("succeeded"));
+}
+
+#[test]
+fn is_retried_after_a_failure_and_claims_its_scope_again() {
+    let past = || [requested(), started(1), failed()];
+    let retried = Event::Retried { attempts: 1, scope: Scope::Tenant };
+    given::<Backup>(past()).when(Command::Retry).then([retried.clone()]);
+    let again = || past().into_iter().chain([retried.clone()]);
+    given::<Backup>(again()).when(start(1)).refused(Rejection::AttemptStale(1));
+    given::<Backup>(again()).when(start(2)).then([started(2)]);
+    given::<Backup>(completed()).when(Command::Retry).refused(Rejection::NotFailed("succeeded"));
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub enum Command {
     Fail(Fail),
     /// The file is no longer wanted.
     Cancel,
+    /// The worker has let go of it.
+    ConfirmCancel,
     /// The file shall be tried again.
     Retry,
     /// Somebody fetched the file.

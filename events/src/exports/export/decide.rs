@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Command, Complete, Event, Export, Fail, File, ReportProgress, Request, Start, Status};
+use super::{Command, Complete, Event, Export, Fail, File, ReportProgress, Request, Start};
 use crate::aggregate::{Class, Context, Decider};
+use crate::job::{Cancel, Refusal, State};
 use crate::modules::Module;
 use crate::text::{self, Fault};
 
@@ -90,6 +91,12 @@ pub enum Rejection {
     /// The export came to its end.
     #[error("the export is {0} already: request another")]
     Finished(&'static str),
+    /// The worker is to let go of it.
+    #[error("the export is being cancelled: let go of it")]
+    Cancelling,
+    /// Nobody asked to cancel it.
+    #[error("nobody asked to cancel the export: go on with it")]
+    Wanted,
     /// Progress goes forward, and not beyond its end.
     #[error("rows_done is less than before or more than rows_total: report what is done")]
     ProgressInvalid,
@@ -117,7 +124,7 @@ pub enum Rejection {
     #[error("the export is {0}, not failed: retry only what failed")]
     NotFailed(&'static str),
     /// There is no file.
-    #[error("the export is {0}, not completed: download only what is completed")]
+    #[error("the export is {0}, and there is no file: download one that succeeded")]
     NotDownloadable(&'static str),
     /// The file's time is over.
     #[error("the file expired: request the export again")]
@@ -158,6 +165,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::AttemptStale(_)
             | Self::NotRunning(_)
             | Self::Finished(_)
+            | Self::Cancelling
+            | Self::Wanted
             | Self::NotRetryable
             | Self::NotFailed(_)
             | Self::NotDownloadable(_)
@@ -188,6 +197,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Exists
             | Self::NotRunning(_)
             | Self::Finished(_)
+            | Self::Cancelling
+            | Self::Wanted
             | Self::NotRetryable
             | Self::NotFailed(_)
             | Self::NotDownloadable(_)
@@ -200,6 +211,7 @@ impl crate::aggregate::Rejection for Rejection {
 impl Decider for Export {
     const TYPE: &'static str = "exports.export";
     const MODULE: Module = Module::Exports;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -214,14 +226,8 @@ impl Decider for Export {
         if let Command::Request(request) = command {
             return self.request(request, context);
         }
-        match self.status {
-            Status::Absent => return Err(Rejection::Unknown),
-            Status::Queued
-            | Status::Running
-            | Status::Completed(_)
-            | Status::Failed { .. }
-            | Status::Cancelled
-            | Status::Expired => {}
+        if self.job.state == State::Absent {
+            return Err(Rejection::Unknown);
         }
         match command {
             Command::Request(_) => Err(Rejection::Exists),
@@ -229,8 +235,18 @@ impl Decider for Export {
             Command::ReportProgress(progress) => self.progress(&progress),
             Command::Complete(complete) => self.complete(complete, context.now),
             Command::Fail(fail) => self.fail(fail),
-            Command::Cancel => self.cancel(),
-            Command::Retry => self.retry(),
+            Command::Cancel => Ok(match self.job.cancel()? {
+                Cancel::Already => vec![],
+                Cancel::Now => vec![Event::Cancelled],
+                Cancel::Asked => vec![Event::CancelRequested],
+            }),
+            Command::ConfirmCancel => {
+                Ok(self.job.let_go()?.then_some(Event::Cancelled).into_iter().collect())
+            }
+            Command::Retry => {
+                self.job.check_retry()?;
+                Ok(vec![Event::Retried { attempts: self.job.attempts }])
+            }
             Command::RecordDownload(download) => {
                 self.downloadable(context.now)?;
                 Ok(vec![Event::Downloaded { by: download.by }])
@@ -248,18 +264,16 @@ impl Decider for Export {
 impl Export {
     /// The file, if it may be fetched now.
     pub fn downloadable(&self, now: Timestamp) -> Result<&File, Rejection> {
-        match &self.status {
-            Status::Completed(file) if now < file.expires_at => Ok(file),
-            Status::Completed(_) | Status::Expired => Err(Rejection::FileExpired),
-            Status::Absent => Err(Rejection::Unknown),
-            Status::Queued | Status::Running | Status::Failed { .. } | Status::Cancelled => {
-                Err(Rejection::NotDownloadable(self.status.name()))
-            }
+        match (&self.file, self.job.state) {
+            (Some(file), _) if now < file.expires_at => Ok(file),
+            (Some(_), _) | (None, State::Expired) => Err(Rejection::FileExpired),
+            (None, State::Absent) => Err(Rejection::Unknown),
+            (None, state) => Err(Rejection::NotDownloadable(state.name())),
         }
     }
 
     fn request(&self, request: Request, context: &Context) -> Result<Vec<Event>, Rejection> {
-        if self.status != Status::Absent {
+        if self.job.state != State::Absent {
             return Err(Rejection::Exists);
         }
         if !context.actor.acts_as(request.requested_by) {
@@ -293,17 +307,14 @@ impl Export {
     }
 
     fn start(&self, start: &Start) -> Result<Vec<Event>, Rejection> {
-        self.unfinished()?;
-        if start.attempt <= self.attempts {
-            return Err(Rejection::AttemptStale(self.attempts));
-        }
+        self.job.check_start(start.attempt)?;
         let worker =
             text::line(&start.worker, WORKER_MAX_CHARS).map_err(Rejection::WorkerInvalid)?;
         Ok(vec![Event::Started { attempt: start.attempt, worker }])
     }
 
     fn progress(&self, progress: &ReportProgress) -> Result<Vec<Event>, Rejection> {
-        self.running(progress.attempt)?;
+        self.job.check_running(progress.attempt)?;
         let ReportProgress { rows_done, rows_total, .. } = *progress;
         if rows_done < self.rows_done || rows_total.is_some_and(|total| total < rows_done) {
             return Err(Rejection::ProgressInvalid);
@@ -315,7 +326,7 @@ impl Export {
     }
 
     fn complete(&self, complete: Complete, now: Timestamp) -> Result<Vec<Event>, Rejection> {
-        self.running(complete.attempt)?;
+        self.job.check_running(complete.attempt)?;
         let file = complete.file;
         let named = text::line(&file.file_name, FILE_NAME_MAX_CHARS);
         if named != Ok(file.file_name.clone())
@@ -337,7 +348,7 @@ impl Export {
     }
 
     fn fail(&self, fail: Fail) -> Result<Vec<Event>, Rejection> {
-        self.running(fail.attempt)?;
+        self.job.check_running(fail.attempt)?;
         if !text::is_identifier(&fail.code, FAILURE_CODE_MAX_CHARS) {
             return Err(Rejection::FailureCodeInvalid);
         }
@@ -345,74 +356,35 @@ impl Export {
         Ok(vec![Event::Failed { code: fail.code, message, retryable: fail.retryable }])
     }
 
-    fn cancel(&self) -> Result<Vec<Event>, Rejection> {
-        if self.status == Status::Cancelled {
-            return Ok(vec![]);
-        }
-        self.unfinished()?;
-        Ok(vec![Event::Cancelled])
-    }
-
-    fn retry(&self) -> Result<Vec<Event>, Rejection> {
-        match self.status {
-            Status::Failed { retryable: true } => {
-                Ok(vec![Event::Retried { attempts: self.attempts }])
-            }
-            Status::Failed { retryable: false } => Err(Rejection::NotRetryable),
-            Status::Absent
-            | Status::Queued
-            | Status::Running
-            | Status::Completed(_)
-            | Status::Cancelled
-            | Status::Expired => Err(Rejection::NotFailed(self.status.name())),
-        }
-    }
-
     fn expire(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
-        match &self.status {
-            Status::Expired => Ok(vec![]),
-            Status::Completed(file) if file.expires_at <= now => Ok(vec![Event::Expired]),
-            Status::Completed(file) => Err(Rejection::NotExpired(file.expires_at)),
-            Status::Absent
-            | Status::Queued
-            | Status::Running
-            | Status::Failed { .. }
-            | Status::Cancelled => Err(Rejection::NotDownloadable(self.status.name())),
+        match (&self.file, self.job.state) {
+            (_, State::Expired) => Ok(vec![]),
+            (Some(file), _) if file.expires_at <= now => Ok(vec![Event::Expired]),
+            (Some(file), _) => Err(Rejection::NotExpired(file.expires_at)),
+            (None, state) => Err(Rejection::NotDownloadable(state.name())),
         }
     }
 
     /// One that is still being made has to end first: it may have read what was erased since.
     fn withdraw(&self) -> Result<Vec<Event>, Rejection> {
-        match &self.status {
-            Status::Completed(_) => Ok(vec![Event::Expired]),
-            Status::Failed { .. } | Status::Cancelled | Status::Expired => Ok(vec![]),
-            Status::Absent | Status::Queued | Status::Running => {
-                Err(Rejection::NotDownloadable(self.status.name()))
-            }
+        match (&self.file, self.job.state) {
+            (Some(_), _) => Ok(vec![Event::Expired]),
+            (None, state) if state.is_open() => Err(Rejection::NotDownloadable(state.name())),
+            (None, _) => Ok(vec![]),
         }
     }
+}
 
-    /// Whether a worker may still begin.
-    fn unfinished(&self) -> Result<(), Rejection> {
-        match self.status {
-            Status::Queued | Status::Running => Ok(()),
-            Status::Absent
-            | Status::Completed(_)
-            | Status::Failed { .. }
-            | Status::Cancelled
-            | Status::Expired => Err(Rejection::Finished(self.status.name())),
-        }
-    }
-
-    /// Whether this attempt may report.
-    fn running(&self, attempt: u32) -> Result<(), Rejection> {
-        self.unfinished()?;
-        if self.status != Status::Running {
-            Err(Rejection::NotRunning(self.status.name()))
-        } else if attempt == self.attempts {
-            Ok(())
-        } else {
-            Err(Rejection::AttemptStale(self.attempts))
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Finished(state) => Self::Finished(state.name()),
+            Refusal::NotRunning(state) => Self::NotRunning(state.name()),
+            Refusal::Cancelling => Self::Cancelling,
+            Refusal::Stale(latest) => Self::AttemptStale(latest),
+            Refusal::Wanted => Self::Wanted,
+            Refusal::NotFailed(state) => Self::NotFailed(state.name()),
+            Refusal::NotRetryable => Self::NotRetryable,
         }
     }
 }

@@ -65,7 +65,10 @@ pub enum Event {
         /// Whether it can help to try again.
         retryable: bool,
     },
-    /// The file is no longer wanted.
+    /// The file is no longer wanted, and its worker is to let go of it.
+    #[serde(rename = "exports.export.cancel_requested")]
+    CancelRequested,
+    /// The file is not made, because nobody wants it any more.
     #[serde(rename = "exports.export.cancelled")]
     Cancelled,
     /// The file shall be tried again after a failure.

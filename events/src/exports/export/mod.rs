@@ -1,10 +1,7 @@
 //! A file made from a data set: requested, made by a worker, fetched until it expires.
 //!
-//! `queued -> running -> completed -> expired`, or `failed` or `cancelled` on the way. A worker
-//! names the attempt it is at, counting from 1; only the latest attempt may report, so a worker
-//! that was thought dead cannot spoil the file of its successor. A failed export can be retried if
-//! the worker said so; attempts go on counting from the number that `retried` carries. Only a
-//! completed export that has not expired can be downloaded.
+//! Its making is background work, whose life `crate::job` tells. Only an export that succeeded and
+//! has not expired can be downloaded.
 
 mod commands;
 mod decide;

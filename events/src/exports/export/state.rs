@@ -4,92 +4,76 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, File};
 use crate::ids::UserId;
+use crate::job::{Job, Step, Work};
 
 /// A file that was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
-    /// Where it stands.
-    pub status: Status,
+    /// Where its making stands.
+    pub job: Job,
     /// Whose file it is.
     pub requested_by: UserId,
     /// The data set it is made from.
     pub dataset: String,
-    /// How many times a worker began to make it.
-    pub attempts: u32,
     /// The rows done in this attempt.
     pub rows_done: u64,
     /// The rows there will be, where known.
     pub rows_total: Option<u64>,
-}
-
-/// Where an export stands in its life.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It does not exist.
-    #[default]
-    Absent,
-    /// No worker has begun.
-    Queued,
-    /// The worker of the latest attempt is at it.
-    Running,
-    /// The file can be fetched until it expires.
-    Completed(File),
-    /// There is no file.
-    Failed {
-        /// Whether it can help to try again.
-        retryable: bool,
-    },
-    /// There will be no file.
-    Cancelled,
-    /// There is no file any more.
-    Expired,
-}
-
-impl Status {
-    /// The status as one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Completed(_) => "completed",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
+    /// The file, until it expires.
+    pub file: Option<File>,
 }
 
 impl Export {
     pub(super) fn evolve(&mut self, event: &Event) {
+        if let Some(step) = Self::step(event) {
+            self.job.follow(&step);
+        }
         match event {
             Event::Requested { requested_by, dataset, .. } => {
-                let (status, dataset) = (Status::Queued, dataset.clone());
-                *self = Self { status, requested_by: *requested_by, dataset, ..Self::default() };
+                let (job, dataset) = (self.job, dataset.clone());
+                *self = Self { job, requested_by: *requested_by, dataset, ..Self::default() };
             }
-            Event::Started { attempt, .. } => {
-                self.status = Status::Running;
-                self.attempts = *attempt;
-                self.rows_done = 0;
-                self.rows_total = None;
-            }
+            Event::Started { .. } => (self.rows_done, self.rows_total) = (0, None),
             Event::Progressed { rows_done, rows_total } => {
-                self.rows_done = *rows_done;
-                self.rows_total = *rows_total;
+                (self.rows_done, self.rows_total) = (*rows_done, *rows_total);
             }
             Event::Completed(file) => {
-                self.rows_done = file.rows;
-                self.rows_total = Some(file.rows);
-                self.status = Status::Completed(file.clone());
+                (self.rows_done, self.rows_total) = (file.rows, Some(file.rows));
+                self.file = Some(file.clone());
             }
-            Event::Failed { retryable, .. } => {
-                self.status = Status::Failed { retryable: *retryable };
-            }
-            Event::Cancelled => self.status = Status::Cancelled,
-            Event::Retried { .. } => self.status = Status::Queued,
-            Event::Downloaded { .. } => {}
-            Event::Expired => self.status = Status::Expired,
+            Event::Expired => self.file = None,
+            Event::Failed { .. }
+            | Event::CancelRequested
+            | Event::Cancelled
+            | Event::Retried { .. }
+            | Event::Downloaded { .. } => {}
         }
+    }
+}
+
+impl Work for Export {
+    const KIND: &'static str = "export";
+    const UNIT: Option<&'static str> = Some("rows");
+
+    fn step(event: &Event) -> Option<Step<'_>> {
+        Some(match event {
+            Event::Requested { title, dataset, requested_by, .. } => {
+                let label = title.as_deref().unwrap_or(dataset);
+                Step::Asked { label, requested_by: Some(*requested_by) }
+            }
+            Event::Started { attempt, worker } => Step::Started { attempt: *attempt, worker },
+            Event::Progressed { rows_done, rows_total } => {
+                Step::Progressed { done: *rows_done, total: *rows_total }
+            }
+            Event::Completed(file) => Step::Succeeded { done: Some(file.rows) },
+            Event::Failed { code, message, retryable } => {
+                Step::Failed { code, message, retryable: *retryable }
+            }
+            Event::CancelRequested => Step::CancelRequested,
+            Event::Cancelled => Step::Cancelled,
+            Event::Retried { attempts } => Step::Retried { attempts: *attempts },
+            Event::Downloaded { .. } => return None,
+            Event::Expired => Step::Expired,
+        })
     }
 }

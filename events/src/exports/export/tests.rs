@@ -121,6 +121,7 @@ fn samples_are_frozen() {
         Event::Retried { attempts: 2 },
         Event::Downloaded { by: id(1) },
         Event::Expired,
+        Event::CancelRequested,
     ]);
 }
 
@@ -165,6 +166,7 @@ fn refuses_everything_before_it_is_requested() {
         complete(1),
         fail(1, true),
         Command::Cancel,
+        Command::ConfirmCancel,
         Command::Retry,
         download(),
         Command::Expire,
@@ -275,7 +277,7 @@ fn fails_with_a_code_and_as_much_of_the_message_as_fits() {
 fn stays_as_it_ended() {
     let [_, _, completed, failed, cancelled, expired] = pasts();
     for (past, name) in [
-        (completed, "completed"),
+        (completed, "succeeded"),
         (failed, "failed"),
         (cancelled, "cancelled"),
         (expired, "expired"),
@@ -293,10 +295,22 @@ fn stays_as_it_ended() {
 }
 
 #[test]
-fn is_cancelled_while_queued_or_running() {
-    let [queued, running, ..] = pasts();
-    given::<Export>(queued).when(Command::Cancel).then([Event::Cancelled]);
-    given::<Export>(running).when(Command::Cancel).then([Event::Cancelled]);
+fn is_cancelled_at_once_while_it_waits_and_once_its_worker_let_go_while_it_runs() {
+    let [queued, running, completed, ..] = pasts();
+    given::<Export>(queued.clone()).when(Command::Cancel).then([Event::Cancelled]);
+    given::<Export>(queued).when(Command::ConfirmCancel).refused(Rejection::Wanted);
+    given::<Export>(running.clone()).when(Command::Cancel).then([Event::CancelRequested]);
+    let past = || running.iter().cloned().chain([Event::CancelRequested]);
+    given::<Export>(past()).when(Command::Cancel).then([]);
+    for command in [start(2), progress(1, 60), complete(1), fail(1, true)] {
+        given::<Export>(past()).when(command).refused(Rejection::Cancelling);
+    }
+    given::<Export>(past()).when(Command::ConfirmCancel).then([Event::Cancelled]);
+    let cancelled = || past().chain([Event::Cancelled]);
+    given::<Export>(cancelled()).when(Command::ConfirmCancel).then([]);
+    given::<Export>(completed)
+        .when(Command::ConfirmCancel)
+        .refused(Rejection::Finished("succeeded"));
 }
 
 #[test]
@@ -313,7 +327,7 @@ fn is_retried_when_that_can_help_and_goes_on_counting() {
     for (past, name) in [
         (queued, "queued"),
         (running, "running"),
-        (completed, "completed"),
+        (completed, "succeeded"),
         (cancelled, "cancelled"),
         (expired, "expired"),
     ] {
