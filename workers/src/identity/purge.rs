@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, ensure};
 use events::identity::organization::Organization;
-use events::{Decider as _, TenantId};
+use events::{Decider as _, Module, TenantId};
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use sqlx::PgPool;
 
 use super::erase::{path, post};
-use crate::runtime::{Done, Job, Office, Trouble};
+use crate::runtime::{Done, Job, Office, Trouble, jobs};
 
 /// The event, as the reaction put it into the job.
 #[derive(Deserialize)]
@@ -36,6 +36,7 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         written.context("the ledger panicked")??;
         let shred = path(Organization::TYPE, tenant.0).context("an organisation has a path")?;
         post(office, job, &shred).await?;
+        check_reactions(&office.pool, tenant, cause.position).await?;
         end_work(&office.pool, job).await?;
         delete_all(&office.files, tenant).await?;
         delete_all(&office.archives, tenant).await?;
@@ -46,6 +47,25 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         Ok(Done::Finished)
     }
     .boxed()
+}
+
+/// Whether every reaction has looked at all that it wants to see of the organisation, so that none adds work for it any more.
+async fn check_reactions(pool: &PgPool, tenant: TenantId, position: i64) -> anyhow::Result<()> {
+    for reaction in Module::ALL.iter().flat_map(|module| jobs(*module).reactions) {
+        let behind: bool = sqlx::query_scalar(
+            "select exists (select from log.events e
+              where e.tenant_id = $1 and e.event_type = any($2) and e.position <= $3
+                and e.position > coalesce((select position from work.reactions where name = $4), 0))",
+        )
+        .bind(tenant.0)
+        .bind(reaction.events)
+        .bind(position)
+        .bind(reaction.name)
+        .fetch_one(pool)
+        .await?;
+        ensure!(!behind, "the reaction {} is behind", reaction.name);
+    }
+    Ok(())
 }
 
 /// Forgets what was to be done for the organisation; what is being done is waited for, and then refused by the log.
