@@ -135,6 +135,9 @@ pub trait Work: Decider {
     /// What its progress counts; nothing where it is not counted.
     const UNIT: Option<&'static str>;
 
+    /// Where it stands.
+    fn job(&self) -> Job;
+
     /// What an event means for the work; nothing where it changes nothing about it.
     fn step(event: &Self::Event) -> Option<Step<'_>>;
 }

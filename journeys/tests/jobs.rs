@@ -40,6 +40,15 @@ async fn count(house: &House, event_type: &str, stream: &str) -> anyhow::Result<
     Ok(count)
 }
 
+/// Ends the leases of workers that are dead, as time does.
+async fn end_leases(house: &House) -> anyhow::Result<()> {
+    let pool = house.database().await?;
+    let end = "update work.jobs set lease_until = now() where state = 'running'";
+    sqlx::query(end).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn work_that_runs_is_told_of_and_cancelled_and_nothing_of_it_stays() -> anyhow::Result<()> {
     let house = House::start().await?;
@@ -87,6 +96,10 @@ async fn whoever_is_killed_while_at_it_there_is_one_file_in_the_end() -> anyhow:
     for attempt in 1..=2 {
         owner.until(&path, SOON, begun(attempt)).await?;
         house.kill(Resident::Workers)?;
+        // Its lease ends by itself the first time; nobody needs to wait for that twice.
+        if attempt == 2 {
+            end_leases(&house).await?;
+        }
         house.move_in(Resident::Workers)?;
     }
     let limit = Duration::from_mins(2);

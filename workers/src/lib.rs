@@ -5,6 +5,7 @@ pub mod backups;
 pub mod exports;
 mod identity;
 mod mail;
+mod making;
 mod notifications;
 mod rbac;
 mod runtime;

@@ -99,13 +99,15 @@ async fn act(pool: &PgPool, settings: &Settings, action: Action) -> anyhow::Resu
             let shown = in_full(&shown, reveal);
             if json { println!("{shown}") } else { println!("{shown:#}") }
         }
-        Action::Test { ids, all, limit, json } => {
-            let mut dead = admin::dead(pool, limit).await?;
-            if !all {
-                dead.retain(|job| ids.contains(&job.job_id));
-                let missing = ids.iter().find(|id| dead.iter().all(|job| job.job_id != **id));
-                if let Some(missing) = missing {
-                    return Ok(absent(*missing));
+        Action::Test { all: true, limit, json, ids: _ } => {
+            return test(settings, &admin::dead(pool, limit).await?, json).await;
+        }
+        Action::Test { ids, json, .. } => {
+            let mut dead = Vec::with_capacity(ids.len());
+            for id in ids {
+                match admin::show(pool, id).await? {
+                    Some(shown) if shown.listed.state == "dead" => dead.push(shown.listed),
+                    Some(_) | None => return Ok(absent(id)),
                 }
             }
             return test(settings, &dead, json).await;

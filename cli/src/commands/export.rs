@@ -15,8 +15,9 @@ use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::bar;
-use super::client::{Client, Options};
+use super::client::Client;
 use super::follow;
+use super::manner::Manner;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -82,16 +83,6 @@ struct Create {
     manner: Manner,
 }
 
-/// As whom, and how to answer.
-#[derive(Debug, clap::Args)]
-struct Manner {
-    /// Answer with JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    client: Options,
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
     /// Rows of text, separated as the locale does
@@ -142,7 +133,7 @@ async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
         Action::Create(create) => create.run(client).await,
         Action::Wait { export, manner } => {
             let job = follow::finished(client, export.0).await?;
-            tell(&manner, &job, &format!("{export} is made"));
+            manner.tell(&job, &format!("{export} is made"));
             Ok(())
         }
         Action::Download { export, output, manner } => {
@@ -162,13 +153,13 @@ impl Create {
         };
         let taken = client.post(path, id.0, &self.body(id)).await?;
         if !self.wait && self.output.is_none() {
-            tell(&self.manner, &taken, &id.to_string());
+            self.manner.tell(&taken, &id.to_string());
             return Ok(());
         }
         let job = follow::finished(client, id.0).await?;
         match &self.output {
             Some(output) => fetch(client, id, output).await?.tell(&self.manner),
-            None => tell(&self.manner, &job, &format!("{id} is made")),
+            None => self.manner.tell(&job, &format!("{id} is made")),
         }
         Ok(())
     }
@@ -190,10 +181,6 @@ impl Create {
         }
         body
     }
-}
-
-fn tell(manner: &Manner, answer: &Value, words: &str) {
-    if manner.json { println!("{answer}") } else { println!("{words}") }
 }
 
 /// Writes the file where it belongs once all of it has arrived and is what was promised.
@@ -229,7 +216,7 @@ impl Fetched {
     fn tell(&self, manner: &Manner) {
         let Self { file, size_bytes, sha256, .. } = self;
         let words = format!("{} has {size_bytes} bytes, SHA-256 {sha256}", file.display());
-        tell(manner, &json!(self), &words);
+        manner.tell(&json!(self), &words);
     }
 }
 

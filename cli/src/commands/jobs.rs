@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::client::{Client, Error, Options};
+use super::client::{Client, Error};
 use super::follow;
+use super::manner::Manner;
 use super::table::Table;
 
 #[derive(Debug, clap::Args)]
@@ -60,16 +61,6 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
-}
-
-/// As whom, and how to answer.
-#[derive(Debug, clap::Args)]
-struct Manner {
-    /// Answer with JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    client: Options,
 }
 
 /// A piece of work as the read model has it.
@@ -129,15 +120,15 @@ async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
         }
         Action::Wait { job, manner } => {
             let answer = follow::finished(client, job).await?;
-            tell(&manner, &answer, &format!("{job} is done"));
+            manner.tell(&answer, &format!("{job} is done"));
         }
         Action::Cancel { job, manner } => {
             let answer = wish(client, job, "cancel").await?;
-            tell(&manner, &answer, &format!("{job} stops"));
+            manner.tell(&answer, &format!("{job} stops"));
         }
         Action::Retry { job, manner } => {
             let answer = wish(client, job, "retry").await?;
-            tell(&manner, &answer, &format!("{job} is in the queue again"));
+            manner.tell(&answer, &format!("{job} is in the queue again"));
         }
     }
     Ok(())
@@ -145,10 +136,6 @@ async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
 
 async fn wish(client: &Client, job: Uuid, verb: &str) -> Result<Value, Error> {
     client.post(&format!("/jobs/{job}/{verb}"), clock::new_id(), &json!({})).await
-}
-
-fn tell(manner: &Manner, answer: &Value, words: &str) {
-    if manner.json { println!("{answer}") } else { println!("{words}") }
 }
 
 fn listed(jobs: Vec<Listed>) -> String {

@@ -13,6 +13,7 @@ mod follow;
 mod import;
 mod jobs;
 mod keys;
+mod manner;
 mod migrate;
 mod processes;
 mod projections;

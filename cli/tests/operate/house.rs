@@ -30,10 +30,15 @@ pub(crate) struct House {
 impl House {
     /// Starts commands, projections and queries, and sets an organisation up.
     pub(crate) async fn start() -> Self {
-        let house = Self::over(TestDatabase::create(&migrations::MIGRATOR).await.unwrap()).await;
+        let house = Self::closed().await;
         house.open().await;
         house.found("acme").await;
         house
+    }
+
+    /// The schema, and nobody at work.
+    pub(crate) async fn closed() -> Self {
+        Self::over(TestDatabase::create(&migrations::MIGRATOR).await.unwrap()).await
     }
 
     /// A database, and nobody at work.

@@ -53,3 +53,37 @@ async fn what_is_under_way_is_listed_shown_and_cancelled() {
     assert_eq!(dlq(&house, &["list"]).await, json!([]));
     house.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_tried_however_many_came_after_it_and_nothing_else_is() {
+    let house = House::closed().await;
+    let of = |number: u32| format!("00000000-0000-7000-8000-{number:012}");
+    sqlx::query(
+        "insert into work.jobs (job_id, tenant_id, kind, subject_id, state, attempt, max_attempts, changed_at)
+         select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, gen_random_uuid(), 'gone.kind', 'x',
+                case n when 102 then 'failed' else 'dead' end, 5, 5, now() + n * interval '1 second'
+           from generate_series(1, 102) n",
+    )
+    .execute(&house.owner)
+    .await
+    .unwrap();
+    let listed = dlq(&house, &["list"]).await;
+    let listed = listed.as_array().unwrap();
+    assert!(listed.len() == 100 && listed.iter().all(|job| job["job_id"] != of(1).as_str()));
+    let tried = dlq(&house, &["test", &of(1), &of(101)]).await;
+    let ids = [&tried[0]["job_id"], &tried[1]["job_id"]];
+    assert_eq!(
+        (ids, &tried[0]["verdict"]),
+        ([&json!(of(1)), &json!(of(101))], &json!("untestable"))
+    );
+    for never_given_up in [of(102), of(103)] {
+        let refused = house.annals(&["dlq", "test", &of(1), &never_given_up]).await;
+        let expected = format!("no job {never_given_up} was given up");
+        assert!(both(&refused).contains(&expected), "{}", both(&refused));
+        assert_eq!(refused.status.code(), Some(1));
+    }
+    let latest = dlq(&house, &["test", "--all", "--limit", "1"]).await;
+    assert_eq!(latest.as_array().map(Vec::len), Some(1));
+    assert_eq!(latest[0]["job_id"], of(101).as_str());
+    house.end().await;
+}

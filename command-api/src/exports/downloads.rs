@@ -13,10 +13,10 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::of_requester;
 use crate::answer::{Answer, Carried, Reply};
 use crate::app::App;
 use crate::guard::Spot;
-use crate::pipeline::{Owner, Target};
 use crate::refusal::refused;
 use crate::registry::{Given, Registry};
 
@@ -93,10 +93,8 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
     let needed = dataset.and_then(|dataset| dataset.permission);
     let spots = rows_of(&known.state);
     let carried = app.execute(ask, || {
-        let owner = Owner { of: super::requester, others_need: Permission::ExportsFilesReadAll };
-        let target = Target::new(id, Command::RecordDownload(RecordDownload { by }));
-        let target = target.needing(needed, &spots).within(spots.iter().copied());
-        Ok(Target { owners: vec![owner], ..target }.guarded(ask.access))
+        let target = of_requester(id, Command::RecordDownload(RecordDownload { by }));
+        Ok(target.needing(needed, &spots).within(spots.iter().copied()).guarded(ask.access))
     });
     let answer = match carried.await? {
         Carried::Dry(answer) => return Ok(Download { answer, link: None }),

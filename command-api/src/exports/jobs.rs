@@ -9,10 +9,11 @@ use platform::problem::Problem;
 use platform::routes::Route;
 use uuid::Uuid;
 
+use super::of_requester;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::guard::Spot;
-use crate::pipeline::{Owner, Target};
+use crate::pipeline::Target;
 use crate::registry::{Given, Nothing, Registry};
 
 /// What is wished of a piece of work.
@@ -55,11 +56,10 @@ async fn carry_out(app: Arc<App>, given: Arc<Given>, wish: Wish) -> Result<Answe
             Wish::Cancel => OfExport::Cancel,
             Wish::Retry => OfExport::Retry,
         };
-        let owner = || Owner { of: super::requester, others_need: Permission::ExportsFilesReadAll };
         let carried = app.execute(ask, || {
-            let target = Target::<Export>::new(id, command());
-            let target = target.needing(Some(Permission::ExportsFilesRequest), &[Spot::Anywhere]);
-            Ok(Target { owners: vec![owner()], ..target }.guarded(ask.access))
+            let needed = Some(Permission::ExportsFilesRequest);
+            let target = of_requester(id, command());
+            Ok(target.needing(needed, &[Spot::Anywhere]).guarded(ask.access))
         });
         return Ok(carried.await?.answer());
     }

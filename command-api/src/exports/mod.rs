@@ -4,9 +4,11 @@ mod downloads;
 mod jobs;
 mod reports;
 
+use std::fmt::Display;
+
 use events::exports::export::{Command, Export, Format, Request, Sort};
 use events::job::State;
-use events::{ExportId, Module, Permission};
+use events::{ExportId, Module, Permission, UserId};
 use platform::clock;
 use platform::dataset::{self, Query};
 use platform::limits::Quota;
@@ -101,12 +103,16 @@ pub(crate) fn routes(registry: &mut Registry) {
 /// A command that the export's requester gives, or whoever may see everybody's.
 fn owned<B>(call: &Call<B>, command: Command) -> Result<Target<Export>, Problem> {
     let id: ExportId = call.id("export_id")?;
-    let owner = Owner { of: requester, others_need: Permission::ExportsFilesReadAll };
-    let target = Target::new(id, command).within([Spot::Anywhere]);
-    Ok(Target { owners: vec![owner], ..target })
+    Ok(of_requester(id, command).within([Spot::Anywhere]))
 }
 
-fn requester(export: &Export) -> Option<events::UserId> {
+/// A command on an export, which is its requester's; others need to see everybody's.
+fn of_requester(id: impl Display, command: Command) -> Target<Export> {
+    let owner = Owner { of: requester, others_need: Permission::ExportsFilesReadAll };
+    Target { owners: vec![owner], ..Target::new(id, command) }
+}
+
+fn requester(export: &Export) -> Option<UserId> {
     (export.job.state != State::Absent).then_some(export.requested_by)
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use events::TenantId;
+use events::backups::backup::Backup;
 use events::job::State;
 use events::settings::Key;
 use futures::FutureExt;
@@ -14,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::make::file_of;
-use super::state;
+use crate::making::state;
 use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
 
 pub(super) fn sweep(office: &Office, tenant: TenantId) -> BoxFuture<'_, anyhow::Result<()>> {
@@ -62,7 +63,7 @@ async fn made_before(
 /// Deletes the file of a backup that has expired.
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let backup = state(office, job).await?;
+        let backup = state::<Backup>(office, job).await?;
         let (State::Expired, Some(archive)) = (backup.state.job.state, &backup.state.made) else {
             return Ok(Done::Cancelled);
         };

@@ -3,7 +3,7 @@
 use std::io::BufWriter;
 
 use anyhow::{Context as _, anyhow};
-use events::backups::backup::Scope;
+use events::backups::backup::{Backup, Scope};
 use events::job::State;
 use events::{BackupId, FileId};
 use futures::FutureExt;
@@ -15,29 +15,23 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::archive::{self, Manifest, Source};
-use super::{report, state};
-use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
+use crate::making::{begin, file_id, let_go, post, report, state};
+use crate::runtime::{Done, Job, Office, Trouble};
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let backup = state(office, job).await?;
+        let backup = state::<Backup>(office, job).await?;
         match backup.state.job.state {
             State::Absent => return Err(anyhow!("there is no backup {}", job.subject_id).into()),
             State::Succeeded | State::Failed | State::Expired => return Ok(Done::Finished),
             State::Cancelling | State::Cancelled => {
-                let_go(office, job).await?;
+                let_go::<Backup>(office, job).await?;
                 return Ok(Done::Cancelled);
             }
             State::Queued | State::Running => {}
         }
         let attempt = backup.state.job.attempts + 1;
-        let begin = json!({"attempt": attempt, "worker": &*office.worker});
-        report(office, job, "start", &format!("start/{attempt}"), begin).await?;
-        for before in 1..attempt {
-            // Left by a worker that died after storing it; since this attempt began, nobody can complete it any more.
-            let removed = office.archives.delete(job.tenant_id, file_id(job, before)).await;
-            removed.map_err(anyhow::Error::from)?;
-        }
+        begin::<Backup>(office, job, attempt).await?;
         let (stored, manifest) = make(office, job, attempt, backup.state.scope).await?;
         complete(office, job, attempt, &stored, &manifest).await
     }
@@ -46,16 +40,17 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
 
 pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
     async move {
-        let backup = state(office, job).await?;
+        let backup = state::<Backup>(office, job).await?;
         match backup.state.job.state {
             State::Queued | State::Running => {
                 let attempt = backup.state.job.attempts;
                 let message = job.error.clone().unwrap_or_else(|| "the worker fell silent".into());
                 let body = json!({"attempt": attempt, "code": "gave_up", "message": message});
-                let told = report(office, job, "fail", &format!("fail/{attempt}"), body).await;
+                let told =
+                    report::<Backup>(office, job, "fail", &format!("fail/{attempt}"), body).await;
                 told.map_err(|Trouble(error)| error)
             }
-            State::Cancelling => let_go(office, job).await,
+            State::Cancelling => let_go::<Backup>(office, job).await,
             State::Absent
             | State::Succeeded
             | State::Failed
@@ -66,26 +61,10 @@ pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, any
     .boxed()
 }
 
-/// Leaves nothing of a backup that nobody wants any more, and says so.
-pub(super) fn let_go<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    async move {
-        let backup = state(office, job).await?.state.job;
-        for attempt in 1..=backup.attempts {
-            office.archives.delete(job.tenant_id, file_id(job, attempt)).await?;
-        }
-        if backup.state == State::Cancelling {
-            let told = report(office, job, "confirm-cancel", "confirm-cancel", json!({})).await;
-            told.map_err(|Trouble(error)| error)?;
-        }
-        Ok(())
-    }
-    .boxed()
-}
-
 /// Makes the backup and throws it away.
 pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let scope = state(office, job).await?.state.scope;
+        let scope = state::<Backup>(office, job).await?.state.scope;
         written(office, job, scope).await?;
         Ok(Done::Finished)
     }
@@ -101,7 +80,7 @@ async fn make(
 ) -> anyhow::Result<(StoredFile, Manifest)> {
     let (file, manifest) = written(office, job, scope).await?;
     let whole = tokio::fs::File::from_std(file.reopen()?);
-    let stored = office.archives.put(job.tenant_id, file_id(job, attempt), whole).await?;
+    let stored = office.archives.put(job.tenant_id, file_id::<Backup>(job, attempt), whole).await?;
     Ok((stored, manifest))
 }
 
@@ -138,10 +117,9 @@ async fn complete(
         "manifest_sha256": manifest_sha256(manifest)?,
         "key_id": manifest.key_id,
     });
-    let path = format!("/backups/{}/complete", job.subject_id);
-    let key = job.key(&format!("complete/{attempt}"));
-    match office.commands.post(job.tenant_id, &path, key, &body).await {
-        Ok(_) => Ok(Done::Finished),
+    let step = format!("complete/{attempt}");
+    match post::<Backup>(office, job, "complete", &step, body).await {
+        Ok(()) => Ok(Done::Finished),
         Err(CommandError::Refused(problem)) => {
             // Somebody else's attempt is the latest; this file belongs to nobody.
             let removed = office.archives.delete(job.tenant_id, stored.id).await;
@@ -150,11 +128,6 @@ async fn complete(
         }
         Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
     }
-}
-
-/// Each attempt has a file of its own, so that a worker that lost its job cannot touch another's.
-fn file_id(job: &Job, attempt: u32) -> FileId {
-    FileId(id_caused_by("backups_file", &job.subject_id, &attempt.to_string()))
 }
 
 /// Where a backup is stored, as the log remembers it.

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use events::backups::backup::Backup;
 use events::envelope::Recorded;
-use platform::fold::{Folded, fold};
+use platform::files::Files;
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Job, Jobs, Office, Reaction, Sweep, Trouble};
+use crate::making::{self, Filed};
+use crate::runtime::{Effect, Handler, Jobs, Office, Reaction, Sweep};
 
 const MAKE: &str = "backups.make";
 const VERIFY: &str = "backups.verify";
@@ -43,7 +44,7 @@ pub(crate) fn jobs() -> Jobs {
                 max_attempts: 5,
                 run: make::run,
                 give_up: make::give_up,
-                let_go: Some(make::let_go),
+                let_go: Some(making::let_go::<Backup>),
                 test: Some(make::test),
             },
             Handler {
@@ -86,18 +87,8 @@ fn on_backup(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     Ok(vec![Effect::Start { kind, subject_id, body: json!({}) }])
 }
 
-async fn state(office: &Office, job: &Job) -> anyhow::Result<Folded<Backup>> {
-    Ok(fold(&office.pool, job.tenant_id, &job.subject_id, Folded::default()).await?)
-}
-
-async fn report(
-    office: &Office,
-    job: &Job,
-    command: &str,
-    step: &str,
-    body: serde_json::Value,
-) -> Result<(), Trouble> {
-    let path = format!("/backups/{}/{command}", job.subject_id);
-    let posted = office.commands.post(job.tenant_id, &path, job.key(step), &body).await;
-    posted.map(|_| ()).map_err(|error| Trouble(anyhow::Error::new(error)))
+impl Filed for Backup {
+    fn store(office: &Office) -> &Files {
+        &office.archives
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use anyhow::{Context as _, anyhow};
-use events::backups::backup::Archive;
+use events::backups::backup::{Archive, Backup};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use platform::files::FileError;
@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::archive::{self, Report};
 use super::make::{file_of, manifest_sha256};
-use super::{report, state};
+use crate::making::{report, state};
 use crate::runtime::{Done, Job, Office, Trouble};
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let backup = state(office, job).await?;
+        let backup = state::<Backup>(office, job).await?;
         let Ok(stored) = backup.state.archive() else {
             return Ok(Done::Failed("there is nothing to verify".into()));
         };
@@ -30,7 +30,7 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
 /// Verifies, and tells nobody else what was found.
 pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let backup = state(office, job).await?;
+        let backup = state::<Backup>(office, job).await?;
         let Ok(stored) = backup.state.archive() else {
             return Ok(Done::Failed("there is nothing to verify".into()));
         };
@@ -53,7 +53,7 @@ pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, any
 
 async fn record(office: &Office, job: &Job, found: &Report) -> Result<(), Trouble> {
     let body = json!({"ok": found.whole(), "checks": found.checks, "errors": found.errors});
-    report(office, job, "verification", "verification", body).await
+    report::<Backup>(office, job, "verification", "verification", body).await
 }
 
 async fn verify(office: &Office, job: &Job, stored: Archive) -> anyhow::Result<Report> {

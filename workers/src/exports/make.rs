@@ -10,14 +10,13 @@ use events::identity::user::User;
 use events::job::State;
 use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{FileId, UnitId, UserId};
+use events::{UnitId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
 use platform::clock;
 use platform::commands::CommandError;
 use platform::dataset::Dataset;
-use platform::fold::{Folded, fold};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
@@ -26,7 +25,8 @@ use super::order::{Order, Plan};
 use super::refusal::Refusal;
 use super::render::{self, Header, Paper, Rendered, Row, csv, pdf, xlsx};
 use super::rows::{self, Rows};
-use crate::runtime::{Done, Job, Office, Trouble, id_caused_by};
+use crate::making::{begin, file_id, let_go, post, report, state};
+use crate::runtime::{Done, Job, Office, Trouble};
 
 /// How long the projection may need to come up to the request.
 const CATCH_UP: Duration = Duration::from_secs(15);
@@ -39,13 +39,13 @@ const FILE_NAME_CHARS: usize = 120;
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let export = state(office, job).await?;
+        let export = state::<Export>(office, job).await?;
         match export.state.job.state {
             State::Absent => Err(anyhow!("there is no export {}", job.subject_id).into()),
             State::Succeeded | State::Expired => Ok(Done::Finished),
             State::Failed if !export.state.job.retryable => Ok(Done::Finished),
             State::Cancelling | State::Cancelled => {
-                let_go(office, job).await?;
+                let_go::<Export>(office, job).await?;
                 Ok(Done::Cancelled)
             }
             // A dead letter that an operator put back. The requester knows that it failed, so the next word is theirs.
@@ -65,13 +65,13 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
 
 pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
     async move {
-        let export = state(office, job).await?;
+        let export = state::<Export>(office, job).await?;
         match export.state.job.state {
             State::Queued | State::Running => {
                 let making = Making { office, job, attempt: export.state.job.attempts };
                 making.fail("gave_up", "the file could not be made; try again later", true).await
             }
-            State::Cancelling => let_go(office, job).await,
+            State::Cancelling => let_go::<Export>(office, job).await,
             State::Absent
             | State::Succeeded
             | State::Failed
@@ -82,26 +82,10 @@ pub(super) fn give_up<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, any
     .boxed()
 }
 
-/// Leaves nothing of a file that nobody wants any more, and says so.
-pub(super) fn let_go<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    async move {
-        let export = state(office, job).await?.state.job;
-        for attempt in 1..=export.attempts {
-            office.files.delete(job.tenant_id, file_id(job, attempt)).await?;
-        }
-        if export.state == State::Cancelling {
-            let told = report(office, job, "confirm-cancel", "confirm-cancel", json!({})).await;
-            told.map_err(|Trouble(error)| error)?;
-        }
-        Ok(())
-    }
-    .boxed()
-}
-
 /// Makes the file and throws it away.
 pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
-        let attempt = state(office, job).await?.state.job.attempts;
+        let attempt = state::<Export>(office, job).await?.state.job.attempts;
         match (Making { office, job, attempt }).make().await {
             Ok(_) => Ok(Done::Finished),
             Err(Refusal::Trouble(error)) => Err(Trouble(error)),
@@ -110,27 +94,6 @@ pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result
         }
     }
     .boxed()
-}
-
-async fn state(office: &Office, job: &Job) -> anyhow::Result<Folded<Export>> {
-    Ok(fold(&office.pool, job.tenant_id, &job.subject_id, Folded::default()).await?)
-}
-
-async fn report(
-    office: &Office,
-    job: &Job,
-    command: &str,
-    step: &str,
-    body: serde_json::Value,
-) -> Result<(), Trouble> {
-    let path = format!("/exports/{}/{command}", job.subject_id);
-    let posted = office.commands.post(job.tenant_id, &path, job.key(step), &body).await;
-    posted.map(|_| ()).map_err(|error| Trouble(anyhow::Error::new(error)))
-}
-
-/// Each attempt has a file of its own, so that a worker that lost its job cannot touch another's.
-fn file_id(job: &Job, attempt: u32) -> FileId {
-    FileId(id_caused_by("exports_file", &job.subject_id, &attempt.to_string()))
 }
 
 /// A file that is complete but not stored.
@@ -151,19 +114,12 @@ struct Making<'a> {
 
 impl Making<'_> {
     async fn run(&self) -> Result<Done, Trouble> {
-        let begin = json!({"attempt": self.attempt, "worker": &*self.office.worker});
-        self.report("start", &format!("start/{}", self.attempt), begin).await?;
-        for before in 1..self.attempt {
-            // Left by a worker that died after storing it; since this attempt began, nobody can complete it any more.
-            let removed =
-                self.office.files.delete(self.job.tenant_id, file_id(self.job, before)).await;
-            removed.map_err(anyhow::Error::from)?;
-        }
+        begin::<Export>(self.office, self.job, self.attempt).await?;
         let made = match self.make().await {
             Ok(made) => made,
             Err(Refusal::Trouble(error)) => return Err(Trouble(error)),
             Err(Refusal::Stop) => {
-                let_go(self.office, self.job).await?;
+                let_go::<Export>(self.office, self.job).await?;
                 return Ok(Done::Cancelled);
             }
             Err(Refusal::For(code, message)) => {
@@ -174,21 +130,13 @@ impl Making<'_> {
         self.publish(made).await
     }
 
-    async fn report(
-        &self,
-        command: &str,
-        step: &str,
-        body: serde_json::Value,
-    ) -> Result<(), Trouble> {
-        report(self.office, self.job, command, step, body).await
-    }
-
     async fn fail(&self, code: &str, message: &str, retryable: bool) -> anyhow::Result<()> {
         let body = json!({
             "attempt": self.attempt, "code": code, "message": message, "retryable": retryable,
         });
         let step = format!("fail/{}", self.attempt);
-        self.report("fail", &step, body).await.map_err(|Trouble(error)| error)
+        let told = report::<Export>(self.office, self.job, "fail", &step, body).await;
+        told.map_err(|Trouble(error)| error)
     }
 
     async fn make(&self) -> Result<Made, Refusal> {
@@ -271,7 +219,7 @@ impl Making<'_> {
 
     /// Tells how far the file is, and stops when nobody waits for it any more.
     async fn progress(&self, rows_done: u64, rows_total: u64) -> Result<(), Refusal> {
-        let export = state(self.office, self.job).await?;
+        let export = state::<Export>(self.office, self.job).await?;
         if export.state.job.check_running(self.attempt).is_err() {
             return Err(Refusal::Stop);
         }
@@ -279,10 +227,8 @@ impl Making<'_> {
             "attempt": self.attempt, "rows_done": rows_done, "rows_total": rows_total.max(rows_done),
         });
         let step = format!("progress/{}/{rows_done}", self.attempt);
-        let path = format!("/exports/{}/progress", self.job.subject_id);
-        let key = self.job.key(&step);
-        match self.office.commands.post(self.job.tenant_id, &path, key, &body).await {
-            Ok(_) | Err(CommandError::Unavailable(_)) => Ok(()), // progress is a courtesy
+        match post::<Export>(self.office, self.job, "progress", &step, body).await {
+            Ok(()) | Err(CommandError::Unavailable(_)) => Ok(()), // progress is a courtesy
             Err(CommandError::Refused(problem)) => {
                 tracing::debug!(export.id = self.job.subject_id, problem.code, "progress refused");
                 Ok(())
@@ -294,7 +240,7 @@ impl Making<'_> {
     async fn publish(&self, made: Made) -> Result<Done, Trouble> {
         let (office, tenant) = (self.office, self.job.tenant_id);
         let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
-        let id = file_id(self.job, self.attempt);
+        let id = file_id::<Export>(self.job, self.attempt);
         let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
         let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
         let kept_hours = kept.integer().context("exports.kept_hours is no number")?;
@@ -310,15 +256,14 @@ impl Making<'_> {
             "expires_at": expires_at,
             "units": made.units,
         });
-        let path = format!("/exports/{}/complete", self.job.subject_id);
-        let key = self.job.key(&format!("complete/{}", self.attempt));
-        match office.commands.post(tenant, &path, key, &body).await {
-            Ok(_) => Ok(Done::Finished),
+        let step = format!("complete/{}", self.attempt);
+        match post::<Export>(office, self.job, "complete", &step, body).await {
+            Ok(()) => Ok(Done::Finished),
             Err(CommandError::Refused(problem)) => {
                 office.files.delete(tenant, id).await.map_err(anyhow::Error::from)?;
-                let known = state(office, self.job).await?.state.job;
+                let known = state::<Export>(office, self.job).await?.state.job;
                 if known.state == State::Cancelling {
-                    let_go(office, self.job).await?;
+                    let_go::<Export>(office, self.job).await?;
                     return Ok(Done::Cancelled);
                 }
                 // The state says at the next attempt whether there is anything left to do.

@@ -9,9 +9,12 @@ mod rows;
 use std::time::Duration;
 
 use events::envelope::Recorded;
+use events::exports::export::Export;
+use platform::files::Files;
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, Reaction};
+use crate::making::{self, Filed};
+use crate::runtime::{Effect, Handler, Jobs, Office, Reaction};
 
 const RENDER: &str = "exports.render";
 
@@ -35,7 +38,7 @@ pub(crate) fn jobs() -> Jobs {
             max_attempts: 5,
             run: make::run,
             give_up: make::give_up,
-            let_go: Some(make::let_go),
+            let_go: Some(making::let_go::<Export>),
             test: Some(make::test),
         }],
         sweeps: Vec::new(),
@@ -50,4 +53,10 @@ fn on_export(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
         "exports.export.cancelled" => Effect::Cancel { kind: RENDER, subject_id },
         _ => Effect::Start { kind: RENDER, subject_id, body: json!({}) },
     }])
+}
+
+impl Filed for Export {
+    fn store(office: &Office) -> &Files {
+        &office.files
+    }
 }

@@ -63,6 +63,10 @@ impl Work for Backup {
     const KIND: &'static str = "backup";
     const UNIT: Option<&'static str> = None;
 
+    fn job(&self) -> Job {
+        self.job
+    }
+
     fn step(event: &Event) -> Option<Step<'_>> {
         Some(match event {
             Event::Requested { name, .. } => Step::Asked { label: name, requested_by: None },

@@ -55,6 +55,10 @@ impl Work for Export {
     const KIND: &'static str = "export";
     const UNIT: Option<&'static str> = Some("rows");
 
+    fn job(&self) -> Job {
+        self.job
+    }
+
     fn step(event: &Event) -> Option<Step<'_>> {
         Some(match event {
             Event::Requested { title, dataset, requested_by, .. } => {
