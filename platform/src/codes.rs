@@ -48,6 +48,12 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
+        "COMMAND_UNKNOWN",
+        "No command of that operation id can be kept for later.",
+        "Use one of the reference that takes a permission, other than of sessions, API keys, issuers and triggers.",
+    ),
+    (
+        422,
         "SUBJECT_INVALID",
         "What an issuer calls somebody is empty or too long.",
         "Copy it from the `sub` of the issuer's tokens about them.",
