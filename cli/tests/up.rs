@@ -169,7 +169,8 @@ async fn what_is_sent_is_read_in_the_browser() {
         .json(&json!({ "organization": "demo", "login": "owner" }));
     assert_eq!(forgotten.send().await.unwrap().status(), 202);
     let ask = |path: String| client().get(format!("{mailbox}{path}")).send();
-    let list = ask("/messages?to=owner@demo.test&wait_seconds=30".into()).await.unwrap();
+    let list =
+        ask("/messages?to=owner@demo.test&q=new+password&wait_seconds=30".into()).await.unwrap();
     let list: Value = list.json().await.unwrap();
     let id = list["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{list}"));
     let message: Value = ask(format!("/messages/{id}")).await.unwrap().json().await.unwrap();
