@@ -35,6 +35,8 @@ pub struct Settings {
     pub smtp_url: String,
     /// The address that e-mail comes from.
     pub mail_from: String,
+    /// The address that answers to e-mail go to; that which it comes from when empty.
+    pub mail_reply_to: String,
     /// Folder for files: exports and backups.
     pub data_dir: PathBuf,
     /// Key that seals all secrets: 32 bytes, base64.
@@ -110,6 +112,7 @@ impl Default for Settings {
             public_url: String::new(),
             smtp_url: String::new(),
             mail_from: String::new(),
+            mail_reply_to: String::new(),
             data_dir: ".annals/files".into(),
             master_key: String::new(),
             bootstrap_token: String::new(),
@@ -155,6 +158,7 @@ const UNPREFIXED: &[&str] = &[
     "REDIS_URL",
     "SMTP_URL",
     "MAIL_FROM",
+    "MAIL_REPLY_TO",
     "RBAC_DEFAULT_ROLE",
     "AUDIT_LOG_LEVEL",
 ];
