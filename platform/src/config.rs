@@ -31,6 +31,8 @@ pub struct Settings {
     /// Where people reach the console, at which links in e-mail begin; `query_url` when empty. With `https:` browsers
     /// are told to stay with TLS.
     pub public_url: String,
+    /// Where mail programs reach command-api, at which the links that unsubscribe begin; `command_url` when empty.
+    pub public_command_url: String,
     /// The server that takes e-mail, as a URL: `smtps://user:password@host`, or `smtp://user:password@host:587?tls=required`.
     pub smtp_url: String,
     /// The address that e-mail comes from.
@@ -110,6 +112,7 @@ impl Default for Settings {
             command_url: "http://127.0.0.1:7401".into(),
             query_url: "http://127.0.0.1:7402".into(),
             public_url: String::new(),
+            public_command_url: String::new(),
             smtp_url: String::new(),
             mail_from: String::new(),
             mail_reply_to: String::new(),
@@ -209,6 +212,13 @@ impl Settings {
     /// Where links that people follow begin.
     pub fn links_begin(&self) -> &str {
         let url = if self.public_url.is_empty() { &self.query_url } else { &self.public_url };
+        url.trim_end_matches('/')
+    }
+
+    /// Where the links begin that mail programs post to.
+    pub fn posts_begin(&self) -> &str {
+        let given = &self.public_command_url;
+        let url = if given.is_empty() { &self.command_url } else { given };
         url.trim_end_matches('/')
     }
 

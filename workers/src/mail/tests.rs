@@ -76,7 +76,13 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .expect("aiosmtpd is installed; `cargo xtask test` installs it");
-        Self(child)
+        let server = Self(child);
+        let end = std::time::Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(std::time::Instant::now() < end, "aiosmtpd does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
     }
 }
 

@@ -82,7 +82,7 @@ async fn letter(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
         action: None,
         unsubscribe: Some(format!(
             "{}/api/v1/notifications/unsubscribe?token={token}",
-            office.command_url
+            office.posts_begin
         )),
     }))
 }

@@ -228,8 +228,8 @@ pub(crate) struct Office {
     pub(crate) mailer: Mailer,
     /// The issuer of tokens, after which logs are named.
     pub(crate) issuer: Arc<str>,
-    /// Where a click on a link that unsubscribes arrives: at the door itself.
-    pub(crate) command_url: Arc<str>,
+    /// Where the links begin that mail programs post to.
+    pub(crate) posts_begin: Arc<str>,
     /// Where the links in it begin.
     pub(crate) links_begin: Arc<str>,
     /// What opens personal data in files.
@@ -264,7 +264,7 @@ impl Office {
             master,
             mailer: Mailer::open(settings)?,
             issuer: settings.issuer.as_str().into(),
-            command_url: settings.command_url.trim_end_matches('/').into(),
+            posts_begin: settings.posts_begin().into(),
             links_begin: settings.links_begin().into(),
             worker: worker.into(),
             dry: false,
