@@ -51,6 +51,7 @@ const UNGUARDED: &[&str] = &[
     "notifications_notification_delete",
     "notifications_notification_mark_read",
     "settings_configuration_set_own_setting",
+    "settings_configuration_unsubscribe",
     "settings_configuration_unset_own_setting",
 ];
 

@@ -231,6 +231,12 @@ const OF_THE_DOORS: &[Row] = &[
         "Correct the address.",
     ),
     (
+        404,
+        "UNSUBSCRIBE_TOKEN_UNKNOWN",
+        "The token is of no letter of ours, or of one to somebody who is not here any more.",
+        "Use the whole link of the letter, or sign in and choose in your settings.",
+    ),
+    (
         405,
         "METHOD_NOT_ALLOWED",
         "The path exists, but not with this method.",
