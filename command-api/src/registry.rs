@@ -13,6 +13,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use events::{Decider, TenantId};
+use futures::future::{BoxFuture, ready};
 use platform::http::{RequestFacts, json_body};
 use platform::parameters::{self, Parameters};
 use platform::prefer::Prefer;
@@ -70,6 +71,10 @@ pub(crate) struct Registry {
     commands: Router<Arc<App>>,
 }
 
+/// Completes a call by what the organisation has already said elsewhere, before it is a command.
+pub(crate) type Prepare<B> =
+    for<'a> fn(&'a App, &'a mut Call<B>) -> BoxFuture<'a, Result<(), Problem>>;
+
 /// One call of a command route, its body read.
 pub(crate) struct Call<B> {
     pub(crate) principal: Arc<Principal>,
@@ -111,11 +116,26 @@ impl Registry {
         D::Command: Sync,
         D::Facts: LoadFacts<D>,
     {
+        self.prepared(route, |_, _| Box::pin(ready(Ok(()))), build);
+    }
+
+    /// Adds a route that sends one command to one aggregate, once the call is complete.
+    pub(crate) fn prepared<B, D>(
+        &mut self,
+        route: Route,
+        prepare: Prepare<B>,
+        build: fn(&Call<B>) -> Result<Target<D>, Problem>,
+    ) where
+        B: DeserializeOwned + JsonSchema + Send + Sync + 'static,
+        D: Decider,
+        D::Command: Sync,
+        D::Facts: LoadFacts<D>,
+    {
         let status = route.status;
         let route = route.takes::<B>().answers::<Answer>(status).parameters(COMMAND);
         let shared = Arc::new(route.clone());
         let handler = move |State(app): State<Arc<App>>, request: Incoming| async move {
-            let answer = run(&app, &shared, &request, build).await;
+            let answer = run(&app, &shared, &request, (prepare, build)).await;
             answer.unwrap_or_else(IntoResponse::into_response)
         };
         for address in route.clone().addresses() {
@@ -316,7 +336,7 @@ async fn run<B, D>(
     app: &App,
     route: &Route,
     request: &Incoming,
-    build: fn(&Call<B>) -> Result<Target<D>, Problem>,
+    (prepare, build): (Prepare<B>, fn(&Call<B>) -> Result<Target<D>, Problem>),
 ) -> Result<Response, Problem>
 where
     B: DeserializeOwned + Send + Sync + 'static,
@@ -328,7 +348,8 @@ where
     let ask = request.admitted(app, route).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
-    let call = Call { principal, body: request.json()?, path: request.path.clone() };
+    let mut call = Call { principal, body: request.json()?, path: request.path.clone() };
+    prepare(app, &mut call).await?;
     let route_access = ask.access;
     if let Some(gathered) = &request.gathered {
         let build: Build<D> = Box::new(move || Ok(build(&call)?.guarded(route_access)));
