@@ -1,6 +1,6 @@
 //! What every request of this process shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
@@ -28,6 +28,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::denials::{self, Denials};
+use crate::errands::Errands;
 use crate::log::Writer;
 use crate::pipeline::Ask;
 use crate::visible::WAITING_MOST;
@@ -63,6 +64,8 @@ pub(crate) struct App {
     pub(crate) forgotten: Arc<Semaphore>,
     /// Refusals that are counted instead of written.
     pub(crate) denials: Denials,
+    /// The commands that can be given by name; known once the routes are.
+    errands: OnceLock<Errands>,
     consistency: TokenKey,
     /// Whose settings were compared with the log a moment ago.
     compared: Cache<TenantId, ()>,
@@ -105,6 +108,7 @@ impl App {
             master,
             personal,
             denials: Denials::default(),
+            errands: OnceLock::new(),
         });
         denials::start(&app, tasks);
         Ok(app)
@@ -177,6 +181,16 @@ impl App {
             refreshed
         };
         Ok(configuration.map_err(|error| Problem::internal(&error))?.state)
+    }
+
+    /// Takes in the commands that can be given by name.
+    pub(crate) fn know(&self, errands: Errands) {
+        let _first_time_only = self.errands.set(errands);
+    }
+
+    /// The commands that can be given by name.
+    pub(crate) fn errands(&self) -> Result<&Errands, Problem> {
+        self.errands.get().ok_or_else(|| Problem::unavailable("the process is starting; try again"))
     }
 
     /// The consistency token for a position.

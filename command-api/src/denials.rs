@@ -102,7 +102,13 @@ mod tests {
         let Context { tenant, now, .. } = context();
         let actor = Actor { id: actor.into(), ..context().actor };
         Ask {
-            principal: Arc::new(Principal { tenant, actor, expires_at: now, key: None }),
+            principal: Arc::new(Principal {
+                tenant,
+                actor,
+                expires_at: now,
+                key: None,
+                through: None,
+            }),
             operation,
             access: Access::SignedIn,
             status: 200,

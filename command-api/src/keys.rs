@@ -1,8 +1,9 @@
 //! Idempotency keys, expected versions and dry runs: what a client may say about how its command is to be taken.
 
 use axum::http::{HeaderMap, StatusCode, header};
-use events::{Actor, ActorKind};
+use events::ActorKind;
 use platform::parameters;
+use platform::principal::Principal;
 use platform::problem::{Fault, Problem};
 use platform::secrets::{MasterKey, hmac};
 use serde_json::Value;
@@ -30,7 +31,7 @@ pub(crate) struct Manner {
 
 /// What makes two requests the same.
 pub(crate) struct Identity<'a> {
-    pub(crate) actor: &'a Actor,
+    pub(crate) principal: &'a Principal,
     pub(crate) operation: &'a str,
     pub(crate) path: &'a str,
     pub(crate) query: &'a [(String, String)],
@@ -90,17 +91,21 @@ impl Manner {
 
 impl Identity<'_> {
     /// A key counts for one principal and one route; the tenant is the first column of its table. A program does not share
-    /// its owner's keys: what the owner was answered may be beyond it.
+    /// its owner's keys: what the owner was answered may be beyond it. Nor does what acts for somebody: it made its own.
     fn scope(&self, key: &str) -> String {
-        if let Some(program) = self.actor.api_key_id {
+        let actor = &self.principal.actor;
+        if let Some(through) = self.principal.through {
+            return format!("{through}:{}:{key}", self.operation);
+        }
+        if let Some(program) = actor.api_key_id {
             return format!("api_key:{program}:{}:{key}", self.operation);
         }
-        let kind: &str = match self.actor.kind {
+        let kind: &str = match actor.kind {
             ActorKind::User => "user",
             ActorKind::Service => "service",
             ActorKind::System => "system",
         };
-        format!("{kind}:{}:{}:{key}", self.actor.id, self.operation)
+        format!("{kind}:{}:{}:{key}", actor.id, self.operation)
     }
 
     fn fingerprint(&self, if_match: Option<i64>, validate_only: bool) -> [u8; 32] {
@@ -114,7 +119,7 @@ impl Identity<'_> {
         hash.update([0]);
         hash.update(canonical);
         let plain: [u8; 32] = hash.finalize().into();
-        match self.actor.kind {
+        match self.principal.actor.kind {
             // A body may hold a password, which a plain digest would let anybody guess who reads the table of keys.
             ActorKind::User | ActorKind::System => hmac(&self.master.derive(FINGERPRINTS), &plain),
             // The keys of services live for long, and so must what they are compared with; their bodies hold no secrets.
@@ -159,6 +164,8 @@ fn version(value: &[u8]) -> Result<i64, Problem> {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use events::Actor;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -175,11 +182,19 @@ mod tests {
             on_behalf_of: None,
             api_key_id: None,
         };
+        let expires_at = Timestamp::MAX;
+        let principal = Principal {
+            tenant: events::testing::id(1),
+            actor,
+            expires_at,
+            key: None,
+            through: None,
+        };
         let (operation, path, body) = ("do", "/x", body.as_bytes());
         let master = &MasterKey::parse(&format!("{}=", "A".repeat(43))).unwrap();
         Manner::read(
             &headers,
-            &Identity { actor: &actor, operation, path, query: &[], body, master },
+            &Identity { principal: &principal, operation, path, query: &[], body, master },
         )
     }
 

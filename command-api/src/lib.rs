@@ -7,6 +7,7 @@ mod backups;
 mod batch;
 mod denials;
 mod draft;
+mod errands;
 mod exports;
 mod facts;
 mod guard;

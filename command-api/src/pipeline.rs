@@ -154,6 +154,7 @@ impl Ask {
             actor: context.actor.clone(),
             expires_at: context.now,
             key: None,
+            through: None,
         };
         Self {
             principal: Arc::new(principal),
@@ -209,6 +210,7 @@ impl Ask {
             (meta::ON_BEHALF_OF, id(actor.on_behalf_of.map(|it| it.0))),
             (meta::REQUEST_ID, Some((&*self.facts.request_id).into())),
             (meta::SESSION_ID, id(actor.session_id.map(|it| it.0))),
+            (meta::THROUGH, self.principal.through.map(|it| Cow::Owned(it.to_string()))),
             (meta::TRACEPARENT, text(&self.facts.traceparent)),
             (meta::USER_AGENT, text(&self.facts.user_agent)),
         ];
@@ -249,6 +251,7 @@ impl App {
         let standing =
             self.access.last_known(principal).await.map_err(|error| Problem::internal(&error))?;
         match (principal.actor.kind, &standing) {
+            (ActorKind::User, Some(standing)) if principal.is_away() => standing.check_owner()?,
             (ActorKind::User, Some(standing)) => standing.check_session(clock::now())?,
             (ActorKind::User, None) => {
                 return Err(Problem::token_refused("the token names no user"));

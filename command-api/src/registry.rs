@@ -13,7 +13,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use events::{Decider, TenantId};
-use futures::future::{BoxFuture, ready};
+use futures::FutureExt as _;
 use platform::http::{RequestFacts, json_body};
 use platform::parameters::{self, Parameters};
 use platform::prefer::Prefer;
@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 use crate::answer::{Answer, Reply};
 use crate::app::App;
 use crate::batch::{Build, Gathered};
+use crate::errands::{Acting, Check, Errands};
 use crate::facts::LoadFacts;
 use crate::keys::{Identity, Manner, VALIDATE_ONLY};
 use crate::pipeline::{Ask, Target};
@@ -67,13 +68,11 @@ pub(crate) const fn header(name: &'static str, description: &'static str) -> Par
 pub(crate) struct Registry {
     routes: Vec<Route>,
     router: Router<Arc<App>>,
-    /// The routes that send one command, which can be part of a batch.
+    /// The routes that send one command, which can be part of a batch or be kept for later.
     commands: Router<Arc<App>>,
+    /// The same routes, by operation.
+    named: HashMap<&'static str, Route>,
 }
-
-/// Completes a call by what the organisation has already said elsewhere, before it is a command.
-pub(crate) type Prepare<B> =
-    for<'a> fn(&'a App, &'a mut Call<B>) -> BoxFuture<'a, Result<(), Problem>>;
 
 /// One call of a command route, its body read.
 pub(crate) struct Call<B> {
@@ -116,14 +115,14 @@ impl Registry {
         D::Command: Sync,
         D::Facts: LoadFacts<D>,
     {
-        self.prepared(route, |_, _| Box::pin(ready(Ok(()))), build);
+        self.checked(route, |_, _, _| std::future::ready(Ok(())).boxed(), build);
     }
 
-    /// Adds a route that sends one command to one aggregate, once the call is complete.
-    pub(crate) fn prepared<B, D>(
+    /// The same, where something has to be found out about the body first, or to be added to it.
+    pub(crate) fn checked<B, D>(
         &mut self,
         route: Route,
-        prepare: Prepare<B>,
+        check: Check<B>,
         build: fn(&Call<B>) -> Result<Target<D>, Problem>,
     ) where
         B: DeserializeOwned + JsonSchema + Send + Sync + 'static,
@@ -135,13 +134,14 @@ impl Registry {
         let route = route.takes::<B>().answers::<Answer>(status).parameters(COMMAND);
         let shared = Arc::new(route.clone());
         let handler = move |State(app): State<Arc<App>>, request: Incoming| async move {
-            let answer = run(&app, &shared, &request, (prepare, build)).await;
+            let answer = run((&app, &shared), &request, check, build).await;
             answer.unwrap_or_else(IntoResponse::into_response)
         };
         for address in route.clone().addresses() {
             let path = format!("{PREFIX}{}", address.path);
             let commands = std::mem::take(&mut self.commands);
             self.commands = commands.route(&path, on(filter(&address), handler.clone()));
+            self.named.insert(address.operation, address);
         }
         self.special(route, handler);
     }
@@ -216,6 +216,7 @@ impl Registry {
     /// The router over the process's state, with what every API has besides its routes.
     pub(crate) fn router(self, app: &Arc<App>) -> Router {
         let document = self.document();
+        app.know(Errands::new(self.commands(), self.named));
         self.router
             .merge(crate::identity::well_known())
             .with_state(Arc::clone(app))
@@ -243,6 +244,8 @@ pub(crate) struct Incoming {
     body: Bytes,
     /// Where it is left as part of a batch instead of being carried out.
     gathered: Option<Gathered>,
+    /// Who is known to ask, without a token; only our own code can say so.
+    acting: Option<Acting>,
 }
 
 impl axum::extract::FromRequest<Arc<App>> for Incoming {
@@ -257,15 +260,17 @@ impl axum::extract::FromRequest<Arc<App>> for Incoming {
         let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let facts = request.extensions().get::<Arc<RequestFacts>>().cloned().unwrap_or_default();
         let gathered = request.extensions_mut().remove::<Gathered>();
+        let acting = request.extensions_mut().remove::<Acting>();
         let headers = std::mem::take(request.headers_mut());
         let uri = std::mem::take(request.uri_mut());
         // Whoever has no token yet is counted by where they come from; a token that nobody looks at changes nothing.
-        if !headers.contains_key(AUTHORIZATION) || uri.path().starts_with(AUTH) {
+        let unknown = !headers.contains_key(AUTHORIZATION) && acting.is_none();
+        if unknown || uri.path().starts_with(AUTH) {
             facts.notes.spent(state.limits.admit_address(facts.ip)?);
         }
         let query = parameters::read(&uri)?;
         let body = platform::http::bytes(request, state).await?;
-        Ok(Self { headers, facts, uri, query, path, body, gathered })
+        Ok(Self { headers, facts, uri, query, path, body, gathered, acting })
     }
 }
 
@@ -277,7 +282,10 @@ impl Incoming {
 
     /// Who asks, by the access token or the API key, and how.
     pub(crate) async fn ask(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
-        let principal = app.authenticate(&self.headers, &self.facts).await?;
+        let principal = match &self.acting {
+            Some(Acting(principal)) => Arc::clone(principal),
+            None => app.authenticate(&self.headers, &self.facts).await?,
+        };
         let manner = self.manner(app, &principal, route.operation)?;
         Ok(Ask {
             principal,
@@ -321,7 +329,7 @@ impl Incoming {
         operation: &str,
     ) -> Result<Manner, Problem> {
         let identity = Identity {
-            actor: &principal.actor,
+            principal,
             operation,
             path: self.uri.path(),
             query: &self.query,
@@ -333,10 +341,10 @@ impl Incoming {
 }
 
 async fn run<B, D>(
-    app: &App,
-    route: &Route,
+    (app, route): (&Arc<App>, &Route),
     request: &Incoming,
-    (prepare, build): (Prepare<B>, fn(&Call<B>) -> Result<Target<D>, Problem>),
+    check: Check<B>,
+    build: fn(&Call<B>) -> Result<Target<D>, Problem>,
 ) -> Result<Response, Problem>
 where
     B: DeserializeOwned + Send + Sync + 'static,
@@ -349,7 +357,7 @@ where
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
     let mut call = Call { principal, body: request.json()?, path: request.path.clone() };
-    prepare(app, &mut call).await?;
+    check(app, &ask, &mut call).await?;
     let route_access = ask.access;
     if let Some(gathered) = &request.gathered {
         let build: Build<D> = Box::new(move || Ok(build(&call)?.guarded(route_access)));

@@ -24,6 +24,8 @@ pub mod meta {
     pub const API_KEY_ID: &str = "api_key_id";
     /// The user for whom a service acted.
     pub const ON_BEHALF_OF: &str = "on_behalf_of";
+    /// What acted for the actor, who was not there, `type/id`: a trigger of theirs.
+    pub const THROUGH: &str = "through";
     /// The operation id of the command, for example `rbac_policy_create_role`.
     pub const COMMAND: &str = "command";
     /// The id shared by everything that follows from one request.

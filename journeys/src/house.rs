@@ -246,6 +246,45 @@ impl House {
         Ok(sqlx::PgPool::connect(self.engines.database_url()).await?)
     }
 
+    /// Puts an empty, migrated database in the place of the one that there was; nobody may live there.
+    pub async fn new_database(&self) -> anyhow::Result<()> {
+        let (server, name) =
+            self.engines.database_url().rsplit_once('/').context("the URL names no database")?;
+        let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await?;
+        for statement in [
+            format!("drop database \"{name}\" with (force)"),
+            format!("create database \"{name}\""),
+        ] {
+            sqlx::query(&statement).execute(&pool).await?;
+        }
+        pool.close().await;
+        self.migrate()
+    }
+
+    /// Returns when something holds, which is asked again and again.
+    pub async fn until(
+        &self,
+        what: &str,
+        limit: Duration,
+        holds: impl AsyncFn() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while !holds().await? {
+            anyhow::ensure!(began.elapsed() < limit, "never: {what}; {}", self.last_words());
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Returns when every reaction has read the whole log and no job is left to do.
+    pub async fn idle(&self, limit: Duration) -> anyhow::Result<()> {
+        let pool = self.database().await?;
+        let holds = async || Ok(sqlx::query_scalar(IDLE).fetch_one(&pool).await?);
+        let idle = self.until("the workers are idle", limit, holds).await;
+        pool.close().await;
+        idle
+    }
+
     /// The token in the link of the last letter to `address` about `page`, once it has come.
     pub async fn mailed(&self, address: &str, page: &str) -> anyhow::Result<String> {
         let link = |letter: &str| {
@@ -351,6 +390,15 @@ impl Drop for House {
         self.end_children();
     }
 }
+
+/// A reaction writes down how far it has read when there is something to do, so the events that lead to jobs count.
+const IDLE: &str = "
+    select not exists (select from work.jobs where state in ('queued', 'running'))
+       and not exists (
+         select from (values ('identity_mail', 'identity.invitation.issued'),
+                             ('scheduling_carry_out', 'scheduling.trigger.fired')) leads (reaction, event_type)
+          where coalesce((select position from work.reactions r where r.name = leads.reaction), 0)
+              < coalesce((select max(position) from log.events e where e.event_type = leads.event_type), 0))";
 
 fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

@@ -184,6 +184,7 @@ fn speaking(tenant: TenantId, id: ApiKeyId, rotation: u32, key: &Folded<ApiKey>)
         },
         expires_at,
         key: Some(ByKey { scope: Scope::new(key.state.scope.clone()), rotation }),
+        through: None,
     }
 }
 

@@ -203,8 +203,14 @@ const OF_THE_DOORS: &[Row] = &[
     (
         403,
         "IN_PERSON_ONLY",
-        "A program with an API key asked for what people do themselves.",
+        "A program with an API key, or a trigger, asked for what people do themselves.",
         "Sign in, and do it yourself.",
+    ),
+    (
+        403,
+        "OWNER_INACTIVE",
+        "What is done for somebody was not done, because their account is not active any more.",
+        "Reactivate the account, or let somebody else make a trigger of their own.",
     ),
     (
         403,

@@ -43,6 +43,9 @@ pub struct Commands {
 pub struct Cause {
     /// The event.
     pub event_id: Option<Uuid>,
+    /// Its place in the log; jobs of old do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<i64>,
     /// The id shared by everything that follows from one request.
     pub correlation_id: Option<String>,
     /// W3C trace context.
@@ -55,6 +58,7 @@ impl Cause {
         let mut metadata = event.metadata();
         Self {
             event_id: Some(event.event_id),
+            position: Some(event.position),
             correlation_id: metadata.remove(meta::CORRELATION_ID),
             traceparent: metadata.remove(meta::TRACEPARENT),
         }
@@ -159,7 +163,7 @@ impl Commands {
             .bearer_auth(token)
             .header("idempotency-key", format!("\"{key}\""))
             .json(body);
-        let Cause { event_id, correlation_id, traceparent } = &*self.cause;
+        let Cause { event_id, correlation_id, traceparent, .. } = &*self.cause;
         let event_id = event_id.map(|id| id.to_string());
         for (name, value) in [
             ("causation-id", &event_id),
@@ -252,7 +256,7 @@ mod tests {
         let cause = Cause {
             event_id: Some(Uuid::nil()),
             correlation_id: Some("c-1".into()),
-            traceparent: None,
+            ..Cause::default()
         };
         let commands = Commands::new(&base, "workers", "sesame").unwrap().because(&cause);
         assert_eq!(post(&commands).await.unwrap(), json!({"version": 2}));

@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use events::rbac::resolve::{QUERY_API, WORKERS};
 use events::rbac::scope::Scope;
-use events::{Actor, ActorKind, SessionId, TenantId, UserId};
+use events::scheduling::trigger::Trigger;
+use events::{Actor, ActorKind, Decider as _, SessionId, TenantId, TriggerId, UserId};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
@@ -39,6 +40,23 @@ pub struct Principal {
     pub expires_at: Timestamp,
     /// What holds back whoever acts by an API key.
     pub key: Option<ByKey>,
+    /// What acts for the user, who need not be there.
+    pub through: Option<Through>,
+}
+
+/// A record of somebody's that says what is to be done for them, with their rights of the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Through {
+    /// A trigger.
+    Trigger(TriggerId),
+}
+
+impl std::fmt::Display for Through {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Trigger(id) => write!(f, "{}/{id}", Trigger::TYPE),
+        }
+    }
 }
 
 /// An API key in use.
@@ -60,7 +78,18 @@ impl Principal {
             on_behalf_of: None,
             api_key_id: None,
         };
-        Self { tenant, actor, expires_at: Timestamp::MAX, key: None }
+        Self { tenant, actor, expires_at: Timestamp::MAX, key: None, through: None }
+    }
+
+    /// The same caller, for whom a record of theirs speaks.
+    #[must_use]
+    pub fn through(self, through: Through) -> Self {
+        Self { through: Some(through), ..self }
+    }
+
+    /// Whether only a record of the user's speaks for them: no session and no API key stands behind it.
+    pub fn is_away(&self) -> bool {
+        self.through.is_some() && self.actor.session_id.is_none() && self.key.is_none()
     }
 
     /// The caller as a user, unless it is a service.
@@ -245,6 +274,7 @@ impl Tokens {
             },
             expires_at,
             key: None,
+            through: None,
         })
     }
 

@@ -158,7 +158,7 @@ pub(crate) fn somebody(number: u128) -> Principal {
         on_behalf_of: None,
         api_key_id: None,
     };
-    Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None }
+    Principal { tenant: id(0), actor, expires_at: Timestamp::MAX, key: None, through: None }
 }
 
 /// The same in a request of its own.

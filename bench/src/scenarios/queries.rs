@@ -167,6 +167,7 @@ async fn checks(
         },
         expires_at: clock::now(),
         key: None,
+        through: None,
     };
     let pool = db::connect(bed.url(), Role::QueryApi, 2).await?;
     let master = MasterKey::parse(&bed.settings.master_key)?;

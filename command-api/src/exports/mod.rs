@@ -77,17 +77,17 @@ pub(crate) fn routes(registry: &mut Registry) {
             .works()
             .answers::<()>(201)
     };
-    registry.prepared::<Ask, Export>(
+    registry.checked::<Ask, Export>(
         ask("/exports/csv", "exports_export_request_csv", "make a CSV file of a dataset"),
         templates::complete,
         |call| request(&call.principal, &call.body, Format::Csv),
     );
-    registry.prepared::<Ask, Export>(
+    registry.checked::<Ask, Export>(
         ask("/exports/excel", "exports_export_request_xlsx", "make a workbook of a dataset"),
         templates::complete,
         |call| request(&call.principal, &call.body, Format::Xlsx),
     );
-    registry.prepared::<Ask, Export>(
+    registry.checked::<Ask, Export>(
         ask("/exports/pdf", "exports_export_request_pdf", "make a printable document of a dataset"),
         templates::complete,
         |call| request(&call.principal, &call.body, Format::Pdf),

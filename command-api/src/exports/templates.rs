@@ -1,5 +1,7 @@
 //! Routes of report templates, and what a request for a file takes from one.
 
+use std::sync::Arc;
+
 use events::exports::export::Sort;
 use events::exports::template::{Command, Revise, Template};
 use events::exports::{Layout, Report};
@@ -14,7 +16,7 @@ use serde::Deserialize;
 
 use super::{Ask, known};
 use crate::app::App;
-use crate::pipeline::Target;
+use crate::pipeline::{Ask as Asking, Target};
 use crate::registry::{Call, Nothing, Registry};
 
 /// A template to define.
@@ -94,7 +96,7 @@ pub(super) fn routes(registry: &mut Registry) {
             .answers::<()>(201),
         define,
     );
-    registry.prepared::<Revision, Template>(
+    registry.checked::<Revision, Template>(
         manage(Route::patch(TEMPLATE, module, "exports_template_revise"))
             .summary("change a template; files that were asked for stay as they are"),
         look_up,
@@ -185,7 +187,11 @@ impl Question<'_> {
 }
 
 /// Finds out the dataset of the template, which the revision has to fit.
-fn look_up<'a>(app: &'a App, call: &'a mut Call<Revision>) -> BoxFuture<'a, Result<(), Problem>> {
+fn look_up<'a>(
+    app: &'a Arc<App>,
+    _: &'a Asking,
+    call: &'a mut Call<Revision>,
+) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let id: TemplateId = call.id("template_id")?;
         let template = app.aggregates.get::<Template>(call.tenant(), &id.to_string()).await;
@@ -198,7 +204,8 @@ fn look_up<'a>(app: &'a App, call: &'a mut Call<Revision>) -> BoxFuture<'a, Resu
 /// Takes from the template what the request does not say itself. A template that is not there, or is retired, is for the rules of
 /// exports to refuse.
 pub(super) fn complete<'a>(
-    app: &'a App,
+    app: &'a Arc<App>,
+    _: &'a Asking,
     call: &'a mut Call<Ask>,
 ) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {

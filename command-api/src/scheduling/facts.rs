@@ -39,6 +39,7 @@ fn named(command: &Command) -> Option<&Modifiers> {
         | Command::Resume
         | Command::RecordFire { .. }
         | Command::RecordUsage { .. }
+        | Command::RecordAnswer { .. }
         | Command::Skip { .. }
         | Command::Replan
         | Command::Cancel => None,

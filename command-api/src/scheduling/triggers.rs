@@ -1,16 +1,24 @@
 //! Routes of triggers, and how our workers say that one is due.
 
+use std::sync::Arc;
+
 use events::scheduling::trigger::{Command, Create, Revise, Target as Leads, Terms, Trigger};
 use events::scheduling::{Modifiers, Spec};
 use events::{Module, Permission, TriggerId};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use platform::clock;
+use platform::principal::{Principal, Through};
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::pipeline::Target;
+use crate::app::App;
+use crate::errands::Errand;
+use crate::patch::Patch;
+use crate::pipeline::{Ask, Target};
 use crate::registry::{Call, Nothing, Registry};
 
 /// A trigger to create.
@@ -58,12 +66,12 @@ struct Revision {
     /// The zone, the closed days and what becomes of occurrences on them.
     #[serde(default)]
     modifiers: Option<Modifiers>,
-    /// Nothing happens after it.
+    /// Nothing happens after it; null when there is to be no such moment.
     #[serde(default)]
-    ends_at: Option<Timestamp>,
-    /// So often it happens at most.
+    ends_at: Patch<Timestamp>,
+    /// So often it happens at most; null when that is not to be counted.
     #[serde(default)]
-    max_fires: Option<u64>,
+    max_fires: Patch<u64>,
     /// Occurrences up to this moment keep what holds now; the present where none is given.
     #[serde(default)]
     effective_from: Option<Timestamp>,
@@ -93,15 +101,17 @@ const TRIGGER: &str = "/triggers/{trigger_id}";
 
 pub(super) fn routes(registry: &mut Registry) {
     let manage = |route: Route| route.needs(Permission::SchedulingTriggersManage);
-    registry.command::<NewTrigger, Trigger>(
+    registry.checked::<NewTrigger, Trigger>(
         manage(Route::post("/triggers", Module::Scheduling, "scheduling_trigger_create"))
             .summary("let a command be carried out when its time has come, once or again and again")
             .answers::<()>(201),
+        |app, ask, call| check(app, ask, Some(&call.body.target)),
         |call| Ok(create(call)),
     );
-    registry.command::<Revision, Trigger>(
+    registry.checked::<Revision, Trigger>(
         manage(Route::patch(TRIGGER, Module::Scheduling, "scheduling_trigger_revise"))
             .summary("change a trigger from a moment on; occurrences up to it stay as they were"),
+        |app, ask, call| check(app, ask, call.body.target.as_ref()),
         |call| target(call, Command::Revise(revise(&call.body))),
     );
     registry.command::<Nothing, Trigger>(
@@ -158,6 +168,25 @@ fn report(registry: &mut Registry) {
     );
 }
 
+/// The caller could do now what the trigger is to lead to: what they may not do or what is not well formed they hear of here.
+fn check<'a>(
+    app: &'a Arc<App>,
+    ask: &'a Ask,
+    target: Option<&'a Leads>,
+) -> BoxFuture<'a, Result<(), Problem>> {
+    async move {
+        // What is no target at all is refused by the rules.
+        let Some(target) = target.filter(|target| target.args.is_null() || target.args.is_object())
+        else {
+            return Ok(());
+        };
+        let principal = Principal::clone(&ask.principal).through(Through::Trigger(clock::new_id()));
+        let (facts, occurrence) = (&ask.facts, clock::now());
+        app.check_errand(&Errand { principal, target, occurrence, facts }).await
+    }
+    .boxed()
+}
+
 fn create(call: &Call<NewTrigger>) -> Target<Trigger> {
     let body = call.body.clone();
     let id = body.id.unwrap_or_else(clock::new_id);
@@ -179,8 +208,8 @@ fn revise(body: &Revision) -> Revise {
         target: body.target,
         spec: body.spec,
         modifiers: body.modifiers,
-        ends_at: body.ends_at,
-        max_fires: body.max_fires,
+        ends_at: body.ends_at.asks(|at| at),
+        max_fires: body.max_fires.asks(|most| most),
         effective_from: body.effective_from,
     }
 }

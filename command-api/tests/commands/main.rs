@@ -10,6 +10,7 @@ mod documentation;
 mod dry_runs;
 mod effects;
 mod erasure;
+mod errands;
 mod exclusion;
 mod exports;
 mod idempotency;

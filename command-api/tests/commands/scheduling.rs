@@ -9,7 +9,7 @@ use crate::kit::{Answer, Api};
 
 const FIRED: &str = "scheduling.trigger.fired";
 
-fn code(answer: &Answer) -> (u16, &str) {
+pub(crate) fn code(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
 }
 
@@ -22,14 +22,14 @@ fn daily() -> Value {
     json!({"kind": "daily", "time": "03:00:00"})
 }
 
-fn made(answer: &Answer) -> String {
+pub(crate) fn made(answer: &Answer) -> String {
     assert_eq!(answer.status, 201, "{}", answer.body);
     let location = answer.headers["location"].to_str().unwrap();
     location.rsplit('/').next().unwrap().to_owned()
 }
 
 /// A token of our own scheduler.
-async fn scheduler(api: &Api) -> String {
+pub(crate) async fn scheduler(api: &Api) -> String {
     let tenant: uuid::Uuid = sqlx::query_scalar("select tenant_id from log.tenants limit 1")
         .fetch_one(&api.owner)
         .await
@@ -40,7 +40,7 @@ async fn scheduler(api: &Api) -> String {
     token.body["access_token"].as_str().expect("a token").to_owned()
 }
 
-fn whole(at: Timestamp) -> Timestamp {
+pub(crate) fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap()
 }
 

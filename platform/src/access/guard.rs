@@ -47,11 +47,14 @@ pub fn lacking(principal: &Principal, permission: Permission) -> Problem {
     Problem { bearer_error, ..Problem::lacking(name, detail) }
 }
 
-/// Refuses a program with an API key what people do themselves.
+/// Refuses a program with an API key, and whatever acts for somebody who is away, what people do themselves.
 pub fn in_person(principal: &Principal) -> Result<(), Problem> {
-    if principal.key.is_none() && principal.actor.api_key_id.is_none() {
+    let by_key = principal.key.is_some() || principal.actor.api_key_id.is_some();
+    if !by_key && principal.through.is_none() {
         return Ok(());
     }
     let code = "IN_PERSON_ONLY".into();
-    Err(Problem { code, ..Problem::forbidden("an API key cannot do this; sign in yourself") })
+    let who = if by_key { "an API key" } else { "a trigger" };
+    let detail = format!("{who} cannot do this; sign in yourself");
+    Err(Problem { code, ..Problem::forbidden(detail) })
 }

@@ -53,6 +53,7 @@ const TRAIL: Dataset = Dataset {
         Column::new("on_behalf_of", "On behalf of", Text).nullable(),
         Column::new("session_id", "Session", Text).nullable(),
         Column::new("api_key_id", "API key", Text).nullable(),
+        Column::new("through", "Through", Text).nullable(),
         Column::new("ip", "Address", Text).nullable().sensitive(),
         Column::new("user_agent", "Program", Text).nullable().sensitive(),
         Column::new("request_id", "Request", Text).nullable(),

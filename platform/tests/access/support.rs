@@ -189,7 +189,7 @@ pub(crate) fn process(pool: &PgPool, shared: Shared) -> Process {
 pub(crate) fn principal(tenant: TenantId, user: UserId) -> Principal {
     let (kind, id) = (ActorKind::User, user.to_string());
     let actor = Actor { kind, id, session_id: None, on_behalf_of: None, api_key_id: None };
-    Principal { tenant, actor, expires_at: Timestamp::MAX, key: None }
+    Principal { tenant, actor, expires_at: Timestamp::MAX, key: None, through: None }
 }
 
 pub(crate) async fn connect(url: &str) -> MultiplexedConnection {

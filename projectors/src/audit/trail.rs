@@ -60,10 +60,11 @@ const COLUMNS: &[Column] = &[
     column("changes", Sql::Jsonb),
     column("detail", Sql::Jsonb),
     column("api_key_id", Sql::Text),
+    column("through", Sql::Text),
 ];
 
 /// Raised when the trail itself is made in another way.
-const BUILD: i32 = 5;
+const BUILD: i32 = 6;
 /// Streams followed at once; those not seen for longest are read from the log again when they come up.
 const STREAMS_KEPT: usize = 40_000;
 
@@ -100,6 +101,7 @@ struct Entry<'a> {
     changes: &'a [Change<'a>],
     detail: Option<Members<'a>>,
     api_key_id: Option<Cow<'a, str>>,
+    through: Option<Cow<'a, str>>,
 }
 
 /// What the envelope says of the caller.
@@ -128,6 +130,8 @@ struct Caller<'a> {
     causation_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     command: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    through: Option<Cow<'a, str>>,
 }
 
 /// The projection. What other read models make of an event is part of it, and their builds of its build.
@@ -367,6 +371,7 @@ fn entry<'a>(fact: &'a Fact, traced: &'a [Traced], changes: &'a Effect<'a>) -> E
         on_behalf_of: caller.on_behalf_of,
         session_id: caller.session_id,
         api_key_id: caller.api_key_id,
+        through: caller.through,
         ip: caller.ip,
         user_agent: caller.user_agent,
         request_id: caller.request_id,

@@ -35,6 +35,11 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    last_answered_at: Option<Timestamp> = Timestamptz,
+    last_aggregate_id: Option<String> = Text,
+    last_refusal_code: Option<String> = Text,
+    last_refusal: Option<String> = Text,
+    refusals: u64 = Bigint,
 });
 
 const ACTIVE: &str = "active";
@@ -50,7 +55,7 @@ impl ReadModel for Triggers {
         columns: Row::COLUMNS,
         reads: &[Trigger::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -108,6 +113,17 @@ fn change(row: &mut Row, event: &Event) {
             row.last_skip_reason = Some(*reason);
             row.next_at = *next_at;
         }
+        Event::CommandSucceeded { occurrence, aggregate_id, .. } => {
+            row.last_answered_at = Some(*occurrence);
+            row.last_aggregate_id = Some(aggregate_id.clone());
+            (row.last_refusal_code, row.last_refusal) = (None, None);
+        }
+        Event::CommandRefused { occurrence, code, detail, .. } => {
+            row.last_answered_at = Some(*occurrence);
+            row.last_aggregate_id = None;
+            (row.last_refusal_code, row.last_refusal) = (Some(code.clone()), Some(detail.clone()));
+            row.refusals += 1;
+        }
         Event::Cancelled => stop(row, "cancelled"),
         Event::Completed => stop(row, "completed"),
     }
@@ -149,6 +165,11 @@ fn begun(
         version: fact.version(),
         created_at: fact.at(),
         changed_at: fact.at(),
+        last_answered_at: None,
+        last_aggregate_id: None,
+        last_refusal_code: None,
+        last_refusal: None,
+        refusals: 0,
     })
 }
 
@@ -220,6 +241,26 @@ mod tests {
             (&row["last_skipped_at"], &row["next_at"]),
             (&json!("2026-01-04T01:00:00Z"), &json!(null))
         );
+    }
+
+    #[test]
+    fn a_trigger_shows_what_its_command_came_to_last() {
+        let occurrence = at("2026-01-02T01:00:00Z");
+        let command = || "backups_backup_request".to_owned();
+        let refused = Event::CommandRefused {
+            occurrence,
+            command: command(),
+            code: "FORBIDDEN".into(),
+            detail: "you need the permission".into(),
+        };
+        let row = after([fired(), refused.clone()]);
+        assert_eq!((&row["last_refusal_code"], &row["refusals"]), (&json!("FORBIDDEN"), &json!(1)));
+        assert_eq!(row["last_answered_at"], "2026-01-02T01:00:00Z");
+        let done =
+            Event::CommandSucceeded { occurrence, command: command(), aggregate_id: "b1".into() };
+        let row = after([fired(), refused, done]);
+        assert_eq!((&row["last_refusal_code"], &row["refusals"]), (&json!(null), &json!(1)));
+        assert_eq!(row["last_aggregate_id"], "b1");
     }
 
     #[test]

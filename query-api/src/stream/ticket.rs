@@ -113,6 +113,7 @@ impl Tickets {
             },
             expires_at: Timestamp::from_second(content.token_until).map_err(|_| refused())?,
             key: None,
+            through: None,
         })
     }
 

@@ -1,7 +1,8 @@
 //! E-mail: letters handed to the installation's SMTP server, and what its answers mean for the job that sends one.
 //!
-//! A server that is away or says "later" is asked again; what it refuses is not sent again. Between its taking the message
-//! and our noting it a crash can send the same message twice: with the same `Message-ID`, by which who gets it knows.
+//! A server that is away or says "later" is asked again; what it refuses is not sent again, and what it took neither, however
+//! often the event that caused it is looked at. Between its taking the message and our noting it a crash can send the same
+//! message twice: with the same `Message-ID`, by which who gets it knows.
 
 mod letter;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use lettre::transport::smtp::{AsyncSmtpTransport, Error};
 use lettre::{AsyncTransport as _, Tokio1Executor};
 use platform::config::Settings;
 
-use crate::runtime::{Done, Job, Office, Trouble};
+use crate::runtime::{Done, Intent, Job, Office, Trouble, Went};
 
 pub(crate) use letter::Letter;
 
@@ -24,6 +25,8 @@ pub(crate) use letter::Letter;
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 /// How long the whole conversation may take.
 const TOTAL_LIMIT: Duration = Duration::from_mins(1);
+/// What is noted of a letter, and the step of its job.
+const MAIL: &str = "mail";
 /// Answers that refuse us and not the message (RFC 4954): what helps is another `SMTP_URL`.
 const ABOUT_US: [u16; 4] = [530, 534, 535, 538];
 
@@ -72,24 +75,41 @@ impl Office {
         };
         let sender = self.setting(job.tenant_id, Key::NotificationsMailSender).await?;
         let sender = sender.text().unwrap_or("Annals");
-        let message = match letter.message(job.key("mail"), sender, from) {
+        let message = match letter.message(job.key(MAIL), sender, from) {
             Ok(message) => message,
             Err(error) => return Ok(Done::Failed(format!("{error:#}"))),
         };
-        let taking = async {
-            if *dry {
-                transport.test_connection().await
-            } else {
-                transport.send(message).await.map(|_| true)
+        if *dry {
+            let ready = transport.test_connection();
+            return match tokio::time::timeout(TOTAL_LIMIT, ready).await {
+                Ok(Ok(true)) => Ok(Done::Finished),
+                Ok(Ok(false)) => Err(anyhow!("the e-mail server is not ready").into()),
+                Ok(Err(error)) => after(error),
+                Err(_) => Err(late()),
+            };
+        }
+        if self.intend(job, MAIL, MAIL).await? == Intent::Gone {
+            return Ok(Done::Finished);
+        }
+        match tokio::time::timeout(TOTAL_LIMIT, transport.send(message)).await {
+            Ok(Ok(answer)) => {
+                let code = answer.code().to_string();
+                self.went(job, MAIL, (Went::Done, &code)).await?;
+                Ok(Done::Finished)
             }
-        };
-        match tokio::time::timeout(TOTAL_LIMIT, taking).await {
-            Ok(Ok(true)) => Ok(Done::Finished),
-            Ok(Ok(false)) => Err(anyhow!("the e-mail server is not ready").into()),
-            Ok(Err(error)) => after(error),
-            Err(_) => Err(anyhow!("the e-mail server did not answer in time").into()),
+            Ok(Err(error)) => {
+                let code = error.status().map(|code| code.to_string()).unwrap_or_default();
+                let done = after(error)?;
+                self.went(job, MAIL, (Went::Refused, &code)).await?;
+                Ok(done)
+            }
+            Err(_) => Err(late()),
         }
     }
+}
+
+fn late() -> Trouble {
+    anyhow!("the e-mail server did not answer in time").into()
 }
 
 /// What an error means for the job.

@@ -163,6 +163,40 @@ async fn a_letter_waits_for_a_server_that_is_away_and_is_sent_once() {
 }
 
 #[tokio::test]
+async fn a_letter_that_was_sent_is_not_sent_in_another_life_of_its_job_or_of_the_log() {
+    let house = House::start(true).await;
+    let _server = Server::start(house.port, house.folder.path(), &[]);
+    house.invite(7).await;
+    house.until(|job| job.state == "succeeded").await;
+    let pool = &house.office.pool;
+    let again = "update work.jobs set state = 'queued', attempt = 0, run_at = now()";
+    sqlx::query(again).execute(pool).await.unwrap();
+    house.until(|job| job.state == "succeeded").await;
+    let noted: Vec<(String, Option<String>)> =
+        sqlx::query_as("select state, answer from work.effects").fetch_all(pool).await.unwrap();
+    assert_eq!(noted, [("done".into(), Some("250".into()))]);
+    assert_eq!(house.mail().len(), 1);
+
+    let owner = house.log.owner().await;
+    for statement in [
+        "delete from work.jobs",
+        "insert into work.restored (position) select position + 1 from log.head",
+    ] {
+        sqlx::query(statement).execute(&owner).await.unwrap();
+    }
+    house.invite(8).await; // in the life before the backup
+    house.until(|job| job.state == "succeeded").await;
+    house.invite(9).await;
+    let deadline = Instant::now() + PATIENCE;
+    while house.mail().len() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", house.mail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!house.mail().iter().any(|letter| letter.contains("To: guest8@")));
+    house.shutdown.begin();
+}
+
+#[tokio::test]
 async fn a_letter_that_the_server_refuses_has_failed_and_is_listed_with_its_answer() {
     let house = House::start(true).await;
     let _server = Server::start(house.port, house.folder.path(), &["--size", "100"]);

@@ -3,6 +3,7 @@
 mod account;
 mod expire;
 mod tell;
+mod trigger;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
+use events::scheduling::trigger::Trigger;
 use events::settings::Key;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::{of_account, of_key, of_place, opened_elsewhere};
+use super::trigger::{of_trigger, once_a_day};
 use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
 
@@ -54,6 +56,7 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.organization.purge_requested",
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
+    "scheduling.trigger.command_refused",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -114,7 +117,8 @@ async fn send(
     } else if let Some(session) = opened_elsewhere(&cause.stream, &cause.payload) {
         (json!({"type": Session::TYPE, "id": session}), job.subject_id.clone())
     } else {
-        (json!({"type": cause.stream, "id": cause.stream_id}), job.subject_id.clone())
+        let key = once_a_day(cause).unwrap_or_else(|| job.subject_id.clone());
+        (json!({"type": cause.stream, "id": cause.stream_id}), key)
     };
     let body = json!({
         "id": job.key(&format!("notification/{user}")),
@@ -154,6 +158,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         ApiKey::TYPE => return of_key(office, job, cause).await,
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
         Ledger::TYPE => return of_tampering(office, job, cause).await,
+        Trigger::TYPE => return of_trigger(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };

@@ -5,6 +5,7 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
+mod effects;
 mod ends;
 mod janitor;
 mod queue;
@@ -38,6 +39,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+pub(crate) use effects::{Intent, Went};
 pub(crate) use ends::End;
 pub(crate) use queue::Job;
 

@@ -40,7 +40,10 @@ fn effect(trigger: TriggerId, event: &Event) -> Option<Effect> {
         | Event::Fired { next_at, .. }
         | Event::Skipped { next_at, .. } => *next_at,
         Event::Paused | Event::Cancelled | Event::Completed => None,
-        Event::Renamed { .. } | Event::Retargeted { .. } => return None,
+        Event::Renamed { .. }
+        | Event::Retargeted { .. }
+        | Event::CommandSucceeded { .. }
+        | Event::CommandRefused { .. } => return None,
     };
     Some(match next_at {
         Some(due_at) => {

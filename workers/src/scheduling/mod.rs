@@ -1,5 +1,7 @@
-//! What recurs: the next occurrence of every trigger is a timer, and when a calendar changes, triggers are planned anew.
+//! What recurs: the next occurrence of every trigger is a timer, what happens leads to its command, and when a calendar changes,
+//! triggers are planned anew.
 
+mod carry_out;
 mod fire;
 mod replan;
 
@@ -13,21 +15,42 @@ pub(crate) fn jobs() -> Jobs {
         reactions: vec![
             Reaction { name: "scheduling_fire", events: fire::EVENTS, react: fire::on_event },
             Reaction {
+                name: "scheduling_carry_out",
+                events: carry_out::EVENTS,
+                react: carry_out::on_fired,
+            },
+            Reaction {
                 name: "scheduling_replan",
                 events: replan::EVENTS,
                 react: replan::on_changed,
             },
         ],
-        handlers: vec![Handler {
-            kind: replan::KIND,
-            slots: 1,
-            lease: Duration::from_secs(30),
-            max_attempts: 10,
-            run: replan::run,
-            give_up: replan::give_up,
-            let_go: None,
-            test: Some(replan::run),
-        }],
+        handlers: vec![
+            carrying_out(),
+            Handler {
+                kind: replan::KIND,
+                slots: 1,
+                lease: Duration::from_secs(30),
+                max_attempts: 10,
+                run: replan::run,
+                give_up: replan::give_up,
+                let_go: None,
+                test: Some(replan::run),
+            },
+        ],
         sweeps: Vec::new(),
+    }
+}
+
+fn carrying_out() -> Handler {
+    Handler {
+        kind: carry_out::KIND,
+        slots: 4,
+        lease: Duration::from_secs(30),
+        max_attempts: 10,
+        run: carry_out::run,
+        give_up: carry_out::give_up,
+        let_go: None,
+        test: Some(carry_out::run),
     }
 }

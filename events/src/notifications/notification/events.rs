@@ -84,6 +84,8 @@ pub enum Kind {
     Security,
     /// The organisation is to be purged, or is not after all.
     OrganizationPurge,
+    /// What a trigger of the recipient's leads to was refused.
+    TriggerRefused,
     /// A message from a person.
     Message,
 }

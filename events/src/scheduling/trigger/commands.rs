@@ -31,10 +31,34 @@ pub enum Command {
         /// Which.
         occurrence: Timestamp,
     },
+    /// What the command of an occurrence came to.
+    RecordAnswer {
+        /// Which.
+        occurrence: Timestamp,
+        /// What it came to.
+        answer: Answer,
+    },
     /// Calendars have changed.
     Replan,
     /// Ends it for good.
     Cancel,
+}
+
+/// What the command of an occurrence came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It was done.
+    Done {
+        /// The record that it is about.
+        aggregate_id: String,
+    },
+    /// It was refused, and would be again.
+    Refused {
+        /// For programs.
+        code: String,
+        /// For people.
+        detail: String,
+    },
 }
 
 /// Begins a trigger.
@@ -50,7 +74,7 @@ pub struct Create {
     pub enabled: bool,
 }
 
-/// Changes a trigger; what is absent stays.
+/// Changes a trigger; what is absent stays, and what is there without a value is taken away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revise {
     /// What people call it.
@@ -62,9 +86,9 @@ pub struct Revise {
     /// What holds for every occurrence.
     pub modifiers: Option<Modifiers>,
     /// Nothing happens after it.
-    pub ends_at: Option<Timestamp>,
+    pub ends_at: Option<Option<Timestamp>>,
     /// So often it happens at most.
-    pub max_fires: Option<u64>,
+    pub max_fires: Option<Option<u64>>,
     /// Occurrences up to this moment keep what holds now; the present where none is given.
     pub effective_from: Option<Timestamp>,
 }

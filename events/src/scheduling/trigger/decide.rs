@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::fire::{Settled, why};
 use super::{
-    ARGS_MAX_BYTES, COMMAND_MAX_CHARS, Command, Create, Event, Facts, NAME_MAX_CHARS, Next,
+    ARGS_MAX_BYTES, Answer, COMMAND_MAX_CHARS, Command, Create, Event, Facts, NAME_MAX_CHARS, Next,
     Rejection, Revise, SkipReason, Status, Target, Terms, Trigger, VERSIONS_MAX_COUNT, Version,
 };
 use crate::aggregate::{Actor, ActorKind, Context, Decider};
@@ -17,6 +17,8 @@ use crate::text;
 impl Decider for Trigger {
     const TYPE: &'static str = "scheduling.trigger";
     const MODULE: Module = Module::Scheduling;
+    /// From 2 on with what is owed.
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -36,12 +38,13 @@ impl Decider for Trigger {
                 | Command::Resume
                 | Command::RecordFire { .. }
                 | Command::RecordUsage { .. }
+                | Command::RecordAnswer { .. }
                 | Command::Skip { .. }
                 | Command::Replan
                 | Command::Cancel => Err(Rejection::Unknown),
             },
-            Status::Active | Status::Paused => self.decide_alive(command, facts, context.now),
-            Status::Completed | Status::Cancelled => self.decide_over(&command),
+            Status::Active | Status::Paused => self.decide_alive(command, facts, context),
+            Status::Completed | Status::Cancelled => self.decide_over(command),
         }
     }
 
@@ -67,12 +70,13 @@ impl Trigger {
         &self,
         command: Command,
         facts: &Facts,
-        now: Timestamp,
+        context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
+        let now = context.now;
         let is_paused = self.status == Status::Paused;
         match command {
             Command::Create(_) => Err(Rejection::Exists),
-            Command::Revise(revise) => self.revise(revise, facts, now),
+            Command::Revise(revise) => self.revise(revise, facts, context),
             Command::Pause => Ok(if is_paused { vec![] } else { vec![Event::Paused] }),
             Command::Resume => self.resume(facts, now),
             // What is paused is not due, whoever thinks so.
@@ -85,6 +89,7 @@ impl Trigger {
                 let plan = self.plan(facts).map_err(Rejection::SpecInvalid)?;
                 self.fired(occurrence, &plan, now)
             }
+            Command::RecordAnswer { occurrence, answer } => Ok(self.answered(occurrence, answer)),
             Command::RecordUsage { reading } => self.record_usage(reading, now),
             Command::Skip { occurrence } => self.skip(occurrence, facts),
             Command::Replan => self.replan(facts),
@@ -92,10 +97,11 @@ impl Trigger {
         }
     }
 
-    fn decide_over(&self, command: &Command) -> Result<Vec<Event>, Rejection> {
+    fn decide_over(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Create(_) => Err(Rejection::Exists),
             Command::Cancel | Command::Replan => Ok(vec![]),
+            Command::RecordAnswer { occurrence, answer } => Ok(self.answered(occurrence, answer)),
             Command::Revise(_)
             | Command::Pause
             | Command::Resume
@@ -109,8 +115,9 @@ impl Trigger {
         &self,
         revise: Revise,
         facts: &Facts,
-        now: Timestamp,
+        context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
+        let now = context.now;
         let mut events = Vec::new();
         if let Some(name) = revise.name.as_deref().map(checked_name).transpose()?
             && name != self.name
@@ -120,6 +127,10 @@ impl Trigger {
         if let Some(target) = revise.target.map(checked_target).transpose()?
             && target != self.target
         {
+            // Whoever manages triggers does not get to use the rights of whoever owns one.
+            if !context.actor.acts_as(self.owned_by) {
+                return Err(Rejection::NotOwner);
+            }
             events.push(Event::Retargeted { target });
         }
         let effective_from = revise.effective_from.unwrap_or(now);
@@ -131,8 +142,8 @@ impl Trigger {
             spec: revise.spec.unwrap_or_else(|| before.spec.clone()),
             modifiers: revise.modifiers.unwrap_or_else(|| before.modifiers.clone()),
             starts_at: before.starts_at,
-            ends_at: revise.ends_at.or(before.ends_at),
-            max_fires: revise.max_fires.or(before.max_fires),
+            ends_at: revise.ends_at.unwrap_or(before.ends_at),
+            max_fires: revise.max_fires.unwrap_or(before.max_fires),
         };
         if is_usage(&terms.spec) != is_usage(&before.spec) {
             return Err(Rejection::KindFixed);
@@ -142,6 +153,22 @@ impl Trigger {
             events.push(self.revised(&terms, effective_from.max(self.settled), facts)?);
         }
         Ok(events)
+    }
+
+    /// What is not owed is settled, whoever says so again.
+    fn answered(&self, occurrence: Timestamp, answer: Answer) -> Vec<Event> {
+        if !self.owed.contains(&occurrence) {
+            return vec![];
+        }
+        let command = self.target.command.clone();
+        vec![match answer {
+            Answer::Done { aggregate_id } => {
+                Event::CommandSucceeded { occurrence, command, aggregate_id }
+            }
+            Answer::Refused { code, detail } => {
+                Event::CommandRefused { occurrence, command, code, detail }
+            }
+        }]
     }
 
     fn revised(

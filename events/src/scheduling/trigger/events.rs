@@ -102,6 +102,28 @@ pub enum Event {
         /// When it is due next, as planned now.
         next_at: Option<Timestamp>,
     },
+    /// The command that an occurrence leads to was carried out.
+    #[serde(rename = "scheduling.trigger.command_succeeded")]
+    CommandSucceeded {
+        /// When it was due.
+        occurrence: Timestamp,
+        /// The operation id of the command.
+        command: String,
+        /// The record that the command was about, or brought into being.
+        aggregate_id: String,
+    },
+    /// The command that an occurrence leads to was refused; nobody will try it again.
+    #[serde(rename = "scheduling.trigger.command_refused")]
+    CommandRefused {
+        /// When it was due.
+        occurrence: Timestamp,
+        /// The operation id of the command.
+        command: String,
+        /// Why, for programs.
+        code: String,
+        /// Why, for people.
+        detail: String,
+    },
     /// It was ended.
     #[serde(rename = "scheduling.trigger.cancelled")]
     Cancelled,

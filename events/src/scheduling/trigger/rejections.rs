@@ -41,6 +41,9 @@ pub enum Rejection {
     /// Nobody is there on whose behalf it happens.
     #[error("a trigger belongs to a user: create it as one")]
     OwnerMissing,
+    /// Somebody else wants to say what it does.
+    #[error("a trigger acts for its owner, who alone says what it does: create another")]
+    NotOwner,
     /// The name cannot be used.
     #[error("name {0}")]
     NameInvalid(Fault),
@@ -105,7 +108,7 @@ impl crate::aggregate::Rejection for Rejection {
     fn class(&self) -> Class {
         match self {
             Self::Unknown => Class::Absent,
-            Self::OwnerMissing => Class::Forbidden,
+            Self::OwnerMissing | Self::NotOwner => Class::Forbidden,
             Self::NameInvalid(_)
             | Self::TargetInvalid
             | Self::SpecInvalid(_)
@@ -129,7 +132,7 @@ impl crate::aggregate::Rejection for Rejection {
     fn pointer(&self) -> Option<&'static str> {
         match self {
             Self::NameInvalid(_) => Some("/name"),
-            Self::TargetInvalid => Some("/target"),
+            Self::TargetInvalid | Self::NotOwner => Some("/target"),
             Self::SpecInvalid(_) | Self::NothingAhead | Self::KindFixed => Some("/spec"),
             Self::PeriodInvalid => Some("/ends_at"),
             Self::CalendarUnknown(_) => Some("/modifiers/blackout_ids"),

@@ -1,10 +1,15 @@
 //! A trigger as its rules see it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Target, Terms};
 use crate::ids::{BlackoutCalendarId, UserId};
+
+/// So many occurrences wait for what their commands come to; of more, the first are given up.
+pub const OWED_MAX_COUNT: usize = 256;
 
 /// Something that happens when its time has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,8 @@ pub struct Trigger {
     pub reading: u64,
     /// When it is due next, as planned last.
     pub next_at: Option<Timestamp>,
+    /// The occurrences whose commands have not come to anything yet.
+    pub owed: BTreeSet<Timestamp>,
 }
 
 /// When a trigger happens, after some moment.
@@ -117,10 +124,18 @@ impl Trigger {
             Event::Fired { occurrence, reading, next_at, .. } => {
                 self.fires += 1;
                 self.last_fired = Some(*occurrence);
+                self.owed.insert(*occurrence);
+                if self.owed.len() > OWED_MAX_COUNT {
+                    self.owed.pop_first();
+                }
                 self.reading = reading.unwrap_or(self.reading);
                 self.settle(*occurrence, *next_at);
             }
             Event::Skipped { until, next_at, .. } => self.settle(*until, *next_at),
+            Event::CommandSucceeded { occurrence, .. }
+            | Event::CommandRefused { occurrence, .. } => {
+                self.owed.remove(occurrence);
+            }
             Event::Cancelled => self.end(Status::Cancelled),
             Event::Completed => self.end(Status::Completed),
         }

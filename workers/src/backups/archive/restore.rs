@@ -96,6 +96,10 @@ pub async fn restore<R: Read + Seek + Send + 'static>(
         .bind(filling.position)
         .execute(&mut *transaction)
         .await?;
+    sqlx::query("insert into work.restored (position) values ($1)")
+        .bind(filling.position)
+        .execute(&mut *transaction)
+        .await?;
     anyhow::ensure!(filling.events == manifest.events, "events went missing while restoring");
     transaction.commit().await?;
     let Filling { position, events, files, .. } = filling;

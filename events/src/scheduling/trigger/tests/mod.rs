@@ -1,5 +1,7 @@
 //! The rules of a trigger, by example.
 
+mod answered;
+mod clocks;
 mod missed;
 mod revised;
 mod stored;

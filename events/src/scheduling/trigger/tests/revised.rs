@@ -49,7 +49,7 @@ fn a_revision_never_reaches_back() {
     given::<Trigger>([created()])
         .when(Command::Revise(renamed))
         .then([Event::Renamed { name: "Every night".into() }]);
-    let over = Revise { ends_at: Some(at("2026-01-01T13:00:00Z")), ..Revise::default() };
+    let over = Revise { ends_at: Some(Some(at("2026-01-01T13:00:00Z"))), ..Revise::default() };
     given::<Trigger>([created()]).when(Command::Revise(over)).refused(Rejection::NothingAhead);
 }
 

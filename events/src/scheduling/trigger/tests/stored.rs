@@ -27,6 +27,17 @@ fn samples_are_frozen() {
             label: Some("Holiday".into()),
             next_at,
         },
+        Event::CommandSucceeded {
+            occurrence: at("2026-01-03T09:00:00Z"),
+            command: target().command,
+            aggregate_id: "0190a000-0000-7000-8000-000000000009".into(),
+        },
+        Event::CommandRefused {
+            occurrence: at("2026-01-03T09:00:00Z"),
+            command: target().command,
+            code: "FORBIDDEN".into(),
+            detail: "you need the permission backups.archives:request".into(),
+        },
         Event::Cancelled,
         Event::Completed,
     ]);
