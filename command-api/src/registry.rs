@@ -120,7 +120,7 @@ impl Registry {
         self.checked(route, |_, _, _| std::future::ready(Ok(())).boxed(), build);
     }
 
-    /// The same, where something has to be found out about the body first.
+    /// The same, where something has to be found out about the body first, or to be added to it.
     pub(crate) fn checked<B, D>(
         &mut self,
         route: Route,
@@ -373,8 +373,8 @@ where
     let ask = request.admitted(app, route).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
-    let call = Call { principal, body: request.json()?, path: request.path.clone() };
-    check(app, &ask, &call).await?;
+    let mut call = Call { principal, body: request.json()?, path: request.path.clone() };
+    check(app, &ask, &mut call).await?;
     let route_access = ask.access;
     if let Some(gathered) = &request.gathered {
         let build: Build<D> = Box::new(move || Ok(build(&call)?.guarded(route_access)));

@@ -233,6 +233,8 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let issuer = owner.post("/issuers", &issuer).await?.ok()?.made().to_owned();
     let export = json!({"dataset": "rbac.roles", "title": SECRET});
     let export = owner.post("/exports/csv", &export).await?.ok()?.made().to_owned();
+    let template = json!({"name": SECRET, "dataset": "rbac.roles", "columns": ["name"]});
+    let template = owner.post("/exports/templates", &template).await?.ok()?.made().to_owned();
     let calendar = json!({"name": SECRET});
     let calendar = owner.post("/blackout-calendars", &calendar).await?.ok()?.made().to_owned();
     let trigger = json!({"name": SECRET, "spec": {"kind": "daily", "time": "09:00:00"},
@@ -245,6 +247,7 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
         (&["invitation_id", "invitations"], invited),
         (&["issuer_id", "issuers"], issuer),
         (&["export_id", "exports", "jobs"], export),
+        (&["template_id", "templates"], template),
         (&["blackout_calendar_id", "blackout-calendars"], calendar),
         (&["trigger_id", "triggers"], trigger),
     ] {

@@ -302,6 +302,12 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
+        "TEMPLATE_OF_ANOTHER_DATASET",
+        "The template makes files of another dataset than the request names.",
+        "Leave `dataset` out, or name a template of that dataset.",
+    ),
+    (
+        422,
         "IDEMPOTENCY_KEY_REUSED",
         "The idempotency key came with another request before.",
         "Use a new key for a new command.",

@@ -35,6 +35,7 @@ fn header() -> Header {
         counts: Vec::new(),
         generated_at: jiff::Timestamp::UNIX_EPOCH,
         paper: Paper::A4,
+        layout: events::exports::Layout::default(),
     }
 }
 

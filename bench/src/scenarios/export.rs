@@ -158,6 +158,7 @@ fn header() -> Header {
             column("active", Kind::Bool),
         ],
         paper: Paper::A4,
+        layout: events::exports::Layout::default(),
         locale: "en".into(),
         zone: jiff::tz::TimeZone::UTC,
         position: 1,

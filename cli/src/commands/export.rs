@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::bar;
-use super::client::Client;
+use super::client::{Client, read};
 use super::follow;
 use super::manner::Manner;
 
@@ -51,7 +51,11 @@ enum Action {
 #[derive(Debug, clap::Args)]
 struct Create {
     /// What to export, such as identity.users; `GET /exports/datasets` lists all
-    dataset: String,
+    #[arg(required_unless_present = "template")]
+    dataset: Option<String>,
+    /// The template to take from what is not said here, by its name
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// What kind of file
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
@@ -151,7 +155,11 @@ impl Create {
             Format::Xlsx => "/exports/excel",
             Format::Pdf => "/exports/pdf",
         };
-        let taken = client.post(path, id.0, &self.body(id)).await?;
+        let template = match &self.template {
+            Some(name) => Some(template(client, name).await?),
+            None => None,
+        };
+        let taken = client.post(path, id.0, &self.body(id, template.as_deref())).await?;
         if !self.wait && self.output.is_none() {
             self.manner.tell(&taken, &id.to_string());
             return Ok(());
@@ -165,9 +173,12 @@ impl Create {
     }
 
     /// The request; what was not said is left to the server.
-    fn body(&self, id: ExportId) -> Value {
-        let mut body = json!({ "id": id, "dataset": self.dataset, "columns": self.columns });
+    fn body(&self, id: ExportId, template: Option<&str>) -> Value {
+        let mut body = json!({ "id": id, "columns": self.columns });
+        let template = template.map(str::to_owned);
         let said = [
+            ("template_id", &template),
+            ("dataset", &self.dataset),
             ("filter", &self.filter),
             ("sort", &self.sort),
             ("title", &self.title),
@@ -181,6 +192,17 @@ impl Create {
         }
         body
     }
+}
+
+/// The id of the template of that name.
+async fn template(client: &Client, name: &str) -> anyhow::Result<String> {
+    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+    let filter = format!("status = \"defined\" AND name = \"{quoted}\"");
+    let token = client.here().await?.token;
+    let asked = [("filter", filter.as_str())];
+    let found: Value = read(client.ask("/exports/templates", &asked, Some(&token)).await?).await?;
+    let id = found["items"][0]["template_id"].as_str();
+    id.map(str::to_owned).with_context(|| format!("there is no template called {name}"))
 }
 
 /// Writes the file where it belongs once all of it has arrived and is what was promised.

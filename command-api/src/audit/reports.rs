@@ -69,13 +69,15 @@ fn report(call: &Call<Report>) -> Result<Target<Export>, Problem> {
     let filter = filter(body);
     let ask = Ask {
         id: body.id,
-        dataset: "audit.trail".to_owned(),
+        template_id: None,
+        dataset: Some("audit.trail".to_owned()),
         columns: Vec::new(),
         filter: (!filter.is_empty()).then_some(filter),
         sort: Some("tenant_seq".to_owned()),
         title: Some(body.title.clone()),
-        locale: body.locale.clone(),
-        time_zone: body.time_zone.clone(),
+        locale: Some(body.locale.clone()),
+        time_zone: Some(body.time_zone.clone()),
+        layout: None,
     };
     let mut target = exports::request(&call.principal, &ask, body.format)?;
     target.needs.push(Permission::ExportsFilesRequest);

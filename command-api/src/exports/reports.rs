@@ -135,6 +135,18 @@ pub(super) fn routes(registry: &mut Registry) {
         },
     );
     registry.command::<Nothing, Export>(
+        report("/exports/{export_id}/expire", "exports_export_expire", "the file's time is over"),
+        |call| target(call, Command::Expire),
+    );
+    registry.command::<Nothing, Export>(
+        report(
+            "/exports/{export_id}/clean-up",
+            "exports_export_clean_up",
+            "the file is older than the organisation wants to keep",
+        ),
+        |call| target(call, Command::CleanUp),
+    );
+    registry.command::<Nothing, Export>(
         report(
             "/exports/{export_id}/withdraw",
             "exports_export_withdraw",

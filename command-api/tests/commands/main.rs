@@ -12,6 +12,7 @@ mod effects;
 mod erasure;
 mod errands;
 mod exclusion;
+mod exports;
 mod idempotency;
 mod identity;
 mod invitations;

@@ -5,6 +5,7 @@ mod catalogue;
 pub mod cursor;
 mod exports;
 pub mod filter;
+mod order;
 mod query;
 mod rbac;
 pub mod rows;
@@ -19,6 +20,7 @@ use axum::http::StatusCode;
 use events::Permission;
 
 pub use catalogue::{datasets, find};
+pub use order::order;
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
 pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
 pub use units::{UNIT, Units};

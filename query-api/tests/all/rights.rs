@@ -99,6 +99,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             "/issuers/{id}",
             "/triggers/{id}",
             "/blackout-calendars/{id}",
+            "/exports/templates/{id}",
             "{set_id}",
             "/settings/{key}/",
             "/audit-logs/correlation/",

@@ -184,6 +184,7 @@ impl Making<'_> {
             counts: Vec::new(),
             generated_at: clock::now(),
             paper: self.paper(&organization.state, order.requested_by).await?,
+            layout: order.layout.clone(),
         })
     }
 

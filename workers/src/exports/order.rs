@@ -1,5 +1,6 @@
 //! What a file shall be: as it was asked for, and as far as whoever asked may see it now.
 
+use events::exports::Layout;
 use events::exports::export::{Event, Format, Sort};
 use events::identity::user;
 use events::{ApiKeyId, Permission, TenantId, UnitId, UserId};
@@ -23,6 +24,7 @@ pub(super) struct Order {
     pub(super) locale: String,
     time_zone: String,
     pub(super) requested_by: UserId,
+    pub(super) layout: Layout,
     /// Where the request stands in the log; rows are never older.
     pub(super) position: i64,
     /// The API key by which it was asked for: what that may not see is not in the file.
@@ -49,6 +51,7 @@ impl Order {
             locale,
             time_zone,
             requested_by,
+            wishes,
         } = serde_json::from_str(&payload)?
         else {
             anyhow::bail!("the export does not begin with its request");
@@ -63,6 +66,7 @@ impl Order {
             locale,
             time_zone,
             requested_by,
+            layout: wishes.layout,
             position,
             api_key: api_key.map(|id| id.parse()).transpose()?,
         })
@@ -78,7 +82,8 @@ impl Order {
         let columns = self.columns.iter().map(String::as_str);
         let mut query = Query::everything(dataset).map_err(text)?;
         query = query.only(dataset, columns).map_err(text)?;
-        let order = order(dataset, &self.sort);
+        let keys = self.sort.iter().map(|sort| (sort.column.as_str(), sort.descending));
+        let order = dataset::order(dataset, keys);
         if !order.is_empty() {
             query = query.sorted(dataset, &order).map_err(text)?;
         }
@@ -140,19 +145,6 @@ impl Order {
         };
         Ok(Plan { dataset, query, units })
     }
-}
-
-/// The order as `sort=` has it. The request names the dataset's own key at the end, which every question adds by itself.
-fn order(dataset: &Dataset, sort: &[Sort]) -> String {
-    let mut keys = sort;
-    while let [.., before, last] = keys
-        && dataset.key.contains(&last.column.as_str())
-        && last.descending == before.descending
-    {
-        keys = &keys[..keys.len() - 1];
-    }
-    let sign = |key: &Sort| if key.descending { "-" } else { "" };
-    keys.iter().map(|key| format!("{}{}", sign(key), key.column)).collect::<Vec<_>>().join(",")
 }
 
 /// A question that the requester may ask.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{FileId, UnitId, UserId};
+use crate::exports::Layout;
+use crate::ids::{FileId, TemplateId, UnitId, UserId};
 
 /// A fact about an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +35,9 @@ pub enum Event {
         time_zone: String,
         /// The user whose file it is; the file holds what they may see.
         requested_by: UserId,
+        /// What is not asked for every day.
+        #[serde(flatten)]
+        wishes: Box<Wishes>,
     },
     /// A worker began to make the file.
     #[serde(rename = "exports.export.started")]
@@ -83,6 +87,18 @@ pub enum Event {
         /// Who.
         by: UserId,
     },
+    /// The file is kept until somebody deletes it.
+    #[serde(rename = "exports.export.archived")]
+    Archived {
+        /// Who wanted that.
+        by: UserId,
+    },
+    /// Somebody had the file taken away; what is known of it stays.
+    #[serde(rename = "exports.export.deleted")]
+    Deleted {
+        /// Who.
+        by: UserId,
+    },
     /// The file's time is over.
     #[serde(rename = "exports.export.expired")]
     Expired,
@@ -123,6 +139,17 @@ pub struct Sort {
     /// Whether the greatest comes first.
     #[serde(default)]
     pub descending: bool,
+}
+
+/// What of a request is not asked for every day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wishes {
+    /// The template from which the request took what it did not say itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<TemplateId>,
+    /// How pages look, where the file has some.
+    #[serde(default, skip_serializing_if = "Layout::is_usual")]
+    pub layout: Layout,
 }
 
 /// A finished file.

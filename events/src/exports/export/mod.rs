@@ -6,6 +6,7 @@
 mod commands;
 mod decide;
 mod events;
+mod facts;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 pub use commands::*;
 pub use decide::*;
 pub use events::*;
+pub use facts::*;
 pub use state::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.

@@ -19,8 +19,14 @@ pub struct Export {
     pub rows_done: u64,
     /// The rows there will be, where known.
     pub rows_total: Option<u64>,
-    /// The file, until it expires.
+    /// The file, until it expires or is deleted.
     pub file: Option<File>,
+    /// Whether the file is kept until somebody deletes it.
+    #[serde(default)]
+    pub archived: bool,
+    /// Whether somebody deleted the file.
+    #[serde(default)]
+    pub deleted: bool,
 }
 
 impl Export {
@@ -41,7 +47,9 @@ impl Export {
                 (self.rows_done, self.rows_total) = (file.rows, Some(file.rows));
                 self.file = Some(file.clone());
             }
-            Event::Expired => self.file = None,
+            Event::Archived { .. } => self.archived = true,
+            Event::Deleted { .. } => (self.file, self.archived, self.deleted) = (None, false, true),
+            Event::Expired => (self.file, self.archived) = (None, false),
             Event::Failed { .. }
             | Event::CancelRequested
             | Event::Cancelled
@@ -76,8 +84,8 @@ impl Work for Export {
             Event::CancelRequested => Step::CancelRequested,
             Event::Cancelled => Step::Cancelled,
             Event::Retried { attempts } => Step::Retried { attempts: *attempts },
-            Event::Downloaded { .. } => return None,
-            Event::Expired => Step::Expired,
+            Event::Downloaded { .. } | Event::Archived { .. } => return None,
+            Event::Deleted { .. } | Event::Expired => Step::Expired,
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod xlsx;
 
 use std::borrow::Cow;
 
+use events::exports::Layout;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 
@@ -34,6 +35,8 @@ pub struct Header {
     pub generated_at: Timestamp,
     /// What pages are laid out for.
     pub paper: Paper,
+    /// How pages look, where the request or its template says.
+    pub layout: Layout,
 }
 
 /// A size of paper.
@@ -260,6 +263,7 @@ pub(crate) mod tests {
             counts: Vec::new(),
             generated_at: at("2026-06-30T22:30:00Z"),
             paper: Paper::A4,
+            layout: Layout::default(),
         }
     }
 

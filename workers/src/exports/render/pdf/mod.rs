@@ -1,10 +1,13 @@
 //! PDF (ISO 32000): a table on pages of the organisation's paper with a repeated head, wrapped cells, page numbers and embedded fonts.
 
 mod measure;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use events::exports::Orientation;
 use printpdf::{
     Color, FontId, Greyscale, Line, LinePoint, Mm, Op, PdfDocument, PdfFont, PdfFontHandle,
     PdfPage, PdfSaveOptions, Point, Pt, TextItem, TextMatrix,
@@ -54,6 +57,7 @@ pub fn render<W: Write>(
         texts.push(row);
     }
     let mut layout = Layout::begin(header, &faces, &texts);
+    layout.above();
     layout.facts();
     layout.head();
     for row in &texts {
@@ -149,7 +153,12 @@ impl<'a> Layout<'a> {
         let needed = natural.iter().sum::<f32>() + gaps;
         let (short, long) = header.paper.sides_mm();
         let portrait = short * POINTS_PER_MM - 2.0 * MARGIN;
-        let (width_mm, height_mm) = if needed <= portrait { (short, long) } else { (long, short) };
+        let upright = match header.layout.orientation {
+            Some(Orientation::Portrait) => true,
+            Some(Orientation::Landscape) => false,
+            None => needed <= portrait,
+        };
+        let (width_mm, height_mm) = if upright { (short, long) } else { (long, short) };
         let (width, height) = (width_mm * POINTS_PER_MM, height_mm * POINTS_PER_MM);
         let mut left = MARGIN;
         let widths = shared_widths(&natural, width - 2.0 * MARGIN - gaps);
@@ -202,6 +211,16 @@ impl<'a> Layout<'a> {
         let matrix = TextMatrix::Translate(Pt(x), Pt(self.y));
         self.page.texts.push(Op::SetTextMatrix { matrix });
         self.page.texts.push(Op::ShowText { items: vec![TextItem::Text(shown)] });
+    }
+
+    /// The text above every page, where one is wished.
+    fn above(&mut self) {
+        let Some(header) = self.header.layout.header.as_deref() else { return };
+        for line in wrap(&self.faces.regular, header, self.width - 2.0 * MARGIN) {
+            self.y -= LEADING;
+            self.draw(Weight::Regular, SIZE, MARGIN, &line);
+        }
+        self.y -= LEADING;
     }
 
     /// The title and what the file says about itself, above the table on the first page.
@@ -280,6 +299,7 @@ impl<'a> Layout<'a> {
     fn turn(&mut self) {
         self.pages.push(std::mem::take(&mut self.page));
         self.y = self.height - MARGIN;
+        self.above();
         self.head();
     }
 
@@ -332,8 +352,10 @@ impl<'a> Layout<'a> {
 
     fn footer(&mut self, number: usize, total: usize) {
         self.y = MARGIN;
-        let made = self.header.local_text(self.header.generated_at);
-        let left = format!("{} · {made} {}", self.header.title, self.header.zone_name());
+        let left = self.header.layout.footer.clone().unwrap_or_else(|| {
+            let made = self.header.local_text(self.header.generated_at);
+            format!("{} · {made} {}", self.header.title, self.header.zone_name())
+        });
         let right = format!("Page {number} of {total}");
         let room = self.width - 2.0 * MARGIN - 100.0;
         let left = wrap(&self.faces.regular, &left, room).swap_remove(0);
@@ -360,101 +382,5 @@ impl<'a> Layout<'a> {
         ops.extend(page.texts);
         ops.push(Op::EndTextSection);
         ops
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Paper;
-    use super::super::tests::{TRICKY, header};
-    use super::*;
-
-    fn written(header: &Header, rows: Vec<Row>) -> (Rendered, Vec<u8>) {
-        let mut bytes = Vec::new();
-        let rendered = render(header, rows.into_iter().map(Ok), &mut bytes).unwrap();
-        (rendered, bytes)
-    }
-
-    /// The text of each page, without spaces, as a second reader finds it.
-    fn pages(bytes: &[u8]) -> Vec<String> {
-        let document = lopdf::Document::load_mem(bytes).unwrap();
-        let numbers: Vec<u32> = document.get_pages().into_keys().collect();
-        let text = |number| document.extract_text(&[number]).unwrap();
-        numbers.into_iter().map(|number| text(number).split_whitespace().collect()).collect()
-    }
-
-    #[test]
-    fn every_page_has_the_head_and_its_number_and_no_row_is_lost() {
-        let rows = (0..200).map(|n| vec![Cell::Text(format!("row-{n}")), Cell::Integer(n)]);
-        let (rendered, bytes) = written(&header(&[Kind::Text, Kind::Integer]), rows.collect());
-        assert_eq!(rendered, Rendered { rows: 200, cut_cells: 0 });
-        let pages = pages(&bytes);
-        assert!(pages.len() > 2);
-        for (number, page) in (1..).zip(&pages) {
-            assert!(page.contains("Columna"), "{page}");
-            assert!(page.contains(&format!("Page{number}of{}", pages.len())), "{page}");
-        }
-        for n in 0..200 {
-            assert!(pages.iter().any(|page| page.contains(&format!("row-{n}"))), "row {n}");
-        }
-    }
-
-    #[test]
-    fn the_first_page_says_what_the_file_is() {
-        let (_, bytes) = written(&header(&[Kind::Text]), Vec::new());
-        let first = pages(&bytes).remove(0);
-        for fact in ["Rollen", "KäsereiZürich", "status=open", "2026-07-0100:30:00", "48213"] {
-            assert!(first.contains(fact), "{fact} is missing in {first}");
-        }
-    }
-
-    #[test]
-    fn pages_have_the_size_of_the_paper() {
-        for (paper, sides) in [(Paper::A4, [595.0, 842.0]), (Paper::Letter, [612.0, 792.0])] {
-            let header = Header { paper, ..header(&[Kind::Text]) };
-            let (_, bytes) = written(&header, Vec::new());
-            let document = lopdf::Document::load_mem(&bytes).unwrap();
-            let page = document.get_dictionary(document.get_pages()[&1]).unwrap();
-            let page = page.get(b"MediaBox").unwrap().as_array().unwrap();
-            let found: Vec<f32> =
-                page[2..].iter().map(|side| side.as_float().unwrap().round()).collect();
-            assert_eq!(found, sides, "{paper:?}");
-        }
-    }
-
-    #[test]
-    fn long_cells_wrap_over_lines_and_pages_without_loss() {
-        let words: Vec<String> = (0..3000).map(|n| format!("word{n}")).collect();
-        let row = vec![Cell::Text(words.join(" ")), Cell::Text("x".repeat(500))];
-        let (_, bytes) = written(&header(&[Kind::Text, Kind::Text]), vec![row]);
-        let pages = pages(&bytes);
-        let all = pages.concat();
-        assert!(pages.len() > 1);
-        assert!(words.iter().all(|word| all.contains(word.as_str())));
-        assert!(all.matches('x').count() >= 500);
-    }
-
-    #[test]
-    fn what_the_font_lacks_is_replaced_and_said() {
-        let rows = TRICKY.iter().map(|text| vec![Cell::Text((*text).into())]).collect();
-        let (rendered, bytes) = written(&header(&[Kind::Text]), rows);
-        assert!(rendered.cut_cells > 0);
-        let all = pages(&bytes).concat();
-        assert!(all.contains("=cmd|'/CcalcA0".trim_end_matches("A0")) || all.contains("=cmd|"));
-        assert!(all.contains("arenotinthefont"));
-    }
-
-    #[test]
-    fn the_same_rows_are_the_same_bytes() {
-        let rows = || (0..100).map(|n| vec![Cell::Text(format!("Žluťoučký kůň {n}"))]).collect();
-        let header = header(&[Kind::Text]);
-        assert!(written(&header, rows()) == written(&header, rows()));
-    }
-
-    #[test]
-    fn too_many_rows_are_refused_with_the_remedy() {
-        let rows = (0..=ROWS).map(|_| Ok(vec![Cell::Empty]));
-        let error = render(&header(&[Kind::Text]), rows, Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("XLSX"), "{error}");
     }
 }

@@ -1,7 +1,11 @@
 //! The rules of an export, by example.
 
+mod keeping;
+
 use super::*;
 use crate::aggregate::{Actor, ActorKind, Context, Rejection as _};
+use crate::exports::Layout;
+use crate::exports::template::Status;
 use crate::testing::{at, context, frozen, given, id};
 use crate::text::Fault;
 
@@ -18,6 +22,7 @@ fn request() -> Request {
         locale: "de-CH".into(),
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
+        wishes: Wishes::default(),
     }
 }
 
@@ -32,6 +37,7 @@ fn requested() -> Event {
         locale: "de-CH".into(),
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
+        wishes: Box::default(),
     }
 }
 
@@ -122,6 +128,8 @@ fn samples_are_frozen() {
         Event::Downloaded { by: id(1) },
         Event::Expired,
         Event::CancelRequested,
+        Event::Archived { by: id(1) },
+        Event::Deleted { by: id(1) },
     ]);
 }
 
@@ -394,4 +402,60 @@ fn names_its_refusals() {
         stale.to_string(),
         "attempt is not the latest, which is 2: leave the export to its worker"
     );
+}
+
+#[test]
+fn a_request_by_a_template_needs_one_that_is_defined() {
+    let wishes = Wishes {
+        template_id: Some(id(5)),
+        layout: Layout { footer: Some(" Acme ".into()), ..Layout::default() },
+    };
+    let by_template = Command::Request(Request { wishes: wishes.clone(), ..request() });
+    let with = |template| {
+        given::<Export>([]).facts(Facts { template }).context(context()).when(by_template.clone())
+    };
+    let layout = Layout { footer: Some("Acme".into()), ..Layout::default() };
+    let Event::Requested {
+        format,
+        dataset,
+        columns,
+        filter,
+        sort,
+        title,
+        locale,
+        time_zone,
+        requested_by,
+        ..
+    } = requested()
+    else {
+        panic!("a request")
+    };
+    let wishes = Box::new(Wishes { layout, ..wishes });
+    with(Some(Status::Defined)).then([Event::Requested {
+        format,
+        dataset,
+        columns,
+        filter,
+        sort,
+        title,
+        locale,
+        time_zone,
+        requested_by,
+        wishes,
+    }]);
+    with(Some(Status::Retired)).refused(Rejection::TemplateRetired);
+    with(Some(Status::Absent)).refused(Rejection::TemplateUnknown);
+    with(None).refused(Rejection::TemplateUnknown);
+}
+
+#[test]
+fn what_is_wished_besides_is_stored_beside_the_rest() {
+    let wishes = Wishes { template_id: Some(id(5)), ..Wishes::default() };
+    let mut stored = serde_json::to_value(requested()).unwrap();
+    assert_eq!(stored.get("template_id"), None);
+    stored["template_id"] = serde_json::to_value(wishes.template_id).unwrap();
+    let Event::Requested { wishes: read, .. } = serde_json::from_value(stored).unwrap() else {
+        panic!("a request")
+    };
+    assert_eq!(*read, wishes);
 }
