@@ -43,9 +43,9 @@ const NEVER: &[&str] = &[
     "scheduling_trigger_",
 ];
 
-/// Finds out about a body what its rules cannot know, or completes it by what was said elsewhere, before anything is decided.
+/// Finds out about a body what its rules cannot know, before anything is decided.
 pub(crate) type Check<B> =
-    for<'a> fn(&'a Arc<App>, &'a Ask, &'a mut Call<B>) -> BoxFuture<'a, Result<(), Problem>>;
+    for<'a> fn(&'a Arc<App>, &'a Ask, &'a Call<B>) -> BoxFuture<'a, Result<(), Problem>>;
 
 /// Whoever a request of our own is made for; no request from outside can bring it.
 #[derive(Clone)]

@@ -1,6 +1,5 @@
 //! The routes of this API: each is declared once, and from the declaration come its guard, its handler and its documentation.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,8 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -120,7 +118,7 @@ impl Registry {
         self.checked(route, |_, _, _| std::future::ready(Ok(())).boxed(), build);
     }
 
-    /// The same, where something has to be found out about the body first, or to be added to it.
+    /// The same, where something has to be found out about the body first.
     pub(crate) fn checked<B, D>(
         &mut self,
         route: Route,
@@ -221,7 +219,6 @@ impl Registry {
         app.know(Errands::new(self.commands(), self.named));
         self.router
             .merge(crate::identity::well_known())
-            .merge(crate::notifications::page())
             .with_state(Arc::clone(app))
             .merge(platform::http::operational(document, app.pool.clone()))
     }
@@ -314,20 +311,6 @@ impl Incoming {
         Ok(ask)
     }
 
-    /// The body of a form, as it came; nothing where it is none.
-    pub(crate) fn form(&self) -> Option<Cow<'_, str>> {
-        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok())?;
-        let is_form = ["application/x-www-form-urlencoded", "multipart/form-data"]
-            .iter()
-            .any(|form| kind.starts_with(form));
-        is_form.then(|| String::from_utf8_lossy(&self.body))
-    }
-
-    /// A parameter of the query, where it is said.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
     /// A parameter of the path as an id.
     pub(crate) fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         path_id(&self.path, name)
@@ -373,8 +356,8 @@ where
     let ask = request.admitted(app, route).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
-    let mut call = Call { principal, body: request.json()?, path: request.path.clone() };
-    check(app, &ask, &mut call).await?;
+    let call = Call { principal, body: request.json()?, path: request.path.clone() };
+    check(app, &ask, &call).await?;
     let route_access = ask.access;
     if let Some(gathered) = &request.gathered {
         let build: Build<D> = Box::new(move || Ok(build(&call)?.guarded(route_access)));

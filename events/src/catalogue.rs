@@ -67,7 +67,6 @@ pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'
         identity::issuer::CLAIMS,
         identity::session::CLAIMS,
         exports::export::CLAIMS,
-        exports::template::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,
     ];
@@ -240,9 +239,9 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 13] = {
+        let codes: [(&str, &[&str], Claims); 11] = {
             use crate::backups::backup;
-            use crate::exports::{cleanup, export, template};
+            use crate::exports::export;
             use crate::identity::{invitation, issuer, organization, session, user};
             use crate::notifications::notification;
             use crate::scheduling::{blackout_calendar, trigger};
@@ -254,8 +253,6 @@ mod tests {
                 ("INVITATION_", invitation::Rejection::VARIANTS, invitation::CLAIMS),
                 ("ISSUER_", issuer::Rejection::VARIANTS, issuer::CLAIMS),
                 ("EXPORT_", export::Rejection::VARIANTS, export::CLAIMS),
-                ("CLEANUP_", cleanup::Rejection::VARIANTS, &[]),
-                ("TEMPLATE_", template::Rejection::VARIANTS, template::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),

@@ -53,10 +53,6 @@ ids! {
     PermissionId,
     /// A set of roles of which nobody may have too many.
     ExclusiveSetId,
-    /// A report under a name, by which files are made.
-    TemplateId,
-    /// A clean-up of old files.
-    CleanupId,
     /// A requested export and its file.
     ExportId,
     /// A message to one person.

@@ -73,11 +73,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<audit::security_log::SecurityLog>();
             visitor.visit::<audit::ledger::Ledger>();
         }
-        Module::Exports => {
-            visitor.visit::<exports::export::Export>();
-            visitor.visit::<exports::template::Template>();
-            visitor.visit::<exports::cleanup::Cleanup>();
-        }
+        Module::Exports => visitor.visit::<exports::export::Export>(),
         Module::Notifications => visitor.visit::<notifications::notification::Notification>(),
         Module::Backups => visitor.visit::<backups::backup::Backup>(),
         Module::Settings => visitor.visit::<settings::configuration::Configuration>(),

@@ -100,12 +100,6 @@ pub enum Permission {
     /// See and download everybody's exports.
     #[serde(rename = "exports.files:read_all")] #[strum(serialize = "exports.files:read_all")]
     ExportsFilesReadAll,
-    /// Define, revise and retire templates of reports.
-    #[serde(rename = "exports.templates:manage")] #[strum(serialize = "exports.templates:manage")]
-    ExportsTemplatesManage,
-    /// Let the files of the organisation expire that are older than so many days.
-    #[serde(rename = "exports.files:clean_up")] #[strum(serialize = "exports.files:clean_up")]
-    ExportsFilesCleanUp,
     /// See everybody's background work of the kinds that one may see at all.
     #[serde(rename = "exports.jobs:read_all")] #[strum(serialize = "exports.jobs:read_all")]
     ExportsJobsReadAll,

@@ -248,10 +248,9 @@ impl House {
 
     /// Puts an empty, migrated database in the place of the one that there was; nobody may live there.
     pub async fn new_database(&self) -> anyhow::Result<()> {
-        let (server, place) =
+        let (server, name) =
             self.engines.database_url().rsplit_once('/').context("the URL names no database")?;
-        let (name, options) = place.split_once('?').unwrap_or((place, ""));
-        let pool = sqlx::PgPool::connect(&format!("{server}/postgres?{options}")).await?;
+        let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await?;
         for statement in [
             format!("drop database \"{name}\" with (force)"),
             format!("create database \"{name}\""),

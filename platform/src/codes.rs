@@ -48,12 +48,6 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
-        "COMMAND_UNKNOWN",
-        "No command of that operation id can be kept for later.",
-        "Use one of the reference that takes a permission, other than of sessions, API keys, issuers and triggers.",
-    ),
-    (
-        422,
         "SUBJECT_INVALID",
         "What an issuer calls somebody is empty or too long.",
         "Copy it from the `sub` of the issuer's tokens about them.",
@@ -231,12 +225,6 @@ const OF_THE_DOORS: &[Row] = &[
         "Correct the address.",
     ),
     (
-        404,
-        "UNSUBSCRIBE_TOKEN_UNKNOWN",
-        "The token is of no letter of ours, or of one to somebody who is not here any more.",
-        "Use the whole link of the letter, or sign in and choose in your settings.",
-    ),
-    (
         405,
         "METHOD_NOT_ALLOWED",
         "The path exists, but not with this method.",
@@ -302,12 +290,6 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
-        "TEMPLATE_OF_ANOTHER_DATASET",
-        "The template makes files of another dataset than the request names.",
-        "Leave `dataset` out, or name a template of that dataset.",
-    ),
-    (
-        422,
         "IDEMPOTENCY_KEY_REUSED",
         "The idempotency key came with another request before.",
         "Use a new key for a new command.",
@@ -323,6 +305,12 @@ const OF_THE_DOORS: &[Row] = &[
         "PASSWORD_WRONG",
         "The current password is wrong.",
         "Correct it, or have the password reset.",
+    ),
+    (
+        422,
+        "TOTALS_NOT_NUMBERS",
+        "A column whose sum is wished has no numbers.",
+        "Name columns of the kind `integer` in `options.totals`.",
     ),
     (422, "TOO_MANY_CHECKS", "Too many checks came at once.", "Send fewer."),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),

@@ -83,7 +83,7 @@ pub(crate) fn file_id<W: Work>(job: &Job, attempt: u32) -> FileId {
 }
 
 /// Deletes the files of the attempts up to `last`, where there are any.
-pub(crate) async fn delete<W: Filed>(office: &Office, job: &Job, last: u32) -> anyhow::Result<()> {
+async fn delete<W: Filed>(office: &Office, job: &Job, last: u32) -> anyhow::Result<()> {
     for attempt in 1..=last {
         W::store(office).delete(job.tenant_id, file_id::<W>(job, attempt)).await?;
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use tokio::process::Command;
 use uuid::Uuid;
-use workers::exports::render::{Cell, Column, Header, Kind, Paper, Row, xlsx};
+use workers::exports::render::{Cell, Column, Header, Kind, Look, Paper, Row, xlsx};
 
 use super::project;
 use crate::Effort;
@@ -158,13 +158,14 @@ fn header() -> Header {
             column("active", Kind::Bool),
         ],
         paper: Paper::A4,
-        layout: events::exports::Layout::default(),
         locale: "en".into(),
         zone: jiff::tz::TimeZone::UTC,
         position: 1,
         filter: String::new(),
         counts: Vec::new(),
-        generated_at: jiff::Timestamp::UNIX_EPOCH,
+        as_of: jiff::Timestamp::UNIX_EPOCH,
+        rows_total: 0,
+        look: Look::default(),
     }
 }
 

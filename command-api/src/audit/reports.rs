@@ -1,6 +1,6 @@
 //! Reports of the trail: exports of it like of any dataset, asked for by range.
 
-use events::exports::export::{Export, Format};
+use events::exports::export::{Export, Format, Options};
 use events::{ExportId, Module, Permission};
 use jiff::Timestamp;
 use platform::problem::Problem;
@@ -69,15 +69,14 @@ fn report(call: &Call<Report>) -> Result<Target<Export>, Problem> {
     let filter = filter(body);
     let ask = Ask {
         id: body.id,
-        template_id: None,
-        dataset: Some("audit.trail".to_owned()),
+        dataset: "audit.trail".to_owned(),
         columns: Vec::new(),
         filter: (!filter.is_empty()).then_some(filter),
         sort: Some("tenant_seq".to_owned()),
         title: Some(body.title.clone()),
-        locale: Some(body.locale.clone()),
-        time_zone: Some(body.time_zone.clone()),
-        layout: None,
+        locale: body.locale.clone(),
+        time_zone: body.time_zone.clone(),
+        options: Options::default(),
     };
     let mut target = exports::request(&call.principal, &ask, body.format)?;
     target.needs.push(Permission::ExportsFilesRequest);

@@ -57,6 +57,9 @@ struct Finished {
     /// The units whose rows are in it, with all below them; of the organisation as a whole when absent.
     #[serde(default)]
     units: Vec<UnitId>,
+    /// What the file is and is made of, as a signed note.
+    #[serde(default)]
+    manifest: Option<String>,
 }
 
 /// Why there is no file.
@@ -109,6 +112,7 @@ pub(super) fn routes(registry: &mut Registry) {
                 position: body.position,
                 expires_at: body.expires_at,
                 units: body.units.clone(),
+                manifest: body.manifest.clone(),
             };
             target(call, Command::Complete(Complete { attempt: body.attempt, file }))
         },
@@ -133,18 +137,6 @@ pub(super) fn routes(registry: &mut Registry) {
             };
             target(call, Command::Fail(fail))
         },
-    );
-    registry.command::<Nothing, Export>(
-        report("/exports/{export_id}/expire", "exports_export_expire", "the file's time is over"),
-        |call| target(call, Command::Expire),
-    );
-    registry.command::<Nothing, Export>(
-        report(
-            "/exports/{export_id}/clean-up",
-            "exports_export_clean_up",
-            "the file is older than the organisation wants to keep",
-        ),
-        |call| target(call, Command::CleanUp),
     );
     registry.command::<Nothing, Export>(
         report(

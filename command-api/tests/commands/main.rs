@@ -12,7 +12,6 @@ mod effects;
 mod erasure;
 mod errands;
 mod exclusion;
-mod exports;
 mod idempotency;
 mod identity;
 mod invitations;

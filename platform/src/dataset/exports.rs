@@ -1,4 +1,4 @@
-//! The datasets of exports and their templates, and of background work of every kind.
+//! The datasets of exports, and of background work of every kind.
 
 use events::Permission;
 
@@ -6,7 +6,7 @@ use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::catalogue::{CHANGED_AT, CREATED_AT, VERSION};
 use super::{Column, Dataset, Owner, Units};
 
-pub(super) const EXPORTS: &[Dataset] = &[FILES, JOBS, TEMPLATES];
+pub(super) const EXPORTS: &[Dataset] = &[FILES, JOBS];
 
 const FILES: Dataset = Dataset {
     name: "exports.exports",
@@ -44,10 +44,6 @@ const FILES: Dataset = Dataset {
         Column::new("downloads", "Downloads", Integer),
         Column::new("started_at", "Started", Time).nullable(),
         Column::new("ended_at", "Ended", Time).nullable(),
-        Column::new("template_id", "Template", Id).nullable(),
-        Column::new("archived_at", "Archived", Time).nullable(),
-        Column::new("deleted_at", "Deleted", Time).nullable(),
-        Column::new("deleted_by", "Deleted by", Id).nullable(),
         VERSION,
         CREATED_AT,
         CHANGED_AT,
@@ -85,32 +81,4 @@ const JOBS: Dataset = Dataset {
     ],
     key: &["job_id"],
     default_sort: "-created_at",
-};
-
-const TEMPLATES: Dataset = Dataset {
-    name: "exports.templates",
-    label: "Report templates",
-    table: "read.exports_templates",
-    projections: &["exports_templates"],
-    permission: Some(Permission::ExportsFilesRequest),
-    owner: None,
-    units: None,
-    columns: &[
-        Column::new("template_id", "Template", Id),
-        Column::new("name", "Name", Text),
-        Column::new("dataset", "Dataset", Text),
-        Column::new("columns", "Columns", List),
-        Column::new("filter", "Filter", Text).nullable(),
-        Column::new("sort", "Order", Json),
-        Column::new("title", "Title", Text).nullable(),
-        Column::new("locale", "Language", Text).nullable(),
-        Column::new("time_zone", "Time zone", Text).nullable(),
-        Column::new("layout", "Layout", Json),
-        Column::new("status", "Status", Text),
-        VERSION,
-        CREATED_AT,
-        CHANGED_AT,
-    ],
-    key: &["template_id"],
-    default_sort: "name",
 };

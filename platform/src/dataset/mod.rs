@@ -5,7 +5,6 @@ mod catalogue;
 pub mod cursor;
 mod exports;
 pub mod filter;
-mod order;
 mod query;
 mod rbac;
 pub mod rows;
@@ -20,7 +19,6 @@ use axum::http::StatusCode;
 use events::Permission;
 
 pub use catalogue::{datasets, find};
-pub use order::order;
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
 pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
 pub use units::{UNIT, Units};

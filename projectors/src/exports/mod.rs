@@ -1,15 +1,10 @@
-//! The files that people asked for, the templates of reports, and background work of every kind.
+//! The files that people asked for, and background work of every kind.
 
 mod jobs;
 mod requests;
-mod templates;
 
 use crate::runtime::projection::{Keyed, Projection};
 
 pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
-    vec![
-        Keyed::<requests::Exports>::boxed(),
-        Keyed::<jobs::Jobs>::boxed(),
-        Keyed::<templates::Templates>::boxed(),
-    ]
+    vec![Keyed::<requests::Exports>::boxed(), Keyed::<jobs::Jobs>::boxed()]
 }

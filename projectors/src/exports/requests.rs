@@ -2,7 +2,7 @@
 
 use events::exports::export::{Event, Export, File, Format, Sort};
 use events::job::State;
-use events::{Decider as _, ExportId, FileId, TemplateId, TenantId, UserId};
+use events::{Decider as _, ExportId, FileId, TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
@@ -42,10 +42,6 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
-    template_id: Option<TemplateId> = Uuid,
-    archived_at: Option<Timestamp> = Timestamptz,
-    deleted_at: Option<Timestamp> = Timestamptz,
-    deleted_by: Option<UserId> = Uuid,
 });
 
 impl ReadModel for Exports {
@@ -59,7 +55,7 @@ impl ReadModel for Exports {
         columns: Row::COLUMNS,
         reads: &[Export::TYPE],
     };
-    const BUILD: i32 = 3;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -92,7 +88,7 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         locale,
         time_zone,
         requested_by,
-        wishes,
+        options: _,
     } = event
     else {
         return Err(FoldError("an export begins with its request".into()));
@@ -130,10 +126,6 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         version: fact.version(),
         created_at: fact.at(),
         changed_at: fact.at(),
-        template_id: wishes.template_id,
-        archived_at: None,
-        deleted_at: None,
-        deleted_by: None,
     })
 }
 
@@ -173,12 +165,6 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
             (row.worker, row.ended_at) = (None, None);
         }
         Event::Downloaded { .. } => row.downloads += 1,
-        // When it would have expired is of no consequence any more.
-        Event::Archived { .. } => (row.archived_at, row.expires_at) = (Some(at), None),
-        Event::Deleted { by } => {
-            row.status = State::Expired;
-            (row.deleted_at, row.deleted_by) = (Some(at), Some(*by));
-        }
         Event::Expired => row.status = State::Expired,
     }
 }
@@ -197,7 +183,6 @@ fn complete(row: &mut Row, file: &File) {
 
 #[cfg(test)]
 mod tests {
-    use events::exports::export::Wishes;
     use events::testing::{at, id};
     use serde_json::json;
 
@@ -215,7 +200,7 @@ mod tests {
             locale: "en".into(),
             time_zone: "UTC".into(),
             requested_by: id(1),
-            wishes: Box::new(Wishes { template_id: Some(id(7)), ..Wishes::default() }),
+            options: Box::default(),
         };
         let events = [requested].into_iter().chain(events);
         Past::default().with::<Export>(id::<ExportId>(3), events).row::<Exports>()
@@ -244,21 +229,13 @@ mod tests {
             position: 9,
             expires_at: at("2026-01-02T00:00:00Z"),
             units: Vec::new(),
+            manifest: None,
         };
         let events = [started(1), Event::Completed(file), Event::Downloaded { by: id(1) }];
         let row = after(events.clone());
         assert_eq!((&row["status"], &row["downloads"]), (&json!("succeeded"), &json!(1)));
         assert_eq!(row["file_name"], "roles.csv");
-        assert_eq!(row["template_id"], json!(id::<TemplateId>(7)));
-        assert_eq!(after(events.clone().into_iter().chain([Event::Expired]))["status"], "expired");
-        let row = after(events.clone().into_iter().chain([Event::Archived { by: id(1) }]));
-        assert_eq!((&row["status"], &row["expires_at"]), (&json!("succeeded"), &json!(null)));
-        assert_eq!(row["archived_at"], row["changed_at"]);
-        let row = after(events.into_iter().chain([Event::Deleted { by: id(2) }]));
-        assert_eq!(
-            (&row["status"], &row["deleted_by"]),
-            (&json!("expired"), &json!(id::<UserId>(2)))
-        );
+        assert_eq!(after(events.into_iter().chain([Event::Expired]))["status"], "expired");
     }
 
     #[test]

@@ -4,8 +4,6 @@ use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
 use events::exports::export::{Event as ExportEvent, Export, Format};
-use events::exports::template::{Event as TemplateEvent, Template};
-use events::exports::{Layout, Report};
 use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping, Terms};
@@ -27,7 +25,7 @@ use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
 use events::{
     ApiKeyId, BackupId, BlackoutCalendarId, ExportId, InvitationId, IssuerId, NotificationId,
-    SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
+    SessionId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
 
@@ -263,18 +261,8 @@ async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         locale: "en".into(),
         time_zone: "UTC".into(),
         requested_by: user,
-        wishes: Box::default(),
+        options: Box::default(),
     };
-    let report = Report {
-        dataset: "rbac.roles".into(),
-        columns: vec!["name".into()],
-        layout: Layout { header: Some("Acme".into()), ..Layout::default() },
-        ..Report::default()
-    };
-    let name = format!("Roles {round}");
-    let defined = TemplateEvent::Defined { name: name.clone(), report };
-    let template: TemplateId = id(130_000 + round);
-    place.append::<Template>(tenant, template, [defined, TemplateEvent::Retired { name }]).await;
     let started = ExportEvent::Started { attempt: 1, worker: "w".into() };
     let progressed = ExportEvent::Progressed { rows_done: 5, rows_total: None };
     let export: ExportId = id(30_000 + round);

@@ -2,6 +2,7 @@
 
 mod datasets;
 pub(crate) mod download;
+mod manifest;
 mod past;
 
 use events::Module::Exports;
@@ -21,16 +22,6 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .summary("The same, under the name of the queue");
     let job =
         Route::get("/exports/jobs/{id}", Exports, "exports_job").summary("How far an export is");
-    let templates = Route::get("/exports/templates", Exports, "exports_templates")
-        .summary("The templates of reports; files are made by those that are not retired");
-    let template = Route::get("/exports/templates/{id}", Exports, "exports_template")
-        .summary("One template of reports");
-    let template = Endpoint::new(
-        single(template, "exports.templates", |g| row_of(g, "exports.templates")),
-        |call| async move {
-            item(&call, dataset("exports.templates"), call.segment("id"), "template").await
-        },
-    );
     let export = Route::get("/exports/{id}", Exports, "exports_export").summary("One export");
     let export = Endpoint::new(
         single(export, "exports.exports", |g| row_of(g, "exports.exports")),
@@ -40,6 +31,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     );
     let others = vec![
         datasets::datasets(),
+        manifest::manifest(),
         Endpoint::new(
             listing(history, "exports.exports", |g| page_of(g, "exports.exports")),
             |call| async move { list(&call, dataset("exports.exports"), None).await },
@@ -49,17 +41,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             |call| async move { list(&call, dataset("exports.exports"), None).await },
         ),
         Endpoint::new(
-            listing(templates, "exports.templates", |g| page_of(g, "exports.templates")),
-            |call| async move { list(&call, dataset("exports.templates"), None).await },
-        ),
-        Endpoint::new(
             single(job, "exports.exports", |g| row_of(g, "exports.exports")),
             |call| async move {
                 item(&call, dataset("exports.exports"), call.segment("id"), "export").await
             },
         ),
     ];
-    let items = with_past(&past::EXPORT, export).into_iter();
-    let items = items.chain(with_past(&past::TEMPLATE, template));
-    others.into_iter().chain(jobs::endpoints()).chain(items).collect()
+    others.into_iter().chain(jobs::endpoints()).chain(with_past(&past::EXPORT, export)).collect()
 }

@@ -1,7 +1,6 @@
-//! Exports as they were: how far each was, and the file while there was one; and templates as they were.
+//! Exports as they were: how far each was, and the file while there was one.
 
 use ::events::exports::export::Export;
-use ::events::exports::template::{Status, Template};
 use ::events::job::State;
 use serde_json::{Value, json};
 
@@ -20,37 +19,6 @@ pub(super) static EXPORT: Past<Export> = Past {
     owner: Some(|export| export.requested_by),
 };
 
-pub(super) static TEMPLATE: Past<Template> = Past {
-    data: "exports.templates",
-    what: "template",
-    names: names!("/exports/templates/{id}", "exports_template"),
-    parameters: PAST_ITEM,
-    which: &[],
-    place: |call| Ok(Place::of_item(call)),
-    view: template,
-    masked: &[],
-    owner: None,
-};
-
-fn template(template: &Template, id: &str) -> Option<Value> {
-    let report = &template.report;
-    (template.status != Status::Absent).then(|| {
-        json!({
-            "template_id": id,
-            "name": template.name,
-            "dataset": report.dataset,
-            "columns": report.columns,
-            "filter": report.filter,
-            "sort": report.sort,
-            "title": report.title,
-            "locale": report.locale,
-            "time_zone": report.time_zone,
-            "layout": report.layout,
-            "status": template.status,
-        })
-    })
-}
-
 fn export(export: &Export, id: &str) -> Option<Value> {
     let (file, job) = (export.file.as_ref(), export.job);
     (job.state != State::Absent).then(|| {
@@ -68,7 +36,7 @@ fn export(export: &Export, id: &str) -> Option<Value> {
             "sha256": file.map(|file| &file.sha256),
             "rows": file.map(|file| file.rows),
             "as_of_position": file.map(|file| file.position),
-            "expires_at": file.filter(|_| !export.archived).map(|file| file.expires_at),
+            "expires_at": file.map(|file| file.expires_at),
             "retryable": (job.state == State::Failed).then_some(job.retryable),
         })
     })

@@ -365,7 +365,7 @@ impl World {
             locale: "en".into(),
             time_zone: "UTC".into(),
             requested_by: person.user,
-            wishes: Box::default(),
+            options: Box::default(),
         };
         let actor = (person.tenant, &*person.user.to_string());
         self.append::<Export>(actor, id, [requested]).await;

@@ -1,7 +1,10 @@
 //! Exports: files made from read models.
 
-mod expire;
+mod as_of;
+mod file;
 mod make;
+mod manifest;
+mod opening;
 mod order;
 mod refusal;
 pub mod render;
@@ -15,15 +18,9 @@ use platform::files::Files;
 use serde_json::json;
 
 use crate::making::{self, Filed};
-use crate::runtime::{Effect, Handler, Jobs, Office, Reaction, Sweep};
+use crate::runtime::{Effect, Handler, Jobs, Office, Reaction};
 
 const RENDER: &str = "exports.render";
-const REMOVE: &str = "exports.remove";
-const CLEAN_UP: &str = "exports.clean_up";
-/// What takes away what is promised to go is tried for long.
-const REMOVE_ATTEMPTS: i32 = 50;
-
-const LEASE: Duration = Duration::from_secs(15);
 
 /// What workers do for exports.
 pub(crate) fn jobs() -> Jobs {
@@ -35,60 +32,29 @@ pub(crate) fn jobs() -> Jobs {
                 "exports.export.retried",
                 "exports.export.cancel_requested",
                 "exports.export.cancelled",
-                "exports.export.deleted",
-                "exports.export.expired",
-                "exports.cleanup.requested",
             ],
             react: on_export,
         }],
-        handlers: vec![
-            Handler {
-                kind: RENDER,
-                slots: 2,
-                lease: LEASE,
-                max_attempts: 5,
-                run: make::run,
-                give_up: make::give_up,
-                let_go: Some(making::let_go::<Export>),
-                test: Some(make::test),
-            },
-            Handler {
-                kind: REMOVE,
-                slots: 1,
-                lease: LEASE,
-                max_attempts: REMOVE_ATTEMPTS,
-                run: expire::remove,
-                give_up: expire::give_up,
-                let_go: None,
-                test: None,
-            },
-            Handler {
-                kind: CLEAN_UP,
-                slots: 1,
-                lease: LEASE,
-                max_attempts: 10,
-                run: expire::clean_up,
-                give_up: expire::give_up,
-                let_go: None,
-                test: None,
-            },
-        ],
-        sweeps: vec![Sweep { name: "exports", run: expire::sweep }],
+        handlers: vec![Handler {
+            kind: RENDER,
+            slots: 2,
+            lease: Duration::from_secs(15),
+            max_attempts: 5,
+            run: make::run,
+            give_up: make::give_up,
+            let_go: Some(making::let_go::<Export>),
+            test: Some(make::test),
+        }],
+        sweeps: Vec::new(),
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 fn on_export(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
     let subject_id = event.aggregate_id.clone();
     Ok(vec![match event.event_type.as_str() {
         "exports.export.cancel_requested" => Effect::Interrupt { kind: RENDER, subject_id },
         "exports.export.cancelled" => Effect::Cancel { kind: RENDER, subject_id },
-        "exports.export.deleted" | "exports.export.expired" => {
-            Effect::Start { kind: REMOVE, subject_id, body: json!({}) }
-        }
-        "exports.cleanup.requested" => {
-            let body = serde_json::from_str(&event.payload)?;
-            Effect::Start { kind: CLEAN_UP, subject_id, body }
-        }
         _ => Effect::Start { kind: RENDER, subject_id, body: json!({}) },
     }])
 }

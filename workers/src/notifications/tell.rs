@@ -269,8 +269,6 @@ async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<
         | export::Event::Cancelled
         | export::Event::Retried { .. }
         | export::Event::Downloaded { .. }
-        | export::Event::Archived { .. }
-        | export::Event::Deleted { .. }
         | export::Event::Expired => None,
     })
 }

@@ -17,9 +17,7 @@ pub(super) fn print(
     engines: &Engines,
     took: Duration,
 ) -> anyhow::Result<()> {
-    engines
-        .folder()
-        .write_private(ENVIRONMENT, &environment(settings, mailbox_url(installation, engines)))?;
+    engines.folder().write_private(ENVIRONMENT, &environment(settings))?;
     println!("{}", text(settings, installation, engines, took));
     Ok(())
 }
@@ -46,9 +44,6 @@ fn text(
             "Mail",
             &format!("{}, which nobody gets: it stays in {}", settings.smtp_url, mailbox.display()),
         );
-    }
-    if let Some(url) = mailbox_url(installation, engines) {
-        line("Mailbox", &format!("{url} shows it in the browser"));
     }
     line("Bootstrap", &format!("{} (creates organisations)", settings.bootstrap_token));
     let mut login = None;
@@ -88,13 +83,8 @@ fn title(engine: Engine) -> &'static str {
     }
 }
 
-/// Where the mailbox of development is shown, if there is one.
-fn mailbox_url(installation: &Installation, engines: &Engines) -> Option<String> {
-    engines.mailbox().map(|_| format!("http://{}", installation.mailbox_address()))
-}
-
 /// The settings under which other commands, or a second process, meet this installation.
-fn environment(settings: &Settings, mailbox_url: Option<String>) -> String {
+fn environment(settings: &Settings) -> String {
     let pairs = [
         ("DATABASE_URL", settings.database_url.clone()),
         ("NATS_URL", settings.nats_url.clone()),
@@ -109,7 +99,7 @@ fn environment(settings: &Settings, mailbox_url: Option<String>) -> String {
         ("ANNALS_SERVICE_SECRET", settings.service_secret.clone()),
     ];
     let mut text = String::new();
-    for (key, value) in pairs.into_iter().chain(mailbox_url.map(|url| ("MAILBOX_URL", url))) {
+    for (key, value) in pairs {
         let _ = writeln!(text, "{key}='{}'", value.replace('\'', "'\\''"));
     }
     text

@@ -1,6 +1,6 @@
 //! What can be asked of an export.
 
-use super::{File, Format, Sort, Wishes};
+use super::{File, Format, Options, Sort};
 use crate::ids::UserId;
 
 /// An intent.
@@ -26,18 +26,6 @@ pub enum Command {
     RecordDownload(RecordDownload),
     /// The file's time is over.
     Expire,
-    /// Takes the file away because it is older than the organisation still wants to keep.
-    CleanUp,
-    /// Keeps the file until somebody deletes it.
-    Archive {
-        /// Who wants that.
-        by: UserId,
-    },
-    /// Takes the file away because somebody wants that.
-    Delete {
-        /// Who.
-        by: UserId,
-    },
     /// Takes the file away before its time, because it may hold what was erased.
     Withdraw,
 }
@@ -63,8 +51,8 @@ pub struct Request {
     pub time_zone: String,
     /// The user whose file it is: the caller, or for whom the caller acts.
     pub requested_by: UserId,
-    /// What is not asked for every day.
-    pub wishes: Wishes,
+    /// How the file is made.
+    pub options: Options,
 }
 
 /// A worker begins to make the file.

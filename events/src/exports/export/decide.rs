@@ -1,13 +1,11 @@
 //! The rules of an export.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::Wishes;
-use super::{Command, Complete, Event, Export, Facts, Fail, File, ReportProgress, Request, Start};
+use super::{Command, Complete, Event, Export, Fail, File, Misfit, ReportProgress, Request, Start};
 use crate::aggregate::{Class, Context, Decider};
-use crate::exports::template::Status;
-use crate::exports::{Flaw, Misprint, Report};
-use crate::ids::UserId;
 use crate::job::{Cancel, Refusal, State};
 use crate::modules::Module;
 use crate::text::{self, Fault};
@@ -30,6 +28,9 @@ pub const WORKER_MAX_CHARS: usize = 128;
 pub const FAILURE_CODE_MAX_CHARS: usize = 64;
 /// How much of the message of a failure is kept.
 pub const FAILURE_MESSAGE_MAX_CHARS: usize = 1_000;
+
+/// Longest signed note of what a file is.
+pub const MANIFEST_MAX_BYTES: usize = 64 * 1024;
 
 /// Why an export refuses.
 #[derive(
@@ -81,15 +82,12 @@ pub enum Rejection {
     /// The time zone is not known.
     #[error("time_zone is not an IANA name: write it like Europe/Berlin")]
     TimeZoneUnknown,
-    /// A text of the pages cannot be used.
-    #[error("layout.{0}")]
-    LayoutInvalid(Misprint),
-    /// There is no such template.
-    #[error("template_id names no template: choose one of GET /exports/templates")]
-    TemplateUnknown,
-    /// Nobody makes files by the template any more.
-    #[error("the template is retired: choose another, or say what the file shall be")]
-    TemplateRetired,
+    /// A kind of file cannot do what is wished.
+    #[error("options.{0}")]
+    OptionInvalid(Misfit),
+    /// The manifest is longer than a signed note.
+    #[error("manifest has more than {MANIFEST_MAX_BYTES} bytes: send a signed note")]
+    ManifestInvalid,
     /// The worker's name cannot be used.
     #[error("worker {0}")]
     WorkerInvalid(Fault),
@@ -140,15 +138,6 @@ pub enum Rejection {
     /// The file's time is over.
     #[error("the file expired: request the export again")]
     FileExpired,
-    /// Somebody deleted the file.
-    #[error("the file was deleted: request the export again")]
-    FileDeleted,
-    /// The file is kept until somebody deletes it.
-    #[error("the file is archived and does not expire: delete it instead")]
-    FileArchived,
-    /// The file is still being made.
-    #[error("the export is {0}, and its file is still to come: cancel it first")]
-    StillMade(&'static str),
     /// The file's time is not over.
     #[error("the file expires at {0}: wait until then")]
     NotExpired(Timestamp),
@@ -174,8 +163,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::TitleInvalid(_)
             | Self::LocaleInvalid
             | Self::TimeZoneUnknown
-            | Self::LayoutInvalid(_)
-            | Self::TemplateUnknown
+            | Self::OptionInvalid(_)
+            | Self::ManifestInvalid
             | Self::WorkerInvalid(_)
             | Self::ProgressInvalid
             | Self::FileNameInvalid
@@ -184,7 +173,6 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::ExpiryInvalid
             | Self::FailureCodeInvalid => Class::Invalid,
             Self::Exists
-            | Self::TemplateRetired
             | Self::AttemptStale(_)
             | Self::NotRunning(_)
             | Self::Finished(_)
@@ -194,9 +182,6 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::NotFailed(_)
             | Self::NotDownloadable(_)
             | Self::FileExpired
-            | Self::FileDeleted
-            | Self::FileArchived
-            | Self::StillMade(_)
             | Self::NotExpired(_) => Class::Conflict,
         }
     }
@@ -211,8 +196,8 @@ impl crate::aggregate::Rejection for Rejection {
             Self::TitleInvalid(_) => Some("/title"),
             Self::LocaleInvalid => Some("/locale"),
             Self::TimeZoneUnknown => Some("/time_zone"),
-            Self::LayoutInvalid(misprint) => Some(misprint.pointer()),
-            Self::TemplateUnknown | Self::TemplateRetired => Some("/template_id"),
+            Self::OptionInvalid(misfit) => Some(misfit.pointer()),
+            Self::ManifestInvalid => Some("/manifest"),
             Self::WorkerInvalid(_) => Some("/worker"),
             Self::AttemptStale(_) => Some("/attempt"),
             Self::ProgressInvalid => Some("/rows_done"),
@@ -231,9 +216,6 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::NotFailed(_)
             | Self::NotDownloadable(_)
             | Self::FileExpired
-            | Self::FileDeleted
-            | Self::FileArchived
-            | Self::StillMade(_)
             | Self::NotExpired(_) => None,
         }
     }
@@ -246,16 +228,16 @@ impl Decider for Export {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    type Facts = Facts;
+    type Facts = ();
 
     fn decide(
         &self,
         command: Command,
-        facts: &Facts,
+        (): &(),
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
         if let Command::Request(request) = command {
-            return self.request(request, facts, context);
+            return self.request(request, context);
         }
         if self.job.state == State::Absent {
             return Err(Rejection::Unknown);
@@ -283,14 +265,6 @@ impl Decider for Export {
                 Ok(vec![Event::Downloaded { by: download.by }])
             }
             Command::Expire => self.expire(context.now),
-            Command::CleanUp if self.archived => Err(Rejection::FileArchived),
-            Command::CleanUp => self.withdraw(),
-            Command::Archive { .. } if self.archived => Ok(vec![]),
-            Command::Archive { by } => {
-                self.downloadable(context.now)?;
-                Ok(vec![Event::Archived { by }])
-            }
-            Command::Delete { by } => self.delete(by),
             Command::Withdraw => self.withdraw(),
         }
     }
@@ -304,54 +278,47 @@ impl Export {
     /// The file, if it may be fetched now.
     pub fn downloadable(&self, now: Timestamp) -> Result<&File, Rejection> {
         match (&self.file, self.job.state) {
-            (Some(file), _) if self.archived || now < file.expires_at => Ok(file),
-            (None, _) if self.deleted => Err(Rejection::FileDeleted),
+            (Some(file), _) if now < file.expires_at => Ok(file),
             (Some(_), _) | (None, State::Expired) => Err(Rejection::FileExpired),
             (None, State::Absent) => Err(Rejection::Unknown),
             (None, state) => Err(Rejection::NotDownloadable(state.name())),
         }
     }
 
-    fn request(
-        &self,
-        request: Request,
-        facts: &Facts,
-        context: &Context,
-    ) -> Result<Vec<Event>, Rejection> {
+    fn request(&self, request: Request, context: &Context) -> Result<Vec<Event>, Rejection> {
         if self.job.state != State::Absent {
             return Err(Rejection::Exists);
         }
         if !context.actor.acts_as(request.requested_by) {
             return Err(Rejection::RequesterMismatch);
         }
-        match (request.wishes.template_id, facts.template) {
-            (None, _) | (Some(_), Some(Status::Defined)) => {}
-            (Some(_), Some(Status::Retired)) => return Err(Rejection::TemplateRetired),
-            (Some(_), None | Some(Status::Absent)) => return Err(Rejection::TemplateUnknown),
+        if !is_name(&request.dataset) {
+            return Err(Rejection::DatasetInvalid);
         }
-        let report = Report {
-            dataset: request.dataset,
-            columns: request.columns,
-            filter: request.filter,
-            sort: request.sort,
-            title: request.title,
-            locale: Some(request.locale),
-            time_zone: Some(request.time_zone),
-            layout: request.wishes.layout,
-        };
-        let report = report.checked()?;
-        let wishes = Wishes { layout: report.layout, template_id: request.wishes.template_id };
+        if !(1..=COLUMNS_MAX_COUNT).contains(&request.columns.len()) || !are_names(&request.columns)
+        {
+            return Err(Rejection::ColumnsInvalid);
+        }
+        let sorted = request.sort.iter().map(|sort| &sort.column);
+        if request.sort.len() > SORT_MAX_COLUMNS || !are_names(sorted) {
+            return Err(Rejection::SortInvalid);
+        }
+        let filter = request.filter.map(|filter| text::lines(&filter, FILTER_MAX_CHARS));
+        let title = request.title.map(|title| text::line(&title, TITLE_MAX_CHARS));
+        let time_zone = text::time_zone(&request.time_zone).ok_or(Rejection::TimeZoneUnknown)?;
+        let options = request.options.checked(request.format, &request.columns);
+        let options = options.map_err(Rejection::OptionInvalid)?;
         Ok(vec![Event::Requested {
             format: request.format,
-            dataset: report.dataset,
-            columns: report.columns,
-            filter: report.filter,
-            sort: report.sort,
-            title: report.title,
-            locale: report.locale.unwrap_or_default(),
-            time_zone: report.time_zone.unwrap_or_default(),
+            dataset: request.dataset,
+            columns: request.columns,
+            filter: filter.transpose().map_err(Rejection::FilterInvalid)?,
+            sort: request.sort,
+            title: title.transpose().map_err(Rejection::TitleInvalid)?,
+            locale: text::locale(&request.locale).ok_or(Rejection::LocaleInvalid)?,
+            time_zone: time_zone.to_owned(),
             requested_by: request.requested_by,
-            wishes: Box::new(wishes),
+            options: Box::new(options),
         }])
     }
 
@@ -393,6 +360,9 @@ impl Export {
         if file.expires_at <= now {
             return Err(Rejection::ExpiryInvalid);
         }
+        if file.manifest.as_ref().is_some_and(|note| note.len() > MANIFEST_MAX_BYTES) {
+            return Err(Rejection::ManifestInvalid);
+        }
         Ok(vec![Event::Completed(file)])
     }
 
@@ -408,19 +378,9 @@ impl Export {
     fn expire(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match (&self.file, self.job.state) {
             (_, State::Expired) => Ok(vec![]),
-            (Some(_), _) if self.archived => Err(Rejection::FileArchived),
             (Some(file), _) if file.expires_at <= now => Ok(vec![Event::Expired]),
             (Some(file), _) => Err(Rejection::NotExpired(file.expires_at)),
             (None, state) => Err(Rejection::NotDownloadable(state.name())),
-        }
-    }
-
-    /// What was deleted, has expired or never came to be is gone already.
-    fn delete(&self, by: UserId) -> Result<Vec<Event>, Rejection> {
-        match (&self.file, self.job.state) {
-            (Some(_), _) => Ok(vec![Event::Deleted { by }]),
-            (None, state) if state.is_open() => Err(Rejection::StillMade(state.name())),
-            (None, _) => Ok(vec![]),
         }
     }
 
@@ -430,21 +390,6 @@ impl Export {
             (Some(_), _) => Ok(vec![Event::Expired]),
             (None, state) if state.is_open() => Err(Rejection::NotDownloadable(state.name())),
             (None, _) => Ok(vec![]),
-        }
-    }
-}
-
-impl From<Flaw> for Rejection {
-    fn from(flaw: Flaw) -> Self {
-        match flaw {
-            Flaw::Dataset => Self::DatasetInvalid,
-            Flaw::Columns => Self::ColumnsInvalid,
-            Flaw::Filter(fault) => Self::FilterInvalid(fault),
-            Flaw::Sort => Self::SortInvalid,
-            Flaw::Title(fault) => Self::TitleInvalid(fault),
-            Flaw::Locale => Self::LocaleInvalid,
-            Flaw::TimeZone => Self::TimeZoneUnknown,
-            Flaw::Layout(misprint) => Self::LayoutInvalid(misprint),
         }
     }
 }
@@ -461,4 +406,13 @@ impl From<Refusal> for Rejection {
             Refusal::NotRetryable => Self::NotRetryable,
         }
     }
+}
+
+fn is_name(text: &str) -> bool {
+    text::is_identifier(text, COLUMN_MAX_CHARS)
+}
+
+fn are_names<'a>(names: impl IntoIterator<Item = &'a String>) -> bool {
+    let mut seen = BTreeSet::new();
+    names.into_iter().all(|name| is_name(name) && seen.insert(name))
 }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::exports::Layout;
-use crate::ids::{FileId, TemplateId, UnitId, UserId};
+use super::Options;
+use crate::ids::{FileId, UnitId, UserId};
 
 /// A fact about an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,9 +35,9 @@ pub enum Event {
         time_zone: String,
         /// The user whose file it is; the file holds what they may see.
         requested_by: UserId,
-        /// What is not asked for every day.
-        #[serde(flatten)]
-        wishes: Box<Wishes>,
+        /// How the file is made, where that was wished otherwise than usual.
+        #[serde(default, skip_serializing_if = "Options::is_usual")]
+        options: Box<Options>,
     },
     /// A worker began to make the file.
     #[serde(rename = "exports.export.started")]
@@ -87,18 +87,6 @@ pub enum Event {
         /// Who.
         by: UserId,
     },
-    /// The file is kept until somebody deletes it.
-    #[serde(rename = "exports.export.archived")]
-    Archived {
-        /// Who wanted that.
-        by: UserId,
-    },
-    /// Somebody had the file taken away; what is known of it stays.
-    #[serde(rename = "exports.export.deleted")]
-    Deleted {
-        /// Who.
-        by: UserId,
-    },
     /// The file's time is over.
     #[serde(rename = "exports.export.expired")]
     Expired,
@@ -128,6 +116,10 @@ pub enum Format {
     Xlsx,
     /// A printable document (ISO 32000).
     Pdf,
+    /// One JSON object per line.
+    Ndjson,
+    /// Columns with their types (Apache Parquet).
+    Parquet,
 }
 
 /// One key of the order of rows.
@@ -139,17 +131,6 @@ pub struct Sort {
     /// Whether the greatest comes first.
     #[serde(default)]
     pub descending: bool,
-}
-
-/// What of a request is not asked for every day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Wishes {
-    /// The template from which the request took what it did not say itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template_id: Option<TemplateId>,
-    /// How pages look, where the file has some.
-    #[serde(default, skip_serializing_if = "Layout::is_usual")]
-    pub layout: Layout,
 }
 
 /// A finished file.
@@ -173,6 +154,9 @@ pub struct File {
     /// is of the organisation as a whole without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UnitId>,
+    /// What the file is and is made of, as a signed note, see `platform::transparency::manifest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
 }
 
 impl crate::aggregate::Event for Event {}

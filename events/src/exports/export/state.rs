@@ -19,14 +19,10 @@ pub struct Export {
     pub rows_done: u64,
     /// The rows there will be, where known.
     pub rows_total: Option<u64>,
-    /// The file, until it expires or is deleted.
+    /// The file, until it expires.
     pub file: Option<File>,
-    /// Whether the file is kept until somebody deletes it.
-    #[serde(default)]
-    pub archived: bool,
-    /// Whether somebody deleted the file.
-    #[serde(default)]
-    pub deleted: bool,
+    /// What the file was, also after it expired: whoever kept it can still verify it.
+    pub manifest: Option<String>,
 }
 
 impl Export {
@@ -45,11 +41,10 @@ impl Export {
             }
             Event::Completed(file) => {
                 (self.rows_done, self.rows_total) = (file.rows, Some(file.rows));
-                self.file = Some(file.clone());
+                self.manifest.clone_from(&file.manifest);
+                self.file = Some(File { manifest: None, ..file.clone() });
             }
-            Event::Archived { .. } => self.archived = true,
-            Event::Deleted { .. } => (self.file, self.archived, self.deleted) = (None, false, true),
-            Event::Expired => (self.file, self.archived) = (None, false),
+            Event::Expired => self.file = None,
             Event::Failed { .. }
             | Event::CancelRequested
             | Event::Cancelled
@@ -84,8 +79,8 @@ impl Work for Export {
             Event::CancelRequested => Step::CancelRequested,
             Event::Cancelled => Step::Cancelled,
             Event::Retried { attempts } => Step::Retried { attempts: *attempts },
-            Event::Downloaded { .. } | Event::Archived { .. } => return None,
-            Event::Deleted { .. } | Event::Expired => Step::Expired,
+            Event::Downloaded { .. } => return None,
+            Event::Expired => Step::Expired,
         })
     }
 }

@@ -39,12 +39,10 @@ fn a_role_gives_what_it_its_juniors_and_its_permissions_bring() {
     let effective = holder(&policy, &access).effective();
     let expected = [
         "audit.trail:read",
-        "exports.files:clean_up",
         "exports.files:make",
         "exports.files:read_all",
         "exports.files:request",
         "exports.jobs:read_all",
-        "exports.templates:manage",
         "rbac.roles:read",
         "shop.till:open",
         "shop.till:run",
@@ -331,8 +329,7 @@ fn an_effective_set_is_written_out_by_name_and_stands_without_its_policy() {
     let written = serde_json::json!({
         "catalogue":
             ["rbac.roles:read", "audit.trail:read", "exports.files:request",
-             "exports.files:read_all", "exports.files:make", "exports.jobs:read_all",
-             "exports.templates:manage", "exports.files:clean_up"],
+             "exports.files:read_all", "exports.files:make", "exports.jobs:read_all"],
         "custom": ["shop.till:open", "shop.till:run", "shop.till:see"],
         "patterns": ["exports.*:*"],
         "max_level": 500,

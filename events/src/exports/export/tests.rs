@@ -1,17 +1,13 @@
 //! The rules of an export, by example.
 
-mod keeping;
-
 use super::*;
 use crate::aggregate::{Actor, ActorKind, Context, Rejection as _};
-use crate::exports::Layout;
-use crate::exports::template::Status;
 use crate::testing::{at, context, frozen, given, id};
 use crate::text::Fault;
 
 const TOMORROW: &str = "2026-01-02T12:00:00Z";
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         format: Format::Xlsx,
         dataset: "rbac.roles".into(),
@@ -22,11 +18,11 @@ fn request() -> Request {
         locale: "de-CH".into(),
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
-        wishes: Wishes::default(),
+        options: Options::default(),
     }
 }
 
-fn requested() -> Event {
+pub(super) fn requested() -> Event {
     Event::Requested {
         format: Format::Xlsx,
         dataset: "rbac.roles".into(),
@@ -37,7 +33,7 @@ fn requested() -> Event {
         locale: "de-CH".into(),
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
-        wishes: Box::default(),
+        options: Box::default(),
     }
 }
 
@@ -67,6 +63,7 @@ fn file() -> File {
         position: 4_711,
         expires_at: at(TOMORROW),
         units: Vec::new(),
+        manifest: None,
     }
 }
 
@@ -128,15 +125,13 @@ fn samples_are_frozen() {
         Event::Downloaded { by: id(1) },
         Event::Expired,
         Event::CancelRequested,
-        Event::Archived { by: id(1) },
-        Event::Deleted { by: id(1) },
     ]);
 }
 
 #[test]
 fn every_format_keeps_its_stored_name() {
     let names = <Format as strum::VariantArray>::VARIANTS;
-    assert_eq!(serde_json::to_string(names).unwrap(), r#"["csv","xlsx","pdf"]"#);
+    assert_eq!(serde_json::to_string(names).unwrap(), r#"["csv","xlsx","pdf","ndjson","parquet"]"#);
 }
 
 #[test]
@@ -405,57 +400,15 @@ fn names_its_refusals() {
 }
 
 #[test]
-fn a_request_by_a_template_needs_one_that_is_defined() {
-    let wishes = Wishes {
-        template_id: Some(id(5)),
-        layout: Layout { footer: Some(" Acme ".into()), ..Layout::default() },
-    };
-    let by_template = Command::Request(Request { wishes: wishes.clone(), ..request() });
-    let with = |template| {
-        given::<Export>([]).facts(Facts { template }).context(context()).when(by_template.clone())
-    };
-    let layout = Layout { footer: Some("Acme".into()), ..Layout::default() };
-    let Event::Requested {
-        format,
-        dataset,
-        columns,
-        filter,
-        sort,
-        title,
-        locale,
-        time_zone,
-        requested_by,
-        ..
-    } = requested()
-    else {
-        panic!("a request")
-    };
-    let wishes = Box::new(Wishes { layout, ..wishes });
-    with(Some(Status::Defined)).then([Event::Requested {
-        format,
-        dataset,
-        columns,
-        filter,
-        sort,
-        title,
-        locale,
-        time_zone,
-        requested_by,
-        wishes,
-    }]);
-    with(Some(Status::Retired)).refused(Rejection::TemplateRetired);
-    with(Some(Status::Absent)).refused(Rejection::TemplateUnknown);
-    with(None).refused(Rejection::TemplateUnknown);
-}
-
-#[test]
-fn what_is_wished_besides_is_stored_beside_the_rest() {
-    let wishes = Wishes { template_id: Some(id(5)), ..Wishes::default() };
-    let mut stored = serde_json::to_value(requested()).unwrap();
-    assert_eq!(stored.get("template_id"), None);
-    stored["template_id"] = serde_json::to_value(wishes.template_id).unwrap();
-    let Event::Requested { wishes: read, .. } = serde_json::from_value(stored).unwrap() else {
-        panic!("a request")
-    };
-    assert_eq!(*read, wishes);
+fn what_a_file_is_can_be_verified_after_it_is_gone() {
+    let file = File { manifest: Some("a note".into()), ..file() };
+    let mut export = Export::default();
+    for event in [requested(), started(1), Event::Completed(file.clone()), Event::Expired] {
+        export.evolve(&event);
+    }
+    assert_eq!((export.file, export.manifest.as_deref()), (None, Some("a note")));
+    let long = File { manifest: Some("x".repeat(MANIFEST_MAX_BYTES + 1)), ..file };
+    given::<Export>([requested(), started(1)])
+        .when(Command::Complete(Complete { attempt: 1, file: long }))
+        .refused(Rejection::ManifestInvalid);
 }
