@@ -324,6 +324,12 @@ const OF_THE_DOORS: &[Row] = &[
         "The current password is wrong.",
         "Correct it, or have the password reset.",
     ),
+    (
+        422,
+        "TOTALS_NOT_NUMBERS",
+        "A column whose sum is wished has no numbers.",
+        "Name columns of the kind `integer` in `options.totals`.",
+    ),
     (422, "TOO_MANY_CHECKS", "Too many checks came at once.", "Send fewer."),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),
     (

@@ -6,7 +6,9 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use workers::exports::render::{Cell, Column, Header, Kind, Paper, Row, csv, pdf, xlsx};
+use workers::exports::render::{
+    Cell, Column, Header, Kind, Look, Paper, Row, csv, ndjson, parquet, pdf, xlsx,
+};
 
 const KINDS: &[(&str, Kind)] = &[
     ("user_id", Kind::Text),
@@ -33,7 +35,9 @@ fn header() -> Header {
         position: 1,
         filter: String::new(),
         counts: Vec::new(),
-        generated_at: jiff::Timestamp::UNIX_EPOCH,
+        as_of: jiff::Timestamp::UNIX_EPOCH,
+        rows_total: 0,
+        look: Look::default(),
         paper: Paper::A4,
         layout: events::exports::Layout::default(),
     }
@@ -62,8 +66,10 @@ fn main() -> anyhow::Result<()> {
     match format.as_str() {
         "xlsx" => xlsx::render(&header, source, scratch.path(), sink)?,
         "pdf" => pdf::render(&header, source, sink)?,
-        "csv" => csv::render(&header, csv::Dialect::Excel, source, sink)?,
-        other => anyhow::bail!("{other} is none of xlsx, pdf, csv"),
+        "csv" => csv::render(&header, source, sink)?,
+        "ndjson" => ndjson::render(&header, source, sink)?,
+        "parquet" => parquet::render(&header, source, sink)?,
+        other => anyhow::bail!("{other} is none of xlsx, pdf, csv, ndjson, parquet"),
     };
     let seconds = start.elapsed().as_secs_f64();
     let size = std::fs::metadata(&path)?.len();

@@ -21,10 +21,13 @@ const NEEDS: &[Need] = &[
     Need { program: "aiosmtpd", package: "python3-aiosmtpd", variable: "SMTP_URL" },
 ];
 
-/// What the documents have a reader use.
-const OF_READERS: &[Need] = &[
+/// What the documents have a reader use, and what reads our files in tests, small enough to be installed everywhere; LibreOffice and
+/// pyarrow are not.
+const OF_TESTS: &[Need] = &[
     Need { program: "curl", package: "curl", variable: "" },
     Need { program: "jq", package: "jq", variable: "" },
+    Need { program: "qpdf", package: "qpdf", variable: "" },
+    Need { program: "pdftotext", package: "poppler-utils", variable: "" },
 ];
 
 /// Installs what is missing for `annals up`: engines that are given in the environment are not.
@@ -38,7 +41,7 @@ pub(crate) fn install_for_up() -> anyhow::Result<()> {
 /// Installs what is missing for the tests, which always have engines of their own.
 pub(crate) fn install_for_tests() -> anyhow::Result<()> {
     let mut missing = missing(|_| true);
-    missing.extend(OF_READERS.iter().filter(|need| !is_there(need.program)));
+    missing.extend(OF_TESTS.iter().filter(|need| !is_there(need.program)));
     install(&missing, "")
 }
 

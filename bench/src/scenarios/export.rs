@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use tokio::process::Command;
 use uuid::Uuid;
-use workers::exports::render::{Cell, Column, Header, Kind, Paper, Row, xlsx};
+use workers::exports::render::{Cell, Column, Header, Kind, Look, Paper, Row, xlsx};
 
 use super::project;
 use crate::Effort;
@@ -164,7 +164,9 @@ fn header() -> Header {
         position: 1,
         filter: String::new(),
         counts: Vec::new(),
-        generated_at: jiff::Timestamp::UNIX_EPOCH,
+        as_of: jiff::Timestamp::UNIX_EPOCH,
+        rows_total: 0,
+        look: Look::default(),
     }
 }
 

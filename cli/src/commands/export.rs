@@ -36,6 +36,16 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
+    /// Fetch the signed manifest of a file, with which `annals verify` finds out whether it is as it was made
+    Manifest {
+        /// The export
+        export: ExportId,
+        /// Where to write it
+        #[arg(long, value_name = "PATH")]
+        output: PathBuf,
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// Fetch a file that is made, and check that it is the one that was promised
     Download {
         /// The export
@@ -77,6 +87,8 @@ struct Create {
     /// Time zone of moments, such as Europe/Zurich
     #[arg(long)]
     time_zone: Option<String>,
+    #[command(flatten)]
+    look: Look,
     /// Wait until it is made
     #[arg(long)]
     wait: bool,
@@ -87,6 +99,32 @@ struct Create {
     manner: Manner,
 }
 
+/// How the file is made, where it shall be otherwise than usual.
+#[derive(Debug, clap::Args)]
+struct Look {
+    /// How values are written
+    #[arg(long, value_parser = ["formatted", "raw"])]
+    style: Option<String>,
+    /// For whom a CSV file is: for spreadsheet programs, or for others
+    #[arg(long, value_parser = ["excel", "raw"])]
+    dialect: Option<String>,
+    /// What the columns are called
+    #[arg(long, value_parser = ["labels", "keys"])]
+    headings: Option<String>,
+    /// The heading of one column; may be repeated
+    #[arg(long = "label", value_name = "COLUMN=HEADING", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// Whether a workbook or a PDF begins with what it is
+    #[arg(long, value_name = "BOOL")]
+    cover: Option<bool>,
+    /// Columns whose sums stand below the rows of a workbook or a PDF, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    totals: Vec<String>,
+    /// What happens to what a workbook or a PDF has no room for
+    #[arg(long, value_parser = ["split", "fail", "truncate"])]
+    limit_policy: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
     /// Rows of text, separated as the locale does
@@ -95,6 +133,10 @@ enum Format {
     Xlsx,
     /// Pages to print
     Pdf,
+    /// One JSON object per line
+    Ndjson,
+    /// Columns with their types, for data tools
+    Parquet,
 }
 
 /// A link to a file, and what is promised of it.
@@ -127,6 +169,7 @@ impl Action {
         match self {
             Self::Create(Create { manner, .. })
             | Self::Wait { manner, .. }
+            | Self::Manifest { manner, .. }
             | Self::Download { manner, .. } => manner,
         }
     }
@@ -138,6 +181,15 @@ async fn act(client: &Client, action: Action) -> anyhow::Result<()> {
         Action::Wait { export, manner } => {
             let job = follow::finished(client, export.0).await?;
             manner.tell(&job, &format!("{export} is made"));
+            Ok(())
+        }
+        Action::Manifest { export, output, manner } => {
+            let path = format!("/exports/{export}/manifest");
+            let manifest: Value = client.get(&path, None).await?;
+            let taken = || format!("{} is there already; name another --output", output.display());
+            let mut file = std::fs::File::create_new(&output).with_context(taken)?;
+            writeln!(file, "{manifest:#}")?;
+            manner.tell(&manifest, &format!("the manifest is in {}", output.display()));
             Ok(())
         }
         Action::Download { export, output, manner } => {
@@ -154,6 +206,8 @@ impl Create {
             Format::Csv => "/exports/csv",
             Format::Xlsx => "/exports/excel",
             Format::Pdf => "/exports/pdf",
+            Format::Ndjson => "/exports/ndjson",
+            Format::Parquet => "/exports/parquet",
         };
         let template = match &self.template {
             Some(name) => Some(template(client, name).await?),
@@ -174,7 +228,9 @@ impl Create {
 
     /// The request; what was not said is left to the server.
     fn body(&self, id: ExportId, template: Option<&str>) -> Value {
-        let mut body = json!({ "id": id, "columns": self.columns });
+        let mut body = json!({
+            "id": id, "columns": self.columns, "options": self.look.options(),
+        });
         let template = template.map(str::to_owned);
         let said = [
             ("template_id", &template),
@@ -203,6 +259,38 @@ async fn template(client: &Client, name: &str) -> anyhow::Result<String> {
     let found: Value = read(client.ask("/exports/templates", &asked, Some(&token)).await?).await?;
     let id = found["items"][0]["template_id"].as_str();
     id.map(str::to_owned).with_context(|| format!("there is no template called {name}"))
+}
+
+impl Look {
+    fn options(&self) -> Value {
+        let mut options = json!({});
+        let said = [
+            ("style", &self.style),
+            ("dialect", &self.dialect),
+            ("headings", &self.headings),
+            ("limit_policy", &self.limit_policy),
+        ];
+        for (member, value) in said {
+            if let Some(value) = value {
+                options[member] = value.as_str().into();
+            }
+        }
+        if let Some(cover) = self.cover {
+            options["cover"] = cover.into();
+        }
+        if !self.totals.is_empty() {
+            options["totals"] = self.totals.clone().into();
+        }
+        for (column, heading) in &self.labels {
+            options["labels"][column] = heading.as_str().into();
+        }
+        options
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("write it like status=State")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
 
 /// Writes the file where it belongs once all of it has arrived and is what was promised.

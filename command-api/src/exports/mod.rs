@@ -11,11 +11,11 @@ mod templates;
 use std::fmt::Display;
 
 use events::exports::Layout;
-use events::exports::export::{Command, Export, Format, Request, Sort, Wishes};
+use events::exports::export::{Command, Export, Format, Options, Request, Sort, Wishes};
 use events::job::State;
 use events::{ExportId, Module, Permission, TemplateId, UserId};
 use platform::clock;
-use platform::dataset::{self, Dataset, Query};
+use platform::dataset::{self, Dataset, Kind, Query};
 use platform::limits::Quota;
 use platform::principal::Principal;
 use platform::problem::Problem;
@@ -62,6 +62,9 @@ pub(crate) struct Ask {
     /// How pages look, where the file has some; all of it as here, or all of it as in the template.
     #[serde(default)]
     pub(crate) layout: Option<Layout>,
+    /// How the file is made, where it shall be otherwise than usual.
+    #[serde(default)]
+    pub(crate) options: Options,
 }
 
 /// How many files one user may have made: each costs a worker's time and room in the store.
@@ -91,6 +94,24 @@ pub(crate) fn routes(registry: &mut Registry) {
         ask("/exports/pdf", "exports_export_request_pdf", "make a printable document of a dataset"),
         templates::complete,
         |call| request(&call.principal, &call.body, Format::Pdf),
+    );
+    registry.checked::<Ask, Export>(
+        ask(
+            "/exports/ndjson",
+            "exports_export_request_ndjson",
+            "make a file of one JSON object per row",
+        ),
+        templates::complete,
+        |call| request(&call.principal, &call.body, Format::Ndjson),
+    );
+    registry.checked::<Ask, Export>(
+        ask(
+            "/exports/parquet",
+            "exports_export_request_parquet",
+            "make a Parquet file of a dataset",
+        ),
+        templates::complete,
+        |call| request(&call.principal, &call.body, Format::Parquet),
     );
     let own = |path, operation, summary| {
         Route::post(path, Module::Exports, operation)
@@ -151,6 +172,7 @@ pub(crate) fn request(
         body.columns.clone()
     };
     let sort = order(dataset, &columns, body, requested_by)?;
+    summable(dataset, &body.options.totals)?;
     let id: ExportId = body.id.unwrap_or_else(clock::new_id);
     let command = Command::Request(Request {
         format,
@@ -166,6 +188,7 @@ pub(crate) fn request(
             template_id: body.template_id,
             layout: body.layout.clone().unwrap_or_default(),
         },
+        options: body.options.clone(),
     });
     let target = Target::create(id, command).at("/exports/{id}").working();
     // Of rows that belong to units, the file holds those of units in which the requester may.
@@ -197,4 +220,17 @@ fn order(
         .iter()
         .map(|sort| Sort { column: sort.column.key.to_owned(), descending: sort.descending });
     Ok(sort.collect())
+}
+
+/// Only numbers have a sum.
+fn summable(dataset: &Dataset, totals: &[String]) -> Result<(), Problem> {
+    let is_number =
+        |key: &String| dataset.column(key).is_none_or(|column| column.kind == Kind::Integer);
+    match totals.iter().find(|key| !is_number(key)) {
+        Some(key) => {
+            let detail = format!("{key} is no column of numbers; leave it out of the totals");
+            Err(Problem::invalid("/options/totals", "TOTALS_NOT_NUMBERS", detail))
+        }
+        None => Ok(()),
+    }
 }

@@ -57,6 +57,9 @@ struct Finished {
     /// The units whose rows are in it, with all below them; of the organisation as a whole when absent.
     #[serde(default)]
     units: Vec<UnitId>,
+    /// What the file is and is made of, as a signed note.
+    #[serde(default)]
+    manifest: Option<String>,
 }
 
 /// Why there is no file.
@@ -109,6 +112,7 @@ pub(super) fn routes(registry: &mut Registry) {
                 position: body.position,
                 expires_at: body.expires_at,
                 units: body.units.clone(),
+                manifest: body.manifest.clone(),
             };
             target(call, Command::Complete(Complete { attempt: body.attempt, file }))
         },

@@ -1,10 +1,12 @@
 //! What is asked of a dataset: which rows, in which order, which columns.
 
 use events::UserId;
+use jiff::Timestamp;
 
 use super::filter::{self, Filter};
 use super::sql::{self, Statement};
 use super::{Column, Dataset, Refused};
+use crate::clock;
 
 /// Rows of a page when none are asked for.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -25,6 +27,8 @@ pub struct Query {
     pub owner: Option<UserId>,
     /// The filter as SQL.
     pub(super) condition: Statement,
+    /// What `now` is in filters; the present unless told.
+    now: Option<Timestamp>,
 }
 
 /// One key of an order.
@@ -58,6 +62,7 @@ impl Query {
             fields: dataset.columns.iter().collect(),
             owner: None,
             condition: Statement::default(),
+            now: None,
         })
     }
 
@@ -74,6 +79,12 @@ impl Query {
         self.narrowed(dataset, filter::parse(text)?, me)
     }
 
+    /// With `now` in filters being that moment.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now: Some(now), ..self }
+    }
+
     /// Only the rows for which `filter` holds as well.
     pub fn narrowed(
         mut self,
@@ -85,7 +96,8 @@ impl Query {
             Some(before) => Filter::All(vec![before, filter]),
             None => filter,
         };
-        self.condition = sql::condition(dataset, &filter, me)?;
+        self.condition =
+            sql::condition(dataset, &filter, (me, self.now.unwrap_or_else(clock::now)))?;
         self.filter = Some(filter);
         Ok(self)
     }

@@ -13,7 +13,6 @@ use super::cursor::Cursor;
 use super::filter::{Comparison, Filter, Operator, Value};
 use super::query::{Query, Sort, names};
 use super::{Column, Dataset, Kind, Refused};
-use crate::clock;
 
 /// SQL with the values that belong to `$1`, `$2` and so on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -202,13 +201,13 @@ fn cast(kind: Kind) -> &'static str {
     }
 }
 
-/// A filter as a condition on the table `t`.
+/// A filter as a condition on the table `t`, asked by somebody at a moment.
 pub(super) fn condition(
     dataset: &Dataset,
     filter: &Filter,
-    me: Option<UserId>,
+    (me, now): (Option<UserId>, Timestamp),
 ) -> Result<Statement, Refused> {
-    let mut builder = Builder { dataset, me, now: clock::now(), statement: Statement::default() };
+    let mut builder = Builder { dataset, me, now, statement: Statement::default() };
     builder.filter(filter)?;
     Ok(builder.statement)
 }

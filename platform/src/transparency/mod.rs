@@ -2,6 +2,7 @@
 //! checkpoints of it (C2SP tlog-checkpoint). Pure: whoever signs, serves and verifies uses the same code.
 
 pub mod checkpoint;
+pub mod manifest;
 pub mod note;
 pub mod proof;
 #[cfg(test)]

@@ -161,6 +161,7 @@ mod tests {
             time_zone: "UTC".into(),
             requested_by: id(1),
             wishes: Box::default(),
+            options: Box::default(),
         };
         let events = [requested].into_iter().chain(events);
         Past::default().with::<Export>(id::<ExportId>(3), events).row::<Jobs>()

@@ -92,6 +92,7 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         locale,
         time_zone,
         requested_by,
+        options: _,
         wishes,
     } = event
     else {
@@ -216,6 +217,7 @@ mod tests {
             time_zone: "UTC".into(),
             requested_by: id(1),
             wishes: Box::new(Wishes { template_id: Some(id(7)), ..Wishes::default() }),
+            options: Box::default(),
         };
         let events = [requested].into_iter().chain(events);
         Past::default().with::<Export>(id::<ExportId>(3), events).row::<Exports>()
@@ -244,6 +246,7 @@ mod tests {
             position: 9,
             expires_at: at("2026-01-02T00:00:00Z"),
             units: Vec::new(),
+            manifest: None,
         };
         let events = [started(1), Event::Completed(file), Event::Downloaded { by: id(1) }];
         let row = after(events.clone());

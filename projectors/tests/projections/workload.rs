@@ -264,6 +264,7 @@ async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         time_zone: "UTC".into(),
         requested_by: user,
         wishes: Box::default(),
+        options: Box::default(),
     };
     let report = Report {
         dataset: "rbac.roles".into(),

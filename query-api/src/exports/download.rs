@@ -134,6 +134,8 @@ fn media_type(name: &str) -> &'static str {
         "csv" => "text/csv; charset=utf-8",
         "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         "pdf" => "application/pdf",
+        "ndjson" => "application/x-ndjson",
+        "parquet" => "application/vnd.apache.parquet",
         _ => "application/octet-stream",
     }
 }

@@ -2,6 +2,7 @@
 
 mod datasets;
 pub(crate) mod download;
+mod manifest;
 mod past;
 
 use events::Module::Exports;
@@ -40,6 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     );
     let others = vec![
         datasets::datasets(),
+        manifest::manifest(),
         Endpoint::new(
             listing(history, "exports.exports", |g| page_of(g, "exports.exports")),
             |call| async move { list(&call, dataset("exports.exports"), None).await },

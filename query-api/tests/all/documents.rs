@@ -127,6 +127,7 @@ async fn completed(world: &World, person: &Person, content: &[u8]) -> (events::E
         position: 1,
         expires_at: hours_from_now(1),
         units: Vec::new(),
+        manifest: None,
     };
     let started = export::Event::Started { attempt: 1, worker: "w".into() };
     let events = [started, export::Event::Completed(file_made)];

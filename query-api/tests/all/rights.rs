@@ -93,6 +93,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             "{size}",
             "/audit/proofs/",
             "/proof",
+            "/manifest",
             "/audit/leaves",
             "/invitations/{id}",
             "/api-keys/{id}",

@@ -366,6 +366,7 @@ impl World {
             time_zone: "UTC".into(),
             requested_by: person.user,
             wishes: Box::default(),
+            options: Box::default(),
         };
         let actor = (person.tenant, &*person.user.to_string());
         self.append::<Export>(actor, id, [requested]).await;

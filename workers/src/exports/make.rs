@@ -1,41 +1,35 @@
 //! Makes the file of an export: for whom, from what, into which format; and reports how it went.
 
-use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use events::exports::export::{Export, Format};
-use events::identity::organization::Organization;
-use events::identity::user::User;
+use events::exports::export::Export;
 use events::job::State;
-use events::rbac::user_access::UserAccess;
 use events::settings::Key;
-use events::{UnitId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::ToSpan;
 use platform::clock;
 use platform::commands::CommandError;
-use platform::dataset::Dataset;
+use platform::transparency::manifest::AsOf;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+use super::file::{file_name, write};
+use super::manifest;
+use super::opening::Opened;
 use super::order::{Order, Plan};
 use super::refusal::Refusal;
-use super::render::{self, Header, Paper, Rendered, Row, csv, pdf, xlsx};
-use super::rows::{self, Rows};
+use super::render::{self, Rendered, Row};
+use super::rows::Rows;
 use crate::making::{begin, file_id, let_go, post, report, state};
 use crate::runtime::{Done, Job, Office, Trouble};
 
-/// How long the projection may need to come up to the request.
-const CATCH_UP: Duration = Duration::from_secs(15);
-const CATCH_UP_POLL: Duration = Duration::from_millis(50);
 /// Progress is told at most this often, the first time as soon as there are rows.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Fetched rows that wait for the renderer.
 const FETCHES_IN_FLIGHT: usize = 2;
-const FILE_NAME_CHARS: usize = 120;
 
 pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
     async move {
@@ -97,12 +91,15 @@ pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result
 }
 
 /// A file that is complete but not stored.
-struct Made {
+pub(super) struct Made {
     file: NamedTempFile,
-    rendered: Rendered,
-    position: i64,
-    name: String,
-    units: Vec<UnitId>,
+    pub(super) rendered: Rendered,
+    pub(super) name: String,
+    pub(super) order: Order,
+    pub(super) plan: Plan,
+    /// The organisation's name.
+    pub(super) organization: String,
+    pub(super) as_of: AsOf,
 }
 
 /// One attempt at an export.
@@ -140,67 +137,46 @@ impl Making<'_> {
     }
 
     async fn make(&self) -> Result<Made, Refusal> {
-        let (office, tenant) = (self.office, self.job.tenant_id);
+        let office = self.office;
         let order = Order::read(office, self.job).await?;
-        let plan = order.query(office, tenant).await?;
-        caught_up(office, plan.dataset, order.position).await?;
-        let mut rows = Rows::open(&office.pool, tenant, plan.dataset, &plan.query).await?;
-        if plan.dataset.is_sealed() {
-            rows = rows.opening(&office.pool, tenant, &office.personal);
-        }
-        let mut header = self.header(&order, &plan, rows.position).await?;
-        header.counts = rows.counts(plan.dataset, &plan.query).await?;
-        let made_at = header.zone.to_datetime(header.generated_at).date();
-        let name = file_name(&header.title, &made_at.to_string(), order.format);
-        let (position, scratch) = (rows.position, office.files.scratch().to_owned());
+        let Opened { plan, rows, header } = Opened::at_one_place(office, self.job, &order).await?;
+        let as_of = rows.as_of.clone();
+        let date = header.zone.to_datetime(as_of.time).date();
+        let name = file_name(&header.title, &date.to_string(), order.format);
+        let organization = header.organization.clone();
+        let (format, scratch) = (order.format, office.files.scratch().to_owned());
         let (sender, receiver) = mpsc::channel(FETCHES_IN_FLIGHT);
         let rendering = tokio::task::spawn_blocking(move || {
             let file = NamedTempFile::new_in(&scratch)?;
-            let rendered = write(order.format, &header, receiver, &file, &scratch)?;
+            let rendered = write(format, &header, receiver, &file, &scratch)?;
             Ok::<_, render::Error>((file, rendered))
         });
-        let fed = self.feed(rows, sender).await;
-        // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell.
-        let (file, rendered) = rendering.await.context("the renderer panicked")??;
+        let fed = self.feed(rows, sender, (&order, &plan)).await;
+        let rendered = rendering.await.context("the renderer panicked")?;
+        // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell; a feeding that fails ends the rendering.
         fed?;
-        Ok(Made { file, rendered, position, name, units: plan.units })
+        let (file, rendered) = rendered?;
+        self.check_rights(&order, &plan).await?;
+        Ok(Made { file, rendered, name, order, plan, organization, as_of })
     }
 
-    async fn header(&self, order: &Order, plan: &Plan, position: i64) -> anyhow::Result<Header> {
-        let (office, tenant) = (self.office, self.job.tenant_id);
-        let organization =
-            office.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await?;
-        let user =
-            office.aggregates.refresh::<User>(tenant, &order.requested_by.to_string()).await?;
-        Ok(Header {
-            title: order.title.clone().unwrap_or_else(|| plan.dataset.label.to_owned()),
-            organization: organization.state.name.clone(),
-            requested_by: user.state.display_name.clone(),
-            columns: rows::columns(&plan.query),
-            locale: order.locale.clone(),
-            zone: order.zone(),
-            position,
-            filter: order.filter.clone().unwrap_or_default(),
-            counts: Vec::new(),
-            generated_at: clock::now(),
-            paper: self.paper(&organization.state, order.requested_by).await?,
-            layout: order.layout.clone(),
-        })
-    }
-
-    /// What whoever asked prints on, or is printed on where they work: in the one unit in which they have roles, in the whole organisation
-    /// where those are several or none.
-    async fn paper(&self, organization: &Organization, user: UserId) -> anyhow::Result<Paper> {
-        let (office, tenant) = (self.office, self.job.tenant_id);
-        let access = office.aggregates.refresh::<UserAccess>(tenant, &user.to_string()).await?;
-        let home = access.state.home(clock::now());
-        let path = home.map(|unit| organization.path(unit)).unwrap_or_default();
-        let paper = office.setting_for((tenant, user), &path, Key::ExportsPaper).await?;
-        paper.text().unwrap_or_default().parse().context("exports.paper names no paper")
+    /// Whoever asked must still be allowed all that the file holds.
+    async fn check_rights(&self, order: &Order, plan: &Plan) -> Result<(), Refusal> {
+        let now = order.query(self.office, self.job.tenant_id).await?;
+        if now.query.fingerprint() == plan.query.fingerprint() {
+            return Ok(());
+        }
+        let others = anyhow!("the rights it was made with are others now; it is made anew");
+        Err(Refusal::Trouble(others))
     }
 
     /// Hands rows to the renderer as fast as it takes them.
-    async fn feed(&self, mut rows: Rows, sender: mpsc::Sender<Vec<Row>>) -> Result<(), Refusal> {
+    async fn feed(
+        &self,
+        mut rows: Rows,
+        sender: mpsc::Sender<Vec<Row>>,
+        (order, plan): (&Order, &Plan),
+    ) -> Result<(), Refusal> {
         let (mut done, mut told) = (0, None::<Instant>);
         loop {
             let fetched = rows.next().await?;
@@ -213,6 +189,7 @@ impl Making<'_> {
             let due = told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY);
             if due && done < rows.total && !self.office.dry {
                 told = Some(Instant::now());
+                self.check_rights(order, plan).await?;
                 self.progress(done, rows.total).await?;
             }
         }
@@ -246,6 +223,7 @@ impl Making<'_> {
         let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
         let kept_hours = kept.integer().context("exports.kept_hours is no number")?;
         let expires_at = clock::now() + kept_hours.hours();
+        let manifest = manifest::signed(office, self.job, &made, &stored).await?;
         let body = json!({
             "attempt": self.attempt,
             "file_id": id,
@@ -253,9 +231,10 @@ impl Making<'_> {
             "size_bytes": stored.size_bytes,
             "sha256": stored.sha256,
             "rows": made.rendered.rows,
-            "position": made.position,
+            "position": made.as_of.position,
             "expires_at": expires_at,
-            "units": made.units,
+            "units": made.plan.units,
+            "manifest": manifest,
         });
         let step = format!("complete/{}", self.attempt);
         match post::<Export>(office, self.job, "complete", &step, body).await {
@@ -272,75 +251,5 @@ impl Making<'_> {
             }
             Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
         }
-    }
-}
-
-/// Waits, not for long, until the rows reflect the moment of the request.
-async fn caught_up(office: &Office, dataset: &Dataset, position: i64) -> Result<(), Refusal> {
-    let start = Instant::now();
-    while rows::position(&office.pool, dataset).await? < position {
-        if start.elapsed() > CATCH_UP {
-            let behind = anyhow!("the rows of {} are behind the log", dataset.name);
-            return Err(Refusal::Trouble(behind));
-        }
-        tokio::time::sleep(CATCH_UP_POLL).await;
-    }
-    Ok(())
-}
-
-/// Writes the file, on a thread that may block.
-fn write(
-    format: Format,
-    header: &Header,
-    mut fetched: mpsc::Receiver<Vec<Row>>,
-    file: &NamedTempFile,
-    scratch: &std::path::Path,
-) -> Result<Rendered, render::Error> {
-    let mut over = false;
-    let next = move || match fetched.blocking_recv() {
-        Some(rows) => (!rows.is_empty()).then_some(Ok(rows)),
-        None if std::mem::replace(&mut over, true) => None,
-        None => Some(Err(anyhow!("the reading was broken off"))),
-    };
-    let rows = std::iter::from_fn(next).flat_map(each);
-    let mut sink = BufWriter::new(file.as_file());
-    let rendered = match format {
-        Format::Csv => csv::render(header, csv::Dialect::Excel, rows, &mut sink)?,
-        Format::Xlsx => xlsx::render(header, rows, scratch, &mut sink)?,
-        Format::Pdf => pdf::render(header, rows, &mut sink)?,
-    };
-    sink.flush()?;
-    Ok(rendered)
-}
-
-/// Rows one by one.
-fn each(fetched: anyhow::Result<Vec<Row>>) -> Vec<anyhow::Result<Row>> {
-    match fetched {
-        Ok(rows) => rows.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    }
-}
-
-/// `Title_2026-01-31.csv`, of characters that every file system takes.
-fn file_name(title: &str, date: &str, format: Format) -> String {
-    let safe = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c };
-    let title: String = title.chars().map(safe).take(FILE_NAME_CHARS).collect();
-    let title = title.trim().trim_start_matches('.').replace(' ', "-");
-    let extension: &str = format.into();
-    let title = if title.is_empty() { "export" } else { &title };
-    format!("{title}_{date}.{extension}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_has_title_and_date_and_no_path() {
-        let name = |title: &str| file_name(title, "2026-01-31", Format::Xlsx);
-        assert_eq!(name("Offene Rechnungen"), "Offene-Rechnungen_2026-01-31.xlsx");
-        assert_eq!(name("../../etc/passwd"), "-..-etc-passwd_2026-01-31.xlsx");
-        assert_eq!(name(" "), "export_2026-01-31.xlsx");
-        assert!(name(&"x".repeat(500)).len() < 200);
     }
 }

@@ -1,7 +1,11 @@
 //! Exports: files made from read models.
 
+mod as_of;
 mod expire;
+mod file;
 mod make;
+mod manifest;
+mod opening;
 mod order;
 mod refusal;
 pub mod render;

@@ -1,9 +1,10 @@
 //! What a file shall be: as it was asked for, and as far as whoever asked may see it now.
 
 use events::exports::Layout;
-use events::exports::export::{Event, Format, Sort};
+use events::exports::export::{Event, Format, Options, Sort};
 use events::identity::user;
 use events::{ApiKeyId, Permission, TenantId, UnitId, UserId};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use platform::access::{Places, Standing};
 use platform::api_keys::ApiKeys;
@@ -16,15 +17,20 @@ use crate::runtime::{Job, Office};
 /// What the file shall be: the first event of the export.
 pub(super) struct Order {
     pub(super) format: Format,
-    dataset: String,
-    columns: Vec<String>,
+    pub(super) dataset: String,
+    pub(super) columns: Vec<String>,
     pub(super) filter: Option<String>,
-    sort: Vec<Sort>,
+    pub(super) sort: Vec<Sort>,
     pub(super) title: Option<String>,
     pub(super) locale: String,
-    time_zone: String,
+    pub(super) time_zone: String,
     pub(super) requested_by: UserId,
     pub(super) layout: Layout,
+    pub(super) options: Options,
+    /// When it was asked for; `now` in the filter is this moment, whenever the file is made.
+    pub(super) requested_at: Timestamp,
+    /// The request, as the audit trail has it.
+    pub(super) request_id: Option<String>,
     /// Where the request stands in the log; rows are never older.
     pub(super) position: i64,
     /// The API key by which it was asked for: what that may not see is not in the file.
@@ -33,14 +39,17 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) async fn read(office: &Office, job: &Job) -> anyhow::Result<Self> {
-        let (payload, position, api_key): (String, i64, Option<String>) = sqlx::query_as(
-            "select payload::text, position, metadata::jsonb ->> 'api_key_id' from log.events
+        let first: Request = sqlx::query_as(
+            "select payload::text, position, recorded_at, metadata::jsonb ->> 'api_key_id' as api_key_id,
+                    metadata::jsonb ->> 'request_id' as request_id
+               from log.events
               where tenant_id = $1 and aggregate_type = 'exports.export' and aggregate_id = $2 and sequence = 1",
         )
         .bind(job.tenant_id.0)
         .bind(&job.subject_id)
         .fetch_one(&office.pool)
         .await?;
+        let Request { payload, position, recorded_at, api_key_id, request_id } = first;
         let Event::Requested {
             format,
             dataset,
@@ -51,6 +60,7 @@ impl Order {
             locale,
             time_zone,
             requested_by,
+            options,
             wishes,
         } = serde_json::from_str(&payload)?
         else {
@@ -67,8 +77,11 @@ impl Order {
             time_zone,
             requested_by,
             layout: wishes.layout,
+            options: *options,
+            requested_at: recorded_at.to_jiff(),
+            request_id,
             position,
-            api_key: api_key.map(|id| id.parse()).transpose()?,
+            api_key: api_key_id.map(|id| id.parse()).transpose()?,
         })
     }
 
@@ -80,7 +93,7 @@ impl Order {
     fn question(&self, dataset: &'static Dataset) -> Result<Query, String> {
         let text = |refused: Refused| refused.to_string();
         let columns = self.columns.iter().map(String::as_str);
-        let mut query = Query::everything(dataset).map_err(text)?;
+        let mut query = Query::everything(dataset).map_err(text)?.at(self.requested_at);
         query = query.only(dataset, columns).map_err(text)?;
         let keys = self.sort.iter().map(|sort| (sort.column.as_str(), sort.descending));
         let order = dataset::order(dataset, keys);
@@ -145,6 +158,16 @@ impl Order {
         };
         Ok(Plan { dataset, query, units })
     }
+}
+
+/// The event that the export begins with.
+#[derive(sqlx::FromRow)]
+struct Request {
+    payload: String,
+    position: i64,
+    recorded_at: jiff_sqlx::Timestamp,
+    api_key_id: Option<String>,
+    request_id: Option<String>,
 }
 
 /// A question that the requester may ask.

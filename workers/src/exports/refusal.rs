@@ -31,10 +31,12 @@ impl From<render::Error> for Refusal {
             render::Error::TooManyColumns { .. } => {
                 Self::For("too_many_columns", error.to_string())
             }
+            render::Error::CellTooLong { .. } => Self::For("cell_too_long", error.to_string()),
             render::Error::Rows(error) => Self::Trouble(error),
-            render::Error::Write(_) | render::Error::Workbook(_) | render::Error::Font => {
-                Self::Trouble(error.into())
-            }
+            render::Error::Write(_)
+            | render::Error::Workbook(_)
+            | render::Error::Table(_)
+            | render::Error::Font => Self::Trouble(error.into()),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Rows of a dataset as typed cells, read through a cursor in one snapshot.
 
 use events::TenantId;
+use events::exports::export::{Format, Headings, Options};
 use platform::dataset::{self, Column, Dataset, Kind, Query};
 use platform::personal::{Personal, is_sealed, open_json, open_text};
+use platform::transparency::manifest::AsOf;
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool, Postgres, Row as _, Transaction, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
+use super::as_of;
 use super::render::{self, Cell, Row};
 
 /// Rows of one fetch: few, as several fetches of rows with many columns are in memory at once.
@@ -21,8 +24,8 @@ pub(super) struct Rows {
     columns: Vec<&'static Column>,
     /// What opens the cells, where the read model keeps what is personal sealed.
     personal: Option<(PgPool, TenantId, Personal)>,
-    /// The place in the log that the rows stand at.
-    pub(super) position: i64,
+    /// The last event that the rows can depend on, of those that they were folded from.
+    pub(super) as_of: AsOf,
     /// How many rows there are.
     pub(super) total: u64,
 }
@@ -45,6 +48,7 @@ impl Rows {
         .execute(&mut *transaction)
         .await?;
         let position = position(&mut *transaction, dataset).await?;
+        let as_of = as_of::read(&mut transaction, tenant, dataset, position).await?;
         let counting = dataset::count(dataset, query);
         let total: i64 = sqlx::query_scalar_with(&counting.sql, counting.arguments()?)
             .fetch_one(&mut *transaction)
@@ -53,7 +57,8 @@ impl Rows {
         let declare = format!("declare rows no scroll cursor for {}", select.sql);
         sqlx::query_with(&declare, select.arguments()?).execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
-        Ok(Self { transaction, columns: query.fields.clone(), personal: None, position, total })
+        let columns = query.fields.clone();
+        Ok(Self { transaction, columns, personal: None, as_of, total })
     }
 
     /// With what is personal opened.
@@ -96,21 +101,32 @@ impl Rows {
     /// Opens what is personal in the cells, with the keys of a whole fetch asked for at once.
     async fn open_cells(&self, rows: &mut [Row]) -> anyhow::Result<()> {
         let Some((pool, tenant, personal)) = &self.personal else { return Ok(()) };
-        let texts = rows.iter().flatten().filter_map(sealed);
-        let keys = personal.keys_of(pool, *tenant, texts).await?;
+        let texts: Vec<&str> =
+            rows.iter().flatten().flat_map(texts).filter(|text| is_sealed(text)).collect();
+        let keys = personal.keys_of(pool, *tenant, texts.into_iter()).await?;
         for row in rows {
-            for (cell, column) in row.iter_mut().zip(&self.columns) {
-                let Some(text) = sealed(cell) else { continue };
-                let opened = match column.kind {
-                    Kind::Json => open_json(&keys, *tenant, text).into_owned(),
-                    Kind::Text
-                    | Kind::Id
-                    | Kind::Integer
-                    | Kind::Boolean
-                    | Kind::Time
-                    | Kind::List => open_text(&keys, *tenant, text).into_owned(),
-                };
-                *cell = Cell::Text(opened);
+            for cell in row {
+                match cell {
+                    Cell::Text(text) if is_sealed(text) => {
+                        *text = open_text(&keys, *tenant, text).into_owned();
+                    }
+                    Cell::Json(text) if is_sealed(text) => {
+                        *text = open_json(&keys, *tenant, text).into_owned();
+                    }
+                    Cell::List(items) => {
+                        for item in items.iter_mut().filter(|item| is_sealed(item)) {
+                            *item = open_text(&keys, *tenant, item).into_owned();
+                        }
+                    }
+                    Cell::Text(_)
+                    | Cell::Json(_)
+                    | Cell::Number(_)
+                    | Cell::Integer(_)
+                    | Cell::Bool(_)
+                    | Cell::Timestamp(_)
+                    | Cell::Date(_)
+                    | Cell::Empty => {}
+                }
             }
         }
         Ok(())
@@ -129,13 +145,19 @@ pub(super) async fn position(
     sqlx::query_scalar(POSITION).bind(dataset.projections).fetch_one(database).await
 }
 
-/// The text of a cell that has something sealed in it.
-fn sealed(cell: &Cell) -> Option<&str> {
-    if let Cell::Text(text) = cell {
-        Some(text.as_str()).filter(|text| is_sealed(text))
-    } else {
-        None
-    }
+/// The texts of a cell, which may have something sealed in them.
+fn texts(cell: &Cell) -> impl Iterator<Item = &str> {
+    let (text, items): (Option<&str>, &[String]) = match cell {
+        Cell::Text(text) | Cell::Json(text) => (Some(text), &[]),
+        Cell::List(items) => (None, items),
+        Cell::Number(_)
+        | Cell::Integer(_)
+        | Cell::Bool(_)
+        | Cell::Timestamp(_)
+        | Cell::Date(_)
+        | Cell::Empty => (None, &[]),
+    };
+    text.into_iter().chain(items.iter().map(String::as_str))
 }
 
 fn cell(row: &PgRow, at: usize, kind: Kind) -> anyhow::Result<Cell> {
@@ -148,16 +170,20 @@ fn cell(row: &PgRow, at: usize, kind: Kind) -> anyhow::Result<Cell> {
         Kind::Integer => Cell::Integer(integer(row, at)?),
         Kind::Boolean => Cell::Bool(row.try_get(at)?),
         Kind::Time => Cell::Timestamp(row.try_get::<jiff_sqlx::Timestamp, _>(at)?.to_jiff()),
-        Kind::List => Cell::Text(list(row, at)?),
-        Kind::Json => Cell::Text(json(row, at)?.to_string()),
+        Kind::List => Cell::List(list(row, at)?),
+        Kind::Json => Cell::Json(json(row, at)?.to_string()),
     })
 }
 
 fn integer(row: &PgRow, at: usize) -> Result<i64, sqlx::Error> {
-    let width = row.try_get_raw(at)?.type_info().name().to_owned();
-    match width.as_str() {
-        "INT2" => row.try_get::<i16, _>(at).map(i64::from),
-        "INT4" => row.try_get::<i32, _>(at).map(i64::from),
+    let width = match row.try_get_raw(at)?.type_info().name() {
+        "INT2" => 2,
+        "INT4" => 4,
+        _ => 8,
+    };
+    match width {
+        2 => row.try_get::<i16, _>(at).map(i64::from),
+        4 => row.try_get::<i32, _>(at).map(i64::from),
         _ => row.try_get(at),
     }
 }
@@ -167,24 +193,32 @@ fn json(row: &PgRow, at: usize) -> Result<serde_json::Value, sqlx::Error> {
     row.try_get(at)
 }
 
-fn list(row: &PgRow, at: usize) -> Result<String, sqlx::Error> {
+fn list(row: &PgRow, at: usize) -> Result<Vec<String>, sqlx::Error> {
     if row.try_get_raw(at)?.type_info().name() == "TEXT[]" {
-        return Ok(row.try_get::<Vec<String>, _>(at)?.join(", "));
+        return row.try_get(at);
     }
     let value = json(row, at)?;
-    let Some(items) = value.as_array() else { return Ok(value.to_string()) };
     let text =
         |item: &serde_json::Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-    Ok(items.iter().map(text).collect::<Vec<_>>().join(", "))
+    Ok(value
+        .as_array()
+        .map_or_else(|| vec![text(&value)], |items| items.iter().map(text).collect()))
 }
 
 /// The columns of a file.
-pub(super) fn columns(query: &Query) -> Vec<render::Column> {
+pub(super) fn columns(query: &Query, format: Format, options: &Options) -> Vec<render::Column> {
+    let label = |column: &Column| match (options.labels.get(column.key), options.headings(format)) {
+        (Some(label), _) => label.clone(),
+        (None, Headings::Labels) => column.label.to_owned(),
+        (None, Headings::Keys) => column.key.to_owned(),
+    };
     let column = |column: &&Column| render::Column {
         key: column.key.to_owned(),
-        label: column.label.to_owned(),
+        label: label(column),
         kind: match column.kind {
-            Kind::Text | Kind::Id | Kind::List | Kind::Json => render::Kind::Text,
+            Kind::Text | Kind::Id => render::Kind::Text,
+            Kind::List => render::Kind::List,
+            Kind::Json => render::Kind::Json,
             Kind::Integer => render::Kind::Integer,
             Kind::Boolean => render::Kind::Bool,
             Kind::Time => render::Kind::Timestamp,
@@ -217,7 +251,7 @@ mod tests {
             let query = Query::everything(dataset).unwrap();
             let mut rows = Rows::open(&pool, id(1), dataset, &query).await.unwrap();
             assert!(rows.next().await.unwrap().is_empty());
-            assert_eq!((rows.total, rows.position), (0, 0));
+            assert_eq!((rows.total, rows.as_of.position), (0, 0));
         }
     }
 
@@ -289,9 +323,9 @@ mod tests {
             text("=1+1"),
             Cell::Bool(true),
             Cell::Timestamp(events::testing::at("2026-01-01T12:00:00Z")),
-            text("a, b"),
-            text("a, 1"),
-            text("{\"a\":1}"),
+            Cell::List(vec!["a".into(), "b".into()]),
+            Cell::List(vec!["a".into(), "1".into()]),
+            Cell::Json("{\"a\":1}".into()),
             Cell::Empty,
         ];
         assert_eq!(all[0][1..], expected);

@@ -228,6 +228,8 @@ pub(crate) struct Office {
     pub(crate) master: MasterKey,
     /// Where e-mail is handed over.
     pub(crate) mailer: Mailer,
+    /// Where the database is, for the role that signs.
+    pub(crate) database_url: Arc<str>,
     /// The issuer of tokens, after which logs are named.
     pub(crate) issuer: Arc<str>,
     /// Where the links begin that mail programs post to.
@@ -265,6 +267,7 @@ impl Office {
             personal,
             master,
             mailer: Mailer::open(settings)?,
+            database_url: settings.database_url.as_str().into(),
             issuer: settings.issuer.as_str().into(),
             posts_begin: settings.posts_begin().into(),
             links_begin: settings.links_begin().into(),

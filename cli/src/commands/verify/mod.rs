@@ -1,7 +1,9 @@
-//! `annals verify`: recomputes chains and trees from a replay, without network or database, and names the first event that was altered or is missing.
+//! `annals verify`: recomputes chains and trees from a replay, without network or database, and names the first event that was altered or is missing; or compares
+//! a file with its signed manifest.
 
 mod anchor;
 mod check;
+mod exported;
 mod record;
 #[cfg(test)]
 mod tampering;
@@ -28,7 +30,7 @@ const NOTE_MOST_BYTES: u64 = 1 << 16;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// What `annals events replay` wrote; - for standard input
+    /// What `annals events replay` wrote, - for standard input; with --manifest, the file of an export
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Where the file must lead, as an earlier verification printed it: finds what is cut off at
@@ -42,8 +44,11 @@ pub(super) struct Arguments {
     /// covers, also a chain computed anew; the file is then one organisation's; may be repeated
     #[arg(long, value_name = "NOTE", conflicts_with = "after")]
     checkpoint: Vec<PathBuf>,
-    /// The public key that must have signed the checkpoints; without it whoever kept them vouches
-    #[arg(long, value_name = "VKEY", requires = "checkpoint")]
+    /// The manifest of an export, as `annals export manifest` wrote it: finds whether the file is the one that was made, and names what differs
+    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["head", "after", "checkpoint", "leaves"])]
+    manifest: Option<PathBuf>,
+    /// The public key that must have signed the checkpoints or the manifest; without it whoever kept them vouches
+    #[arg(long, value_name = "VKEY")]
     key: Vec<VerifierKey>,
     /// The leaves that the last checkpoint covers, kept with it: names the first altered event also
     /// where the chain was computed anew
@@ -55,6 +60,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(manifest) = &arguments.manifest {
+        return exported::run(&arguments.file, manifest, &arguments.key, arguments.json);
+    }
+    ensure!(
+        arguments.key.is_empty() || !arguments.checkpoint.is_empty(),
+        "--key goes with --checkpoint or --manifest"
+    );
     let mut check = Check::new(&arguments.after, &arguments.head);
     if let Some(anchor) = arguments.anchor()? {
         check = check.against(anchor);

@@ -1,6 +1,6 @@
 //! What can be asked of an export.
 
-use super::{File, Format, Sort, Wishes};
+use super::{File, Format, Options, Sort, Wishes};
 use crate::ids::UserId;
 
 /// An intent.
@@ -65,6 +65,8 @@ pub struct Request {
     pub requested_by: UserId,
     /// What is not asked for every day.
     pub wishes: Wishes,
+    /// How the file is made.
+    pub options: Options,
 }
 
 /// A worker begins to make the file.

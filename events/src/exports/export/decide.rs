@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::Wishes;
-use super::{Command, Complete, Event, Export, Facts, Fail, File, ReportProgress, Request, Start};
+use super::{
+    Command, Complete, Event, Export, Facts, Fail, File, Misfit, ReportProgress, Request, Start,
+};
 use crate::aggregate::{Class, Context, Decider};
 use crate::exports::template::Status;
 use crate::exports::{Flaw, Misprint, Report};
@@ -30,6 +32,9 @@ pub const WORKER_MAX_CHARS: usize = 128;
 pub const FAILURE_CODE_MAX_CHARS: usize = 64;
 /// How much of the message of a failure is kept.
 pub const FAILURE_MESSAGE_MAX_CHARS: usize = 1_000;
+
+/// Longest signed note of what a file is.
+pub const MANIFEST_MAX_BYTES: usize = 64 * 1024;
 
 /// Why an export refuses.
 #[derive(
@@ -90,6 +95,12 @@ pub enum Rejection {
     /// Nobody makes files by the template any more.
     #[error("the template is retired: choose another, or say what the file shall be")]
     TemplateRetired,
+    /// A kind of file cannot do what is wished.
+    #[error("options.{0}")]
+    OptionInvalid(Misfit),
+    /// The manifest is longer than a signed note.
+    #[error("manifest has more than {MANIFEST_MAX_BYTES} bytes: send a signed note")]
+    ManifestInvalid,
     /// The worker's name cannot be used.
     #[error("worker {0}")]
     WorkerInvalid(Fault),
@@ -176,6 +187,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::TimeZoneUnknown
             | Self::LayoutInvalid(_)
             | Self::TemplateUnknown
+            | Self::OptionInvalid(_)
+            | Self::ManifestInvalid
             | Self::WorkerInvalid(_)
             | Self::ProgressInvalid
             | Self::FileNameInvalid
@@ -213,6 +226,8 @@ impl crate::aggregate::Rejection for Rejection {
             Self::TimeZoneUnknown => Some("/time_zone"),
             Self::LayoutInvalid(misprint) => Some(misprint.pointer()),
             Self::TemplateUnknown | Self::TemplateRetired => Some("/template_id"),
+            Self::OptionInvalid(misfit) => Some(misfit.pointer()),
+            Self::ManifestInvalid => Some("/manifest"),
             Self::WorkerInvalid(_) => Some("/worker"),
             Self::AttemptStale(_) => Some("/attempt"),
             Self::ProgressInvalid => Some("/rows_done"),
@@ -329,6 +344,8 @@ impl Export {
             (Some(_), Some(Status::Retired)) => return Err(Rejection::TemplateRetired),
             (Some(_), None | Some(Status::Absent)) => return Err(Rejection::TemplateUnknown),
         }
+        let options = request.options.checked(request.format, &request.columns);
+        let options = options.map_err(Rejection::OptionInvalid)?;
         let report = Report {
             dataset: request.dataset,
             columns: request.columns,
@@ -352,6 +369,7 @@ impl Export {
             time_zone: report.time_zone.unwrap_or_default(),
             requested_by: request.requested_by,
             wishes: Box::new(wishes),
+            options: Box::new(options),
         }])
     }
 
@@ -392,6 +410,9 @@ impl Export {
         }
         if file.expires_at <= now {
             return Err(Rejection::ExpiryInvalid);
+        }
+        if file.manifest.as_ref().is_some_and(|note| note.len() > MANIFEST_MAX_BYTES) {
+            return Err(Rejection::ManifestInvalid);
         }
         Ok(vec![Event::Completed(file)])
     }

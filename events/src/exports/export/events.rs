@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Options;
 use crate::exports::Layout;
 use crate::ids::{FileId, TemplateId, UnitId, UserId};
 
@@ -35,6 +36,9 @@ pub enum Event {
         time_zone: String,
         /// The user whose file it is; the file holds what they may see.
         requested_by: UserId,
+        /// How the file is made, where that was wished otherwise than usual.
+        #[serde(default, skip_serializing_if = "Options::is_usual")]
+        options: Box<Options>,
         /// What is not asked for every day.
         #[serde(flatten)]
         wishes: Box<Wishes>,
@@ -128,6 +132,10 @@ pub enum Format {
     Xlsx,
     /// A printable document (ISO 32000).
     Pdf,
+    /// One JSON object per line.
+    Ndjson,
+    /// Columns with their types (Apache Parquet).
+    Parquet,
 }
 
 /// One key of the order of rows.
@@ -173,6 +181,9 @@ pub struct File {
     /// is of the organisation as a whole without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UnitId>,
+    /// What the file is and is made of, as a signed note, see `platform::transparency::manifest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
 }
 
 impl crate::aggregate::Event for Event {}

@@ -7,6 +7,7 @@ mod commands;
 mod decide;
 mod events;
 mod facts;
+mod options;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ pub use commands::*;
 pub use decide::*;
 pub use events::*;
 pub use facts::*;
+pub use options::*;
 pub use state::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.

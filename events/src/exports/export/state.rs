@@ -27,6 +27,8 @@ pub struct Export {
     /// Whether somebody deleted the file.
     #[serde(default)]
     pub deleted: bool,
+    /// What the file was, also after it expired: whoever kept it can still verify it.
+    pub manifest: Option<String>,
 }
 
 impl Export {
@@ -45,7 +47,8 @@ impl Export {
             }
             Event::Completed(file) => {
                 (self.rows_done, self.rows_total) = (file.rows, Some(file.rows));
-                self.file = Some(file.clone());
+                self.manifest.clone_from(&file.manifest);
+                self.file = Some(File { manifest: None, ..file.clone() });
             }
             Event::Archived { .. } => self.archived = true,
             Event::Deleted { .. } => (self.file, self.archived, self.deleted) = (None, false, true),

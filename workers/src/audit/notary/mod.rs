@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::runtime::id_caused_by;
 use seal::Seal;
+pub(crate) use seal::signing_pair;
 use sign::{Refusal, Trouble};
 
 /// A checkpoint is signed no later than after so many new events.

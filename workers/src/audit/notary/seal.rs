@@ -2,10 +2,12 @@
 
 use anyhow::Context as _;
 use aws_lc_rs::signature::Ed25519KeyPair;
+use platform::db::{self, Role};
 use platform::secrets::{MasterKey, NewKey, key_pair, new_key};
 use platform::transparency::checkpoint::{Checkpoint, Origin};
 use platform::transparency::note::{self, NoteError, VerifierKey};
-use sqlx::{PgConnection, Row as _};
+use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, PgConnection, Row as _};
 
 const PLACE: &str = "secrets.notary_keys";
 
@@ -27,9 +29,7 @@ impl Seal {
             make(&mut *connection, master).await?;
             rows = sqlx::query(KEYS).fetch_all(&mut *connection).await?;
         }
-        let newest = rows.first().context("the notary has no key")?;
-        let (kid, sealed): (&str, &[u8]) = (newest.try_get(0)?, newest.try_get(2)?);
-        let pair = key_pair(&master.open(&format!("{PLACE}|{kid}"), sealed)?)?;
+        let pair = newest(&rows, master)?;
         let mut known = Vec::new();
         for row in &rows {
             known.push(row.try_get::<&[u8], _>(1)?.try_into()?);
@@ -48,6 +48,21 @@ impl Seal {
         let keys = self.known.iter().map(|public| VerifierKey::new(&name, *public));
         note::open(signed, &keys.collect::<Result<Vec<_>, _>>()?)
     }
+}
+
+/// The key that signs, for what else is signed in the name of a log; the notary makes it when it first leads.
+pub(crate) async fn signing_pair(url: &str, master: &MasterKey) -> anyhow::Result<Ed25519KeyPair> {
+    let mut connection = db::connect_alone(url, Role::Notary).await?;
+    let rows = sqlx::query(KEYS).fetch_all(&mut connection).await?;
+    let pair = newest(&rows, master)?;
+    connection.close().await?;
+    Ok(pair)
+}
+
+fn newest(rows: &[PgRow], master: &MasterKey) -> anyhow::Result<Ed25519KeyPair> {
+    let newest = rows.first().context("the notary has no key yet")?;
+    let (kid, sealed): (&str, &[u8]) = (newest.try_get(0)?, newest.try_get(2)?);
+    key_pair(&master.open(&format!("{PLACE}|{kid}"), sealed)?)
 }
 
 async fn make(connection: &mut PgConnection, master: &MasterKey) -> anyhow::Result<()> {

@@ -3,55 +3,42 @@
 use std::io::Write;
 
 use csv::{Terminator, WriterBuilder};
+use events::exports::export::{Dialect, Style};
 
 use super::{Cell, Error, Header, Rendered, Row, defused, is_decimal, separators};
-
-/// For whom the file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// For spreadsheet programs: byte order mark, labels, separators of the locale, moments on the clock of the file's
-    /// zone, and an apostrophe before text that would run as a formula.
-    Excel,
-    /// For programs: machine keys, comma and point, RFC 3339 moments, nothing added.
-    Raw,
-}
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Writes the header line and every row, one at a time.
 pub fn render<W: Write>(
     header: &Header,
-    dialect: Dialect,
     rows: impl Iterator<Item = anyhow::Result<Row>>,
     mut sink: W,
 ) -> Result<Rendered, Error> {
-    let (decimal, delimiter) = match dialect {
-        Dialect::Excel => {
-            (separators(&header.locale).decimal, separators(&header.locale).delimiter)
-        }
-        Dialect::Raw => ('.', b','),
-    };
-    if dialect == Dialect::Excel {
+    let is_excel = header.look.dialect == Dialect::Excel;
+    let local = separators(&header.locale);
+    let decimal = if header.look.style == Style::Raw || !is_excel { '.' } else { local.decimal };
+    let delimiter = if is_excel { local.delimiter } else { b',' };
+    if is_excel {
         sink.write_all(BYTE_ORDER_MARK)?;
     }
     let mut file =
         WriterBuilder::new().delimiter(delimiter).terminator(Terminator::CRLF).from_writer(sink);
     for column in &header.columns {
-        match dialect {
-            Dialect::Excel => file.write_field(defused(&column.label).as_ref()),
-            Dialect::Raw => file.write_field(&column.key),
-        }
-        .map_err(into_io)?;
+        let label = if is_excel { defused(&column.label) } else { column.label.as_str().into() };
+        file.write_field(label.as_ref()).map_err(into_io)?;
     }
     end_record(&mut file)?;
-    let mut rendered = Rendered::default();
+    let (mut rendered, mut text) = (Rendered { parts: 1, ..Rendered::default() }, String::new());
     for row in rows {
         for cell in row.map_err(Error::Rows)? {
-            let text = match dialect {
-                Dialect::Excel => excel_text(header, decimal, &cell),
-                Dialect::Raw => raw_text(&cell),
-            };
-            file.write_field(text).map_err(into_io)?;
+            text.clear();
+            if is_excel {
+                write_for_excel(header, decimal, &cell, &mut text);
+            } else {
+                header.write_value(&cell, &mut text);
+            }
+            file.write_field(&text).map_err(into_io)?;
         }
         end_record(&mut file)?;
         rendered.rows += 1;
@@ -74,28 +61,26 @@ fn into_io(error: csv::Error) -> std::io::Error {
     std::io::Error::other("the CSV writer refused a record")
 }
 
-fn excel_text(header: &Header, decimal: char, cell: &Cell) -> String {
+/// Numbers, moments and dates are never touched; what is text is made safe.
+fn write_for_excel(header: &Header, decimal: char, cell: &Cell, text: &mut String) {
     match cell {
-        Cell::Text(text) => defused(text).into_owned(),
-        Cell::Number(digits) if !is_decimal(digits) => defused(digits).into_owned(),
-        Cell::Number(digits) if decimal != '.' => digits.replace('.', &decimal.to_string()),
-        Cell::Number(digits) => digits.clone(),
-        Cell::Integer(value) => value.to_string(),
-        Cell::Bool(value) => if *value { "TRUE" } else { "FALSE" }.into(),
-        Cell::Timestamp(moment) => header.local_text(*moment),
-        Cell::Date(date) => date.to_string(),
-        Cell::Empty => String::new(),
-    }
-}
-
-fn raw_text(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) | Cell::Number(text) => text.clone(),
-        Cell::Integer(value) => value.to_string(),
-        Cell::Bool(value) => value.to_string(),
-        Cell::Timestamp(moment) => moment.to_string(),
-        Cell::Date(date) => date.to_string(),
-        Cell::Empty => String::new(),
+        Cell::Text(value) | Cell::Json(value) => text.push_str(&defused(value)),
+        Cell::Number(digits) if !is_decimal(digits) => text.push_str(&defused(digits)),
+        Cell::Number(digits) => {
+            text.extend(digits.chars().map(|c| if c == '.' { decimal } else { c }));
+        }
+        Cell::Bool(value) if header.look.style == Style::Formatted => {
+            text.push_str(if *value { "TRUE" } else { "FALSE" });
+        }
+        Cell::List(_) => {
+            header.write_value(cell, text);
+            if let std::borrow::Cow::Owned(safe) = defused(text) {
+                *text = safe;
+            }
+        }
+        Cell::Integer(_) | Cell::Bool(_) | Cell::Timestamp(_) | Cell::Date(_) | Cell::Empty => {
+            header.write_value(cell, text);
+        }
     }
 }
 
@@ -108,8 +93,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(header: &Header, dialect: Dialect, rows: Vec<Row>) -> Vec<u8> {
+        let mut header = header.clone();
+        header.look.dialect = dialect;
+        if dialect == Dialect::Raw {
+            header.look.style = Style::Raw;
+            for column in &mut header.columns {
+                column.label.clone_from(&column.key);
+            }
+        }
         let mut bytes = Vec::new();
-        let rendered = render(header, dialect, rows.into_iter().map(Ok), &mut bytes).unwrap();
+        let rendered = render(&header, rows.into_iter().map(Ok), &mut bytes).unwrap();
         assert_eq!(rendered.cut_cells, 0);
         bytes
     }
@@ -152,6 +145,30 @@ mod tests {
     }
 
     #[test]
+    fn style_and_dialect_are_chosen_apart() {
+        let mut header = Header {
+            locale: "de-DE".into(),
+            ..header(&[Kind::Number, Kind::Timestamp, Kind::Text])
+        };
+        let row = vec![
+            Cell::Number("1.5".into()),
+            Cell::Timestamp(at("2026-01-01T12:00:00.5Z")),
+            Cell::List(vec!["=1".into(), "b".into()]),
+        ];
+        let mut last_line = |style, dialect| {
+            (header.look.style, header.look.dialect) = (style, dialect);
+            let mut bytes = Vec::new();
+            render(&header, std::iter::once(Ok(row.clone())), &mut bytes).unwrap();
+            String::from_utf8(bytes).unwrap().lines().last().unwrap().to_owned()
+        };
+        let (formatted, raw) = ("2026-01-01 13:00:00", "2026-01-01T12:00:00.5Z");
+        assert_eq!(last_line(Style::Formatted, Dialect::Excel), format!("1,5;{formatted};'=1, b"));
+        assert_eq!(last_line(Style::Raw, Dialect::Excel), format!("1.5;{raw};'=1, b"));
+        assert_eq!(last_line(Style::Formatted, Dialect::Raw), format!("1.5,{formatted},\"=1, b\""));
+        assert_eq!(last_line(Style::Raw, Dialect::Raw), format!("1.5,{raw},\"=1, b\""));
+    }
+
+    #[test]
     fn the_locale_decides_separators() {
         let header = Header { locale: "de-DE".into(), ..header(&[Kind::Text, Kind::Number]) };
         let row = vec![Cell::Text("a;b,c".into()), Cell::Number("-1234.50".into())];
@@ -189,7 +206,7 @@ mod tests {
     #[test]
     fn an_error_in_the_rows_is_no_file() {
         let rows = [Ok(vec![Cell::Empty]), Err(anyhow::anyhow!("gone"))];
-        let result = render(&header(&[Kind::Text]), Dialect::Raw, rows.into_iter(), Vec::new());
+        let result = render(&header(&[Kind::Text]), rows.into_iter(), Vec::new());
         assert!(matches!(result, Err(Error::Rows(_))));
     }
 

@@ -1,12 +1,17 @@
 //! Files from rows: pure functions from a header and typed cells to bytes, the same bytes for the same input.
 
 pub mod csv;
+pub mod ndjson;
+pub mod parquet;
 pub mod pdf;
+mod total;
 pub mod xlsx;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use events::exports::Layout;
+use events::exports::export::{Dialect, LimitPolicy, Style};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 
@@ -31,12 +36,43 @@ pub struct Header {
     pub filter: String,
     /// How many rows there are of each kind, for people: what is counted, and the counts.
     pub counts: Vec<(&'static str, String)>,
-    /// When the file was made; the only time in it that is not data.
-    pub generated_at: Timestamp,
+    /// When the event at that place was recorded; the only time in the file that is not data, so that the same rows are the same bytes.
+    pub as_of: Timestamp,
+    /// How many rows there are, whether or not there is room for them.
+    pub rows_total: u64,
+    /// How the file is made.
+    pub look: Look,
     /// What pages are laid out for.
     pub paper: Paper,
     /// How pages look, where the request or its template says.
     pub layout: Layout,
+}
+
+/// How a file is made of its rows.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// How values are written.
+    pub style: Style,
+    /// For whom a CSV file is.
+    pub dialect: Dialect,
+    /// Whether the file says what it is, before its rows; where that is usual when not told.
+    pub cover: Option<bool>,
+    /// The columns whose sums stand below the rows, counted from 0.
+    pub totals: Vec<usize>,
+    /// What happens at the limits of a kind of file.
+    pub limits: LimitPolicy,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            style: Style::Formatted,
+            dialect: Dialect::Excel,
+            cover: None,
+            totals: Vec::new(),
+            limits: LimitPolicy::Split,
+        }
+    }
 }
 
 /// A size of paper.
@@ -65,7 +101,7 @@ impl Paper {
 pub struct Column {
     /// The machine's name.
     pub key: String,
-    /// The name for people.
+    /// What it is called in the file.
     pub label: String,
     /// What its cells hold.
     pub kind: Kind,
@@ -86,6 +122,10 @@ pub enum Kind {
     Timestamp,
     /// A calendar date.
     Date,
+    /// Several texts.
+    List,
+    /// A JSON value.
+    Json,
 }
 
 /// One value. There is no formula among them, and no way to make one.
@@ -103,6 +143,10 @@ pub enum Cell {
     Timestamp(Timestamp),
     /// A calendar date.
     Date(civil::Date),
+    /// Several texts.
+    List(Vec<String>),
+    /// A JSON value, as its text.
+    Json(String),
     /// Nothing.
     Empty,
 }
@@ -111,13 +155,28 @@ pub enum Cell {
 pub type Row = Vec<Cell>;
 
 /// What came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rendered {
     /// Rows written.
     pub rows: u64,
+    /// Rows that had no room; the file itself says so.
+    pub rows_left_out: u64,
+    /// Sheets or row groups that the rows stand on.
+    pub parts: u32,
     /// Cells that the format could not hold whole; the file itself says so.
     pub cut_cells: u64,
+    /// What whoever opens the file should know, as codes.
+    pub warnings: Vec<&'static str>,
 }
+
+/// Texts are not in the file whole.
+pub const CELLS_CUT: &str = "CELLS_CUT";
+/// Rows are not in the file.
+pub const ROWS_LEFT_OUT: &str = "ROWS_LEFT_OUT";
+/// The font of the PDF lacks characters.
+pub const CHARACTERS_MISSING: &str = "CHARACTERS_MISSING";
+/// The table is too large to be read on pages; a workbook suits it better.
+pub const LARGE_FOR_PDF: &str = "LARGE_FOR_PDF_TAKE_XLSX";
 
 /// Why no file came out.
 #[derive(Debug, thiserror::Error)]
@@ -134,11 +193,26 @@ pub enum Error {
     /// The font that is built in cannot be read.
     #[error("the built-in font cannot be read")]
     Font,
-    /// More rows than a PDF is good for.
-    #[error("a PDF holds at most {limit} rows; ask for XLSX or CSV, or for fewer rows")]
+    /// The table could not be written.
+    #[error("the Parquet file could not be written")]
+    Table(#[from] ::parquet::errors::ParquetError),
+    /// More rows than the format has room for.
+    #[error("a {format} holds at most {limit} rows; {remedy}, or ask for fewer rows")]
     TooManyRows {
+        /// The format.
+        format: &'static str,
         /// The limit.
         limit: u64,
+        /// What else there is.
+        remedy: &'static str,
+    },
+    /// A text that a cell has no room for, where nothing shall be cut.
+    #[error(
+        "a cell of a workbook holds at most {limit} characters; ask for CSV, or for limit_policy truncate"
+    )]
+    CellTooLong {
+        /// The limit.
+        limit: usize,
     },
     /// More columns than the format has room for.
     #[error("a {format} holds at most {limit} columns; choose fewer")]
@@ -159,7 +233,35 @@ impl Header {
 
     /// A moment as `2026-01-31 13:05:00`, which spreadsheets read as one.
     fn local_text(&self, moment: Timestamp) -> String {
-        self.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        let mut text = String::with_capacity(20);
+        self.write_local(moment, &mut text);
+        text
+    }
+
+    fn write_local(&self, moment: Timestamp, text: &mut String) {
+        let at = self.zone.to_datetime(moment);
+        let (year, month, day) = (at.year(), at.month(), at.day());
+        let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+        let _always_ok =
+            write!(text, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
+    }
+
+    /// Writes a value as the style has it, numbers with a point.
+    fn write_value(&self, cell: &Cell, text: &mut String) {
+        match cell {
+            Cell::Timestamp(moment) if self.look.style == Style::Formatted => {
+                self.write_local(*moment, text);
+            }
+            Cell::Text(_)
+            | Cell::Number(_)
+            | Cell::Integer(_)
+            | Cell::Bool(_)
+            | Cell::Timestamp(_)
+            | Cell::Date(_)
+            | Cell::List(_)
+            | Cell::Json(_)
+            | Cell::Empty => write_raw(cell, text),
+        }
     }
 
     /// The zone's name.
@@ -175,13 +277,35 @@ impl Header {
             ("Report", self.title.clone()),
             ("Filter", filter.to_owned()),
             ("Made for", self.requested_by.clone()),
-            ("Made at", self.local_text(self.generated_at)),
+            ("As of", self.local_text(self.as_of)),
             ("Time zone", self.zone_name().to_owned()),
             ("Log position", self.position.to_string()),
         ];
         facts.extend(self.counts.iter().cloned());
         facts
     }
+}
+
+/// Writes a value as the API gives it.
+fn write_raw(cell: &Cell, text: &mut String) {
+    let _always_ok = match cell {
+        Cell::Text(value) | Cell::Number(value) | Cell::Json(value) => {
+            text.push_str(value);
+            Ok(())
+        }
+        Cell::Integer(value) => write!(text, "{value}"),
+        Cell::Bool(value) => write!(text, "{value}"),
+        Cell::Timestamp(moment) => write!(text, "{moment}"),
+        Cell::Date(date) => write!(text, "{date}"),
+        Cell::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                text.push_str(if at > 0 { ", " } else { "" });
+                text.push_str(item);
+            }
+            Ok(())
+        }
+        Cell::Empty => Ok(()),
+    };
 }
 
 /// Whether the text is a plain decimal number: sign, digits, at most one point. Anything else is treated as text, so that a
@@ -261,7 +385,9 @@ pub(crate) mod tests {
             position: 48213,
             filter: "status = open".into(),
             counts: Vec::new(),
-            generated_at: at("2026-06-30T22:30:00Z"),
+            as_of: at("2026-06-30T22:30:00Z"),
+            rows_total: 0,
+            look: Look::default(),
             paper: Paper::A4,
             layout: Layout::default(),
         }

@@ -11,7 +11,7 @@ use crate::text::Fault;
 
 const TOMORROW: &str = "2026-01-02T12:00:00Z";
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         format: Format::Xlsx,
         dataset: "rbac.roles".into(),
@@ -23,10 +23,11 @@ fn request() -> Request {
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
         wishes: Wishes::default(),
+        options: Options::default(),
     }
 }
 
-fn requested() -> Event {
+pub(super) fn requested() -> Event {
     Event::Requested {
         format: Format::Xlsx,
         dataset: "rbac.roles".into(),
@@ -38,6 +39,7 @@ fn requested() -> Event {
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
         wishes: Box::default(),
+        options: Box::default(),
     }
 }
 
@@ -67,6 +69,7 @@ fn file() -> File {
         position: 4_711,
         expires_at: at(TOMORROW),
         units: Vec::new(),
+        manifest: None,
     }
 }
 
@@ -136,7 +139,7 @@ fn samples_are_frozen() {
 #[test]
 fn every_format_keeps_its_stored_name() {
     let names = <Format as strum::VariantArray>::VARIANTS;
-    assert_eq!(serde_json::to_string(names).unwrap(), r#"["csv","xlsx","pdf"]"#);
+    assert_eq!(serde_json::to_string(names).unwrap(), r#"["csv","xlsx","pdf","ndjson","parquet"]"#);
 }
 
 #[test]
@@ -441,6 +444,7 @@ fn a_request_by_a_template_needs_one_that_is_defined() {
         locale,
         time_zone,
         requested_by,
+        options: Box::default(),
         wishes,
     }]);
     with(Some(Status::Retired)).refused(Rejection::TemplateRetired);
@@ -458,4 +462,18 @@ fn what_is_wished_besides_is_stored_beside_the_rest() {
         panic!("a request")
     };
     assert_eq!(*read, wishes);
+}
+
+#[test]
+fn what_a_file_is_can_be_verified_after_it_is_gone() {
+    let file = File { manifest: Some("a note".into()), ..file() };
+    let mut export = Export::default();
+    for event in [requested(), started(1), Event::Completed(file.clone()), Event::Expired] {
+        export.evolve(&event);
+    }
+    assert_eq!((export.file, export.manifest.as_deref()), (None, Some("a note")));
+    let long = File { manifest: Some("x".repeat(MANIFEST_MAX_BYTES + 1)), ..file };
+    given::<Export>([requested(), started(1)])
+        .when(Command::Complete(Complete { attempt: 1, file: long }))
+        .refused(Rejection::ManifestInvalid);
 }

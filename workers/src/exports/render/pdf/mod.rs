@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use events::exports::Orientation;
+use events::exports::export::{LimitPolicy, Style};
 use printpdf::{
     Color, FontId, Greyscale, Line, LinePoint, Mm, Op, PdfDocument, PdfFont, PdfFontHandle,
     PdfPage, PdfSaveOptions, Point, Pt, TextItem, TextMatrix,
@@ -15,10 +16,15 @@ use printpdf::{
 use sha2::{Digest, Sha256};
 
 use self::measure::{Face, SIZE, count, natural_widths, shared_widths, wrap};
-use super::{Cell, Error, Header, Kind, Rendered, Row};
+use super::total::{LABEL, Totals};
+use super::{
+    CHARACTERS_MISSING, Cell, Error, Header, Kind, LARGE_FOR_PDF, ROWS_LEFT_OUT, Rendered, Row,
+};
 
 /// More than this is nothing to print; the request is told to use another format.
 pub const ROWS: u64 = 20_000;
+/// From here on a table is too long to be read on pages, which is said with the file.
+const LARGE_ROWS: usize = 5_000;
 const COLUMNS: usize = 32;
 
 const REGULAR: &[u8] = include_bytes!("../../../../assets/DejaVuSans-subset.ttf");
@@ -43,41 +49,94 @@ pub fn render<W: Write>(
         return Err(Error::TooManyColumns { format: "PDF", limit: COLUMNS });
     }
     let faces = Faces { regular: Face::parse(REGULAR)?, bold: Face::parse(BOLD)? };
-    let mut identity = Sha256::new();
-    let mut texts = Vec::new();
-    for row in rows {
-        if texts.len() as u64 == ROWS {
-            return Err(Error::TooManyRows { limit: ROWS });
-        }
-        let row = row.map_err(Error::Rows)?;
-        let row: Vec<String> = row.iter().map(|cell| text(header, cell)).collect();
-        for text in &row {
-            identity.update(text.as_bytes());
-        }
-        texts.push(row);
+    let mut table = Table::read(header, rows)?;
+    if let Some(totals) = table.totals.take() {
+        table.texts.push(totals);
     }
-    let mut layout = Layout::begin(header, &faces, &texts);
+    let mut layout = Layout::begin(header, &faces, &table.texts);
     layout.above();
     layout.facts();
     layout.head();
-    for row in &texts {
-        layout.row(row);
+    let (last, others) = match table.texts.split_last() {
+        Some((last, others)) if !header.look.totals.is_empty() => (Some(last), others),
+        Some(_) | None => (None, &table.texts[..]),
+    };
+    for row in others {
+        layout.row(Weight::Regular, row);
     }
+    if let Some(totals) = last {
+        layout.row(Weight::Bold, totals);
+    }
+    let (rows, left_out) = (others.len(), table.rows_left_out);
+    layout.note_left_out(left_out);
     let cut_cells = layout.note_missing();
     let document = layout.end();
-    save(header, &document, &identity.finalize()[..16], &mut sink)?;
-    Ok(Rendered { rows: texts.len() as u64, cut_cells })
+    save(header, &document, &table.identity.finalize()[..16], &mut sink)?;
+    let warnings = [
+        (left_out > 0, ROWS_LEFT_OUT),
+        (cut_cells > 0, CHARACTERS_MISSING),
+        (rows > LARGE_ROWS, LARGE_FOR_PDF),
+    ];
+    let warnings = warnings.iter().filter(|(holds, _)| *holds).map(|(_, code)| *code).collect();
+    Ok(Rendered { rows: rows as u64, rows_left_out: left_out, parts: 1, cut_cells, warnings })
+}
+
+/// The texts of all cells.
+struct Table {
+    texts: Vec<Vec<String>>,
+    totals: Option<Vec<String>>,
+    rows_left_out: u64,
+    identity: Sha256,
+}
+
+impl Table {
+    fn read(
+        header: &Header,
+        rows: impl Iterator<Item = anyhow::Result<Row>>,
+    ) -> Result<Self, Error> {
+        let (mut identity, mut texts) = (Sha256::new(), Vec::new());
+        let (mut totals, mut rows_left_out) = (Totals::of(header), 0);
+        for row in rows {
+            let row = row.map_err(Error::Rows)?;
+            if texts.len() as u64 == ROWS {
+                if header.look.limits != LimitPolicy::Truncate {
+                    let remedy = "ask for XLSX or CSV";
+                    return Err(Error::TooManyRows { format: "PDF", limit: ROWS, remedy });
+                }
+                rows_left_out = header.rows_total.saturating_sub(ROWS).max(1);
+                break;
+            }
+            totals.add(&row);
+            let row: Vec<String> = row.iter().map(|cell| text(header, cell)).collect();
+            for text in &row {
+                identity.update(text.as_bytes());
+            }
+            texts.push(row);
+        }
+        let totals = totals.are_wished().then(|| sums(header, &totals));
+        Ok(Self { texts, totals, rows_left_out, identity })
+    }
+}
+
+/// The row below the others.
+fn sums(header: &Header, totals: &Totals) -> Vec<String> {
+    let mut row = vec![String::new(); header.columns.len()];
+    let label = totals.label_at(row.len()).map(|at| (at, LABEL.to_owned()));
+    for (at, text) in totals.all().chain(label) {
+        if let Some(cell) = row.get_mut(at) {
+            *cell = text;
+        }
+    }
+    row
 }
 
 fn text(header: &Header, cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) | Cell::Number(text) => text.clone(),
-        Cell::Integer(value) => value.to_string(),
-        Cell::Bool(value) => if *value { "✓" } else { "✗" }.into(),
-        Cell::Timestamp(moment) => header.local_text(*moment),
-        Cell::Date(date) => date.to_string(),
-        Cell::Empty => String::new(),
+    if let (Cell::Bool(value), Style::Formatted) = (cell, header.look.style) {
+        return if *value { "✓" } else { "✗" }.into();
     }
+    let mut text = String::new();
+    header.write_value(cell, &mut text);
+    text
 }
 
 /// Serialises with our own document id and language; the library would make up a random id.
@@ -228,6 +287,10 @@ impl<'a> Layout<'a> {
         self.y -= TITLE_SIZE;
         self.draw(Weight::Bold, TITLE_SIZE, MARGIN, &self.header.title);
         self.y -= LEADING;
+        if self.header.look.cover == Some(false) {
+            self.y -= LEADING;
+            return;
+        }
         let (label, room) = (70.0, self.width - 2.0 * MARGIN - 70.0);
         for (name, value) in self.header.facts() {
             for (index, line) in wrap(&self.faces.regular, &value, room).iter().enumerate() {
@@ -253,8 +316,8 @@ impl<'a> Layout<'a> {
         self.rule();
     }
 
-    fn row(&mut self, texts: &[String]) {
-        let lines = self.wrapped(Weight::Regular, texts);
+    fn row(&mut self, weight: Weight, texts: &[String]) {
+        let lines = self.wrapped(weight, texts);
         let rows = lines.iter().map(Vec::len).max().unwrap_or(0);
         let fits_a_page = count(rows) * LEADING < self.height / 2.0;
         if fits_a_page && !self.room(rows) {
@@ -265,7 +328,7 @@ impl<'a> Layout<'a> {
                 self.turn();
             }
             self.y -= LEADING;
-            self.line(Weight::Regular, &lines, index);
+            self.line(weight, &lines, index);
         }
         self.rule();
     }
@@ -303,21 +366,33 @@ impl<'a> Layout<'a> {
         self.head();
     }
 
+    /// Says how many rows are missing, if any.
+    fn note_left_out(&mut self, rows: u64) {
+        if rows > 0 {
+            self.note(&format!(
+                "{rows} more rows had no room in this document; CSV and XLSX have them."
+            ));
+        }
+    }
+
     /// Says how many characters the font lacks, if any; how many that are.
     fn note_missing(&mut self) -> u64 {
         let missing: u64 = self.missing.values().sum();
         if missing > 0 {
-            if !self.room(2) {
-                self.turn();
-            }
-            self.y -= 2.0 * LEADING;
-            let note = format!(
+            self.note(&format!(
                 "{missing} characters are not in the font of this document and shown as {REPLACEMENT}; \
                  CSV and XLSX have them."
-            );
-            self.draw(Weight::Bold, SIZE, MARGIN, &note);
+            ));
         }
         missing
+    }
+
+    fn note(&mut self, text: &str) {
+        if !self.room(2) {
+            self.turn();
+        }
+        self.y -= 2.0 * LEADING;
+        self.draw(Weight::Bold, SIZE, MARGIN, text);
     }
 
     fn end(mut self) -> PdfDocument {
@@ -325,12 +400,12 @@ impl<'a> Layout<'a> {
         let total = self.pages.len();
         let pages = std::mem::take(&mut self.pages);
         let mut document = PdfDocument::new(&self.header.title);
-        let made = self.header.generated_at.as_second();
-        if let Ok(made) = printpdf::OffsetDateTime::from_unix_timestamp(made) {
+        let as_of = self.header.as_of.as_second();
+        if let Ok(as_of) = printpdf::OffsetDateTime::from_unix_timestamp(as_of) {
             let info = &mut document.metadata.info;
-            info.creation_date = made;
-            info.modification_date = made;
-            info.metadata_date = made;
+            info.creation_date = as_of;
+            info.modification_date = as_of;
+            info.metadata_date = as_of;
         }
         document.metadata.info.author.clone_from(&self.header.organization);
         document.metadata.info.producer = "Annals".into();
@@ -353,8 +428,8 @@ impl<'a> Layout<'a> {
     fn footer(&mut self, number: usize, total: usize) {
         self.y = MARGIN;
         let left = self.header.layout.footer.clone().unwrap_or_else(|| {
-            let made = self.header.local_text(self.header.generated_at);
-            format!("{} · {made} {}", self.header.title, self.header.zone_name())
+            let as_of = self.header.local_text(self.header.as_of);
+            format!("{} · {as_of} {}", self.header.title, self.header.zone_name())
         });
         let right = format!("Page {number} of {total}");
         let room = self.width - 2.0 * MARGIN - 100.0;
@@ -384,3 +459,6 @@ impl<'a> Layout<'a> {
         ops
     }
 }
+
+#[cfg(test)]
+mod tests;

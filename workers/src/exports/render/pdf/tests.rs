@@ -1,4 +1,4 @@
-//! Documents as a second reader finds them.
+//! Documents as another reader sees them.
 
 use super::super::Paper;
 use super::super::tests::{TRICKY, header};
@@ -22,7 +22,8 @@ fn pages(bytes: &[u8]) -> Vec<String> {
 fn every_page_has_the_head_and_its_number_and_no_row_is_lost() {
     let rows = (0..200).map(|n| vec![Cell::Text(format!("row-{n}")), Cell::Integer(n)]);
     let (rendered, bytes) = written(&header(&[Kind::Text, Kind::Integer]), rows.collect());
-    assert_eq!(rendered, Rendered { rows: 200, cut_cells: 0 });
+    assert_eq!((rendered.rows, rendered.cut_cells), (200, 0));
+    assert!(rendered.warnings.is_empty());
     let pages = pages(&bytes);
     assert!(pages.len() > 2);
     for (number, page) in (1..).zip(&pages) {
@@ -117,4 +118,34 @@ fn too_many_rows_are_refused_with_the_remedy() {
     let rows = (0..=ROWS).map(|_| Ok(vec![Cell::Empty]));
     let error = render(&header(&[Kind::Text]), rows, Vec::new()).unwrap_err();
     assert!(error.to_string().contains("XLSX"), "{error}");
+}
+
+#[test]
+fn rows_beyond_the_limit_are_left_out_visibly_where_that_was_wished() {
+    let mut header = header(&[Kind::Integer]);
+    header.look.limits = LimitPolicy::Truncate;
+    header.rows_total = ROWS + 7;
+    let rows = (0..=i64::try_from(ROWS).unwrap()).map(|n| vec![Cell::Integer(n)]);
+    let (rendered, bytes) = written(&header, rows.collect());
+    assert_eq!((rendered.rows, rendered.rows_left_out), (ROWS, 7));
+    assert_eq!(rendered.warnings, [ROWS_LEFT_OUT, LARGE_FOR_PDF]);
+    assert!(pages(&bytes).pop().unwrap().contains("7morerowshadnoroom"));
+}
+
+#[test]
+fn sums_stand_below_the_rows() {
+    let mut header = header(&[Kind::Text, Kind::Integer]);
+    header.look.totals = vec![1];
+    let row = |n| vec![Cell::Text(format!("row{n}")), Cell::Integer(n)];
+    let (rendered, bytes) = written(&header, vec![row(20), row(22)]);
+    assert_eq!(rendered.rows, 2);
+    assert!(pages(&bytes)[0].contains("Total42"), "{:?}", pages(&bytes));
+}
+
+#[test]
+fn without_a_cover_the_table_follows_the_title() {
+    let mut header = header(&[Kind::Text]);
+    header.look.cover = Some(false);
+    let (_, bytes) = written(&header, vec![vec![Cell::Text("a".into())]]);
+    assert!(!pages(&bytes)[0].contains("Organisation"));
 }

@@ -1,0 +1,71 @@
+//! The file itself: written from rows as they come, under a name that says what it is.
+
+use std::io::{BufWriter, Write as _};
+
+use anyhow::anyhow;
+use events::exports::export::Format;
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+
+use super::render::{self, Header, Rendered, Row, csv, ndjson, parquet, pdf, xlsx};
+
+const FILE_NAME_CHARS: usize = 120;
+
+/// Writes the file, on a thread that may block.
+pub(super) fn write(
+    format: Format,
+    header: &Header,
+    mut fetched: mpsc::Receiver<Vec<Row>>,
+    file: &NamedTempFile,
+    scratch: &std::path::Path,
+) -> Result<Rendered, render::Error> {
+    let mut over = false;
+    let next = move || match fetched.blocking_recv() {
+        Some(rows) => (!rows.is_empty()).then_some(Ok(rows)),
+        None if std::mem::replace(&mut over, true) => None,
+        None => Some(Err(anyhow!("the reading was broken off"))),
+    };
+    let rows = std::iter::from_fn(next).flat_map(each);
+    let mut sink = BufWriter::new(file.as_file());
+    let rendered = match format {
+        Format::Csv => csv::render(header, rows, &mut sink)?,
+        Format::Xlsx => xlsx::render(header, rows, scratch, &mut sink)?,
+        Format::Pdf => pdf::render(header, rows, &mut sink)?,
+        Format::Ndjson => ndjson::render(header, rows, &mut sink)?,
+        Format::Parquet => parquet::render(header, rows, &mut sink)?,
+    };
+    sink.flush()?;
+    Ok(rendered)
+}
+
+/// Rows one by one.
+fn each(fetched: anyhow::Result<Vec<Row>>) -> Vec<anyhow::Result<Row>> {
+    match fetched {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+/// `Title_2026-01-31.csv`, of characters that every file system takes.
+pub(super) fn file_name(title: &str, date: &str, format: Format) -> String {
+    let safe = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c };
+    let title: String = title.chars().map(safe).take(FILE_NAME_CHARS).collect();
+    let title = title.trim().trim_start_matches('.').replace(' ', "-");
+    let extension: &str = format.into();
+    let title = if title.is_empty() { "export" } else { &title };
+    format!("{title}_{date}.{extension}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_has_title_and_date_and_no_path() {
+        let name = |title: &str| file_name(title, "2026-01-31", Format::Xlsx);
+        assert_eq!(name("Offene Rechnungen"), "Offene-Rechnungen_2026-01-31.xlsx");
+        assert_eq!(name("../../etc/passwd"), "-..-etc-passwd_2026-01-31.xlsx");
+        assert_eq!(name(" "), "export_2026-01-31.xlsx");
+        assert!(name(&"x".repeat(500)).len() < 200);
+    }
+}
