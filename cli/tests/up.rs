@@ -158,6 +158,31 @@ async fn starts_beside_itself_stops_cleanly_and_starts_again_with_its_data() {
 }
 
 #[tokio::test]
+async fn what_is_sent_is_read_in_the_browser() {
+    let place = place();
+    let up = Up::start(place.path());
+    let (mailbox, _) = up.told("Mailbox").split_once(' ').unwrap();
+    let environment = std::fs::read_to_string(place.path().join("env")).unwrap();
+    assert!(environment.contains(&format!("MAILBOX_URL='{mailbox}'")), "{environment}");
+    let forgotten = client()
+        .post(format!("{}/auth/password/forgot", up.told("Commands")))
+        .json(&json!({ "organization": "demo", "login": "owner" }));
+    assert_eq!(forgotten.send().await.unwrap().status(), 202);
+    let ask = |path: String| client().get(format!("{mailbox}{path}")).send();
+    let list =
+        ask("/messages?to=owner@demo.test&q=new+password&wait_seconds=30".into()).await.unwrap();
+    let list: Value = list.json().await.unwrap();
+    let id = list["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{list}"));
+    let message: Value = ask(format!("/messages/{id}")).await.unwrap().json().await.unwrap();
+    assert_eq!(message["subject"], "Set a new password for Demo");
+    let link = message["links"][0].as_str().unwrap();
+    assert!(link.contains("/reset-password#token=pr1."), "{link}");
+    let page = ask(format!("/read/{id}")).await.unwrap().text().await.unwrap();
+    assert!(page.contains("Set a new password for Demo") && page.contains("<iframe"), "{page}");
+    assert_eq!(up.stop(Signal::SIGINT), 0);
+}
+
+#[tokio::test]
 async fn what_was_read_just_before_the_end_is_in_the_trail() {
     const READINGS: &str = "/audit-logs?action=audit.security_log.data_read";
     let place = place();

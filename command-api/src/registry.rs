@@ -1,5 +1,6 @@
 //! The routes of this API: each is declared once, and from the declaration come its guard, its handler and its documentation.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +9,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -219,6 +221,7 @@ impl Registry {
         app.know(Errands::new(self.commands(), self.named));
         self.router
             .merge(crate::identity::well_known())
+            .merge(crate::notifications::page())
             .with_state(Arc::clone(app))
             .merge(platform::http::operational(document, app.pool.clone()))
     }
@@ -309,6 +312,20 @@ impl Incoming {
         }
         app.check_key(&ask).await?;
         Ok(ask)
+    }
+
+    /// The body of a form, as it came; nothing where it is none.
+    pub(crate) fn form(&self) -> Option<Cow<'_, str>> {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok())?;
+        let is_form = ["application/x-www-form-urlencoded", "multipart/form-data"]
+            .iter()
+            .any(|form| kind.starts_with(form));
+        is_form.then(|| String::from_utf8_lossy(&self.body))
+    }
+
+    /// A parameter of the query, where it is said.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter of the path as an id.

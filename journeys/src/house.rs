@@ -248,9 +248,10 @@ impl House {
 
     /// Puts an empty, migrated database in the place of the one that there was; nobody may live there.
     pub async fn new_database(&self) -> anyhow::Result<()> {
-        let (server, name) =
+        let (server, place) =
             self.engines.database_url().rsplit_once('/').context("the URL names no database")?;
-        let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await?;
+        let (name, options) = place.split_once('?').unwrap_or((place, ""));
+        let pool = sqlx::PgPool::connect(&format!("{server}/postgres?{options}")).await?;
         for statement in [
             format!("drop database \"{name}\" with (force)"),
             format!("create database \"{name}\""),

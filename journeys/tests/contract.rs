@@ -51,6 +51,7 @@ const UNGUARDED: &[&str] = &[
     "notifications_notification_delete",
     "notifications_notification_mark_read",
     "settings_configuration_set_own_setting",
+    "settings_configuration_unsubscribe",
     "settings_configuration_unset_own_setting",
 ];
 
@@ -237,7 +238,8 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let calendar = json!({"name": SECRET});
     let calendar = owner.post("/blackout-calendars", &calendar).await?.ok()?.made().to_owned();
     let trigger = json!({"name": SECRET, "spec": {"kind": "daily", "time": "09:00:00"},
-        "modifiers": {"time_zone": "UTC"}, "target": {"command": "x", "args": {}}});
+        "modifiers": {"time_zone": "UTC"},
+        "target": {"command": "backups_backup_request", "args": {"name": "nightly"}}});
     let trigger = owner.post("/triggers", &trigger).await?.ok()?.made().to_owned();
     for (names, id) in [
         (&["role_id", "roles", "junior_id"][..], role_id),

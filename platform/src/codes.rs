@@ -48,6 +48,12 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
+        "COMMAND_UNKNOWN",
+        "No command of that operation id can be kept for later.",
+        "Use one of the reference that takes a permission, other than of sessions, API keys, issuers and triggers.",
+    ),
+    (
+        422,
         "SUBJECT_INVALID",
         "What an issuer calls somebody is empty or too long.",
         "Copy it from the `sub` of the issuer's tokens about them.",
@@ -223,6 +229,12 @@ const OF_THE_DOORS: &[Row] = &[
         "NOT_FOUND",
         "There is no such thing, or it is not the caller's to see.",
         "Correct the address.",
+    ),
+    (
+        404,
+        "UNSUBSCRIBE_TOKEN_UNKNOWN",
+        "The token is of no letter of ours, or of one to somebody who is not here any more.",
+        "Use the whole link of the letter, or sign in and choose in your settings.",
     ),
     (
         405,

@@ -31,10 +31,14 @@ pub struct Settings {
     /// Where people reach the console, at which links in e-mail begin; `query_url` when empty. With `https:` browsers
     /// are told to stay with TLS.
     pub public_url: String,
+    /// Where mail programs reach command-api, at which the links that unsubscribe begin; `command_url` when empty.
+    pub public_command_url: String,
     /// The server that takes e-mail, as a URL: `smtps://user:password@host`, or `smtp://user:password@host:587?tls=required`.
     pub smtp_url: String,
     /// The address that e-mail comes from.
     pub mail_from: String,
+    /// The address that answers to e-mail go to; that which it comes from when empty.
+    pub mail_reply_to: String,
     /// Folder for files: exports and backups.
     pub data_dir: PathBuf,
     /// Key that seals all secrets: 32 bytes, base64.
@@ -108,8 +112,10 @@ impl Default for Settings {
             command_url: "http://127.0.0.1:7401".into(),
             query_url: "http://127.0.0.1:7402".into(),
             public_url: String::new(),
+            public_command_url: String::new(),
             smtp_url: String::new(),
             mail_from: String::new(),
+            mail_reply_to: String::new(),
             data_dir: ".annals/files".into(),
             master_key: String::new(),
             bootstrap_token: String::new(),
@@ -155,6 +161,7 @@ const UNPREFIXED: &[&str] = &[
     "REDIS_URL",
     "SMTP_URL",
     "MAIL_FROM",
+    "MAIL_REPLY_TO",
     "RBAC_DEFAULT_ROLE",
     "AUDIT_LOG_LEVEL",
 ];
@@ -205,6 +212,13 @@ impl Settings {
     /// Where links that people follow begin.
     pub fn links_begin(&self) -> &str {
         let url = if self.public_url.is_empty() { &self.query_url } else { &self.public_url };
+        url.trim_end_matches('/')
+    }
+
+    /// Where the links begin that mail programs post to.
+    pub fn posts_begin(&self) -> &str {
+        let given = &self.public_command_url;
+        let url = if given.is_empty() { &self.command_url } else { given };
         url.trim_end_matches('/')
     }
 

@@ -17,6 +17,7 @@ const NOT_CODES: &[&str] = &[
     "UNLINK",
     "SMTP_URL",
     "MAIL_FROM",
+    "MAIL_REPLY_TO",
     "RBAC_DEFAULT_ROLE",
     "AND",
     "DATABASE_URL",

@@ -18,7 +18,7 @@ fn the_committed_reference_of_settings_is_what_the_code_reads() {
     for (key, default) in defaults.as_object().unwrap() {
         let variable = match key.as_str() {
             "database_url" | "nats_url" | "redis_url" | "smtp_url" | "mail_from"
-            | "rbac_default_role" | "audit_log_level" => key.to_uppercase(),
+            | "mail_reply_to" | "rbac_default_role" | "audit_log_level" => key.to_uppercase(),
             "feature_flags" => "FEATURE_FLAG_<NAME>".to_owned(),
             _ => format!("ANNALS_{}", key.to_uppercase()),
         };

@@ -21,6 +21,12 @@ const NEEDS: &[Need] = &[
     Need { program: "aiosmtpd", package: "python3-aiosmtpd", variable: "SMTP_URL" },
 ];
 
+/// What the documents have a reader use.
+const OF_READERS: &[Need] = &[
+    Need { program: "curl", package: "curl", variable: "" },
+    Need { program: "jq", package: "jq", variable: "" },
+];
+
 /// Installs what is missing for `annals up`: engines that are given in the environment are not.
 pub(crate) fn install_for_up() -> anyhow::Result<()> {
     let given = |need: &Need| std::env::var_os(need.variable).is_some_and(|url| !url.is_empty());
@@ -31,7 +37,9 @@ pub(crate) fn install_for_up() -> anyhow::Result<()> {
 
 /// Installs what is missing for the tests, which always have engines of their own.
 pub(crate) fn install_for_tests() -> anyhow::Result<()> {
-    install(&missing(|_| true), "")
+    let mut missing = missing(|_| true);
+    missing.extend(OF_READERS.iter().filter(|need| !is_there(need.program)));
+    install(&missing, "")
 }
 
 fn missing(wanted: impl Fn(&Need) -> bool) -> Vec<&'static Need> {

@@ -126,7 +126,7 @@ fn wrong_credentials() -> Problem {
 }
 
 /// Acts for the installation itself, in the name of a user who is not signed in yet.
-pub(super) fn as_system(
+pub(crate) fn as_system(
     (tenant, user_id): (TenantId, UserId),
     operation: &'static str,
     request: &Incoming,
@@ -252,7 +252,7 @@ pub(super) fn new_refresh_token(tenant: TenantId, session: SessionId) -> String 
 
 impl App {
     /// Refuses to let anybody into an organisation that is suspended.
-    pub(super) async fn check_at_work(&self, tenant: TenantId) -> Result<(), Problem> {
+    pub(crate) async fn check_at_work(&self, tenant: TenantId) -> Result<(), Problem> {
         let id = tenant.to_string();
         let organization = self.aggregates.refresh::<Organization>(tenant, &id).await;
         let organization = organization.map_err(|error| Problem::internal(&error))?;

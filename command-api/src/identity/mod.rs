@@ -25,6 +25,7 @@ use axum::{Json, Router};
 use crate::app::App;
 use crate::registry::Registry;
 
+pub(crate) use auth::as_system;
 pub(crate) use invitations::next_digest;
 pub(crate) use joining::default_access;
 pub(crate) use presence::opened;

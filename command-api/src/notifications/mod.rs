@@ -1,5 +1,7 @@
 //! Routes of notifications: sending, reading, deleting.
 
+mod unsubscribe;
+
 use events::notifications::notification::{Command, Kind, Link, Notification, Priority, Send};
 use events::{Module, NotificationId, Permission, UserId};
 use platform::clock;
@@ -9,6 +11,8 @@ use serde::Deserialize;
 
 use crate::pipeline::Target;
 use crate::registry::{Nothing, Registry};
+
+pub(crate) use unsubscribe::page;
 
 /// A message to one user.
 #[derive(Deserialize, JsonSchema)]
@@ -101,4 +105,5 @@ pub(crate) fn routes(registry: &mut Registry) {
             Ok(Target::new(id, Command::Delete))
         },
     );
+    unsubscribe::routes(registry);
 }

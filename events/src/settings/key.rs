@@ -59,6 +59,24 @@ pub enum Key {
     /// Whether every command has to come with an Idempotency-Key.
     #[serde(rename = "api.idempotency_key_required")] #[strum(serialize = "api.idempotency_key_required")]
     ApiIdempotencyKeyRequired,
+    /// Whether users are sent an e-mail when a file of theirs is ready or could not be made.
+    #[serde(rename = "notifications.mail_of_exports")] #[strum(serialize = "notifications.mail_of_exports")]
+    NotificationsMailOfExports,
+    /// Whether users are sent an e-mail when they get a role, lose one or are about to.
+    #[serde(rename = "notifications.mail_of_roles")] #[strum(serialize = "notifications.mail_of_roles")]
+    NotificationsMailOfRoles,
+    /// Whether users are sent an e-mail when an API key of theirs ends soon.
+    #[serde(rename = "notifications.mail_of_api_keys")] #[strum(serialize = "notifications.mail_of_api_keys")]
+    NotificationsMailOfApiKeys,
+    /// Whether users are sent an e-mail when a backup that they asked for is complete or failed.
+    #[serde(rename = "notifications.mail_of_backups")] #[strum(serialize = "notifications.mail_of_backups")]
+    NotificationsMailOfBackups,
+    /// Whether users are sent an e-mail when somebody whom they invited has joined.
+    #[serde(rename = "notifications.mail_of_invitations")] #[strum(serialize = "notifications.mail_of_invitations")]
+    NotificationsMailOfInvitations,
+    /// Whether users are sent an e-mail when somebody sends them a message.
+    #[serde(rename = "notifications.mail_of_messages")] #[strum(serialize = "notifications.mail_of_messages")]
+    NotificationsMailOfMessages,
 }
 
 /// What a setting can hold, and what it holds by default.
@@ -167,7 +185,13 @@ impl Key {
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
             | Self::NotificationsTellOfRoles
-            | Self::ApiIdempotencyKeyRequired => true,
+            | Self::ApiIdempotencyKeyRequired
+            | Self::NotificationsMailOfExports
+            | Self::NotificationsMailOfRoles
+            | Self::NotificationsMailOfApiKeys
+            | Self::NotificationsMailOfBackups
+            | Self::NotificationsMailOfInvitations
+            | Self::NotificationsMailOfMessages => true,
         })
     }
 
@@ -194,7 +218,13 @@ impl Key {
             Self::NotificationsKeptDays => integer(1, 3_650, 365),
             Self::NotificationsMailSender => Form::Text { max_chars: 100, default: "Annals" },
             Self::BackupsKeptDays => integer(7, 3_650, 90),
-            Self::NotificationsTellOfRoles => Form::Boolean { default: true },
+            Self::NotificationsTellOfRoles
+            | Self::NotificationsMailOfExports
+            | Self::NotificationsMailOfRoles
+            | Self::NotificationsMailOfApiKeys
+            | Self::NotificationsMailOfBackups
+            | Self::NotificationsMailOfInvitations
+            | Self::NotificationsMailOfMessages => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
         }
     }
@@ -212,14 +242,27 @@ impl Key {
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
             | Self::NotificationsTellOfRoles
-            | Self::ApiIdempotencyKeyRequired => false,
+            | Self::ApiIdempotencyKeyRequired
+            | Self::NotificationsMailOfExports
+            | Self::NotificationsMailOfRoles
+            | Self::NotificationsMailOfApiKeys
+            | Self::NotificationsMailOfBackups
+            | Self::NotificationsMailOfInvitations
+            | Self::NotificationsMailOfMessages => false,
         }
     }
 
     /// Whether a user may choose for themselves.
     pub fn is_per_user(self) -> bool {
         match self {
-            Self::ExportsPaper | Self::NotificationsTellOfRoles => true,
+            Self::ExportsPaper
+            | Self::NotificationsTellOfRoles
+            | Self::NotificationsMailOfExports
+            | Self::NotificationsMailOfRoles
+            | Self::NotificationsMailOfApiKeys
+            | Self::NotificationsMailOfBackups
+            | Self::NotificationsMailOfInvitations
+            | Self::NotificationsMailOfMessages => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

@@ -1,6 +1,7 @@
 //! What stands before everything that is asked: the organisation at work, the permission, the person.
 
 use events::identity::organization::Organization;
+use events::identity::user::Status;
 use events::rbac::resolve::service_allows;
 use events::{ActorKind, Permission, Rejection as _};
 
@@ -14,6 +15,19 @@ pub fn check_at_work(organization: &Organization) -> Result<(), Problem> {
         let detail = rejection.to_string();
         Problem { code: rejection.code().into(), ..Problem::forbidden(detail) }
     })
+}
+
+impl Standing {
+    /// Whether the organisation is at work, and the account that something is done for is active; there need be no session.
+    pub fn check_owner(&self) -> Result<(), Problem> {
+        check_at_work(&self.organization.state)?;
+        if self.user.state.status == Status::Active {
+            return Ok(());
+        }
+        let detail =
+            "the account that this is done for is not active; let somebody else make their own";
+        Err(Problem { code: "OWNER_INACTIVE".into(), ..Problem::forbidden(detail) })
+    }
 }
 
 /// Whether the caller may do what needs `permission`, anywhere in the organisation; `standing` is a user's.

@@ -459,17 +459,6 @@ impl Standing {
         session.issuer.is_none_or(|(_, began_after)| keeps(began_after))
     }
 
-    /// Whether the organisation is at work, and the account that something is done for is active; there need be no session.
-    pub fn check_owner(&self) -> Result<(), Problem> {
-        check_at_work(&self.organization.state)?;
-        if self.user.state.status == Status::Active {
-            return Ok(());
-        }
-        let detail =
-            "the account that this is done for is not active; let somebody else make their own";
-        Err(Problem { code: "OWNER_INACTIVE".into(), ..Problem::forbidden(detail) })
-    }
-
     /// Whether the organisation is at work, and the account and the session or the key still stand; a token outlives none.
     pub fn check_session(&self, now: Timestamp) -> Result<(), Problem> {
         check_at_work(&self.organization.state)?;

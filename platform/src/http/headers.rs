@@ -17,8 +17,15 @@ const OF_DATA: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 const OF_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                        img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
                        form-action 'none'; frame-ancestors 'none'";
+/// A page that asks for one click: its button posts to us, and it does nothing else.
+const OF_FORMS: &str =
+    "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Without the domains below ours, of which we know nothing.
 const TLS_ONLY: &str = "max-age=31536000";
+
+/// Marks an answer that is a page with a button.
+#[derive(Debug, Clone, Copy)]
+pub struct Form;
 
 /// Completes the header of every answer, those of other layers included; `tls` where people reach us by it.
 pub(super) async fn guard(tls: bool, request: Request, next: Next) -> Response {
@@ -26,11 +33,17 @@ pub(super) async fn guard(tls: bool, request: Request, next: Next) -> Response {
     let is_docs =
         path.strip_prefix(DOCS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let mut response = next.run(request).await;
+    let is_form = response.extensions().get::<Form>().is_some();
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "no-referrer");
-    set(CONTENT_SECURITY_POLICY, if is_docs { OF_DOCS } else { OF_DATA });
+    let policy = match (is_docs, is_form) {
+        (true, _) => OF_DOCS,
+        (false, true) => OF_FORMS,
+        (false, false) => OF_DATA,
+    };
+    set(CONTENT_SECURITY_POLICY, policy);
     if tls {
         set(STRICT_TRANSPORT_SECURITY, TLS_ONLY);
     }

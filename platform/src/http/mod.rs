@@ -29,6 +29,8 @@ mod headers;
 #[cfg(test)]
 mod tests;
 
+pub use headers::Form;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const MAX_REQUEST_ID_BYTES: usize = 64;
 const MAX_USER_AGENT_BYTES: usize = 256;

@@ -132,6 +132,7 @@ async fn invitation(office: &Office, job: &Job, sending: i64) -> anyhow::Result<
         subject: format!("{name} invites you to {organization}"),
         paragraphs: paragraphs.collect(),
         action: Some(("Accept the invitation", office.link("accept-invitation", &token))),
+        unsubscribe: None,
     }))
 }
 
@@ -156,6 +157,7 @@ async fn reset(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
             ),
         ],
         action: Some(("Set a new password", office.link("reset-password", &token))),
+        unsubscribe: None,
     }))
 }
 
@@ -179,6 +181,7 @@ async fn replaced(office: &Office, job: &Job, version: i64) -> anyhow::Result<Op
                 .into(),
         ],
         action: None,
+        unsubscribe: None,
     }))
 }
 
@@ -200,6 +203,7 @@ async fn linked(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
             "If you do not know of it, tell your administrator, who can take it back.".into(),
         ],
         action: None,
+        unsubscribe: None,
     }))
 }
 
@@ -220,6 +224,7 @@ async fn confirmation(office: &Office, job: &Job) -> anyhow::Result<Option<Lette
             ),
         ],
         action: Some(("Confirm the address", office.link("confirm-email", &token))),
+        unsubscribe: None,
     }))
 }
 
@@ -231,7 +236,7 @@ async fn moved(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Opti
         let body = json!({"event": cause.event, "version": cause.version, "to_new": true});
         office.start(job, (super::MAIL, super::MAIL_ATTEMPTS), &job.subject_id, body).await?;
     }
-    let payload = payload(office, job, User::TYPE, &job.subject_id, cause.version).await?;
+    let payload = office.payload::<User>(job, &job.subject_id, cause.version).await?;
     // One event of many; the job was made for no other.
     let user::Event::EmailReplaced { previous, email } = serde_json::from_str(&payload)? else {
         return Ok(None);
@@ -248,13 +253,14 @@ async fn moved(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Opti
             if by_another { OF_ANOTHER.into() } else { IF_NOT_YOU.into() },
         ],
         action: None,
+        unsubscribe: None,
     }))
 }
 
 /// Whoever signs in by another name since somebody else said so hears of it: where they were reached then.
 async fn called(office: &Office, job: &Job, version: i64) -> anyhow::Result<Option<Letter>> {
     let Some(to) = told_of_another(office, job, version).await? else { return Ok(None) };
-    let payload = payload(office, job, User::TYPE, &job.subject_id, version).await?;
+    let payload = office.payload::<User>(job, &job.subject_id, version).await?;
     // One event of many; the job was made for no other.
     let user::Event::HandleReplaced { previous, handle } = serde_json::from_str(&payload)? else {
         return Ok(None);
@@ -268,6 +274,7 @@ async fn called(office: &Office, job: &Job, version: i64) -> anyhow::Result<Opti
             OF_ANOTHER.into(),
         ],
         action: None,
+        unsubscribe: None,
     }))
 }
 
@@ -283,6 +290,7 @@ async fn telephoned(office: &Office, job: &Job, version: i64) -> anyhow::Result<
             OF_ANOTHER.into(),
         ],
         action: None,
+        unsubscribe: None,
     }))
 }
 
@@ -298,7 +306,7 @@ async fn told_of_another(
     let last = "select max(sequence) from log.events where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3
             and sequence < $4 and event_type in ('identity.user.registered', 'identity.user.email_replaced')";
     let (last,): (i64,) = known(office, job, last, version).await?;
-    let payload = payload(office, job, User::TYPE, &job.subject_id, last).await?;
+    let payload = office.payload::<User>(job, &job.subject_id, last).await?;
     // Both say what the address is since.
     let Address { email } = serde_json::from_str(&payload)?;
     Ok(email.filter(|to| to != ERASED))
@@ -342,7 +350,7 @@ async fn purge(office: &Office, job: &Job, version: i64) -> anyhow::Result<Optio
         return Ok(None);
     };
     let id = job.tenant_id.to_string();
-    let payload = payload(office, job, Organization::TYPE, &id, version).await?;
+    let payload = office.payload::<Organization>(job, &id, version).await?;
     let event = serde_json::from_str(&payload)?;
     let Some(news) = purge_news(&event) else { return Ok(None) };
     let organization = organization(office, job).await?;
@@ -351,29 +359,8 @@ async fn purge(office: &Office, job: &Job, version: i64) -> anyhow::Result<Optio
         subject: format!("{organization}: {}", news.title),
         paragraphs: vec![news.text],
         action: None,
+        unsubscribe: None,
     }))
-}
-
-/// The payload of an event, with what is personal in it opened.
-async fn payload(
-    office: &Office,
-    job: &Job,
-    stream: &str,
-    id: &str,
-    version: i64,
-) -> anyhow::Result<String> {
-    let mut payload: String = sqlx::query_scalar(
-        "select payload::text from log.events
-          where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
-    )
-    .bind(job.tenant_id.0)
-    .bind(stream)
-    .bind(id)
-    .bind(version)
-    .fetch_one(&office.pool)
-    .await?;
-    office.personal.open_events(&office.pool, job.tenant_id, &mut [&mut payload]).await?;
-    Ok(payload)
 }
 
 /// What is to be known of a purge.

@@ -21,6 +21,55 @@ pub(crate) struct Letter {
     pub(crate) paragraphs: Vec<String>,
     /// What to do about it, and the address where that is done.
     pub(crate) action: Option<(&'static str, String)>,
+    /// Where such letters are stopped by one click; nowhere where the reader has to have them.
+    pub(crate) unsubscribe: Option<String>,
+}
+
+/// Who a letter is from.
+pub(super) struct Ends<'a> {
+    /// In whose name.
+    pub(super) sender: &'a str,
+    pub(super) from: &'a Address,
+    /// Where answers go, if elsewhere.
+    pub(super) reply_to: Option<&'a Address>,
+}
+
+/// Where a mail program unsubscribes its reader (RFC 2369).
+#[derive(Debug, Clone)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(address: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(address.trim_matches(['<', '>']).to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        // An address of ours has no blanks and nothing but ASCII; encoded or folded within, it would be none.
+        let value = format!("<{}>", self.0);
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), value.clone(), value)
+    }
+}
+
+/// That one POST there does it (RFC 8058).
+#[derive(Debug, Clone)]
+struct ListUnsubscribePost;
+
+impl Header for ListUnsubscribePost {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".into())
+    }
 }
 
 /// Nobody answers to it, and programs should not either (RFC 3834).
@@ -56,24 +105,30 @@ static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = Laz
 
 impl Letter {
     /// The message. Its id follows from `id`, so that one that comes twice is recognised by who gets it.
-    pub(super) fn message(
-        &self,
-        id: Uuid,
-        sender: &str,
-        from: &Address,
-    ) -> anyhow::Result<Message> {
+    pub(super) fn message(&self, id: Uuid, ends: &Ends<'_>) -> anyhow::Result<Message> {
+        let Ends { sender, from, reply_to } = *ends;
         let to: Address = self.to.parse().context("it goes to no e-mail address")?;
         let html = mrml::parse(self.fill(MARKUP, sender)?)
             .context("the template of letters cannot be read")?
             .element
             .render(&RenderOptions::default())
             .context("the template of letters cannot be rendered")?;
-        let message = Message::builder()
+        let mut builder = Message::builder()
             .from(Mailbox::new(Some(sender.to_owned()), from.clone()))
             .to(Mailbox::new(None, to))
             .subject(self.subject.as_str())
             .message_id(Some(format!("<{id}@{}>", from.domain())))
-            .header(AutoSubmitted)
+            .header(AutoSubmitted);
+        if let Some(reply_to) = reply_to {
+            builder = builder.reply_to(Mailbox::new(None, reply_to.clone()));
+        }
+        if let Some(address) = &self.unsubscribe {
+            let is_plain =
+                address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
+            anyhow::ensure!(is_plain, "the address that unsubscribes is none");
+            builder = builder.header(ListUnsubscribe(address.clone())).header(ListUnsubscribePost);
+        }
+        let message = builder
             .multipart(MultiPart::alternative_plain_html(self.fill(TEXT, sender)?, html))
             .context("the letter cannot be written")?;
         Ok(message)
@@ -84,7 +139,8 @@ impl Letter {
         let label = self.action.as_ref().map(|(label, _)| *label);
         let link = self.action.as_ref().map(|(_, link)| link.as_str());
         let values = context! {
-            subject => &self.subject, paragraphs => &self.paragraphs, label, link, sender
+            subject => &self.subject, paragraphs => &self.paragraphs, label, link, sender,
+            unsubscribe => self.unsubscribe.as_deref(),
         };
         Ok(templates.get_template(template)?.render(values)?)
     }
@@ -100,12 +156,14 @@ mod tests {
             subject: "Ada & Co <invites> you".into(),
             paragraphs: vec!["<script>alert(1)</script>".into(), "Second, {{ link }}".into()],
             action: Some(("Accept", "http://annals.test/accept?a=1&b=2#token=t".into())),
+            unsubscribe: None,
         }
     }
 
     fn written(letter: &Letter) -> String {
         let from = "annals@house.test".parse().unwrap();
-        let message = letter.message(Uuid::nil(), "Acme", &from).unwrap();
+        let ends = Ends { sender: "Acme", from: &from, reply_to: None };
+        let message = letter.message(Uuid::nil(), &ends).unwrap();
         let text = String::from_utf8(message.formatted()).unwrap();
         text.replace("=\r\n", "").replace("=3D", "=")
     }
@@ -149,6 +207,9 @@ mod tests {
     fn a_letter_to_no_address_is_not_written() {
         let nowhere = Letter { to: "nobody".into(), ..letter() };
         let from = "annals@house.test".parse().unwrap();
-        assert!(nowhere.message(Uuid::nil(), "Acme", &from).is_err());
+        let ends = Ends { sender: "Acme", from: &from, reply_to: None };
+        assert!(nowhere.message(Uuid::nil(), &ends).is_err());
+        let unsubscribe = Some("http://a.test/\r\nBcc: b@evil.test".into());
+        assert!(Letter { unsubscribe, ..letter() }.message(Uuid::nil(), &ends).is_err());
     }
 }

@@ -19,10 +19,11 @@ use platform::config::Settings;
 
 use crate::runtime::{Done, Intent, Job, Office, Trouble, Went};
 
+use letter::Ends;
 pub(crate) use letter::Letter;
 
-/// How long the server may take for one answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// How long the server may take until it is connected to.
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// How long the whole conversation may take.
 const TOTAL_LIMIT: Duration = Duration::from_mins(1);
 /// What is noted of a letter, and the step of its job.
@@ -40,6 +41,10 @@ pub(crate) struct Mailer {
 struct Way {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Address,
+    /// Where answers go, if elsewhere.
+    reply_to: Option<Address>,
+    /// How long a conversation may take.
+    limit: Duration,
     /// The server is only asked whether it is there.
     dry: bool,
 }
@@ -47,6 +52,11 @@ struct Way {
 impl Mailer {
     /// Reads where mail goes; connects when there is some.
     pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
+        Self::open_for(settings, TOTAL_LIMIT)
+    }
+
+    /// The same, where the whole conversation may take so long.
+    fn open_for(settings: &Settings, limit: Duration) -> anyhow::Result<Self> {
         if settings.smtp_url.is_empty() || settings.mail_from.is_empty() {
             return Ok(Self { way: None });
         }
@@ -56,8 +66,17 @@ impl Mailer {
                 anyhow!("SMTP_URL is not valid; write it like smtps://user:password@host")
             })?;
         let from = settings.mail_from.parse().context("MAIL_FROM is no e-mail address")?;
-        let transport = builder.timeout(Some(ANSWER_LIMIT)).build();
-        Ok(Self { way: Some(Way { transport, from, dry: false }) })
+        let reply_to = match settings.mail_reply_to.as_str() {
+            "" => None,
+            address => Some(address.parse().context("MAIL_REPLY_TO is no e-mail address")?),
+        };
+        let transport = builder.timeout(Some(CONNECT_LIMIT)).build();
+        Ok(Self { way: Some(Way { transport, from, reply_to, limit, dry: false }) })
+    }
+
+    /// Whether there is a server to hand letters to.
+    pub(crate) fn is_there(&self) -> bool {
+        self.way.is_some()
     }
 
     /// The same way, on which nothing is sent.
@@ -69,19 +88,20 @@ impl Mailer {
 impl Office {
     /// Sends a letter in the name that the organisation chose.
     pub(crate) async fn send(&self, job: &Job, letter: &Letter) -> Result<Done, Trouble> {
-        let Some(Way { transport, from, dry }) = &self.mailer.way else {
+        let Some(Way { transport, from, reply_to, limit, dry }) = &self.mailer.way else {
             let missing = "no e-mail can be sent: give the workers SMTP_URL and MAIL_FROM, then `annals dlq retry`";
             return Ok(Done::Stuck(missing.into()));
         };
         let sender = self.setting(job.tenant_id, Key::NotificationsMailSender).await?;
         let sender = sender.text().unwrap_or("Annals");
-        let message = match letter.message(job.key(MAIL), sender, from) {
+        let ends = Ends { sender, from, reply_to: reply_to.as_ref() };
+        let message = match letter.message(job.key(MAIL), &ends) {
             Ok(message) => message,
             Err(error) => return Ok(Done::Failed(format!("{error:#}"))),
         };
         if *dry {
             let ready = transport.test_connection();
-            return match tokio::time::timeout(TOTAL_LIMIT, ready).await {
+            return match tokio::time::timeout(*limit, ready).await {
                 Ok(Ok(true)) => Ok(Done::Finished),
                 Ok(Ok(false)) => Err(anyhow!("the e-mail server is not ready").into()),
                 Ok(Err(error)) => after(error),
@@ -91,7 +111,7 @@ impl Office {
         if self.intend(job, MAIL, MAIL).await? == Intent::Gone {
             return Ok(Done::Finished);
         }
-        match tokio::time::timeout(TOTAL_LIMIT, transport.send(message)).await {
+        match tokio::time::timeout(*limit, transport.send(message)).await {
             Ok(Ok(answer)) => {
                 let code = answer.code().to_string();
                 self.went(job, MAIL, (Went::Done, &code)).await?;

@@ -12,6 +12,7 @@ use events::{InvitationId, TenantId, UserId};
 use jiff::SignedDuration;
 use platform::bearer::INVITATION;
 use platform::clock;
+use platform::commands::Cause;
 use platform::lifecycle::Shutdown;
 use platform::secrets::fingerprint;
 use tempfile::TempDir;
@@ -28,17 +29,60 @@ use super::*;
 /// A mail server of the test's own; it ends with the test.
 struct Server(Child);
 
+/// A server that answers messages as it is told, one after the other, before it takes them.
+const MOODY: &str = "
+import asyncio
+from aiosmtpd.handlers import Mailbox
+
+class Moody(Mailbox):
+    @classmethod
+    def from_cli(cls, parser, folder, *answers):
+        handler = cls(folder)
+        handler.answers = list(answers)
+        return handler
+
+    async def handle_DATA(self, server, session, envelope):
+        answer = self.answers.pop(0) if self.answers else 'take'
+        if answer.startswith('take'):
+            taken = await super().handle_DATA(server, session, envelope)
+        if answer == 'take':
+            return taken
+        if answer == 'say nothing':
+            await asyncio.sleep(3600)
+        if answer.endswith('hang up'):
+            server.transport.abort()
+            return '421 gone'
+        return answer
+";
+
 impl Server {
     fn start(port: u16, folder: &Path, more: &[&str]) -> Self {
+        Self::of("aiosmtpd.handlers.Mailbox", port, folder, (more, &[]))
+    }
+
+    fn moody(port: u16, folder: &Path, answers: &[&str]) -> Self {
+        std::fs::write(folder.join("moody.py"), MOODY).unwrap();
+        Self::of("moody.Moody", port, folder, (&[], answers))
+    }
+
+    fn of(class: &str, port: u16, folder: &Path, (before, after): (&[&str], &[&str])) -> Self {
         let child = Command::new("aiosmtpd")
-            .args(["--nosetuid", "--class", "aiosmtpd.handlers.Mailbox"])
+            .args(["--nosetuid", "--class", class])
             .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(more)
+            .args(before)
             .arg(folder.join("mailbox"))
+            .args(after)
+            .env("PYTHONPATH", folder)
             .stdin(Stdio::null())
             .spawn()
             .expect("aiosmtpd is installed; `cargo xtask test` installs it");
-        Self(child)
+        let server = Self(child);
+        let end = std::time::Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(std::time::Instant::now() < end, "aiosmtpd does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
     }
 }
 
@@ -59,8 +103,13 @@ struct House {
 }
 
 impl House {
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test's process")]
     async fn start(with_server: bool) -> Self {
+        Self::start_for(with_server, TOTAL_LIMIT).await
+    }
+
+    /// Whose workers converse with the server for so long.
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's process")]
+    async fn start_for(with_server: bool, limit: Duration) -> Self {
         let (log, folder) = (Log::new().await, tempfile::tempdir().unwrap());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut settings = Settings::clone(&*log.database.settings(folder.path()).unwrap());
@@ -69,7 +118,8 @@ impl House {
             settings.mail_from = "annals@house.test".into();
         }
         let office = Office::open(&settings).await.unwrap();
-        let workers = Office::open(&settings).await.unwrap();
+        let mut workers = Office::open(&settings).await.unwrap();
+        workers.mailer = Mailer::open_for(&settings, limit).unwrap();
         let shutdown = Shutdown::new();
         tokio::spawn(run_with(workers, None, vec![crate::identity::jobs()], shutdown.clone()));
         let house = Self { log, office, port, folder, shutdown };
@@ -208,6 +258,58 @@ async fn a_letter_that_the_server_refuses_has_failed_and_is_listed_with_its_answ
 }
 
 #[tokio::test]
+async fn what_the_server_cannot_do_now_is_tried_again_until_it_takes_the_letter_once() {
+    for answer in [
+        "451 4.3.0 try later",
+        "421 4.3.2 closing",
+        "530 5.7.0 sign in first",
+        "hang up",
+        "say nothing",
+    ] {
+        let house = House::start_for(true, Duration::from_secs(1)).await;
+        let _server = Server::moody(house.port, house.folder.path(), &[answer, answer]);
+        house.invite(7).await;
+        let told = house.until(|job| job.error.is_some()).await;
+        let sent = house.until(|job| job.state == "succeeded").await;
+        assert!(sent.attempt >= 3, "{answer}: {sent:?}");
+        let said = answer.split(' ').next().filter(|code| code.parse::<u16>().is_ok());
+        let error = told.error.unwrap();
+        assert!(error.contains("the e-mail server did not"), "{answer}: {error}");
+        assert!(said.is_none_or(|code| error.contains(code)), "{answer}: {error}");
+        assert_eq!(house.mail().len(), 1, "{answer}");
+        house.shutdown.begin();
+    }
+}
+
+#[tokio::test]
+async fn a_letter_whose_taking_was_not_heard_of_comes_again_and_is_known_by_its_id() {
+    let house = House::start(true).await;
+    let _server = Server::moody(house.port, house.folder.path(), &["take and hang up"]);
+    house.invite(7).await;
+    house.until(|job| job.state == "succeeded").await;
+    let mail = house.mail();
+    let ids: Vec<_> = mail
+        .iter()
+        .map(|letter| letter.lines().find(|line| line.starts_with("Message-ID: <")))
+        .collect();
+    assert!(matches!(ids[..], [Some(one), Some(other)] if one == other), "{ids:?}");
+    house.shutdown.begin();
+}
+
+#[tokio::test]
+async fn an_address_that_the_server_does_not_know_is_not_written_to_again() {
+    let house = House::start(true).await;
+    let _server =
+        Server::moody(house.port, house.folder.path(), &["550 5.1.1 nobody of that name"]);
+    house.invite(7).await;
+    let failed = house.until(|job| job.state == "failed").await;
+    let error = failed.error.unwrap();
+    assert!(error.contains("550") && error.contains("nobody of that name"), "{error}");
+    assert_eq!((failed.attempt, house.mail().len()), (1, 0));
+    house.shutdown.begin();
+}
+
+#[tokio::test]
 async fn without_a_server_the_dead_letter_says_what_to_configure() {
     let house = House::start(false).await;
     house.invite(7).await;
@@ -225,5 +327,82 @@ async fn an_invitation_that_was_sent_again_or_revoked_is_not_sent_as_it_was() {
     let revoked = InvitationEvent::Revoked { email };
     house.log.append::<Invitation>(id(1), id::<InvitationId>(7), &[revoked]).await;
     house.until(|job| job.state == "cancelled").await;
+    house.shutdown.begin();
+}
+
+/// What Python's standard library, which is not ours, reads in a message.
+fn read_by_python(message: &Path) -> serde_json::Value {
+    const READER: &str = "
+import email, email.policy, json, sys
+raw = open(sys.argv[1], 'rb').read()
+message = email.message_from_bytes(raw, policy=email.policy.default)
+print(json.dumps({
+    'headers': {name: str(value) for name, value in message.items()},
+    'kinds': [part.get_content_type() for part in message.walk()],
+    'text': message.get_body(('plain',)).get_content(),
+    'html': message.get_body(('html',)).get_content(),
+    'defects': [repr(it) for part in message.walk() for it in part.defects],
+    'date': message['date'].datetime.isoformat(),
+    'longest': max(len(line) for line in raw.splitlines()),
+    'longest_of_body': max(len(line) for line in raw.split(b'\\n\\n', 1)[1].splitlines()),
+    'ascii': raw.isascii(),
+}))";
+    let output = Command::new("python3").args(["-c", READER]).arg(message).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_letter_is_read_by_others_as_it_was_written() {
+    let house = House::start(true).await;
+    let _server = Server::start(house.port, house.folder.path(), &[]);
+    let reply_to = Some("help@house.test".parse().unwrap());
+    let way = house.office.mailer.way.clone().map(|way| Way { reply_to, ..way });
+    let office = Office { mailer: Mailer { way }, ..house.office.clone() };
+    let job = Job {
+        id: id(7),
+        tenant_id: id(1),
+        subject_id: String::new(),
+        body: serde_json::json!({}),
+        cause: Cause::default(),
+        attempt: 1,
+        max_attempts: 1,
+        error: None,
+    };
+    let long = "Übergrößenträger ".repeat(40);
+    let url = format!("http://127.0.0.1:7401/unsubscribe?token={}", "t".repeat(150));
+    let letter = Letter {
+        to: "ada@acme.test".into(),
+        subject: format!("Grüße aus Köln – {}", "sehr ".repeat(30)),
+        paragraphs: vec!["Zwei\nZeilen, .\n.\nEnde".into(), long.clone()],
+        action: Some(("Öffnen", "http://annals.test/a?b=1&c=2".into())),
+        unsubscribe: Some(url.clone()),
+    };
+    let taken = async { while office.send(&job, &letter).await.is_err() {} };
+    tokio::time::timeout(PATIENCE, taken).await.expect("the server takes it");
+    let file = std::fs::read_dir(house.folder.path().join("mailbox/new")).unwrap().next();
+    let read = read_by_python(&file.unwrap().unwrap().path());
+    let headers = &read["headers"];
+    assert_eq!(
+        read["kinds"],
+        serde_json::json!(["multipart/alternative", "text/plain", "text/html"])
+    );
+    assert_eq!(read["defects"], serde_json::json!([]));
+    assert_eq!(headers["Subject"].as_str().unwrap().trim(), letter.subject.trim());
+    assert_eq!(headers["Reply-To"], "help@house.test");
+    assert_eq!(headers["Auto-Submitted"], "auto-generated");
+    assert_eq!(headers["List-Unsubscribe"], format!("<{url}>"));
+    assert_eq!(headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
+    assert_eq!(headers["Message-ID"], format!("<{}@house.test>", job.key("mail")));
+    let sent: jiff::Timestamp = read["date"].as_str().unwrap().parse().unwrap();
+    assert!(clock::now().duration_since(sent).abs() < SignedDuration::from_mins(1), "{sent}");
+    let text = read["text"].as_str().unwrap();
+    for part in ["Zwei\nZeilen, .\n.\nEnde", long.trim(), "http://annals.test/a?b=1&c=2", &url] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let html = read["html"].as_str().unwrap();
+    assert!(html.contains("a?b=1&amp;c=2\"") && html.contains("Öffnen"), "{html}");
+    assert!(read["longest"].as_u64().unwrap() <= 998 && read["ascii"] == true, "RFC 5322: {read}");
+    assert!(read["longest_of_body"].as_u64().unwrap() <= 76, "RFC 2045: {read}");
     house.shutdown.begin();
 }

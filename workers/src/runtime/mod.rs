@@ -23,7 +23,7 @@ use events::rbac::policy::Policy;
 use events::rbac::resolve::WORKERS;
 use events::settings::configuration::{Configuration, Scope};
 use events::settings::{Key, effective_for};
-use events::{Module, TenantId, UnitId, UserId, settings};
+use events::{Decider, Module, TenantId, UnitId, UserId, settings};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use platform::access::{Access, Shared};
@@ -230,6 +230,8 @@ pub(crate) struct Office {
     pub(crate) mailer: Mailer,
     /// The issuer of tokens, after which logs are named.
     pub(crate) issuer: Arc<str>,
+    /// Where the links begin that mail programs post to.
+    pub(crate) posts_begin: Arc<str>,
     /// Where the links in it begin.
     pub(crate) links_begin: Arc<str>,
     /// What opens personal data in files.
@@ -264,6 +266,7 @@ impl Office {
             master,
             mailer: Mailer::open(settings)?,
             issuer: settings.issuer.as_str().into(),
+            posts_begin: settings.posts_begin().into(),
             links_begin: settings.links_begin().into(),
             worker: worker.into(),
             dry: false,
@@ -279,6 +282,27 @@ impl Office {
     /// The office as one job uses it: what it reports is known to follow from what caused it.
     pub(crate) fn because(&self, job: &Job) -> Self {
         Self { commands: self.commands.because(&job.cause), ..self.clone() }
+    }
+
+    /// The payload of an event of the job's organisation, with what is personal in it opened.
+    pub(crate) async fn payload<D: Decider>(
+        &self,
+        job: &Job,
+        id: &str,
+        version: i64,
+    ) -> anyhow::Result<String> {
+        let mut payload: String = sqlx::query_scalar(
+            "select payload::text from log.events
+              where tenant_id = $1 and aggregate_type = $2 and aggregate_id = $3 and sequence = $4",
+        )
+        .bind(job.tenant_id.0)
+        .bind(D::TYPE)
+        .bind(id)
+        .bind(version)
+        .fetch_one(&self.pool)
+        .await?;
+        self.personal.open_events(&self.pool, job.tenant_id, &mut [&mut payload]).await?;
+        Ok(payload)
     }
 
     /// What a setting holds in the organisation as a whole, as the log has it now.

@@ -97,13 +97,12 @@ impl Installation {
         }
         (self.port, self.reserved) = self.choose_port(port)?;
         self.keep(folder)?;
-        let own = |offset: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port + offset));
         for (address, url, offset, usual) in [
             (&mut settings.command_addr, &mut settings.command_url, 1, usual.command_addr),
             (&mut settings.query_addr, &mut settings.query_url, 2, usual.query_addr),
         ] {
             if *address == usual {
-                *address = own(offset);
+                *address = self.own(offset);
             }
             if *url == format!("http://{usual}") {
                 *url = format!("http://{address}");
@@ -117,11 +116,21 @@ impl Installation {
         Ok(settings)
     }
 
+    /// Where the mailbox of development is shown.
+    pub(super) fn mailbox_address(&self) -> SocketAddr {
+        self.own(3)
+    }
+
+    /// A port of ours on this machine alone.
+    fn own(&self, offset: u16) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port + offset))
+    }
+
     /// The one asked for; else the last one or the usual one, if free; else any.
     fn choose_port(&self, asked: Option<u16>) -> anyhow::Result<(u16, Option<Reserved>)> {
         let free = |port: u16| {
             let reserved = engines::reserve(port)?;
-            let free = engines::is_free(port + 1) && engines::is_free(port + 2);
+            let free = (1..=3).all(|offset| port.checked_add(offset).is_some_and(engines::is_free));
             free.then_some((port, Some(reserved)))
         };
         if let Some(port) = asked {

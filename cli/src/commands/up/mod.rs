@@ -2,6 +2,7 @@
 
 mod demo;
 mod installation;
+mod mailbox;
 mod report;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
 use platform::config::Settings;
+use tokio::net::TcpListener;
 
 use super::processes::{Process, Running};
 use super::ready;
@@ -25,8 +27,8 @@ pub(super) struct Arguments {
     /// Where the private engines and our files live
     #[arg(long, value_name = "DIR", default_value = ".annals")]
     data: PathBuf,
-    /// The base port: commands answer on the next one, queries on the one after
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_533))]
+    /// The base port: commands answer on the next one, queries on the one after, the mailbox on the third
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_532))]
     port: Option<u16>,
     /// What to fill an empty installation with
     #[arg(long, value_enum, default_value_t = Seed::Demo)]
@@ -77,6 +79,10 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let mut installation = Installation::open(engines.folder())?;
     let settings = Arc::new(installation.settings(given, engines, arguments.port)?);
+    let mailbox = match engines.mailbox() {
+        Some(folder) => Some((mailbox::listen(installation.mailbox_address()).await?, folder)),
+        None => None,
+    };
     tokio::select! {
         prepared = prepare(&settings) => prepared?,
         () = signals.end() => return Ok(()),
@@ -94,6 +100,7 @@ async fn serve(
     let failure = tokio::select! {
         error = running.failed() => Some(error),
         error = engines.failed() => Some(error),
+        shown = show(mailbox) => shown.err(),
         outcome = work => outcome.err(),
         () = signals.end() => None,
     };
@@ -102,6 +109,14 @@ async fn serve(
     }
     let stopped = signals.unless_again(running.stop()).await;
     failure.map_or(stopped, Err)
+}
+
+/// Shows in the browser what the private mail server takes, where there is one.
+async fn show(mailbox: Option<(TcpListener, PathBuf)>) -> anyhow::Result<()> {
+    match mailbox {
+        Some((listener, folder)) => mailbox::serve(listener, folder).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Checks the engines that were given, and brings the schema up.

@@ -17,7 +17,9 @@ pub(super) fn print(
     engines: &Engines,
     took: Duration,
 ) -> anyhow::Result<()> {
-    engines.folder().write_private(ENVIRONMENT, &environment(settings))?;
+    engines
+        .folder()
+        .write_private(ENVIRONMENT, &environment(settings, mailbox_url(installation, engines)))?;
     println!("{}", text(settings, installation, engines, took));
     Ok(())
 }
@@ -44,6 +46,9 @@ fn text(
             "Mail",
             &format!("{}, which nobody gets: it stays in {}", settings.smtp_url, mailbox.display()),
         );
+    }
+    if let Some(url) = mailbox_url(installation, engines) {
+        line("Mailbox", &format!("{url} shows it in the browser"));
     }
     line("Bootstrap", &format!("{} (creates organisations)", settings.bootstrap_token));
     let mut login = None;
@@ -83,8 +88,13 @@ fn title(engine: Engine) -> &'static str {
     }
 }
 
+/// Where the mailbox of development is shown, if there is one.
+fn mailbox_url(installation: &Installation, engines: &Engines) -> Option<String> {
+    engines.mailbox().map(|_| format!("http://{}", installation.mailbox_address()))
+}
+
 /// The settings under which other commands, or a second process, meet this installation.
-fn environment(settings: &Settings) -> String {
+fn environment(settings: &Settings, mailbox_url: Option<String>) -> String {
     let pairs = [
         ("DATABASE_URL", settings.database_url.clone()),
         ("NATS_URL", settings.nats_url.clone()),
@@ -99,7 +109,7 @@ fn environment(settings: &Settings) -> String {
         ("ANNALS_SERVICE_SECRET", settings.service_secret.clone()),
     ];
     let mut text = String::new();
-    for (key, value) in pairs {
+    for (key, value) in pairs.into_iter().chain(mailbox_url.map(|url| ("MAILBOX_URL", url))) {
         let _ = writeln!(text, "{key}='{}'", value.replace('\'', "'\\''"));
     }
     text

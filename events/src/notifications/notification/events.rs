@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregate::Claim;
 use crate::ids::UserId;
+use crate::settings::Key;
 
 /// The namespace of what a user was told, unique in the organisation.
 pub const DEDUPE: &str = "notifications.notification.dedupe";
@@ -88,6 +89,24 @@ pub enum Kind {
     TriggerRefused,
     /// A message from a person.
     Message,
+}
+
+impl Kind {
+    /// The setting by which a recipient says whether they are sent an e-mail as well; nothing where it is not for them to
+    /// say: what concerns the safety of an account or the end of an organisation has letters of its own, which always go.
+    pub fn mail(self) -> Option<Key> {
+        match self {
+            Self::ExportReady | Self::ExportFailed => Some(Key::NotificationsMailOfExports),
+            Self::RoleAssigned | Self::RoleRemoved | Self::RoleEnds => {
+                Some(Key::NotificationsMailOfRoles)
+            }
+            Self::ApiKeyEnds => Some(Key::NotificationsMailOfApiKeys),
+            Self::BackupReady | Self::BackupFailed => Some(Key::NotificationsMailOfBackups),
+            Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
+            Self::Message => Some(Key::NotificationsMailOfMessages),
+            Self::Security | Self::OrganizationPurge => None,
+        }
+    }
 }
 
 /// How much a notification matters.

@@ -194,3 +194,13 @@ fn our_workers_take_it_away_when_it_was_kept_long_enough_and_nobody_else() {
     by_them(vec![]).when(Command::Expire).refused(Rejection::Unknown);
     given::<Notification>([created()]).when(Command::Expire).refused(Rejection::NotYours);
 }
+
+#[test]
+fn what_is_sent_by_e_mail_is_for_the_recipient_to_say_but_for_what_has_letters_of_its_own() {
+    for kind in <Kind as strum::VariantArray>::VARIANTS {
+        let always = [Kind::Security, Kind::OrganizationPurge].contains(kind);
+        let key = kind.mail();
+        assert_eq!(key.is_none(), always, "{kind:?}");
+        assert!(key.is_none_or(|key| key.is_per_user() && !key.is_per_unit()), "{kind:?}");
+    }
+}

@@ -40,10 +40,12 @@ fn whatever_the_clock_does_every_occurrence_is_settled_once_and_in_its_order() {
     ]);
     let mut settled = Vec::new();
     for event in &events {
-        let (from, count) = match event {
-            Event::Fired { occurrence, .. } => (*occurrence, 1),
-            Event::Skipped { occurrence, count, .. } => (*occurrence, *count),
-            other => panic!("{other:?}"),
+        let (from, count) = if let Event::Fired { occurrence, .. } = event {
+            (*occurrence, 1)
+        } else if let Event::Skipped { occurrence, count, .. } = event {
+            (*occurrence, *count)
+        } else {
+            panic!("{event:?}")
         };
         let day = |n: u64| from + jiff::SignedDuration::from_hours(24 * i64::try_from(n).unwrap());
         settled.extend((0..count).map(day));
