@@ -302,12 +302,6 @@ const OF_THE_DOORS: &[Row] = &[
     ),
     (
         422,
-        "TEMPLATE_OF_ANOTHER_DATASET",
-        "The template makes files of another dataset than the request names.",
-        "Leave `dataset` out, or name a template of that dataset.",
-    ),
-    (
-        422,
         "IDEMPOTENCY_KEY_REUSED",
         "The idempotency key came with another request before.",
         "Use a new key for a new command.",
@@ -331,6 +325,12 @@ const OF_THE_DOORS: &[Row] = &[
         "Name columns of the kind `integer` in `options.totals`.",
     ),
     (422, "TOO_MANY_CHECKS", "Too many checks came at once.", "Send fewer."),
+    (
+        422,
+        "TEMPLATE_OF_ANOTHER_DATASET",
+        "The template makes files of another dataset than the request names.",
+        "Leave `dataset` out, or name a template of that dataset.",
+    ),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),
     (
         428,

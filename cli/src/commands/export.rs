@@ -252,7 +252,7 @@ impl Create {
 
 /// The id of the template of that name.
 async fn template(client: &Client, name: &str) -> anyhow::Result<String> {
-    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+    let quoted = name.replace('\\', r"\\").replace('"', r#"\""#).replace('*', r"\*");
     let filter = format!("status = \"defined\" AND name = \"{quoted}\"");
     let token = client.here().await?.token;
     let asked = [("filter", filter.as_str())];

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::house::{House, both, text};
@@ -38,6 +39,29 @@ async fn a_file_is_asked_for_waited_for_and_fetched_as_it_was_promised() {
     let file = Path::new(into["file"].as_str().unwrap());
     assert_eq!((file.parent(), file.extension()), (Some(&*folder), Some("csv".as_ref())));
     assert_eq!(std::fs::read(file).unwrap(), written);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_made_by_the_template_of_a_name_and_by_what_is_said_besides() {
+    let house = House::start().await;
+    house.with_workers();
+    let named = "People \"here\"";
+    let template = json!({"name": named, "dataset": "identity.users", "columns": ["handle"],
+        "title": "Who is here"});
+    house.send(reqwest::Method::POST, "/exports/templates", template).await;
+    let file = house.path("people.csv");
+    let create = ["export", "create", "--template", named, "--output", text(&file)];
+    house.json(&create).await;
+    let rows = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(rows.trim_start_matches('\u{feff}'), "Handle\r\nowner\r\n");
+    let other = house.path("other.csv");
+    let create = ["export", "create", "--template", named, "--columns", "handle,status"];
+    house.json(&[&create[..], &["--output", text(&other)]].concat()).await;
+    assert!(std::fs::read_to_string(&other).unwrap().contains("Status"));
+    let unknown = house.as_owner(&["export", "create", "--template", "Nobody"]).output().await;
+    let unknown = unknown.unwrap();
+    assert!(both(&unknown).contains("there is no template called Nobody"), "{}", both(&unknown));
     house.end().await;
 }
 

@@ -25,8 +25,7 @@ pub(super) fn routes(registry: &mut Registry) {
     registry.command::<CleanUp, Cleanup>(
         Route::post("/exports/cleanup", Module::Exports, "exports_cleanup_request")
             .summary("let the organisation's files go that are older than so many days; archived ones stay")
-            .needs(Permission::ExportsFilesCleanUp)
-            .answers::<()>(201),
+            .needs(Permission::ExportsFilesCleanUp),
         |call| {
             let id: CleanupId = call.body.id.unwrap_or_else(clock::new_id);
             let days_to_keep = call.body.days_to_keep;

@@ -225,17 +225,17 @@ fn take(ask: &mut Ask, report: &Report) -> Result<(), Problem> {
         let detail = format!("the template is of {}; leave dataset out", report.dataset);
         return Err(Problem::invalid("/dataset", "TEMPLATE_OF_ANOTHER_DATASET", detail));
     }
-    let text = |said: Option<String>, otherwise: &Option<String>| {
-        said.or_else(|| otherwise.clone()).filter(|text| !text.is_empty())
+    let text = |said: Option<String>, otherwise: Option<&str>| {
+        said.or_else(|| otherwise.map(str::to_owned)).filter(|text| !text.is_empty())
     };
     ask.dataset = Some(report.dataset.clone());
     if ask.columns.is_empty() {
         ask.columns.clone_from(&report.columns);
     }
-    ask.filter = text(ask.filter.take(), &report.filter);
-    ask.title = text(ask.title.take(), &report.title);
-    ask.locale = text(ask.locale.take(), &report.locale);
-    ask.time_zone = text(ask.time_zone.take(), &report.time_zone);
+    ask.filter = text(ask.filter.take(), report.filter.as_deref());
+    ask.title = text(ask.title.take(), report.title.as_deref());
+    ask.locale = text(ask.locale.take(), report.locale.as_deref());
+    ask.time_zone = text(ask.time_zone.take(), report.time_zone.as_deref());
     ask.layout = ask.layout.take().or_else(|| Some(report.layout.clone()));
     if ask.sort.is_none() && !report.sort.is_empty() {
         ask.sort = Some(written(report)?);

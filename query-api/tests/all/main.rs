@@ -5,6 +5,7 @@ mod casbin;
 mod documents;
 mod duties;
 mod events;
+mod exports;
 mod incits359;
 mod lists;
 mod places;
