@@ -77,6 +77,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when somebody sends them a message.
     #[serde(rename = "notifications.mail_of_messages")] #[strum(serialize = "notifications.mail_of_messages")]
     NotificationsMailOfMessages,
+    /// Whether users are sent an e-mail when what a schedule of theirs leads to was refused.
+    #[serde(rename = "notifications.mail_of_schedules")] #[strum(serialize = "notifications.mail_of_schedules")]
+    NotificationsMailOfSchedules,
 }
 
 /// What a setting can hold, and what it holds by default.
@@ -191,7 +194,8 @@ impl Key {
             | Self::NotificationsMailOfApiKeys
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
-            | Self::NotificationsMailOfMessages => true,
+            | Self::NotificationsMailOfMessages
+            | Self::NotificationsMailOfSchedules => true,
         })
     }
 
@@ -224,7 +228,8 @@ impl Key {
             | Self::NotificationsMailOfApiKeys
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
-            | Self::NotificationsMailOfMessages => Form::Boolean { default: true },
+            | Self::NotificationsMailOfMessages
+            | Self::NotificationsMailOfSchedules => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
         }
     }
@@ -248,7 +253,8 @@ impl Key {
             | Self::NotificationsMailOfApiKeys
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
-            | Self::NotificationsMailOfMessages => false,
+            | Self::NotificationsMailOfMessages
+            | Self::NotificationsMailOfSchedules => false,
         }
     }
 
@@ -262,7 +268,8 @@ impl Key {
             | Self::NotificationsMailOfApiKeys
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
-            | Self::NotificationsMailOfMessages => true,
+            | Self::NotificationsMailOfMessages
+            | Self::NotificationsMailOfSchedules => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

@@ -103,6 +103,7 @@ impl Kind {
             Self::ApiKeyEnds => Some(Key::NotificationsMailOfApiKeys),
             Self::BackupReady | Self::BackupFailed => Some(Key::NotificationsMailOfBackups),
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
+            Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }
