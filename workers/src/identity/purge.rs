@@ -96,8 +96,8 @@ async fn end_work(pool: &PgPool, job: &Job) -> anyhow::Result<()> {
 /// Deletes every file of the organisation, or every backup of it alone; those of the whole installation are not its own.
 async fn delete_all(files: &Files, tenant: TenantId) -> anyhow::Result<()> {
     let listed: Vec<_> = files.list(Some(tenant)).try_collect().await?;
-    for (tenant, file, _) in listed {
-        files.delete(tenant, file).await?;
+    for file in listed {
+        files.delete(file.tenant, file.id).await?;
     }
     Ok(())
 }

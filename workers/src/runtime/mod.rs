@@ -251,8 +251,8 @@ impl Office {
         let worker = format!("workers-{}-{}", std::process::id(), u32::from_be_bytes(start));
         Ok(Self {
             pool,
-            files: Files::open(&settings.data_dir)?,
-            archives: Files::open_archives(&settings.data_dir)?,
+            files: Files::open(settings)?,
+            archives: Files::open_archives(settings)?,
             commands: Commands::new(&settings.command_url, WORKERS, &settings.service_secret)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
