@@ -9,6 +9,7 @@ mod denials;
 mod draft;
 mod exports;
 mod facts;
+mod files;
 mod guard;
 mod identity;
 mod keys;
@@ -77,6 +78,7 @@ fn registry() -> Registry {
             Module::Backups => backups::routes(&mut registry),
             Module::Settings => settings::routes(&mut registry),
             Module::Scheduling => scheduling::routes(&mut registry),
+            Module::Files => files::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

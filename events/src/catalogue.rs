@@ -59,7 +59,7 @@ pub fn refusals() -> Vec<(&'static str, Refusal)> {
 
 /// What is claimed, with the code and the words of its refusal when another stream holds it.
 pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    use crate::{backups, exports, identity, notifications};
+    use crate::{backups, exports, files, identity, notifications};
     let known = [
         identity::organization::CLAIMS,
         identity::user::CLAIMS,
@@ -67,6 +67,7 @@ pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'
         identity::issuer::CLAIMS,
         identity::session::CLAIMS,
         exports::export::CLAIMS,
+        files::file::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,
     ];
@@ -239,9 +240,10 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 11] = {
+        let codes: [(&str, &[&str], Claims); 12] = {
             use crate::backups::backup;
             use crate::exports::export;
+            use crate::files::file;
             use crate::identity::{invitation, issuer, organization, session, user};
             use crate::notifications::notification;
             use crate::scheduling::{blackout_calendar, trigger};
@@ -253,6 +255,7 @@ mod tests {
                 ("INVITATION_", invitation::Rejection::VARIANTS, invitation::CLAIMS),
                 ("ISSUER_", issuer::Rejection::VARIANTS, issuer::CLAIMS),
                 ("EXPORT_", export::Rejection::VARIANTS, export::CLAIMS),
+                ("FILE_", file::Rejection::VARIANTS, file::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),

@@ -1,12 +1,13 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 25] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
     "exports_exports",
     "exports_jobs",
+    "files_files",
     "identity_api_keys",
     "identity_invitations",
     "identity_issuer_endings",

@@ -159,4 +159,3 @@ async fn a_bucket_keeps_its_word_and_backups_are_apart() {
     let absent = Files::open(&elsewhere).unwrap();
     assert!(absent.put(id(1), id(2), b"lost".as_slice()).await.is_err());
 }
-

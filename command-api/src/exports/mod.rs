@@ -1,6 +1,6 @@
 //! Routes of exports: asking for files, fetching them, and how our workers report on them.
 
-mod downloads;
+pub(crate) mod downloads;
 mod jobs;
 mod reports;
 

@@ -11,6 +11,7 @@ mod dry_runs;
 mod effects;
 mod erasure;
 mod exclusion;
+mod files;
 mod idempotency;
 mod identity;
 mod invitations;

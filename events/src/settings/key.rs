@@ -59,6 +59,12 @@ pub enum Key {
     /// Whether every command has to come with an Idempotency-Key.
     #[serde(rename = "api.idempotency_key_required")] #[strum(serialize = "api.idempotency_key_required")]
     ApiIdempotencyKeyRequired,
+    /// Mebibytes that the files of one user may take.
+    #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
+    FilesUserQuotaMib,
+    /// Mebibytes that the files of the organisation may take.
+    #[serde(rename = "files.organization_quota_mib")] #[strum(serialize = "files.organization_quota_mib")]
+    FilesOrganizationQuotaMib,
 }
 
 /// What a setting can hold, and what it holds by default.
@@ -167,7 +173,9 @@ impl Key {
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
             | Self::NotificationsTellOfRoles
-            | Self::ApiIdempotencyKeyRequired => true,
+            | Self::ApiIdempotencyKeyRequired
+            | Self::FilesUserQuotaMib
+            | Self::FilesOrganizationQuotaMib => true,
         })
     }
 
@@ -196,6 +204,8 @@ impl Key {
             Self::BackupsKeptDays => integer(7, 3_650, 90),
             Self::NotificationsTellOfRoles => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
+            Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
+            Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
         }
     }
 
@@ -212,7 +222,9 @@ impl Key {
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
             | Self::NotificationsTellOfRoles
-            | Self::ApiIdempotencyKeyRequired => false,
+            | Self::ApiIdempotencyKeyRequired
+            | Self::FilesUserQuotaMib
+            | Self::FilesOrganizationQuotaMib => false,
         }
     }
 
@@ -228,7 +240,9 @@ impl Key {
             | Self::NotificationsKeptDays
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
-            | Self::ApiIdempotencyKeyRequired => false,
+            | Self::ApiIdempotencyKeyRequired
+            | Self::FilesUserQuotaMib
+            | Self::FilesOrganizationQuotaMib => false,
         }
     }
 

@@ -23,8 +23,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use crate::config::Settings;
 use crate::secrets::{self, MasterKey};
 
-pub use parts::{PartError, Parts};
 pub use links::{Link, LinkError, sign_link, verify_link};
+pub use parts::{PartError, Parts};
 pub(crate) use s3::check;
 
 const READ_BYTES: usize = 256 * 1024;
@@ -193,7 +193,11 @@ impl Files {
 
     /// Opens a file for reading at any place, for what reads it more than once: the file itself, or a copy of it that is gone when
     /// it is closed.
-    pub async fn open_local(&self, tenant: TenantId, id: FileId) -> Result<std::fs::File, FileError> {
+    pub async fn open_local(
+        &self,
+        tenant: TenantId,
+        id: FileId,
+    ) -> Result<std::fs::File, FileError> {
         let Some(folder) = &self.folder else { return self.fetch(tenant, id).await };
         let path = folder.path_to_filesystem(&key(tenant, id))?;
         std::fs::File::open(path).map_err(|error| {

@@ -23,7 +23,9 @@ pub enum PartError {
     #[error("another part of the file is being sent")]
     Busy,
     /// The folder or the disk does not play along.
-    #[error("the parts of a file cannot be kept; check the free space and rights of ANNALS_DATA_DIR")]
+    #[error(
+        "the parts of a file cannot be kept; check the free space and rights of ANNALS_DATA_DIR"
+    )]
     Disk(#[from] std::io::Error),
 }
 

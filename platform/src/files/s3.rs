@@ -1,4 +1,4 @@
-//! A bucket of an S3-compatible server (Amazon S3, MinIO, Ceph) as the store: where it is, and how long we wait for it.
+//! A bucket of an S3-compatible server (Amazon, `MinIO`, Ceph) as the store: where it is, and how long we wait for it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(super) fn bucket(settings: &Settings) -> anyhow::Result<Option<AmazonS3>> {
 }
 
 /// Refuses settings that are half of a bucket, or would send its keys over a network in the clear.
-pub fn check(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.s3_bucket.is_empty() {
         return Ok(());
     }
@@ -100,12 +100,21 @@ mod tests {
             assert!(check(&half).is_err());
         }
         let at = |endpoint: &str| check(&Settings { s3_endpoint: endpoint.into(), ..whole() });
-        for fine in ["https://s3.example.org", "http://127.0.0.1:9000", "http://localhost", "http://[::1]:1"]
-        {
+        for fine in [
+            "https://s3.example.org",
+            "http://127.0.0.1:9000",
+            "http://localhost",
+            "http://[::1]:1",
+        ] {
             assert!(at(fine).is_ok(), "{fine}");
         }
-        for clear in ["http://s3.example.org", "http://10.0.0.1", "ftp://127.0.0.1", "s3", "http://localhost.example.org"]
-        {
+        for clear in [
+            "http://s3.example.org",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "s3",
+            "http://localhost.example.org",
+        ] {
             assert!(at(clear).is_err(), "{clear}");
         }
     }

@@ -371,6 +371,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Backups => crate::backups::jobs(),
         Module::Settings => crate::settings::jobs(),
         Module::Scheduling => crate::scheduling::jobs(),
+        Module::Files => crate::files::jobs(),
     }
 }
 
