@@ -14,6 +14,7 @@ use platform::api_keys::{self, ApiKeys};
 use platform::config::Settings;
 use platform::consistency::{Token, TokenKey};
 use platform::db::{self, Role};
+use platform::files::{Files, Parts};
 use platform::http::RequestFacts;
 use platform::jwks::KeySets;
 use platform::lifecycle::Tasks;
@@ -29,6 +30,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::denials::{self, Denials};
 use crate::errands::Errands;
+use crate::files::Turns;
 use crate::log::Writer;
 use crate::pipeline::Ask;
 use crate::visible::WAITING_MOST;
@@ -62,6 +64,12 @@ pub(crate) struct App {
     pub(crate) waiting: Semaphore,
     /// Forgotten passwords being looked after, beside the requests.
     pub(crate) forgotten: Arc<Semaphore>,
+    /// Stored files.
+    pub(crate) files: Files,
+    /// What was sent so far of files that come in parts.
+    pub(crate) parts: Parts,
+    /// How much is done at once for files.
+    pub(crate) turns: Turns,
     /// Refusals that are counted instead of written.
     pub(crate) denials: Denials,
     /// The commands that can be given by name; known once the routes are.
@@ -90,7 +98,11 @@ impl App {
         tasks.spawn("uses of API keys", uses);
         let limits = Limits::open(&settings)?;
         tasks.spawn("rate limits", Arc::clone(&limits).run(tasks.shutdown().clone()));
+        let files = Files::open(&settings)?;
         let app = Arc::new(Self {
+            parts: Parts::of(&files),
+            files,
+            turns: Turns::default(),
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             consistency: TokenKey::new(&master),
             compared: Cache::builder().max_capacity(COMPARED_MOST).time_to_live(COMPARED).build(),

@@ -10,6 +10,7 @@ mod draft;
 mod errands;
 mod exports;
 mod facts;
+mod files;
 mod guard;
 mod identity;
 mod keys;
@@ -78,6 +79,7 @@ fn registry() -> Registry {
             Module::Backups => backups::routes(&mut registry),
             Module::Settings => settings::routes(&mut registry),
             Module::Scheduling => scheduling::routes(&mut registry),
+            Module::Files => files::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -101,7 +101,7 @@ impl<B> Call<B> {
 }
 
 /// A body without members.
-#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
@@ -165,6 +165,28 @@ impl Registry {
             let reply = handler(Arc::clone(&app), Arc::clone(&given)).await?;
             Ok::<_, Problem>(answered(&app, &given.request, reply).await)
         });
+    }
+
+    /// The same for a command whose body is read as it comes, by its handler, once it is known who sends it.
+    pub(crate) fn streamed<T, F>(
+        &mut self,
+        route: Route,
+        handler: impl Fn(Arc<App>, Given, Body) -> F + Clone + Send + Sync + 'static,
+    ) where
+        T: Reply + 'static,
+        F: Future<Output = Result<(T, Incoming), Problem>> + Send + 'static,
+    {
+        let route = route.parameters(COMMAND);
+        let shared = Arc::new(route.clone());
+        self.special(
+            route,
+            move |State(app): State<Arc<App>>, Streamed(request, body)| async move {
+                let ask = request.admitted(&app, &shared).await?;
+                let (reply, request) =
+                    handler(Arc::clone(&app), Given { request, ask }, body).await?;
+                Ok::<_, Problem>(answered(&app, &request, reply).await)
+            },
+        );
     }
 
     /// The routes that can be part of a batch.
@@ -277,7 +299,25 @@ impl axum::extract::FromRequest<Arc<App>> for Incoming {
     }
 }
 
+/// A request whose body has not been read.
+pub(crate) struct Streamed(pub(crate) Incoming, pub(crate) Body);
+
+impl axum::extract::FromRequest<Arc<App>> for Streamed {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<App>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bodiless = Request::from_parts(parts, Body::empty());
+        Ok(Self(Incoming::from_request(bodiless, state).await?, body))
+    }
+}
+
 impl Incoming {
+    /// With what stands for a body that was read as it came: what makes the same command of two requests.
+    pub(crate) fn standing_for(self, body: Vec<u8>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
     /// The body, read strictly.
     pub(crate) fn json<B: DeserializeOwned>(&self) -> Result<B, Problem> {
         json_body(&self.headers, &self.body)
@@ -304,7 +344,7 @@ impl Incoming {
     }
 
     /// The same, once the caller is let in and the command is as complete as it has to be.
-    async fn admitted(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
+    pub(crate) async fn admitted(&self, app: &App, route: &Route) -> Result<Ask, Problem> {
         let mut ask = self.ask(app, route).await?;
         app.admit(&mut ask).await?;
         if route.needs_version {

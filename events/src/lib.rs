@@ -17,6 +17,7 @@ pub mod text;
 pub mod audit;
 pub mod backups;
 pub mod exports;
+pub mod files;
 pub mod identity;
 pub mod notifications;
 pub mod rbac;

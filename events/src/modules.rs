@@ -1,7 +1,7 @@
 //! The one closed list of modules; every process matches it without a wildcard.
 
 use crate::aggregate::Decider;
-use crate::{audit, backups, exports, identity, notifications, rbac, scheduling, settings};
+use crate::{audit, backups, exports, files, identity, notifications, rbac, scheduling, settings};
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
 #[derive(
@@ -35,6 +35,8 @@ pub enum Module {
     Settings,
     /// What recurs, and the days on which it does not.
     Scheduling,
+    /// Files that people upload.
+    Files,
 }
 
 impl Module {
@@ -85,5 +87,6 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<scheduling::trigger::Trigger>();
             visitor.visit::<scheduling::blackout_calendar::BlackoutCalendar>();
         }
+        Module::Files => visitor.visit::<files::file::File>(),
     }
 }

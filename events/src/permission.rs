@@ -145,6 +145,18 @@ pub enum Permission {
     /// Define and change the calendars of days on which nothing is to happen.
     #[serde(rename = "scheduling.blackout_calendars:manage")] #[strum(serialize = "scheduling.blackout_calendars:manage")]
     SchedulingBlackoutCalendarsManage,
+    /// Upload files, link them to records that one may see, and read one's own and those of such records.
+    #[serde(rename = "files.files:use")] #[strum(serialize = "files.files:use")]
+    FilesFilesUse,
+    /// See and fetch everybody's files.
+    #[serde(rename = "files.files:read_all")] #[strum(serialize = "files.files:read_all")]
+    FilesFilesReadAll,
+    /// Hold back, link, unlink and delete everybody's files.
+    #[serde(rename = "files.files:manage")] #[strum(serialize = "files.files:manage")]
+    FilesFilesManage,
+    /// Let files go whose time is over or whose owner is forgotten; for our own workers.
+    #[serde(rename = "files.files:expire")] #[strum(serialize = "files.files:expire")]
+    FilesFilesExpire,
 }
 
 impl Permission {
@@ -163,6 +175,7 @@ impl Permission {
         Self::IdentityUsersErase,
         Self::IdentityOrganizationsPurge,
         Self::SchedulingTriggersFire,
+        Self::FilesFilesExpire,
     ];
 
     /// What the service principal of our own query API may do, besides nothing.

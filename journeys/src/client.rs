@@ -194,6 +194,45 @@ impl Client {
         Self::reply(request).await
     }
 
+    /// A file as a browser's form sends it, after fields of text.
+    pub async fn upload(
+        &self,
+        fields: &[(&str, &str)],
+        (name, media_type): (&str, &str),
+        content: &[u8],
+    ) -> anyhow::Result<Reply> {
+        let head = |of: &str| format!("--form\r\nContent-Disposition: form-data; name={of}\r\n");
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            body.extend_from_slice(format!("{}\r\n{value}\r\n", head(field)).as_bytes());
+        }
+        let file = head(&format!("file; filename=\"{name}\""));
+        body.extend_from_slice(format!("{file}Content-Type: {media_type}\r\n\r\n").as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n--form--\r\n");
+        let url = format!("{}/api/v1/files", self.command_url);
+        let kind = ("content-type", "multipart/form-data; boundary=form");
+        self.stream(Method::POST, &url, body.into(), &[kind]).await
+    }
+
+    /// A request with a body of any kind, which may come piece by piece.
+    pub async fn stream(
+        &self,
+        method: Method,
+        url: &str,
+        body: reqwest::Body,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Reply> {
+        let mut request = self.http.request(method, url).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        Self::reply(request).await
+    }
+
     async fn reply(request: reqwest::RequestBuilder) -> anyhow::Result<Reply> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -23,6 +23,39 @@ type Row = (u16, &'static str, &'static str, &'static str);
 /// Codes that requests are refused with before, beside and after the rules of a module.
 const OF_THE_DOORS: &[Row] = &[
     (
+        422,
+        "FORM_INVALID",
+        "A form has a field that is unknown, missing, twice there or not what it should be.",
+        "Correct the field that `errors` points to.",
+    ),
+    (408, "BODY_SILENT", "Nothing came of a body for a while.", "Send it without pauses."),
+    (423, "UPLOAD_BUSY", "Another part of the same file is being sent.", "Wait for its end."),
+    (
+        409,
+        "UPLOAD_OFFSET_WRONG",
+        "A part does not begin where the one before ended.",
+        "Go on at `offset`.",
+    ),
+    (
+        400,
+        "UPLOAD_OFFSET_INVALID",
+        "A part of a file comes without the place where it belongs.",
+        "Send `Upload-Offset` with the number of bytes sent before.",
+    ),
+    (
+        400,
+        "UPLOAD_CHECKSUM_INVALID",
+        "The checksum of a part is not one that is understood.",
+        "Send `sha256` and the digest in base64, or leave it out.",
+    ),
+    (460, "UPLOAD_CHECKSUM_WRONG", "A part arrived otherwise than it was sent.", "Send it again."),
+    (
+        412,
+        "UPLOAD_VERSION_UNKNOWN",
+        "The client speaks another version of the tus protocol.",
+        "Speak version 1.0.0.",
+    ),
+    (
         400,
         "AS_OF_INVALID",
         "The moment asked for is neither a position of the log nor a time that has passed.",

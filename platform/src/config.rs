@@ -39,8 +39,18 @@ pub struct Settings {
     pub mail_from: String,
     /// The address that answers to e-mail go to; that which it comes from when empty.
     pub mail_reply_to: String,
-    /// Folder for files: exports and backups.
+    /// Folder for files: uploads, exports and backups, unless they are in a bucket, and what is half-made.
     pub data_dir: PathBuf,
+    /// The bucket of an S3-compatible server that files and backups are in; in `data_dir` when empty.
+    pub s3_bucket: String,
+    /// Where that server is, as a URL; Amazon's when empty. `http:` is for a server on this machine alone.
+    pub s3_endpoint: String,
+    /// Its region.
+    pub s3_region: String,
+    /// The id of the key that opens the bucket.
+    pub s3_access_key_id: String,
+    /// The secret of that key.
+    pub s3_secret_access_key: String,
     /// Key that seals all secrets: 32 bytes, base64.
     pub master_key: String,
     /// Token that may create organisations.
@@ -117,6 +127,11 @@ impl Default for Settings {
             mail_from: String::new(),
             mail_reply_to: String::new(),
             data_dir: ".annals/files".into(),
+            s3_bucket: String::new(),
+            s3_endpoint: String::new(),
+            s3_region: "us-east-1".into(),
+            s3_access_key_id: String::new(),
+            s3_secret_access_key: String::new(),
             master_key: String::new(),
             bootstrap_token: String::new(),
             service_secret: String::new(),
@@ -231,7 +246,7 @@ impl Settings {
             self.purge_delay_seconds <= PURGE_DELAY_MOST,
             "ANNALS_PURGE_DELAY_SECONDS must be at most {PURGE_DELAY_MOST}, which is 90 days"
         );
-        Ok(())
+        crate::files::check(self)
     }
 }
 

@@ -163,6 +163,8 @@ pub mod locks {
     pub const PROJECTORS: i64 = 4_702_111_234_474_983_750;
     /// Held by the janitor that leads.
     pub const JANITOR: i64 = 4_702_111_234_474_983_754;
+    /// With the hash of a file's place: held while it is decided whether those bytes are still needed.
+    pub const BLOB: i64 = 4_702_111_234_474_983_756;
     /// Held while the logins of processes are made.
     pub const LOGINS: i64 = 4_702_111_234_474_983_755;
 }

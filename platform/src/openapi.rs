@@ -92,7 +92,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
         let schema = request(generator).to_value();
         operation.insert(
             "requestBody".into(),
-            json!({"required": true, "content": {"application/json": {"schema": schema}}}),
+            json!({"required": true, "content": {route.request_media_type: {"schema": schema}}}),
         );
     }
     operation.insert("responses".into(), responses(route, generator, problem));

@@ -1,13 +1,14 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
     "exports_exports",
     "exports_jobs",
     "exports_templates",
+    "files_files",
     "identity_api_keys",
     "identity_invitations",
     "identity_issuer_endings",

@@ -124,6 +124,8 @@ pub struct Route {
     pub access: Access,
     /// Schema of the request body.
     pub request: Option<SchemaOf>,
+    /// Media type of the request body.
+    pub request_media_type: &'static str,
     /// Status of success.
     pub status: u16,
     /// Media type of the answer.
@@ -162,6 +164,7 @@ impl Route {
             summary: "",
             access: Access::SignedIn,
             request: None,
+            request_media_type: "application/json",
             status: 200,
             media_type: "application/json",
             response: None,
@@ -242,6 +245,12 @@ impl Route {
     #[must_use]
     pub fn takes<T: JsonSchema>(self) -> Self {
         Self { request: Some(SchemaGenerator::subschema_for::<T>), ..self }
+    }
+
+    /// Takes the body as another media type than JSON.
+    #[must_use]
+    pub fn takes_media(self, request_media_type: &'static str) -> Self {
+        Self { request_media_type, ..self }
     }
 
     /// Answers with a body.

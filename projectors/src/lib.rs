@@ -6,6 +6,7 @@ pub mod runtime;
 mod audit;
 mod backups;
 mod exports;
+mod files;
 mod identity;
 mod notifications;
 mod rbac;
@@ -43,6 +44,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Backups => backups::projections(),
         Module::Settings => settings::projections(),
         Module::Scheduling => scheduling::projections(),
+        Module::Files => files::projections(),
     }
 }
 

@@ -117,7 +117,7 @@ impl App {
                 Redis::open(&settings.redis_url)?,
             ),
             pollers: Semaphore::new(WAITING_MOST),
-            files: Files::open(&settings.data_dir)?,
+            files: Files::open(&settings)?,
             tokens: Tokens::new(&settings.issuer),
             searched: Mutex::new(None),
             tasks: tasks.clone(),

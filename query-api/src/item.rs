@@ -20,7 +20,23 @@ pub(crate) async fn item(
     what: &str,
 ) -> Result<Response, Problem> {
     call.only_parameters(&["fields"])?;
-    let (asked, item, version) = row(call, data, id, what).await?;
+    let found = row(call, data, id, what).await?;
+    Ok(respond(call, found))
+}
+
+/// The same whoever's it is, for callers that were found to be allowed to see it.
+pub(crate) async fn item_of_anybody(
+    call: &Call,
+    data: &'static Dataset,
+    id: &str,
+    what: &str,
+) -> Result<Response, Problem> {
+    call.only_parameters(&["fields"])?;
+    let found = found(find(call, data, (id, Whose::Anybodys)).await, what)?;
+    Ok(respond(call, found))
+}
+
+fn respond(call: &Call, (asked, item, version): (Asked, String, Option<i64>)) -> Response {
     let mut headers = asked.headers(call, &asked.place.as_of());
     if let Some(version) = version {
         let tag = format!("W/\"{version}.p{}\"", asked.place.build);
@@ -31,7 +47,7 @@ pub(crate) async fn item(
         poll::tag(&mut headers, &item, asked.place.build);
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok((headers, with_place(item, &asked)).into_response())
+    (headers, with_place(item, &asked)).into_response()
 }
 
 /// The row as JSON text, and the version of its aggregate.
@@ -41,8 +57,13 @@ pub(crate) async fn row(
     id: &str,
     what: &str,
 ) -> Result<(Asked, String, Option<i64>), Problem> {
-    let key = data.key.first().copied().unwrap_or_default();
-    let found = find(call, data, Filter::equals(key, id)).await;
+    found(find(call, data, (id, Whose::Visible)).await, what)
+}
+
+fn found(
+    found: Result<(Asked, Found), Problem>,
+    what: &str,
+) -> Result<(Asked, String, Option<i64>), Problem> {
     // An id that is not even of the right form names nothing.
     let refused = |problem: Problem| match problem.code.as_str() {
         "FILTER_INVALID" => Problem::absent(what),
@@ -55,16 +76,28 @@ pub(crate) async fn row(
 
 type Found = Option<(String, Option<i64>)>;
 
+/// Whose rows are looked at.
+enum Whose {
+    /// Those that the caller sees in lists.
+    Visible,
+    /// Everybody's.
+    Anybodys,
+}
+
 async fn find(
     call: &Call,
     data: &'static Dataset,
-    filter: Filter,
+    (id, whose): (&str, Whose),
 ) -> Result<(Asked, Found), Problem> {
+    let filter = Filter::equals(data.key.first().copied().unwrap_or_default(), id);
     let mut query = Query::everything(data)?.narrowed(data, filter, call.me())?;
     if let Some(fields) = call.parameter("fields") {
         query = query.only(data, fields.split(','))?;
     }
-    let query = visible(call, data, query)?;
+    let query = match whose {
+        Whose::Visible => visible(call, data, query)?,
+        Whose::Anybodys => query,
+    };
     let asked = call.ask(data.projections, &dataset::one(data, &query)).await?;
     let Some(row) = asked.rows.first() else { return Ok((asked, None)) };
     let mut item = String::with_capacity(1024);

@@ -9,6 +9,7 @@ mod call;
 mod denials;
 mod endpoint;
 mod exports;
+mod files;
 mod identity;
 mod item;
 mod jobs;
@@ -23,6 +24,7 @@ mod readers;
 mod reads;
 mod record;
 mod scheduling;
+mod served;
 mod settings;
 mod shape;
 pub mod stream;
@@ -62,6 +64,7 @@ fn router(app: &Arc<App>) -> Router {
         router = endpoint.mount(router, app);
     }
     let router = exports::download::mount(stream::socket::mount(router, app), app);
+    let router = files::download::mount(router, app);
     let router = router.merge(http::operational(document(), app.pool.clone()));
     let events = events_document();
     let router = router.route("/asyncapi.json", get(|| async move { Json(events) }));
@@ -84,12 +87,13 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Backups => backups::endpoints(),
         Module::Settings => settings::endpoints(),
         Module::Scheduling => scheduling::endpoints(),
+        Module::Files => files::endpoints(),
     }
 }
 
 /// What every route declares about itself, also those that let callers in by themselves.
 pub fn routes() -> Vec<Route> {
-    let special = [stream::socket::route(), exports::download::route()];
+    let special = [stream::socket::route(), exports::download::route(), files::download::route()];
     all().into_iter().map(|endpoint| endpoint.route).chain(special).collect()
 }
 

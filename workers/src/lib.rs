@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backups;
 pub mod exports;
+mod files;
 mod identity;
 mod mail;
 mod making;

@@ -51,6 +51,7 @@ fn header() -> Header {
         rows_total: 0,
         look: Look { totals: vec![1], ..Look::default() },
         paper: Paper::A4,
+        layout: events::exports::Layout::default(),
     }
 }
 

@@ -153,21 +153,21 @@ impl Restore {
         let ledger = fold::<Ledger>(&pool, self.tenant, &stream, Folded::default()).await?.state;
         let archived = ledger.months.get(&self.month).context("the month is not archived")?;
         let archive = &archived.archive;
-        let files = Files::open(&settings.data_dir)?;
-        let file = || files.open_local(self.tenant, archive.file_id);
-        let found = archive::digest(&file()?)?;
+        let files = Files::open(settings)?;
+        let file = async || files.open_local(self.tenant, archive.file_id).await;
+        let found = archive::digest(&file().await?)?;
         ensure!(
             found == archive.sha256,
             "the file has the digest {found}: it is not what was archived"
         );
-        let contents = archive::read(file()?, &mut std::io::sink())?;
+        let contents = archive::read(file().await?, &mut std::io::sink())?;
         let numbers =
             [contents.rows, contents.first_seq, contents.last_seq].map(i64::cast_unsigned);
         ensure!(
             numbers == [archive.rows, archive.first_seq, archive.last_seq],
             "the file does not hold the entries that were archived"
         );
-        let mut lines = archive::lines(file()?)?.peekable();
+        let mut lines = archive::lines(file().await?)?.peekable();
         let mut copied = 0;
         while lines.peek().is_some() {
             let chunk = lines.by_ref().take(COPIED_AT_ONCE).collect::<Result<Vec<_>, _>>()?;

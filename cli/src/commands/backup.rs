@@ -287,7 +287,7 @@ impl Restore {
             bail!("{error}; bring the new database up with `annals migrate up` first");
         }
         let mut connection = PgConnection::connect(&self.into).await?;
-        let files = Files::open(&settings.data_dir)?;
+        let files = Files::open(&settings)?;
         let ledger = Ledger::new(&settings.data_dir, &MasterKey::parse(&settings.master_key)?);
         let erased = ledger.read()?;
         let source = BufReader::new(source);

@@ -47,6 +47,8 @@ async fn lived_in(house: &House) {
         "modifiers": { "time_zone": "Europe/Berlin" },
         "target": { "command": "backups_backup_request", "args": { "name": "nightly" } } });
     house.send(Method::POST, "/triggers", trigger).await;
+    let upload = json!({ "name": "rows.csv", "size_bytes": 9 });
+    house.send(Method::POST, "/files/uploads", upload).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),

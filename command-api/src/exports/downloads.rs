@@ -24,17 +24,17 @@ const LINK_SECONDS: i64 = 60;
 
 /// A fetch that was recorded, and the link to the file.
 #[derive(Serialize, JsonSchema)]
-struct Download {
+pub(crate) struct Download {
     #[serde(flatten)]
-    answer: Answer,
+    pub(crate) answer: Answer,
     /// The link; none in a dry run, and none for a repeated request when the link of the first has ended.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    link: Option<FileLink>,
+    pub(crate) link: Option<FileLink>,
 }
 
 /// A link to a file.
 #[derive(Serialize, JsonSchema)]
-struct FileLink {
+pub(crate) struct FileLink {
     /// Where the file is, for whoever asked, until it expires.
     url: String,
     /// When the link ends.
@@ -45,6 +45,19 @@ struct FileLink {
     size_bytes: u64,
     /// SHA-256 of its bytes, in hexadecimal digits.
     sha256: String,
+}
+
+impl FileLink {
+    /// The link to a path of query-api below `/api/v1`, with the name, size and digest of what is there.
+    pub(crate) fn new(
+        app: &App,
+        (path, link): (&str, &Link),
+        (file_name, size_bytes, sha256): (String, u64, String),
+    ) -> Self {
+        let token = sign_link(&app.master, link);
+        let url = format!("{}/api/v1{path}?link={token}", app.settings.query_url);
+        Self { url, expires_at: link.expires_at, file_name, size_bytes, sha256 }
+    }
 }
 
 impl Reply for Download {
@@ -104,14 +117,10 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
     let Some(expires_at) = end(&answer).filter(|end| *end > clock::now()) else {
         return Ok(Download { answer, link: None });
     };
-    let token = sign_link(&app.master, &Link { tenant, user: by, file: file.file_id, expires_at });
-    let link = FileLink {
-        url: format!("{}/api/v1/exports/download/{id}?link={token}", app.settings.query_url),
-        expires_at,
-        file_name: file.file_name.clone(),
-        size_bytes: file.size_bytes,
-        sha256: file.sha256.clone(),
-    };
+    let link = Link { tenant, user: by, file: file.file_id, expires_at };
+    let path = format!("/exports/download/{id}");
+    let named = (file.file_name.clone(), file.size_bytes, file.sha256.clone());
+    let link = FileLink::new(&app, (&path, &link), named);
     Ok(Download { answer, link: Some(link) })
 }
 
@@ -127,7 +136,7 @@ fn rows_of(export: &Export) -> Vec<Spot> {
 
 /// When the link ends: by the time in the id of the event that records the fetch, so that whoever repeats the request has the same
 /// link again and no other, and one event stands for one link.
-fn end(answer: &Answer) -> Option<Timestamp> {
+pub(crate) fn end(answer: &Answer) -> Option<Timestamp> {
     let (seconds, _) = answer.events.first()?.id.get_timestamp()?.to_unix();
     let made = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
     made.checked_add(SignedDuration::from_secs(LINK_SECONDS)).ok()

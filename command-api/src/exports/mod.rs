@@ -1,7 +1,7 @@
 //! Routes of exports: asking for files, fetching them, and how our workers report on them.
 
 mod cleanups;
-mod downloads;
+pub(crate) mod downloads;
 mod facts;
 mod jobs;
 mod keeping;

@@ -13,6 +13,7 @@ mod erasure;
 mod errands;
 mod exclusion;
 mod exports;
+mod files;
 mod idempotency;
 mod identity;
 mod invitations;

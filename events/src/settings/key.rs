@@ -80,6 +80,12 @@ pub enum Key {
     /// Whether users are sent an e-mail when what a schedule of theirs leads to was refused.
     #[serde(rename = "notifications.mail_of_schedules")] #[strum(serialize = "notifications.mail_of_schedules")]
     NotificationsMailOfSchedules,
+    /// Mebibytes that the files of one user may take.
+    #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
+    FilesUserQuotaMib,
+    /// Mebibytes that the files of the organisation may take.
+    #[serde(rename = "files.organization_quota_mib")] #[strum(serialize = "files.organization_quota_mib")]
+    FilesOrganizationQuotaMib,
 }
 
 /// What a setting can hold, and what it holds by default.
@@ -195,7 +201,9 @@ impl Key {
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
-            | Self::NotificationsMailOfSchedules => true,
+            | Self::NotificationsMailOfSchedules
+            | Self::FilesUserQuotaMib
+            | Self::FilesOrganizationQuotaMib => true,
         })
     }
 
@@ -231,6 +239,8 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
+            Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
+            Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
         }
     }
 
@@ -254,7 +264,9 @@ impl Key {
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
-            | Self::NotificationsMailOfSchedules => false,
+            | Self::NotificationsMailOfSchedules
+            | Self::FilesUserQuotaMib
+            | Self::FilesOrganizationQuotaMib => false,
         }
     }
 
@@ -278,7 +290,9 @@ impl Key {
             | Self::NotificationsKeptDays
             | Self::NotificationsMailSender
             | Self::BackupsKeptDays
-            | Self::ApiIdempotencyKeyRequired => false,
+            | Self::ApiIdempotencyKeyRequired
+            | Self::FilesUserQuotaMib
+            | Self::FilesOrganizationQuotaMib => false,
         }
     }
 

@@ -25,10 +25,12 @@ use crate::problem::Problem;
 use crate::redis::Away;
 
 mod features;
+mod files;
 mod guard;
 mod shared;
 mod units;
 
+pub use files::{may_keep, may_read, may_read_of};
 pub use guard::{authorize, check_at_work, in_person, lacking};
 use shared::Place;
 pub use shared::Shared;

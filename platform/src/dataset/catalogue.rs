@@ -5,6 +5,7 @@ use events::{Module, Permission};
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::audit::AUDIT;
 use super::exports::EXPORTS;
+use super::files::FILES;
 use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
@@ -21,6 +22,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Backups => BACKUPS,
         Module::Settings => SETTINGS,
         Module::Scheduling => SCHEDULING,
+        Module::Files => FILES,
     }
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod catalogue;
 pub mod cursor;
 mod exports;
+mod files;
 pub mod filter;
 mod order;
 mod query;

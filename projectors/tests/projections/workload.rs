@@ -6,6 +6,8 @@ use events::backups::backup::{Backup, Event as BackupEvent, Scope};
 use events::exports::export::{Event as ExportEvent, Export, Format};
 use events::exports::template::{Event as TemplateEvent, Template};
 use events::exports::{Layout, Report};
+use events::files::file::{Content, Event as FileEvent, File};
+use events::files::{Purpose, Subject, SubjectKind};
 use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping, Terms};
@@ -26,8 +28,8 @@ use events::settings::configuration::{Configuration, Event as ConfigurationEvent
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, BackupId, BlackoutCalendarId, ExportId, InvitationId, IssuerId, NotificationId,
-    SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
+    ApiKeyId, BackupId, BlackoutCalendarId, ExportId, FileId, InvitationId, IssuerId,
+    NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
 
@@ -157,6 +159,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     archive(place, tenant, round).await;
     trust(place, tenant, user, round).await;
     recur(place, tenant, user, round).await;
+    uploaded(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -377,4 +380,32 @@ async fn recur(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     };
     let trigger: TriggerId = id(120_000 + round);
     place.append::<Trigger>(tenant, trigger, [created, fired, ended]).await;
+}
+
+/// A file that is uploaded, linked to whoever did it, and in every third round unlinked and deleted.
+async fn uploaded(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
+    let initiated = FileEvent::Initiated {
+        name: format!("file {round}.txt"),
+        media_type: "text/plain".into(),
+        size_bytes: Some(7),
+        purpose: Purpose::Attachment,
+        uploaded_by: user,
+        expires_at: at("2026-01-02T12:00:00Z"),
+    };
+    let content = Content {
+        blob_id: id(140_000 + round),
+        sha256: "0f".repeat(32),
+        size_bytes: 7,
+        media_type: "text/plain".into(),
+        uploaded_by: user,
+    };
+    let stored = FileEvent::Stored { content: content.clone(), keep_until: None };
+    let subject = Subject { kind: SubjectKind::User, id: user.0 };
+    let linked = FileEvent::Linked { subject, role: "photo".into() };
+    let mut events = vec![initiated, stored, linked];
+    if round % 3 == 0 {
+        events.push(FileEvent::Unlinked { subject, keep_until: None });
+        events.push(FileEvent::Deleted { content });
+    }
+    place.append::<File>(tenant, id::<FileId>(130_000 + round), events).await;
 }

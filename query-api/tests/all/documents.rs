@@ -116,7 +116,7 @@ async fn the_page_of_the_documentation_asks_for_nothing_that_its_policy_forbids(
 
 async fn completed(world: &World, person: &Person, content: &[u8]) -> (events::ExportId, FileId) {
     let (export, file): (_, FileId) = (world.export(person).await, new());
-    let files = Files::open(&world.settings.data_dir).unwrap();
+    let files = Files::open(&world.settings).unwrap();
     let stored = files.put(person.tenant, file, content).await.unwrap();
     let file_made = export::File {
         file_id: file,

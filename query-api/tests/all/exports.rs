@@ -26,6 +26,7 @@ async fn the_history_is_found_by_whose_it_is_and_shows_what_became_of_the_file()
         position: 1,
         expires_at: "2126-01-01T00:00:00Z".parse().unwrap(),
         units: Vec::new(),
+        manifest: None,
     });
     let archived = export::Event::Archived { by: org.owner.user };
     world.append::<Export>(by, of_owner, [started, completed, archived]).await;

@@ -211,7 +211,7 @@ async fn write(
 
 /// What is stored, byte by byte: the digest must be that of what was sent.
 async fn read_back(office: &Office, job: &Job, stored: &StoredFile) -> anyhow::Result<Contents> {
-    let file = office.files.open_local(job.tenant_id, stored.id)?;
+    let file = office.files.open_local(job.tenant_id, stored.id).await?;
     let sha256 = stored.sha256.clone();
     tokio::task::spawn_blocking(move || {
         ensure!(digest(&file)? == sha256, "the stored archive has another digest");

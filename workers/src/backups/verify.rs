@@ -58,7 +58,7 @@ async fn record(office: &Office, job: &Job, found: &Report) -> Result<(), Troubl
 
 async fn verify(office: &Office, job: &Job, stored: Archive) -> anyhow::Result<Report> {
     let file = file_of(&stored.location).context("the backup's location names no file")?;
-    let file = match office.archives.open_local(job.tenant_id, file) {
+    let file = match office.archives.open_local(job.tenant_id, file).await {
         Ok(file) => file,
         Err(FileError::Absent) => {
             let errors = vec!["the file is gone".to_owned()];

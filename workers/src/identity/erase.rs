@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use events::identity::invitation::Invitation;
 use events::identity::organization::Organization;
 use events::identity::user::User;
-use events::{Decider as _, FileId, TenantId};
+use events::{Decider as _, FileId, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -47,6 +47,9 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         let path = path(&cause.stream, subject_id).context("nobody is erased by this event")?;
         post(office, job, &path).await?;
         withdraw_files(office, job, cause.position).await?;
+        if cause.stream == User::TYPE {
+            crate::files::withdraw(office, job, (UserId(subject_id), cause.position)).await?;
+        }
         Ok(Done::Finished)
     }
     .boxed()

@@ -3,13 +3,15 @@
 //!
 //! Each step finds done what was done before, so it does not matter where a worker was killed.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 use events::identity::organization::Organization;
 use events::{Decider as _, Module, TenantId};
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use jiff::Timestamp;
-use platform::files::Files;
+use platform::files::{Files, Parts};
 use platform::personal::Erasure;
 use serde::Deserialize;
 use sqlx::PgPool;
@@ -39,6 +41,7 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         check_reactions(&office.pool, tenant, cause.position).await?;
         end_work(&office.pool, job).await?;
         delete_all(&office.files, tenant).await?;
+        delete_parts(&office.files, tenant).await?;
         delete_all(&office.archives, tenant).await?;
         office.access.forget(tenant).await.context("what is shared could not be dropped")?;
         check_read_models(&office.pool, cause.position).await?;
@@ -100,9 +103,17 @@ async fn end_work(pool: &PgPool, job: &Job) -> anyhow::Result<()> {
 /// Deletes every file of the organisation, or every backup of it alone; those of the whole installation are not its own.
 async fn delete_all(files: &Files, tenant: TenantId) -> anyhow::Result<()> {
     let listed: Vec<_> = files.list(Some(tenant)).try_collect().await?;
-    for (tenant, file, _) in listed {
-        files.delete(tenant, file).await?;
+    for file in listed {
+        files.delete(file.tenant, file.id).await?;
     }
+    Ok(())
+}
+
+/// Deletes what was sent of files that never came to their end.
+async fn delete_parts(files: &Files, tenant: TenantId) -> anyhow::Result<()> {
+    let parts = Parts::of(files);
+    let swept = tokio::task::spawn_blocking(move || parts.sweep(tenant, Duration::ZERO)).await;
+    swept.context("the sweep of parts panicked")??;
     Ok(())
 }
 

@@ -257,8 +257,8 @@ impl Office {
         let worker = format!("workers-{}-{}", std::process::id(), u32::from_be_bytes(start));
         Ok(Self {
             pool,
-            files: Files::open(&settings.data_dir)?,
-            archives: Files::open_archives(&settings.data_dir)?,
+            files: Files::open(settings)?,
+            archives: Files::open_archives(settings)?,
             commands: Commands::new(&settings.command_url, WORKERS, &settings.service_secret)?,
             access: Access::new(aggregates.clone(), Shared::open(&settings.redis_url, &master)?),
             aggregates,
@@ -400,6 +400,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Backups => crate::backups::jobs(),
         Module::Settings => crate::settings::jobs(),
         Module::Scheduling => crate::scheduling::jobs(),
+        Module::Files => crate::files::jobs(),
     }
 }
 

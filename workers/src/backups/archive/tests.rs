@@ -75,7 +75,7 @@ async fn made(log: &Log, files: &Files, scope: Scope) -> (Vec<u8>, Manifest) {
 
 fn store() -> (TempDir, Files) {
     let folder = tempfile::tempdir().unwrap();
-    let files = Files::open(folder.path()).unwrap();
+    let files = Files::open_folder(folder.path()).unwrap();
     (folder, files)
 }
 
@@ -143,9 +143,9 @@ async fn a_restored_installation_is_the_same_in_a_new_epoch() {
         .await
         .unwrap();
     assert_eq!(head, (2, 41));
-    let file = std::io::Read::bytes(other_files.open_local(id(2), id(52)).unwrap());
+    let file = std::io::Read::bytes(other_files.open_local(id(2), id(52)).await.unwrap());
     assert_eq!(file.map(Result::unwrap).collect::<Vec<_>>(), vec![2; 2_500_000]);
-    other_files.open_local(id(1), id(70)).unwrap();
+    other_files.open_local(id(1), id(70)).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use events::envelope::Recorded;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use platform::clock;
-use platform::files::{FileError, Files};
+use platform::files::{FileError, Files, Listed};
 use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
@@ -181,8 +181,8 @@ impl Packing {
     async fn files(&mut self, files: &Files, scope: Scope) -> anyhow::Result<u64> {
         let mut listed = std::pin::pin!(files.list(scope.tenant()));
         let mut count = 0;
-        while let Some((tenant_id, file_id, _)) = listed.try_next().await? {
-            let mut file = match files.open_local(tenant_id, file_id) {
+        while let Some(Listed { tenant: tenant_id, id: file_id, .. }) = listed.try_next().await? {
+            let mut file = match files.open_local(tenant_id, file_id).await {
                 Ok(file) => file,
                 Err(FileError::Absent) => continue, // removed since it was listed
                 Err(error) => return Err(error.into()),

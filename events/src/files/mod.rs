@@ -1,0 +1,13 @@
+//! Files that people upload: what they may be called and hold, what they are about, and who may read them.
+//!
+//! The bytes are kept once per organisation, whatever number of files they are the content of. What a file holds is found out from
+//! its beginning and its end alone: nothing is ever unpacked or rendered here.
+
+pub mod content;
+pub mod file;
+pub mod name;
+mod purpose;
+mod subject;
+
+pub use purpose::Purpose;
+pub use subject::{Subject, SubjectKind};

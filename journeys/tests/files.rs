@@ -1,0 +1,232 @@
+//! Files from end to end: sent at once and in parts across a crash, read by whoever may read what they are about, fetched in ranges
+//! and by links that end, kept while something is linked to them, and gone with the bytes when nothing is.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use journeys::house::Resident;
+use journeys::{Client, House};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+const SOON: Duration = Duration::from_mins(1);
+const PART: &str = "application/offset+octet-stream";
+const TEXT: &[u8] = b"What was agreed on, in words that stay.\n";
+
+/// A role that may use files, and somebody who has it.
+async fn clerk(owner: &Client, slug: &str, handle: &str) -> anyhow::Result<Client> {
+    let clerk = owner.newcomer(slug, handle).await?;
+    let role = json!({"name": handle, "code": handle, "permissions": ["files.files:use"]});
+    let role = owner.post("/rbac/roles", &role).await?.ok()?.made().to_owned();
+    let assigned = json!({"user_id": clerk.user_id, "role_id": role});
+    owner.post("/rbac/assign", &assigned).await?.ok()?;
+    Ok(clerk)
+}
+
+fn content_of(client: &Client, file: &str) -> String {
+    format!("{}/api/v1/files/{file}/content", client.query_url)
+}
+
+async fn range(client: &Client, file: &str, range: &str) -> anyhow::Result<(u16, String)> {
+    let url = content_of(client, file);
+    let reply = client.send(Method::GET, &url, None, &[("range", range)]).await?;
+    Ok((reply.status, reply.text))
+}
+
+fn blobs(house: &House, tenant: &str) -> usize {
+    let folder = house.files().join("blobs").join(tenant);
+    std::fs::read_dir(folder).into_iter().flatten().count()
+}
+
+#[tokio::test]
+async fn a_file_is_read_through_what_it_is_about_and_goes_when_nothing_is_linked_to_it()
+-> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let (ann, bob) = (clerk(&owner, "acme", "ann").await?, clerk(&owner, "acme", "bob").await?);
+    let sent = owner.upload(&[("purpose", "evidence")], ("a greement.txt", "text/plain"), TEXT);
+    let sent = sent.await?.ok()?;
+    let file = sent.made().to_owned();
+    let path = format!("/files/{file}");
+    let shown = owner.get_after(&path, &sent).await?.ok()?;
+    assert_eq!((&shown.body["status"], &shown.body["size_bytes"]), (&json!("stored"), &json!(40)));
+
+    let url = content_of(&owner, &file);
+    let whole = owner.send(Method::GET, &url, None, &[]).await?.ok()?;
+    assert_eq!(whole.text.as_bytes(), TEXT);
+    let tag = format!("\"{}\"", hex::encode(Sha256::digest(TEXT)));
+    assert_eq!((whole.header("etag"), whole.header("content-type")), (&*tag, "text/plain"));
+    assert!(
+        whole.header("content-disposition").starts_with("attachment; filename=\"a greement.txt\"")
+    );
+    assert_eq!(range(&owner, &file, "bytes=5-7").await?, (206, "was".into()));
+    assert_eq!(range(&owner, &file, "bytes=40-").await?.0, 416);
+    let known = owner.send(Method::GET, &url, None, &[("if-none-match", &tag)]).await?;
+    assert_eq!((known.status, known.text.as_str()), (304, ""));
+    let other = [("range", "bytes=5-7"), ("if-range", "\"another\"")];
+    assert_eq!(owner.send(Method::GET, &url, None, &other).await?.status, 200);
+
+    for nobody in [&ann, &bob] {
+        assert_eq!(nobody.get(&path).await?.status, 404);
+        assert_eq!(range(nobody, &file, "bytes=0-").await?.0, 404);
+        assert_eq!(nobody.post(&format!("{path}/downloads"), &json!({})).await?.status, 404);
+    }
+    let about_ann =
+        json!({"subject": {"type": "identity.user", "id": ann.user_id}, "role": "proof"});
+    let linked = owner.post(&format!("{path}/links"), &about_ann).await?.ok()?;
+    assert_eq!(range(&ann, &file, "bytes=5-7").await?, (206, "was".into()));
+    assert_eq!(range(&bob, &file, "bytes=5-7").await?.0, 404);
+    let of_ann = format!("/files?subject=identity.user:{}", ann.user_id);
+    let listed = ann.get_after(&of_ann, &linked).await?.ok()?;
+    assert_eq!(listed.body["items"][0]["file_id"], file);
+    assert_eq!(bob.get_after(&of_ann, &linked).await?.ok()?.body["items"], json!([]));
+    let refused = owner.command(Method::DELETE, &path, &json!({}), &[]).await?;
+    assert_eq!(refused.body["code"], "FILE_LINKED");
+
+    let unlink = json!({"subject": about_ann["subject"]});
+    owner.post(&format!("{path}/links/remove"), &unlink).await?.ok()?;
+    assert_eq!(ann.get(&path).await?.status, 404);
+    let twin = owner.upload(&[], ("twin.txt", "text/plain"), TEXT).await?.ok()?;
+    assert_eq!(blobs(&house, &owner.tenant_id), 1);
+    for (gone, left) in [(file.as_str(), 1), (twin.made(), 0)] {
+        let path = format!("/files/{gone}");
+        let deleted = owner.command(Method::DELETE, &path, &json!({}), &[]).await?.ok()?;
+        let shown = owner.get_after(&path, &deleted).await?.ok()?;
+        assert_eq!(shown.body["status"], "deleted");
+        let began = Instant::now();
+        while blobs(&house, &owner.tenant_id) > left && began.elapsed() < SOON {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(blobs(&house, &owner.tenant_id), left, "the twin keeps the bytes");
+    }
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_lives_for_a_minute_and_opens_nothing_else() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let file = owner.upload(&[], ("a.txt", "text/plain"), TEXT).await?.ok()?.made().to_owned();
+    let other = owner.upload(&[], ("b.txt", "text/plain"), b"other").await?.ok()?.made().to_owned();
+    let download = owner.post(&format!("/files/{file}/downloads"), &json!({})).await?.ok()?;
+    let url = download.body["url"].as_str().unwrap_or_default().to_owned();
+    let anybody = owner.with_token("");
+    let fetched = anybody.send(Method::GET, &url, None, &[("range", "bytes=0-3")]).await?;
+    assert_eq!((fetched.status, fetched.text.as_str()), (206, "What"));
+    let elsewhere = url.replace(&file, &other);
+    assert_eq!(anybody.send(Method::GET, &elsewhere, None, &[]).await?.status, 404);
+    let ends: jiff::Timestamp = serde_json::from_value(download.body["expires_at"].clone())?;
+    let left = ends.duration_since(platform::clock::now());
+    assert!((1..=60).contains(&left.as_secs()), "{left:?}");
+    let tampered = format!("{url}x");
+    assert_eq!(anybody.send(Method::GET, &tampered, None, &[]).await?.status, 401);
+    let token = url.split_once("link=").map(|(_, token)| token.to_owned()).unwrap_or_default();
+    let master = platform::secrets::MasterKey::parse(house.setting("ANNALS_MASTER_KEY"))?;
+    let link = platform::files::verify_link(&master, &token, platform::clock::now())?;
+    let past = platform::files::Link { expires_at: platform::clock::now(), ..link };
+    let expired = url.replace(&token, &platform::files::sign_link(&master, &past));
+    assert_eq!(anybody.send(Method::GET, &expired, None, &[]).await?.status, 401);
+    owner.command(Method::DELETE, &format!("/files/{file}"), &json!({}), &[]).await?.ok()?;
+    assert_eq!(anybody.send(Method::GET, &url, None, &[]).await?.status, 404);
+    house.stop().await;
+    Ok(())
+}
+
+/// What of an upload lies on the disk.
+fn length(part: &Path) -> u64 {
+    std::fs::metadata(part).map(|found| found.len()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_behind_a_crash_in_the_middle_of_a_part() -> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let lines = (0..200_000).map(|number| format!("{number};something\n"));
+    let content: Vec<u8> = lines.flat_map(String::into_bytes).collect();
+    let sha256 = hex::encode(Sha256::digest(&content));
+    let announced = json!({"name": "rows.csv", "media_type": "text/csv", "purpose": "import",
+        "size_bytes": content.len()});
+    let announced = owner.post("/files/uploads", &announced).await?.ok()?;
+    let id = announced.made().to_owned();
+    let url = format!("{}{}", owner.command_url, announced.header("location"));
+    let at = |offset: &str| {
+        [
+            ("content-type".to_owned(), PART.to_owned()),
+            ("upload-offset".to_owned(), offset.to_owned()),
+        ]
+    };
+    let send = async |offset: u64, body: reqwest::Body| {
+        let headers = at(&offset.to_string());
+        let headers = headers.each_ref().map(|(name, value)| (name.as_str(), value.as_str()));
+        owner.stream(Method::PATCH, &url, body, &headers).await
+    };
+    let first = 1_000_000;
+    assert_eq!(send(0, content[..first].to_vec().into()).await?.status, 204);
+
+    let piece = content[first..first + 500_000].to_vec();
+    let stalled = futures::stream::once(async { std::io::Result::Ok(piece) });
+    let stalled = stalled.chain(futures::stream::pending());
+    let part = house.files().join("scratch/parts").join(&owner.tenant_id).join(&id);
+    let arrives = async {
+        while length(&part) <= first as u64 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        reply = send(first as u64, reqwest::Body::wrap_stream(stalled)) => panic!("{reply:?}"),
+        () = arrives => house.kill(Resident::CommandApi)?,
+    }
+    house.move_in(Resident::CommandApi)?;
+    house.ready().await?;
+
+    let head = owner.send(Method::HEAD, &url, None, &[]).await?.ok()?;
+    let offset: u64 = head.header("upload-offset").parse()?;
+    assert!(offset > first as u64 && offset <= 1_500_000, "{offset}");
+    assert_eq!(send(first as u64, "overlapping".into()).await?.status, 409);
+    assert_eq!(send(offset + 1, "out of order".into()).await?.status, 409);
+    let rest = content[usize::try_from(offset)?..].to_vec();
+    assert_eq!(send(offset, rest.into()).await?.status, 204);
+    let complete = format!("/files/uploads/{id}/complete");
+    let stored = owner.post(&complete, &json!({"sha256": sha256})).await?.ok()?;
+    let shown = owner.get_after(&format!("/files/{id}"), &stored).await?.ok()?;
+    assert_eq!((&shown.body["status"], &shown.body["sha256"]), (&json!("stored"), &json!(sha256)));
+    assert!(owner.bytes(&content_of(&owner, &id)).await? == content);
+    assert_eq!(length(&part), 0);
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_is_forgotten_takes_their_own_files_along() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let ann = clerk(&owner, "acme", "ann").await?;
+    let own = ann.upload(&[("purpose", "attachment")], ("mine.txt", "text/plain"), b"mine").await?;
+    let own = own.ok()?.made().to_owned();
+    let shared =
+        ann.upload(&[], ("ours.txt", "text/plain"), b"ours").await?.ok()?.made().to_owned();
+    for (kind, of) in [("identity.organization", &owner.tenant_id), ("identity.user", &ann.user_id)]
+    {
+        let link = json!({"subject": {"type": kind, "id": of}});
+        let by = if kind == "identity.user" { &ann } else { &owner };
+        by.post(&format!("/files/{shared}/links"), &link).await?.ok()?;
+    }
+    let user = format!("/users/{}", ann.user_id);
+    owner.post(&format!("{user}/deactivate"), &json!({"reason": "left"})).await?.ok()?;
+    owner.post(&format!("{user}/erase"), &json!({"handle": "ann"})).await?.ok()?;
+    let is = |status: &'static str| move |body: &Value| body["status"] == status;
+    owner.until(&format!("/files/{own}"), SOON, is("deleted")).await?;
+    let left = |body: &Value| body["subjects"].as_array().is_some_and(|all| all.len() == 1);
+    let kept = owner.until(&format!("/files/{shared}"), SOON, left).await?;
+    assert_eq!(kept.body["status"], "stored");
+    let began = Instant::now();
+    while blobs(&house, &owner.tenant_id) > 1 && began.elapsed() < SOON {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(blobs(&house, &owner.tenant_id), 1);
+    house.stop().await;
+    Ok(())
+}
