@@ -71,9 +71,12 @@ pub(crate) struct Errand<'a> {
 
 impl Errands {
     /// Through these routes.
-    pub(crate) fn new(router: Router<Arc<App>>, routes: HashMap<&'static str, Route>) -> Self {
-        let routes = routes.into_iter().filter(|(_, route)| can_be_kept(route)).collect();
-        Self { router, routes }
+    pub(crate) fn new(
+        commands: Router<Arc<App>>,
+        mut routes: HashMap<&'static str, Route>,
+    ) -> Self {
+        routes.retain(|_, route| can_be_kept(route));
+        Self { router: commands, routes }
     }
 
     /// The request that somebody would make who gives the command now: members that the path names go there, and the others are

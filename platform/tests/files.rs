@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 /// A server of S3 for tests.
 const SERVER: &str = "moto[server]==5.2.5";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server of S3 on this machine, with one bucket; it ends with the test.
 struct S3 {

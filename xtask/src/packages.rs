@@ -21,7 +21,7 @@ const NEEDS: &[Need] = &[
     Need { program: "aiosmtpd", package: "python3-aiosmtpd", variable: "SMTP_URL" },
 ];
 
-/// What the documents have a reader use, and what reads our files in tests, small enough to be installed everywhere; LibreOffice and
+/// What the documents have a reader use, and what reads our files in tests, small enough to be installed everywhere; `LibreOffice` and
 /// pyarrow are not.
 const OF_TESTS: &[Need] = &[
     Need { program: "curl", package: "curl", variable: "" },

@@ -228,9 +228,11 @@ impl Create {
 
     /// The request; what was not said is left to the server.
     fn body(&self, id: ExportId, template: Option<&str>) -> Value {
-        let mut body = json!({
-            "id": id, "columns": self.columns, "options": self.look.options(),
-        });
+        let mut body = json!({ "id": id, "columns": self.columns });
+        let options = self.look.options();
+        if options != json!({}) {
+            body["options"] = options;
+        }
         let template = template.map(str::to_owned);
         let said = [
             ("template_id", &template),

@@ -1,6 +1,6 @@
 //! Reports of the trail: exports of it like of any dataset, asked for by range.
 
-use events::exports::export::{Export, Format, Options};
+use events::exports::export::{Export, Format};
 use events::{ExportId, Module, Permission};
 use jiff::Timestamp;
 use platform::problem::Problem;
@@ -78,7 +78,7 @@ fn report(call: &Call<Report>) -> Result<Target<Export>, Problem> {
         locale: Some(body.locale.clone()),
         time_zone: Some(body.time_zone.clone()),
         layout: None,
-        options: Options::default(),
+        options: None,
     };
     let mut target = exports::request(&call.principal, &ask, body.format)?;
     target.needs.push(Permission::ExportsFilesRequest);

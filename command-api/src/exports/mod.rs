@@ -62,9 +62,9 @@ pub(crate) struct Ask {
     /// How pages look, where the file has some; all of it as here, or all of it as in the template.
     #[serde(default)]
     pub(crate) layout: Option<Layout>,
-    /// How the file is made, where it shall be otherwise than usual.
+    /// How the file is made, where it shall be otherwise than usual; all of it as here, or all of it as in the template.
     #[serde(default)]
-    pub(crate) options: Options,
+    pub(crate) options: Option<Options>,
 }
 
 /// How many files one user may have made: each costs a worker's time and room in the store.
@@ -172,7 +172,8 @@ pub(crate) fn request(
         body.columns.clone()
     };
     let sort = order(dataset, &columns, body, requested_by)?;
-    summable(dataset, &body.options.totals)?;
+    let options = body.options.clone().unwrap_or_default();
+    summable(dataset, &options.totals)?;
     let id: ExportId = body.id.unwrap_or_else(clock::new_id);
     let command = Command::Request(Request {
         format,
@@ -188,7 +189,7 @@ pub(crate) fn request(
             template_id: body.template_id,
             layout: body.layout.clone().unwrap_or_default(),
         },
-        options: body.options.clone(),
+        options,
     });
     let target = Target::create(id, command).at("/exports/{id}").working();
     // Of rows that belong to units, the file holds those of units in which the requester may.

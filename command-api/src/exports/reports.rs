@@ -138,6 +138,10 @@ pub(super) fn routes(registry: &mut Registry) {
             target(call, Command::Fail(fail))
         },
     );
+    endings(registry);
+}
+
+fn endings(registry: &mut Registry) {
     registry.command::<Nothing, Export>(
         report("/exports/{export_id}/expire", "exports_export_expire", "the file's time is over"),
         |call| target(call, Command::Expire),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::exports::export::Sort;
+use events::exports::export::{Options, Sort};
 use events::exports::template::{Command, Revise, Template};
 use events::exports::{Layout, Report};
 use events::{Module, Permission, TemplateId, UserId};
@@ -50,6 +50,9 @@ struct NewTemplate {
     /// How pages look, where a file has some.
     #[serde(default)]
     layout: Layout,
+    /// How files are made, where they shall be otherwise than usual.
+    #[serde(default)]
+    options: Options,
 }
 
 /// What is to change; what is absent stays, and an empty text takes away what was there.
@@ -80,6 +83,9 @@ struct Revision {
     /// How pages look, where a file has some; all of it.
     #[serde(default)]
     layout: Option<Layout>,
+    /// How files are made, where they shall be otherwise than usual; all of it.
+    #[serde(default)]
+    options: Option<Options>,
     /// The dataset of the template, which stays.
     #[serde(skip)]
     dataset: Option<String>,
@@ -132,6 +138,7 @@ fn define(call: &Call<NewTemplate>) -> Result<Target<Template>, Problem> {
         locale: body.locale,
         time_zone: body.time_zone,
         layout: body.layout,
+        options: body.options,
     };
     let command = Command::Define { name: body.name, report };
     Ok(Target::create(id, command).at("/exports/templates/{id}"))
@@ -155,6 +162,7 @@ fn revise(call: &Call<Revision>) -> Result<Revise, Problem> {
         locale: body.locale,
         time_zone: body.time_zone,
         layout: body.layout,
+        options: body.options,
     })
 }
 
@@ -236,6 +244,7 @@ fn take(ask: &mut Ask, report: &Report) -> Result<(), Problem> {
     ask.title = text(ask.title.take(), report.title.as_deref());
     ask.locale = text(ask.locale.take(), report.locale.as_deref());
     ask.time_zone = text(ask.time_zone.take(), report.time_zone.as_deref());
+    ask.options = ask.options.take().or_else(|| Some(report.options.clone()));
     ask.layout = ask.layout.take().or_else(|| Some(report.layout.clone()));
     if ask.sort.is_none() && !report.sort.is_empty() {
         ask.sort = Some(written(report)?);
@@ -270,6 +279,7 @@ mod tests {
             locale: Some("de-CH".into()),
             time_zone: Some("Europe/Zurich".into()),
             layout: Layout { footer: Some("Acme".into()), ..Layout::default() },
+            options: Options { cover: Some(true), ..Options::default() },
         }
     }
 
@@ -287,16 +297,17 @@ mod tests {
         assert_eq!(ask.sort.as_deref(), Some("-handle"));
         assert_eq!((ask.title, ask.locale), (report().title, report().locale));
         assert_eq!((ask.time_zone, ask.layout), (report().time_zone, Some(report().layout)));
+        assert_eq!(ask.options, Some(report().options));
     }
 
     #[test]
     fn what_a_request_says_wins_over_its_template() {
         let ask = taken(json!({"dataset": "identity.users", "columns": ["email"], "filter": "",
-            "sort": "email", "title": "Reachable", "locale": "en", "layout": {}}));
+            "sort": "email", "title": "Reachable", "locale": "en", "layout": {}, "options": {}}));
         assert_eq!((ask.columns, ask.filter), (vec!["email".to_owned()], None));
         assert_eq!((ask.sort.as_deref(), ask.title.as_deref()), (Some("email"), Some("Reachable")));
         assert_eq!((ask.locale.as_deref(), ask.layout), (Some("en"), Some(Layout::default())));
-        assert_eq!(ask.time_zone, report().time_zone);
+        assert_eq!((ask.time_zone, ask.options), (report().time_zone, Some(Options::default())));
         let mut other = serde_json::from_value(json!({"dataset": "rbac.roles"})).unwrap();
         assert_eq!(take(&mut other, &report()).unwrap_err().code, "TEMPLATE_OF_ANOTHER_DATASET");
     }

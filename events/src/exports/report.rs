@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::export::{
-    COLUMN_MAX_CHARS, COLUMNS_MAX_COUNT, FILTER_MAX_CHARS, SORT_MAX_COLUMNS, Sort, TITLE_MAX_CHARS,
+    COLUMN_MAX_CHARS, COLUMNS_MAX_COUNT, FILTER_MAX_CHARS, Misfit, Options, SORT_MAX_COLUMNS, Sort,
+    TITLE_MAX_CHARS,
 };
 use crate::text::{self, Fault};
 
@@ -38,6 +39,9 @@ pub struct Report {
     /// How its pages look, where it has pages.
     #[serde(default, skip_serializing_if = "Layout::is_usual")]
     pub layout: Layout,
+    /// How files are made, where that is wished otherwise than usual.
+    #[serde(default, skip_serializing_if = "Options::is_usual")]
+    pub options: Options,
 }
 
 /// How pages look; of no consequence where a file has none.
@@ -84,6 +88,8 @@ pub enum Flaw {
     TimeZone,
     /// The text above or below the pages cannot be used.
     Layout(Misprint),
+    /// How files are made does not fit the columns.
+    Options(Misfit),
 }
 
 /// Why a text of pages cannot be used; reads on after `layout.`.
@@ -148,6 +154,7 @@ impl Report {
         let zone = self
             .time_zone
             .map(|name| text::time_zone(&name).ok_or(Flaw::TimeZone).map(str::to_owned));
+        let options = self.options.checked(&self.columns).map_err(Flaw::Options)?;
         Ok(Self {
             dataset: self.dataset,
             columns: self.columns,
@@ -157,6 +164,7 @@ impl Report {
             locale: locale.transpose()?,
             time_zone: zone.transpose()?,
             layout: self.layout.checked().map_err(Flaw::Layout)?,
+            options,
         })
     }
 }

@@ -106,6 +106,7 @@ const TEMPLATES: Dataset = Dataset {
         Column::new("locale", "Language", Text).nullable(),
         Column::new("time_zone", "Time zone", Text).nullable(),
         Column::new("layout", "Layout", Json),
+        Column::new("options", "Options", Json),
         Column::new("status", "Status", Text),
         VERSION,
         CREATED_AT,

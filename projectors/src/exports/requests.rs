@@ -92,8 +92,8 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         locale,
         time_zone,
         requested_by,
-        options: _,
         wishes,
+        options: _,
     } = event
     else {
         return Err(FoldError("an export begins with its request".into()));

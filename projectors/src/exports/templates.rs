@@ -1,6 +1,6 @@
 //! The templates of reports, one row each.
 
-use events::exports::export::Sort;
+use events::exports::export::{Options, Sort};
 use events::exports::template::{Event, Template};
 use events::exports::{Layout, Report};
 use events::{Decider as _, TemplateId, TenantId};
@@ -26,6 +26,7 @@ row!(Row {
     version: i64 = Bigint,
     created_at: Timestamp = Timestamptz,
     changed_at: Timestamp = Timestamptz,
+    options: Options = Jsonb,
 });
 
 impl ReadModel for Templates {
@@ -39,7 +40,7 @@ impl ReadModel for Templates {
         columns: Row::COLUMNS,
         reads: &[Template::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -60,11 +61,20 @@ impl ReadModel for Templates {
             Event::Defined { .. } => {}
             Event::Renamed { name, .. } => row.name.clone_from(name),
             Event::Revised { report } => {
-                let Report { dataset, columns, filter, sort, title, locale, time_zone, layout } =
-                    report.clone();
+                let Report {
+                    dataset,
+                    columns,
+                    filter,
+                    sort,
+                    title,
+                    locale,
+                    time_zone,
+                    layout,
+                    options,
+                } = report.clone();
                 (row.dataset, row.columns, row.filter, row.sort) = (dataset, columns, filter, sort);
                 (row.title, row.locale, row.time_zone) = (title, locale, time_zone);
-                row.layout = layout;
+                (row.layout, row.options) = (layout, options);
             }
             Event::Retired { .. } => row.status = "retired".into(),
         }
@@ -73,7 +83,7 @@ impl ReadModel for Templates {
 }
 
 fn defined(name: &str, report: &Report, fact: &Fact) -> Result<Row, FoldError> {
-    let Report { dataset, columns, filter, sort, title, locale, time_zone, layout } =
+    let Report { dataset, columns, filter, sort, title, locale, time_zone, layout, options } =
         report.clone();
     Ok(Row {
         tenant_id: fact.tenant(),
@@ -91,6 +101,7 @@ fn defined(name: &str, report: &Report, fact: &Fact) -> Result<Row, FoldError> {
         version: fact.version(),
         created_at: fact.at(),
         changed_at: fact.at(),
+        options,
     })
 }
 

@@ -46,6 +46,7 @@ fn template(template: &Template, id: &str) -> Option<Value> {
             "locale": report.locale,
             "time_zone": report.time_zone,
             "layout": report.layout,
+            "options": report.options,
             "status": template.status,
         })
     })

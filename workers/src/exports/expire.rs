@@ -238,6 +238,7 @@ mod tests {
             position: 1,
             expires_at: clock::now(),
             units: Vec::new(),
+            manifest: None,
         });
         let requested = Event::Requested {
             format: Format::Csv,
@@ -250,6 +251,7 @@ mod tests {
             time_zone: "UTC".into(),
             requested_by: id(2),
             wishes: Box::new(Wishes::default()),
+            options: Box::default(),
         };
         let started = Event::Started { attempt: 1, worker: "w".into() };
         log.append::<Export>(tenant, export, &[requested, started, completed]).await;

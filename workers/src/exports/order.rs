@@ -39,7 +39,7 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) async fn read(office: &Office, job: &Job) -> anyhow::Result<Self> {
-        let first: Request = sqlx::query_as(
+        let first: First = sqlx::query_as(
             "select payload::text, position, recorded_at, metadata::jsonb ->> 'api_key_id' as api_key_id,
                     metadata::jsonb ->> 'request_id' as request_id
                from log.events
@@ -49,7 +49,7 @@ impl Order {
         .bind(&job.subject_id)
         .fetch_one(&office.pool)
         .await?;
-        let Request { payload, position, recorded_at, api_key_id, request_id } = first;
+        let First { payload, position, recorded_at, api_key_id, request_id } = first;
         let Event::Requested {
             format,
             dataset,
@@ -60,8 +60,8 @@ impl Order {
             locale,
             time_zone,
             requested_by,
-            options,
             wishes,
+            options,
         } = serde_json::from_str(&payload)?
         else {
             anyhow::bail!("the export does not begin with its request");
@@ -162,7 +162,7 @@ impl Order {
 
 /// The event that the export begins with.
 #[derive(sqlx::FromRow)]
-struct Request {
+struct First {
     payload: String,
     position: i64,
     recorded_at: jiff_sqlx::Timestamp,

@@ -103,7 +103,7 @@ impl Rows {
         let Some((pool, tenant, personal)) = &self.personal else { return Ok(()) };
         let texts: Vec<&str> =
             rows.iter().flatten().flat_map(texts).filter(|text| is_sealed(text)).collect();
-        let keys = personal.keys_of(pool, *tenant, texts.into_iter()).await?;
+        let keys = personal.keys_of(pool, *tenant, texts).await?;
         for row in rows {
             for cell in row {
                 match cell {

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::Wishes;
 use super::{
     Command, Complete, Event, Export, Facts, Fail, File, Misfit, ReportProgress, Request, Start,
+    Wishes,
 };
 use crate::aggregate::{Class, Context, Decider};
 use crate::exports::template::Status;
@@ -299,14 +299,13 @@ impl Decider for Export {
             }
             Command::Expire => self.expire(context.now),
             Command::CleanUp if self.archived => Err(Rejection::FileArchived),
-            Command::CleanUp => self.withdraw(),
             Command::Archive { .. } if self.archived => Ok(vec![]),
             Command::Archive { by } => {
                 self.downloadable(context.now)?;
                 Ok(vec![Event::Archived { by }])
             }
             Command::Delete { by } => self.delete(by),
-            Command::Withdraw => self.withdraw(),
+            Command::CleanUp | Command::Withdraw => self.withdraw(),
         }
     }
 
@@ -344,8 +343,6 @@ impl Export {
             (Some(_), Some(Status::Retired)) => return Err(Rejection::TemplateRetired),
             (Some(_), None | Some(Status::Absent)) => return Err(Rejection::TemplateUnknown),
         }
-        let options = request.options.checked(request.format, &request.columns);
-        let options = options.map_err(Rejection::OptionInvalid)?;
         let report = Report {
             dataset: request.dataset,
             columns: request.columns,
@@ -355,8 +352,10 @@ impl Export {
             locale: Some(request.locale),
             time_zone: Some(request.time_zone),
             layout: request.wishes.layout,
+            options: request.options,
         };
         let report = report.checked()?;
+        report.options.fits(request.format, &report.columns).map_err(Rejection::OptionInvalid)?;
         let wishes = Wishes { layout: report.layout, template_id: request.wishes.template_id };
         Ok(vec![Event::Requested {
             format: request.format,
@@ -369,7 +368,7 @@ impl Export {
             time_zone: report.time_zone.unwrap_or_default(),
             requested_by: request.requested_by,
             wishes: Box::new(wishes),
-            options: Box::new(options),
+            options: Box::new(report.options),
         }])
     }
 
@@ -466,6 +465,7 @@ impl From<Flaw> for Rejection {
             Flaw::Locale => Self::LocaleInvalid,
             Flaw::TimeZone => Self::TimeZoneUnknown,
             Flaw::Layout(misprint) => Self::LayoutInvalid(misprint),
+            Flaw::Options(misfit) => Self::OptionInvalid(misfit),
         }
     }
 }

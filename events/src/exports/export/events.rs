@@ -36,12 +36,12 @@ pub enum Event {
         time_zone: String,
         /// The user whose file it is; the file holds what they may see.
         requested_by: UserId,
-        /// How the file is made, where that was wished otherwise than usual.
-        #[serde(default, skip_serializing_if = "Options::is_usual")]
-        options: Box<Options>,
         /// What is not asked for every day.
         #[serde(flatten)]
         wishes: Box<Wishes>,
+        /// How the file is made, where that was wished otherwise than usual.
+        #[serde(default, skip_serializing_if = "Options::is_usual")]
+        options: Box<Options>,
     },
     /// A worker began to make the file.
     #[serde(rename = "exports.export.started")]

@@ -129,9 +129,8 @@ impl Options {
         }
     }
 
-    /// Refuses what a kind of file cannot do, and names that are not among its columns; gives the headings as they are stored.
-    pub(super) fn checked(self, format: Format, columns: &[String]) -> Result<Self, Misfit> {
-        self.fits(format)?;
+    /// Refuses names that are not among the columns of a file; gives the headings as they are stored.
+    pub(in crate::exports) fn checked(self, columns: &[String]) -> Result<Self, Misfit> {
         let known: BTreeSet<&String> = columns.iter().collect();
         let mut seen = BTreeSet::new();
         let summed = |column| known.contains(column) && seen.insert(column);
@@ -147,18 +146,18 @@ impl Options {
         let labels = self.labels.into_iter().map(|(column, label)| {
             Ok((column, text::line(&label, LABEL_MAX_CHARS).map_err(Misfit::Label)?))
         });
-        let labels: BTreeMap<String, String> = labels.collect::<Result<_, _>>()?;
-        let mut names = BTreeSet::new();
-        let named = |column| names.insert(labels.get(column).unwrap_or(column));
-        if matches!(format, Format::Ndjson | Format::Parquet) && !columns.iter().all(named) {
-            return Err(Misfit::LabelsAlike);
-        }
-        Ok(Self { labels, ..self })
+        Ok(Self { labels: labels.collect::<Result<_, _>>()?, ..self })
     }
 
-    fn fits(&self, format: Format) -> Result<(), Misfit> {
+    /// Refuses what a kind of file cannot do.
+    pub(super) fn fits(&self, format: Format, columns: &[String]) -> Result<(), Misfit> {
+        let mut seen = BTreeSet::new();
+        let is_new = |column| seen.insert(self.labels.get(column).unwrap_or(column));
         let is_paged = matches!(format, Format::Xlsx | Format::Pdf);
         let is_data = matches!(format, Format::Ndjson | Format::Parquet);
+        if is_data && !columns.iter().all(is_new) {
+            return Err(Misfit::LabelsAlike);
+        }
         if self.dialect.is_some() && format != Format::Csv {
             return Err(Misfit::Dialect);
         }
@@ -228,7 +227,7 @@ pub enum Misfit {
 }
 
 impl Misfit {
-    pub(super) fn pointer(self) -> &'static str {
+    pub(in crate::exports) fn pointer(self) -> &'static str {
         match self {
             Self::Dialect => "/options/dialect",
             Self::Style => "/options/style",

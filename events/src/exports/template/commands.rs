@@ -1,6 +1,6 @@
 //! What can be asked of a template.
 
-use crate::exports::export::Sort;
+use crate::exports::export::{Options, Sort};
 use crate::exports::{Layout, Report};
 
 /// An intent.
@@ -38,4 +38,6 @@ pub struct Revise {
     pub time_zone: Option<String>,
     /// How pages look, all of it.
     pub layout: Option<Layout>,
+    /// How files are made, all of it.
+    pub options: Option<Options>,
 }

@@ -2,7 +2,7 @@
 
 use super::{Command, Event, Revise, Status, Template};
 use crate::aggregate::{Class, Context, Decider};
-use crate::exports::export::{COLUMNS_MAX_COUNT, SORT_MAX_COLUMNS};
+use crate::exports::export::{COLUMNS_MAX_COUNT, Misfit, SORT_MAX_COLUMNS};
 use crate::exports::{Flaw, Misprint, Report};
 use crate::modules::Module;
 use crate::text::{self, Fault};
@@ -66,6 +66,9 @@ pub enum Rejection {
     /// A text of the pages cannot be used.
     #[error("layout.{0}")]
     LayoutInvalid(Misprint),
+    /// How files are made does not fit the columns.
+    #[error("options.{0}")]
+    OptionInvalid(Misfit),
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -88,7 +91,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::TitleInvalid(_)
             | Self::LocaleInvalid
             | Self::TimeZoneUnknown
-            | Self::LayoutInvalid(_) => Class::Invalid,
+            | Self::LayoutInvalid(_)
+            | Self::OptionInvalid(_) => Class::Invalid,
             Self::Exists | Self::Retired => Class::Conflict,
         }
     }
@@ -104,6 +108,7 @@ impl crate::aggregate::Rejection for Rejection {
             Self::LocaleInvalid => Some("/locale"),
             Self::TimeZoneUnknown => Some("/time_zone"),
             Self::LayoutInvalid(misprint) => Some(misprint.pointer()),
+            Self::OptionInvalid(misfit) => Some(misfit.pointer()),
             Self::Unknown | Self::Exists | Self::Retired => None,
         }
     }
@@ -120,6 +125,7 @@ impl From<Flaw> for Rejection {
             Flaw::Locale => Self::LocaleInvalid,
             Flaw::TimeZone => Self::TimeZoneUnknown,
             Flaw::Layout(misprint) => Self::LayoutInvalid(misprint),
+            Flaw::Options(misfit) => Self::OptionInvalid(misfit),
         }
     }
 }
@@ -180,6 +186,7 @@ impl Report {
             locale: text(revise.locale, self.locale),
             time_zone: text(revise.time_zone, self.time_zone),
             layout: revise.layout.unwrap_or(self.layout),
+            options: revise.options.unwrap_or(self.options),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::aggregate::{Claim, Event as _};
-use crate::exports::export::Sort;
+use crate::exports::export::{Misfit, Options, Sort};
 use crate::exports::{Layout, Misprint, Orientation, Report};
 use crate::testing::{frozen, given};
 use crate::text::Fault;
@@ -21,6 +21,7 @@ fn report() -> Report {
             header: Some("Confidential".into()),
             footer: Some("Acme AG".into()),
         },
+        options: Options { totals: vec!["handle".into()], ..Options::default() },
     }
 }
 
@@ -67,6 +68,7 @@ fn a_template_is_as_well_formed_as_a_request() {
     bad(|it| it.title = Some(String::new()), Rejection::TitleInvalid(Fault::Empty));
     bad(|it| it.locale = Some("?".into()), Rejection::LocaleInvalid);
     bad(|it| it.time_zone = Some("Mars/Base".into()), Rejection::TimeZoneUnknown);
+    bad(|it| it.options.totals.push("level".into()), Rejection::OptionInvalid(Misfit::Totals));
     let misprint = Misprint::Footer(Fault::Empty);
     bad(|it| it.layout.footer = Some(String::new()), Rejection::LayoutInvalid(misprint));
     given::<Template>([]).when(define("", report())).refused(Rejection::NameInvalid(Fault::Empty));

@@ -32,11 +32,9 @@ pub fn render<W: Write>(
 
 fn write_value(cell: &Cell, line: &mut Vec<u8>) -> Result<(), Error> {
     match cell {
-        Cell::Text(text) => serde_json::to_writer(line, text).map_err(std::io::Error::from)?,
         Cell::Number(digits) if is_decimal(digits) && !has_leading_zero(digits) => {
             line.extend_from_slice(digits.as_bytes());
         }
-        Cell::Number(text) => serde_json::to_writer(line, text).map_err(std::io::Error::from)?,
         Cell::Integer(value) => write!(line, "{value}")?,
         Cell::Bool(value) => write!(line, "{value}")?,
         Cell::Timestamp(moment) => write!(line, "\"{moment}\"")?,
@@ -44,7 +42,9 @@ fn write_value(cell: &Cell, line: &mut Vec<u8>) -> Result<(), Error> {
         Cell::List(items) => serde_json::to_writer(line, items).map_err(std::io::Error::from)?,
         // It comes from the database as JSON; a text that was sealed and cannot be opened is none any more.
         Cell::Json(text) if is_json(text) => line.extend_from_slice(text.as_bytes()),
-        Cell::Json(text) => serde_json::to_writer(line, text).map_err(std::io::Error::from)?,
+        Cell::Text(text) | Cell::Number(text) | Cell::Json(text) => {
+            serde_json::to_writer(line, text).map_err(std::io::Error::from)?;
+        }
         Cell::Empty => line.extend_from_slice(b"null"),
     }
     Ok(())

@@ -110,7 +110,9 @@ mod tests {
 
     fn sum(values: &[&str]) -> String {
         let mut sum = Sum::default();
-        values.iter().for_each(|value| sum.add_digits(value));
+        for value in values {
+            sum.add_digits(value);
+        }
         sum.digits()
     }
 

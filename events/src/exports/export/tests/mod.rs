@@ -444,8 +444,8 @@ fn a_request_by_a_template_needs_one_that_is_defined() {
         locale,
         time_zone,
         requested_by,
-        options: Box::default(),
         wishes,
+        options: Box::default(),
     }]);
     with(Some(Status::Retired)).refused(Rejection::TemplateRetired);
     with(Some(Status::Absent)).refused(Rejection::TemplateUnknown);

@@ -12,7 +12,9 @@ fn looked_at(moments: &[&str]) -> Vec<Event> {
             let fire = Command::RecordFire { occurrence };
             match trigger.decide(fire, &Facts::default(), &on(now)) {
                 Ok(events) => {
-                    events.iter().for_each(|event| trigger.evolve(event));
+                    for event in &events {
+                        trigger.evolve(event);
+                    }
                     all.extend(events);
                 }
                 Err(Rejection::NotDue(due)) => {

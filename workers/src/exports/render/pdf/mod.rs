@@ -459,6 +459,3 @@ impl<'a> Layout<'a> {
         ops
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -162,7 +162,8 @@ fn sums_are_formulas_on_one_sheet_and_plain_numbers_below_several() {
     let found: Vec<&String> = formulas.rows().flatten().filter(|text| !text.is_empty()).collect();
     assert_eq!(found, ["SUBTOTAL(109,B2:B4)", "SUBTOTAL(109,C2:C4)"]);
     let data = workbook.worksheet_range("Data").unwrap();
-    let last: Vec<String> = data.rows().last().unwrap().iter().map(ToString::to_string).collect();
+    let last: Vec<String> =
+        data.rows().next_back().unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(last, ["Total", "7", "0.3"]);
 
     let (rendered, bytes) = written(&summed, (0..25).map(row).collect(), 11);
