@@ -8,7 +8,7 @@ use journeys::{Client, House, Resident};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const TRIGGERS: usize = 5;
 
 fn report(due: Timestamp) -> Value {

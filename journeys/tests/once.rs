@@ -7,7 +7,7 @@ use std::time::Duration;
 use journeys::{Client, House, Resident};
 use serde_json::json;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const LETTERS: usize = 12;
 
 async fn invite(owner: &Client, numbers: std::ops::Range<usize>) -> anyhow::Result<()> {

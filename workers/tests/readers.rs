@@ -89,13 +89,11 @@ fn file(name: &str, header: &Header, count: usize) -> (tempfile::TempDir, std::p
 
 /// What a program says, or nothing where there is no such program.
 fn run(program: &str, arguments: &[&str]) -> Option<Output> {
-    match Command::new(program).args(arguments).output() {
-        Ok(output) => Some(output),
-        Err(_) => {
-            eprintln!("skipped: {program} is not installed");
-            None
-        }
+    let output = Command::new(program).args(arguments).output().ok();
+    if output.is_none() {
+        eprintln!("skipped: {program} is not installed");
     }
+    output
 }
 
 fn said(output: &Output) -> String {

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Ask for a file; workers make it
-    Create(Create),
+    Create(Box<Create>),
     /// Wait until a file is made
     Wait {
         /// The export
@@ -167,8 +167,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 impl Action {
     fn manner(&self) -> &Manner {
         match self {
-            Self::Create(Create { manner, .. })
-            | Self::Wait { manner, .. }
+            Self::Create(create) => &create.manner,
+            Self::Wait { manner, .. }
             | Self::Manifest { manner, .. }
             | Self::Download { manner, .. } => manner,
         }

@@ -36,8 +36,8 @@ async fn entitled(api: &Api, owner: &str, handle: &str, may: &[&str]) -> String 
 /// What the last request for a file was stored as.
 async fn stored(api: &Api) -> Value {
     let events = api.events().await;
-    let requests = events.into_iter().filter(|(_, kind, _)| kind == "exports.export.requested");
-    requests.last().unwrap().2
+    let mut requests = events.into_iter().filter(|(_, kind, _)| kind == "exports.export.requested");
+    requests.next_back().unwrap().2
 }
 
 #[tokio::test]

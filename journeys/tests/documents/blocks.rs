@@ -123,8 +123,8 @@ impl Block {
                 steps.push(Step { line, command: format!("{command}\n"), shown: None });
             } else if let Some(step) = steps.last_mut() {
                 match line.strip_prefix("> ").filter(|_| step.shown.is_none()) {
-                    Some(more) => step.command += &format!("{more}\n"),
-                    None => *step.shown.get_or_insert_default() += &format!("{line}\n"),
+                    Some(more) => step.command.extend([more, "\n"]),
+                    None => step.shown.get_or_insert_default().extend([line, "\n"]),
                 }
             }
         }

@@ -112,9 +112,9 @@ impl Installation {
         let blocks = document.blocks.iter().filter(|block| is_run(block));
         let steps: Vec<_> = blocks.flat_map(Block::steps).collect();
         for (number, step) in steps.iter().enumerate() {
-            script += &format!("printf '{MARK}{number}{MARK}'\n{}", step.command);
+            script.extend([&*format!("printf '{MARK}{number}{MARK}'\n"), &*step.command]);
         }
-        script += &format!("printf '{MARK}end{MARK}'\n");
+        script.extend(["printf '", MARK, "end", MARK, "'\n"]);
         let script = script.replace(PASSWORD, &format!("'{}'", self.password()?));
         let output = self.bash(&place, &script).await.with_context(|| document.path.clone())?;
         let mut said: Vec<Said> = Vec::new();

@@ -56,7 +56,9 @@ pub(super) fn run(
             println!("without --key nobody asked who signed the manifest");
         }
     } else {
-        differences.iter().for_each(|difference| eprintln!("annals: {difference}"));
+        for difference in differences {
+            eprintln!("annals: {difference}");
+        }
     }
     Ok(ExitCode::from(u8::from(!is_same)))
 }

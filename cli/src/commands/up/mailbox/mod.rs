@@ -39,7 +39,7 @@ use store::{Filter, Mailbox};
 /// How often the folder is looked into for who waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// The longest that a request waits for a message.
-const WAIT_MOST: Duration = Duration::from_secs(60);
+const WAIT_MOST: Duration = Duration::from_mins(1);
 /// Readings of the folder at once; the others wait for their turn.
 const READING_AT_ONCE: usize = 4;
 /// Pages that are told of new messages at once.
