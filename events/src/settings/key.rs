@@ -59,13 +59,13 @@ pub enum Key {
     /// Whether every command has to come with an Idempotency-Key.
     #[serde(rename = "api.idempotency_key_required")] #[strum(serialize = "api.idempotency_key_required")]
     ApiIdempotencyKeyRequired,
-    /// Whether users are sent an e-mail when a file of theirs is ready or could not be made.
+    /// Whether users are sent an e-mail when one of their files is ready or could not be made.
     #[serde(rename = "notifications.mail_of_exports")] #[strum(serialize = "notifications.mail_of_exports")]
     NotificationsMailOfExports,
     /// Whether users are sent an e-mail when they get a role, lose one or are about to.
     #[serde(rename = "notifications.mail_of_roles")] #[strum(serialize = "notifications.mail_of_roles")]
     NotificationsMailOfRoles,
-    /// Whether users are sent an e-mail when an API key of theirs ends soon.
+    /// Whether users are sent an e-mail when one of their API keys ends soon.
     #[serde(rename = "notifications.mail_of_api_keys")] #[strum(serialize = "notifications.mail_of_api_keys")]
     NotificationsMailOfApiKeys,
     /// Whether users are sent an e-mail when a backup that they asked for is complete or failed.
@@ -77,7 +77,7 @@ pub enum Key {
     /// Whether users are sent an e-mail when somebody sends them a message.
     #[serde(rename = "notifications.mail_of_messages")] #[strum(serialize = "notifications.mail_of_messages")]
     NotificationsMailOfMessages,
-    /// Whether users are sent an e-mail when what a schedule of theirs leads to was refused.
+    /// Whether users are sent an e-mail when what one of their schedules leads to was refused.
     #[serde(rename = "notifications.mail_of_schedules")] #[strum(serialize = "notifications.mail_of_schedules")]
     NotificationsMailOfSchedules,
     /// Mebibytes that the files of one user may take.

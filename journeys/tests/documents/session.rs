@@ -114,7 +114,7 @@ impl Installation {
         for (number, step) in steps.iter().enumerate() {
             script.extend([&*format!("printf '{MARK}{number}{MARK}'\n"), &*step.command]);
         }
-        script.extend(["printf '", MARK, "end", MARK, "'\n"]);
+        script.extend([&*format!("printf '{MARK}end{MARK}'\n")]);
         let script = script.replace(PASSWORD, &format!("'{}'", self.password()?));
         let output = self.bash(&place, &script).await.with_context(|| document.path.clone())?;
         let mut said: Vec<Said> = Vec::new();
