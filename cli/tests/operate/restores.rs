@@ -47,6 +47,8 @@ async fn lived_in(house: &House) {
         "modifiers": { "time_zone": "Europe/Berlin" },
         "target": { "command": "backups_backup_request", "args": { "name": "nightly" } } });
     house.send(Method::POST, "/triggers", trigger).await;
+    let template = json!({ "name": "Roles", "dataset": "rbac.roles", "columns": ["name"] });
+    house.send(Method::POST, "/exports/templates", template).await;
     let upload = json!({ "name": "rows.csv", "size_bytes": 9 });
     house.send(Method::POST, "/files/uploads", upload).await;
     for (path, body) in [

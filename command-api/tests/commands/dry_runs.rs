@@ -180,7 +180,10 @@ async fn a_parameter_that_no_route_takes_is_refused_on_all_of_them() {
             let answer = house.ask(&route, query).await;
             let takes_it = route.queries().any(|name| name == "validate_only");
             let code = if takes_it { code } else { "PARAMETER_UNKNOWN" };
-            assert_eq!(answer.body["code"], code, "{} {query}", route.operation);
+            // What is asked by HEAD is answered without a body.
+            if route.method != Method::HEAD {
+                assert_eq!(answer.body["code"], code, "{} {query}", route.operation);
+            }
             assert_eq!(answer.status, 400, "{} {query}", route.operation);
         }
     }

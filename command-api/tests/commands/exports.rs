@@ -9,7 +9,8 @@ const LATER: &str = "2126-01-01T00:00:00Z";
 
 fn made(answer: &Answer) -> String {
     assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["aggregate"]["id"].as_str().unwrap().to_owned()
+    let location = answer.headers["location"].to_str().unwrap();
+    location.rsplit('/').next().unwrap().to_owned()
 }
 
 fn code(answer: &Answer) -> (u16, &str) {

@@ -64,6 +64,7 @@ mod tests {
     /// Suspects that tell nothing about a person: digests of files and manifests.
     const HARMLESS: &[(&str, &str)] = &[
         ("exports.export", "sha256"),
+        ("files.file", "sha256"),
         ("backups.backup", "manifest_sha256"),
         ("audit.ledger", "sha256"),
     ];
