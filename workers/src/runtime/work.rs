@@ -21,6 +21,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const HEARTBEATS_PER_LEASE: u32 = 3;
 /// A worker that is to let go of its job hears of it within this.
 const INTERRUPTED_WITHIN: Duration = Duration::from_millis(250);
+/// What is being done when the process is to end has so long to be done, so that a letter that is on its way is noted.
+const FINISHING: Duration = Duration::from_secs(3);
 /// Leases are looked through at least this often.
 const RECLAIM_MOST: Duration = Duration::from_secs(5);
 /// Jobs that ended well are forgotten after a week; the log remembers what they led to.
@@ -117,12 +119,14 @@ impl Slot {
 
     async fn work(&self, job: &Job, shutdown: &Shutdown) -> Fate {
         let start = Instant::now();
+        let mut attempt = std::pin::pin!(self.attempt(job));
         let fate = tokio::select! {
-            fate = self.attempt(job) => fate,
+            fate = &mut attempt => fate,
             loss = self.loss(job) => self.let_go(job, loss).await,
-            () = shutdown.wait() => {
-                job.give_back(&self.office.pool).await.map(|()| Fate::Again(Duration::ZERO))
-            }
+            () = shutdown.wait() => match tokio::time::timeout(FINISHING, attempt).await {
+                Ok(fate) => fate,
+                Err(_) => job.give_back(&self.office.pool).await.map(|()| Fate::Again(Duration::ZERO)),
+            },
         };
         histogram!("job_seconds", "kind" => self.handler.kind).record(start.elapsed());
         fate.unwrap_or_else(|error| {
