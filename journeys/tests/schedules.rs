@@ -54,7 +54,7 @@ async fn a_trigger_happens_once_with_two_schedulers_and_though_they_are_killed()
     // Due while no scheduler is there at all: it happens when one is back.
     house.kill(Resident::Workers)?;
     house.kill(Resident::Workers)?;
-    let due = in_seconds(1)?;
+    let due = in_seconds(3)?;
     let late = once(&owner, due).await?;
     let path = format!("/triggers/{late}");
     owner.until(&path, SOON, |_| platform::clock::now() > due).await?;
