@@ -246,6 +246,24 @@ impl House {
         Ok(sqlx::PgPool::connect(self.engines.database_url()).await?)
     }
 
+    /// Adds so many rows to the users of an organisation, past every guard, so that a file of them is large.
+    pub async fn many_users(&self, owner: &Client, count: i64) -> anyhow::Result<()> {
+        let pool = self.database().await?;
+        sqlx::query(
+            "insert into read.identity_users
+             select made.* from (select * from read.identity_users where tenant_id = $1::uuid limit 1) u
+              cross join generate_series(1, $2) n
+              cross join lateral jsonb_populate_record(null::read.identity_users,
+                to_jsonb(u) || jsonb_build_object('user_id', gen_random_uuid(), 'handle', 'u' || n)) made",
+        )
+        .bind(&owner.tenant_id)
+        .bind(count)
+        .execute(&pool)
+        .await?;
+        pool.close().await;
+        Ok(())
+    }
+
     /// Puts an empty, migrated database in the place of the one that there was; nobody may live there.
     pub async fn new_database(&self) -> anyhow::Result<()> {
         let (server, place) =

@@ -151,24 +151,6 @@ async fn revoke(owner: &Client, user: &Client, role: &str) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Makes a file of users large, past every guard.
-async fn many_users(house: &House, owner: &Client) -> anyhow::Result<()> {
-    let pool = house.database().await?;
-    sqlx::query(
-        "insert into read.identity_users
-         select made.* from (select * from read.identity_users where tenant_id = $1::uuid limit 1) u
-          cross join generate_series(1, $2) n
-          cross join lateral jsonb_populate_record(null::read.identity_users,
-            to_jsonb(u) || jsonb_build_object('user_id', gen_random_uuid(), 'handle', 'u' || n)) made",
-    )
-    .bind(&owner.tenant_id)
-    .bind(MANY)
-    .execute(&pool)
-    .await?;
-    pool.close().await;
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_right_that_is_taken_before_while_or_after_a_file_is_made_takes_the_file()
 -> anyhow::Result<()> {
@@ -192,7 +174,7 @@ async fn a_right_that_is_taken_before_while_or_after_a_file_is_made_takes_the_fi
     let before = ended(&owner, &id).await?;
     assert_eq!(before["error_code"], "permission_revoked", "before: {before}");
 
-    many_users(&house, &owner).await?;
+    house.many_users(&owner, MANY).await?;
     let role = exporter(&owner, &anna, "While").await?;
     let id = asked(&anna, "excel", &users).await?;
     let under_way = |body: &Value| body["progress"]["done"].as_i64().is_some_and(|done| done > 0);

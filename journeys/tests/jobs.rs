@@ -9,24 +9,6 @@ const SOON: Duration = Duration::from_secs(30);
 /// Rows that take a workbook some seconds.
 const MANY: i64 = 100_000;
 
-/// Makes a file of users large, past every guard.
-async fn many_users(house: &House, owner: &Client) -> anyhow::Result<()> {
-    let pool = house.database().await?;
-    sqlx::query(
-        "insert into read.identity_users
-         select made.* from (select * from read.identity_users where tenant_id = $1::uuid limit 1) u
-          cross join generate_series(1, $2) n
-          cross join lateral jsonb_populate_record(null::read.identity_users,
-            to_jsonb(u) || jsonb_build_object('user_id', gen_random_uuid(), 'handle', 'u' || n)) made",
-    )
-    .bind(&owner.tenant_id)
-    .bind(MANY)
-    .execute(&pool)
-    .await?;
-    pool.close().await;
-    Ok(())
-}
-
 async fn workbook(owner: &Client) -> anyhow::Result<String> {
     let asked = owner.post("/exports/excel", &json!({"dataset": "identity.users"})).await?.ok()?;
     Ok(asked.made().to_owned())
@@ -53,7 +35,7 @@ async fn end_leases(house: &House) -> anyhow::Result<()> {
 async fn work_that_runs_is_told_of_and_cancelled_and_nothing_of_it_stays() -> anyhow::Result<()> {
     let house = House::start().await?;
     let owner = house.found("acme").await?;
-    many_users(&house, &owner).await?;
+    house.many_users(&owner, MANY).await?;
     let id = workbook(&owner).await?;
     let path = format!("/jobs/{id}");
     let under_way = |body: &Value| body["progress"]["done"].as_i64().is_some_and(|done| done > 0);
@@ -84,7 +66,7 @@ async fn work_that_runs_is_told_of_and_cancelled_and_nothing_of_it_stays() -> an
 async fn whoever_is_killed_while_at_it_there_is_one_file_in_the_end() -> anyhow::Result<()> {
     let mut house = House::start().await?;
     let owner = house.found("acme").await?;
-    many_users(&house, &owner).await?;
+    house.many_users(&owner, MANY).await?;
     let id = workbook(&owner).await?;
     let path = format!("/jobs/{id}");
     let begun = |attempts: i64| {

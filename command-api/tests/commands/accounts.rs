@@ -7,7 +7,7 @@ use platform::secrets::MasterKey;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::kit::{Answer, Api, PASSWORD};
+use crate::kit::{Answer, Api, PASSWORD, code};
 
 const NEXT: &str = "another horse battery";
 
@@ -28,10 +28,6 @@ async fn until(api: &Api, event_type: &str, count: usize) {
     api.until(async || api.count(event_type).await == count).await;
 }
 
-fn code(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
-}
-
 /// A user who manages users and holds nothing else.
 async fn manager(api: &Api, owner: &str) -> String {
     let (manager, token) = api.newcomer("acme", owner, "manager").await;
@@ -43,7 +39,7 @@ async fn manager(api: &Api, owner: &str) -> String {
 async fn give(api: &Api, owner: &str, user: &str, role: Value) {
     let made = api.post("/rbac/roles", owner, role).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    let role_id = made.headers["location"].to_str().unwrap().rsplit('/').next().unwrap();
+    let role_id = made.made();
     let assign = json!({"user_id": user, "role_id": role_id});
     assert_eq!(api.post("/rbac/assign", owner, assign).await.status, 200);
 }
@@ -250,7 +246,7 @@ async fn who_joins_has_the_default_role_where_the_organisation_has_it_and_nothin
 
     let other = json!({"name": "Other", "permissions": ["audit.trail:read"]});
     let other = api.post("/rbac/roles", &owner, other).await;
-    let other = other.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let other = other.made().to_owned();
     for (number, roles) in [(1, json!([])), (2, json!([{"role_id": other}]))] {
         let before = api.count("rbac.user_access.role_assigned").await;
         let invite = json!({"email": format!("guest{number}@example.org"), "roles": roles});

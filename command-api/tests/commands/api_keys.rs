@@ -147,7 +147,7 @@ async fn a_key_is_refused_when_its_owner_is_deactivated_and_for_good_when_they_a
     let owner = api.found("acme").await;
     let role = json!({"name": "Registrar", "permissions": ["identity.users:register"]});
     let role = api.post("/rbac/roles", &owner, role).await;
-    let role = role.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let role = role.made().to_owned();
     let (robot, _) = api.newcomer("acme", &owner, "importer").await;
     let given = json!({"user_id": robot, "role_id": role});
     assert!(api.post("/rbac/assign", &owner, given).await.status.is_success());

@@ -195,7 +195,7 @@ async fn batches_are_on_for_whom_the_organisation_has_switched_them() {
     assert_eq!(on().await, [false; 6]);
     let role = json!({"name": "Clerk", "permissions": []});
     let role = api.post("/rbac/roles", &owner, role).await;
-    let role = role.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let role = role.made().to_owned();
     let given = json!({"user_id": people[5].1, "role_id": role, "unit_id": UNIT});
     assert!(api.post("/rbac/assign", &owner, given).await.status.is_success());
     api.until(async || are_on(&api, &people[5].2).await).await;

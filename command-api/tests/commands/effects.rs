@@ -13,7 +13,7 @@ async fn a_dry_run_of_a_change_of_access_tells_who_gains_and_who_loses() {
     let (ben, _) = api.newcomer("acme", &owner, "ben").await;
     let role = json!({"name": "Reader", "permissions": ["rbac.roles:read", "audit.trail:read"]});
     let role = api.post("/rbac/roles", &owner, role).await;
-    let role = role.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let role = role.made().to_owned();
     let assign = |user: &String| json!({"user_id": user, "role_id": role});
     let before = api.events().await.len();
 
@@ -62,7 +62,7 @@ async fn who_may_not_see_assignments_gets_the_numbers_alone() {
     let make = async |name: &str, level: u16, permissions: Value| {
         let body = json!({"name": name, "level": level, "permissions": permissions});
         let made = api.post("/rbac/roles", &owner, body).await;
-        made.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned()
+        made.made().to_owned()
     };
     let managing = make("Managing", 50, json!(["rbac.roles:manage"])).await;
     let lower = make("Lower", 5, json!([])).await;

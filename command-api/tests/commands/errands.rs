@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use platform::clock;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api};
-use crate::scheduling::{code, made, scheduler, whole};
+use crate::kit::{Answer, Api, code, made};
+use crate::scheduling::{scheduler, whole};
 
 const REQUESTED: &str = "exports.export.requested";
 const REFUSED: &str = "scheduling.trigger.command_refused";

@@ -7,17 +7,11 @@ use axum::http::Method;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api, request, send};
+use crate::kit::{Answer, Api, made, request, send};
 
 async fn role(api: &Api, owner: &str, name: &str, level: u16) -> String {
     let body = json!({"name": name, "level": level});
     made(&api.post("/rbac/roles", owner, body).await)
-}
-
-fn made(answer: &Answer) -> String {
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    let location = answer.headers["location"].to_str().expect("a location");
-    location.rsplit('/').next().expect("an id").to_owned()
 }
 
 async fn user(api: &Api, owner: &str, handle: &str) -> String {

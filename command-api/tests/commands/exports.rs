@@ -3,19 +3,9 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api};
+use crate::kit::{Api, code, made};
 
 const LATER: &str = "2126-01-01T00:00:00Z";
-
-fn made(answer: &Answer) -> String {
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    let location = answer.headers["location"].to_str().unwrap();
-    location.rsplit('/').next().unwrap().to_owned()
-}
-
-fn code(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
-}
 
 fn people() -> Value {
     json!({"name": "People", "dataset": "identity.users", "columns": ["handle", "status"],

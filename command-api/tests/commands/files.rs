@@ -7,14 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::kit::{Answer, Api, send};
+use crate::kit::{Answer, Api, code, made, send};
 
 const PART: &str = "application/offset+octet-stream";
 const CSV: &[u8] = b"name;city\nM\xc3\xbcller;Z\xc3\xbcrich\n";
-
-fn code(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
-}
 
 /// A file as a form sends it.
 struct Sent<'a> {
@@ -62,11 +58,6 @@ fn request(
 
 async fn upload(api: &Api, token: &str, fields: &[(&str, &str)], file: &Sent<'_>) -> Answer {
     send(&api.router, form(token, fields, file)).await
-}
-
-fn made(answer: &Answer) -> String {
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["aggregate"]["id"].as_str().unwrap().to_owned()
 }
 
 /// The blobs that lie in the store.

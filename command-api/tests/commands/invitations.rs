@@ -11,7 +11,7 @@ async fn role(api: &Api, owner: &str, name: &str, permissions: Value) -> String 
     let body = json!({"name": name, "permissions": permissions});
     let made = api.post("/rbac/roles", owner, body).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    made.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned()
+    made.made().to_owned()
 }
 
 /// Invites an address; the id of the invitation and its token.

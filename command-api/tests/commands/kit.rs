@@ -28,6 +28,15 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+impl Answer {
+    /// The id of what was made, as the address of it ends.
+    pub(crate) fn made(&self) -> &str {
+        assert_eq!(self.status, StatusCode::CREATED, "{}", self.body);
+        let location = self.headers["location"].to_str().expect("a location");
+        location.rsplit('/').next().expect("an id")
+    }
+}
+
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 impl Api {
@@ -172,4 +181,14 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// The id of what an answer says was made.
+pub(crate) fn made(answer: &Answer) -> String {
+    answer.made().to_owned()
+}
+
+/// The status of an answer, and the code of its problem.
+pub(crate) fn code(answer: &Answer) -> (u16, &str) {
+    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
 }

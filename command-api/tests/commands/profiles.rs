@@ -3,14 +3,10 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api};
+use crate::kit::{Answer, Api, code};
 
 async fn patch(api: &Api, path: &str, token: &str, body: Value) -> Answer {
     api.call(Method::PATCH, path, token, body).await
-}
-
-fn code(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
 }
 
 /// The payloads of all events of a type.

@@ -5,13 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use platform::clock;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api};
+use crate::kit::{Api, code, made};
 
 const FIRED: &str = "scheduling.trigger.fired";
-
-pub(crate) fn code(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
-}
 
 fn trigger(spec: &Value) -> Value {
     json!({"name": "Nightly", "spec": spec, "modifiers": {"time_zone": "Europe/Berlin"},
@@ -20,12 +16,6 @@ fn trigger(spec: &Value) -> Value {
 
 fn daily() -> Value {
     json!({"kind": "daily", "time": "03:00:00"})
-}
-
-pub(crate) fn made(answer: &Answer) -> String {
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    let location = answer.headers["location"].to_str().unwrap();
-    location.rsplit('/').next().unwrap().to_owned()
 }
 
 /// A token of our own scheduler.

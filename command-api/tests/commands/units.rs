@@ -118,7 +118,7 @@ async fn role(api: &Api, owner: &str, level: u16, permissions: &[&str]) -> Strin
         json!({"name": format!("Level {level}"), "level": level, "permissions": permissions});
     let made = api.post("/rbac/roles", owner, body).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    made.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned()
+    made.made().to_owned()
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn a_protected_role_is_given_and_taken_in_a_unit_by_whom_may_there() {
     let guarded = json!({"name": "Guarded", "level": 10, "protected": true,
         "permissions": ["rbac.assignments:assign"]});
     let guarded = api.post("/rbac/roles", &owner, guarded).await;
-    let guarded = guarded.headers["location"].to_str().unwrap().rsplit('/').next().unwrap();
+    let guarded = guarded.made();
     let path = format!("/rbac/users/{bert}/protected-roles/{guarded}");
     let asked = [
         (Method::POST, json!({"unit_id": HALL}), 200),
@@ -274,7 +274,7 @@ async fn a_protected_role_is_given_and_taken_in_a_unit_by_whom_may_there() {
     }
     let high = json!({"name": "High", "level": 60, "protected": true, "permissions": []});
     let high = api.post("/rbac/roles", &owner, high).await;
-    let high = high.headers["location"].to_str().unwrap().rsplit('/').next().unwrap();
+    let high = high.made();
     let path = format!("/rbac/users/{bert}/protected-roles/{high}");
     let above = api.post(&path, &token, json!({"unit_id": HALL})).await;
     assert_eq!(above.body["code"], "ESCALATES_LEVEL", "no further than they stand there");

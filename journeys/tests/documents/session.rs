@@ -112,9 +112,10 @@ impl Installation {
         let blocks = document.blocks.iter().filter(|block| is_run(block));
         let steps: Vec<_> = blocks.flat_map(Block::steps).collect();
         for (number, step) in steps.iter().enumerate() {
-            script.extend([&*format!("printf '{MARK}{number}{MARK}'\n"), &*step.command]);
+            script += &mark(number);
+            script += &step.command;
         }
-        script.extend([&*format!("printf '{MARK}end{MARK}'\n")]);
+        script += &mark("end");
         let script = script.replace(PASSWORD, &format!("'{}'", self.password()?));
         let output = self.bash(&place, &script).await.with_context(|| document.path.clone())?;
         let mut said: Vec<Said> = Vec::new();
@@ -176,4 +177,9 @@ fn is_refused(text: &str) -> bool {
     let text = text.replace("\": ", "\":");
     ["\"status\":4", "\"status\":5"].iter().any(|status| text.contains(status))
         && text.contains("\"code\":")
+}
+
+/// A command that tells which step is next.
+fn mark(step: impl std::fmt::Display) -> String {
+    format!("printf '{MARK}{step}{MARK}'\n")
 }

@@ -119,14 +119,16 @@ impl Slot {
 
     async fn work(&self, job: &Job, shutdown: &Shutdown) -> Fate {
         let start = Instant::now();
-        let mut attempt = std::pin::pin!(self.attempt(job));
+        let out_of_time = async {
+            shutdown.wait().await;
+            tokio::time::sleep(FINISHING).await;
+        };
         let fate = tokio::select! {
-            fate = &mut attempt => fate,
+            fate = self.attempt(job) => fate,
             loss = self.loss(job) => self.let_go(job, loss).await,
-            () = shutdown.wait() => match tokio::time::timeout(FINISHING, attempt).await {
-                Ok(fate) => fate,
-                Err(_) => job.give_back(&self.office.pool).await.map(|()| Fate::Again(Duration::ZERO)),
-            },
+            () = out_of_time => {
+                job.give_back(&self.office.pool).await.map(|()| Fate::Again(Duration::ZERO))
+            }
         };
         histogram!("job_seconds", "kind" => self.handler.kind).record(start.elapsed());
         fate.unwrap_or_else(|error| {

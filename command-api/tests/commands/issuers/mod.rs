@@ -10,7 +10,7 @@ use platform::secrets::{MasterKey, hmac};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::kit::{Answer, Api, PASSWORD};
+use crate::kit::{Answer, Api, PASSWORD, code};
 use crate::oidc::{Key, Op, text};
 
 const LEAST: usize = 40;
@@ -108,10 +108,6 @@ async fn trust(api: &Api, owner: &str, op: &Op, key: &Key, terms: &Value) -> Str
 async fn exchange(api: &Api, organization: &str, token: &str) -> Answer {
     let body = json!({"organization": organization, "token": token});
     api.post("/auth/exchange", "", body).await
-}
-
-fn code(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
 }
 
 fn access(answer: &Answer) -> &str {
