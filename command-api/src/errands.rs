@@ -31,7 +31,7 @@ use crate::registry::{Call, PREFIX};
 /// Stands for the moment that an occurrence was due, wherever it is in a text of the arguments.
 const OCCURRENCE: &str = "{occurrence}";
 /// Where the arguments are in the bodies that bring them.
-const ARGS: &str = "/target/args";
+pub(crate) const ARGS: &str = "/target/args";
 /// What an answer may take; ours are far smaller.
 const ANSWER_BYTES: usize = 1 << 20;
 /// Operations that nobody is sent to do: what opens doors people open themselves, and what makes errands would multiply.
@@ -63,8 +63,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) principal: Principal,
     /// What, and with what.
     pub(crate) target: &'a Target,
-    /// The moment that it was due.
-    pub(crate) occurrence: Timestamp,
+    /// The moment that it was due, where its texts can name it.
+    pub(crate) occurrence: Option<Timestamp>,
     /// The request that it comes with.
     pub(crate) facts: &'a Arc<RequestFacts>,
 }
@@ -89,7 +89,9 @@ impl Errands {
             Problem::invalid("/target/command", "COMMAND_UNKNOWN", detail)
         })?;
         let mut args = args.as_object().cloned().unwrap_or_default();
-        args.values_mut().for_each(|value| fill(value, &errand.occurrence.to_string()));
+        if let Some(occurrence) = errand.occurrence {
+            args.values_mut().for_each(|value| fill(value, &occurrence.to_string()));
+        }
         let mut uri = PREFIX.to_owned() + &path(route.path, &mut args)?;
         if key.is_none() {
             uri = format!("{uri}?{VALIDATE_ONLY}=true");

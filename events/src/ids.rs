@@ -55,6 +55,8 @@ ids! {
     ExclusiveSetId,
     /// A report under a name, by which files are made.
     TemplateId,
+    /// Several files that were asked for as one.
+    BatchId,
     /// A clean-up of old files.
     CleanupId,
     /// A requested export and its file.

@@ -78,6 +78,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
         Module::Exports => {
             visitor.visit::<exports::export::Export>();
             visitor.visit::<exports::template::Template>();
+            visitor.visit::<exports::batch::Batch>();
             visitor.visit::<exports::cleanup::Cleanup>();
         }
         Module::Notifications => visitor.visit::<notifications::notification::Notification>(),

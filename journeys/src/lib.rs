@@ -6,6 +6,6 @@ pub mod house;
 pub mod socket;
 pub mod traces;
 
-pub use client::{Client, Reply};
+pub use client::{Client, PASSWORD, Reply};
 pub use house::{House, Resident};
 pub use socket::Socket;

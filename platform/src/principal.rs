@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use events::exports::batch::Batch;
 use events::rbac::resolve::{QUERY_API, WORKERS};
 use events::rbac::scope::Scope;
 use events::scheduling::trigger::Trigger;
-use events::{Actor, ActorKind, Decider as _, SessionId, TenantId, TriggerId, UserId};
+use events::{Actor, ActorKind, BatchId, Decider as _, SessionId, TenantId, TriggerId, UserId};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
@@ -49,12 +50,15 @@ pub struct Principal {
 pub enum Through {
     /// A trigger.
     Trigger(TriggerId),
+    /// A batch of exports.
+    Batch(BatchId),
 }
 
 impl std::fmt::Display for Through {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Trigger(id) => write!(f, "{}/{id}", Trigger::TYPE),
+            Self::Batch(id) => write!(f, "{}/{id}", Batch::TYPE),
         }
     }
 }

@@ -196,6 +196,13 @@ impl Call {
         self.app.access.places(&self.principal, standing, permission).await.map_err(unreadable)
     }
 
+    /// The same request with a parameter under the name that we have for it.
+    pub(crate) fn renamed(mut self, theirs: &str, ours: &str) -> Self {
+        let named = self.parameters.iter_mut().filter(|(name, _)| name == theirs);
+        named.for_each(|(name, _)| ours.clone_into(name));
+        self
+    }
+
     /// An id in the path; one that is not an id names nothing.
     pub(crate) fn id<T: FromStr>(&self, name: &str, what: &str) -> Result<T, Problem> {
         self.segment(name).parse().map_err(|_| Problem::absent(what))

@@ -78,7 +78,7 @@ type Found = Option<(String, Option<i64>)>;
 
 /// Whose rows are looked at.
 enum Whose {
-    /// Those that the caller sees in lists.
+    /// Those that the caller sees in lists, and those that are shared with them.
     Visible,
     /// Everybody's.
     Anybodys,
@@ -95,7 +95,7 @@ async fn find(
         query = query.only(data, fields.split(','))?;
     }
     let query = match whose {
-        Whose::Visible => visible(call, data, query)?,
+        Whose::Visible => visible(call, data, query)?.or_shared(),
         Whose::Anybodys => query,
     };
     let asked = call.ask(data.projections, &dataset::one(data, &query)).await?;

@@ -64,6 +64,7 @@ fn router(app: &Arc<App>) -> Router {
         router = endpoint.mount(router, app);
     }
     let router = exports::download::mount(stream::socket::mount(router, app), app);
+    let router = exports::archive::mount(router, app);
     let router = files::download::mount(router, app);
     let router = router.merge(http::operational(document(), app.pool.clone()));
     let events = events_document();
@@ -93,7 +94,12 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
 
 /// What every route declares about itself, also those that let callers in by themselves.
 pub fn routes() -> Vec<Route> {
-    let special = [stream::socket::route(), exports::download::route(), files::download::route()];
+    let special = [
+        stream::socket::route(),
+        exports::download::route(),
+        exports::archive::route(),
+        files::download::route(),
+    ];
     all().into_iter().map(|endpoint| endpoint.route).chain(special).collect()
 }
 

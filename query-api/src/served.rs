@@ -90,7 +90,7 @@ fn range(headers: &HeaderMap, size: u64) -> Result<Option<GetRange>, Problem> {
 }
 
 /// The name for saving (RFC 6266): plain for old programs, exact for the others.
-fn disposition(how: &str, name: &str) -> String {
+pub(crate) fn disposition(how: &str, name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "-_. ".contains(c) { c } else { '_' };
     let plain: String = name.chars().map(safe).collect();
     let exact = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);

@@ -15,6 +15,11 @@ use crate::runtime::{Job, Office, Trouble, id_caused_by};
 pub(crate) trait Filed: Work {
     /// Where its files are stored.
     fn store(office: &Office) -> &Files;
+
+    /// What an attempt stores besides its file, if anything.
+    fn beside(_: &Job, _: u32) -> Option<FileId> {
+        None
+    }
 }
 
 /// The work that a job is about, as the log has it now.
@@ -85,7 +90,10 @@ pub(crate) fn file_id<W: Work>(job: &Job, attempt: u32) -> FileId {
 /// Deletes the files of the attempts up to `last`, where there are any.
 pub(crate) async fn delete<W: Filed>(office: &Office, job: &Job, last: u32) -> anyhow::Result<()> {
     for attempt in 1..=last {
-        W::store(office).delete(job.tenant_id, file_id::<W>(job, attempt)).await?;
+        let stored = std::iter::once(file_id::<W>(job, attempt)).chain(W::beside(job, attempt));
+        for id in stored {
+            W::store(office).delete(job.tenant_id, id).await?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! For our tests: a database with a log to append to, as command-api would.
 
 use events::aggregate::{ClaimChange, ClaimScope};
-use events::envelope::encode;
+use events::envelope::{Recorded, encode};
 use events::{Decider, Event as _, TenantId, UserId};
 use platform::clock;
 use platform::config::Settings;
@@ -13,6 +13,26 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::runtime::Office;
+
+/// An event of a stream of its kind as the log has it.
+pub(crate) fn recorded<D: Decider>(stream: Uuid, event: &D::Event) -> Recorded {
+    let encoded = encode(event).unwrap();
+    Recorded {
+        position: 1,
+        tenant_id: events::testing::id(1),
+        tenant_seq: 1,
+        aggregate_type: D::TYPE.into(),
+        aggregate_id: stream.to_string(),
+        sequence: 1,
+        event_id: Uuid::nil(),
+        event_type: encoded.event_type,
+        event_version: encoded.event_version,
+        payload: encoded.payload,
+        metadata: "{}".into(),
+        recorded_at: events::testing::at("2026-01-01T00:00:00Z"),
+        chain: Vec::new(),
+    }
+}
 
 /// A migrated database and the door to its log.
 pub(crate) struct Log {

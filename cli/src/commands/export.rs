@@ -123,6 +123,9 @@ struct Look {
     /// What happens to what a workbook or a PDF has no room for
     #[arg(long, value_parser = ["split", "fail", "truncate"])]
     limit_policy: Option<String>,
+    /// Only what has changed since the last file that was asked for so, or since the one that is named
+    #[arg(long, value_name = "EXPORT", num_args = 0..=1, default_missing_value = "")]
+    changes: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -279,6 +282,10 @@ impl Look {
         }
         if let Some(cover) = self.cover {
             options["cover"] = cover.into();
+        }
+        if let Some(since) = &self.changes {
+            options["changes"] =
+                if since.is_empty() { json!({}) } else { json!({ "since": since }) };
         }
         if !self.totals.is_empty() {
             options["totals"] = self.totals.clone().into();

@@ -79,6 +79,7 @@ fn report(call: &Call<Report>) -> Result<Target<Export>, Problem> {
         time_zone: Some(body.time_zone.clone()),
         layout: None,
         options: None,
+        deliver: None,
     };
     let mut target = exports::request(&call.principal, &ask, body.format)?;
     target.needs.push(Permission::ExportsFilesRequest);

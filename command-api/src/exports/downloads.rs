@@ -17,6 +17,7 @@ use super::of_requester;
 use crate::answer::{Answer, Carried, Reply};
 use crate::app::App;
 use crate::guard::Spot;
+use crate::pipeline::Target;
 use crate::refusal::refused;
 use crate::registry::{Given, Registry};
 
@@ -106,7 +107,13 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
     let needed = dataset.and_then(|dataset| dataset.permission);
     let spots = rows_of(&known.state);
     let carried = app.execute(ask, || {
-        let target = of_requester(id, Command::RecordDownload(RecordDownload { by }));
+        let command = Command::RecordDownload(RecordDownload { by });
+        // Who was told where the file is may fetch it, where they may see what is in it.
+        let target = if known.state.shared_with.contains(&by) {
+            Target::new(id, command)
+        } else {
+            of_requester(id, command)
+        };
         Ok(target.needing(needed, &spots).within(spots.iter().copied()).guarded(ask.access))
     });
     let answer = match carried.await? {
@@ -125,7 +132,7 @@ async fn download(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem>
 }
 
 /// Where the rows of a file belong: it is fetched by whoever may in every unit that it was made of.
-fn rows_of(export: &Export) -> Vec<Spot> {
+pub(super) fn rows_of(export: &Export) -> Vec<Spot> {
     match &export.file {
         Some(file) if !file.units.is_empty() => file.units.iter().copied().map(Spot::In).collect(),
         Some(_) => vec![Spot::Everywhere],

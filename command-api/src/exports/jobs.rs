@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use events::backups::backup::{Backup, Command as OfBackup};
+use events::exports::batch::{Batch, Command as OfBatch};
 use events::exports::export::{Command as OfExport, Export};
 use events::{Module, Permission};
 use platform::problem::Problem;
 use platform::routes::Route;
 use uuid::Uuid;
 
-use super::of_requester;
+use super::{batches, of_requester};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::guard::Spot;
@@ -59,6 +60,19 @@ async fn carry_out(app: Arc<App>, given: Arc<Given>, wish: Wish) -> Result<Answe
         let carried = app.execute(ask, || {
             let needed = Some(Permission::ExportsFilesRequest);
             let target = of_requester(id, command());
+            Ok(target.needing(needed, &[Spot::Anywhere]).guarded(ask.access))
+        });
+        return Ok(carried.await?.answer());
+    }
+    let batch = app.aggregates.refresh::<Batch>(tenant, &stream).await;
+    if batch.map_err(|error| Problem::internal(&error))?.version > 0 {
+        let command = || match wish {
+            Wish::Cancel => OfBatch::Cancel,
+            Wish::Retry => OfBatch::Retry,
+        };
+        let carried = app.execute(ask, || {
+            let needed = Some(Permission::ExportsFilesRequest);
+            let target = batches::of_requester(id.into(), command());
             Ok(target.needing(needed, &[Spot::Anywhere]).guarded(ask.access))
         });
         return Ok(carried.await?.answer());

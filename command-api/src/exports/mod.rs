@@ -1,70 +1,122 @@
 //! Routes of exports: asking for files, fetching them, and how our workers report on them.
 
+mod batches;
 mod cleanups;
+mod deliveries;
 pub(crate) mod downloads;
 mod facts;
 mod jobs;
 mod keeping;
+mod readers;
 mod reports;
+mod schedules;
 mod templates;
 
 use std::fmt::Display;
 
-use events::exports::Layout;
-use events::exports::export::{Command, Export, Format, Options, Request, Sort, Wishes};
+use std::sync::Arc;
+
+use events::exports::export::{Command, Delivery, Export, Format, Options, Request, Sort, Wishes};
+use events::exports::{Layout, Report};
 use events::job::State;
 use events::{ExportId, Module, Permission, TemplateId, UserId};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use platform::clock;
 use platform::dataset::{self, Dataset, Kind, Query};
 use platform::limits::Quota;
-use platform::principal::Principal;
+use platform::principal::{Principal, Through};
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::app::App;
 use crate::guard::Spot;
 use crate::identity::{default_locale, default_time_zone};
-use crate::pipeline::{Owner, Target};
+use crate::pipeline::{Ask as Asking, Owner, Target};
 use crate::registry::{Call, Nothing, Registry};
 
 /// A file to make.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
     /// The export's id, if the client makes it (UUIDv7).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<ExportId>,
     /// The template from which is taken what is not said here. An empty filter or title says that there is none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) template_id: Option<TemplateId>,
     /// The dataset, as `GET /exports/datasets` lists them; that of the template when absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dataset: Option<String>,
     /// The columns in the order of the file; those of the template, or all that are not sensitive, when absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) columns: Vec<String>,
     /// Which rows, in the filter grammar.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) filter: Option<String>,
     /// The order, for example `-created_at,id`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sort: Option<String>,
     /// What stands above the rows and in the file's name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) title: Option<String>,
     /// Language and region of numbers and dates; `en` when neither the request nor its template says.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) locale: Option<String>,
     /// Time zone of moments; `UTC` when neither the request nor its template says.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time_zone: Option<String>,
     /// How pages look, where the file has some; all of it as here, or all of it as in the template.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) layout: Option<Layout>,
     /// How the file is made, where it shall be otherwise than usual; all of it as here, or all of it as in the template.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) options: Option<Options>,
+    /// Who else is told where the file is once it is made; each of them may see all that is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deliver: Option<Delivery>,
+}
+
+impl Ask {
+    /// The request for a file that shows what a report does.
+    fn of(report: &Report) -> Result<Self, Problem> {
+        let sort = templates::written(report)?;
+        Ok(Self {
+            id: None,
+            template_id: None,
+            dataset: Some(report.dataset.clone()),
+            columns: report.columns.clone(),
+            filter: report.filter.clone(),
+            sort: (!report.sort.is_empty()).then_some(sort),
+            title: report.title.clone(),
+            locale: report.locale.clone(),
+            time_zone: report.time_zone.clone(),
+            layout: Some(report.layout.clone()),
+            options: Some(report.options.clone()),
+            deliver: None,
+        })
+    }
+}
+
+/// What the operations that ask for a file begin with.
+const ASKS: &str = "exports_export_request_";
+
+/// The operation by which a file of a kind is asked for.
+fn operation(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "exports_export_request_csv",
+        Format::Xlsx => "exports_export_request_xlsx",
+        Format::Pdf => "exports_export_request_pdf",
+        Format::Ndjson => "exports_export_request_ndjson",
+        Format::Parquet => "exports_export_request_parquet",
+    }
+}
+
+/// Whether an operation asks for a file.
+fn is_request(name: &str) -> bool {
+    name.starts_with(ASKS)
 }
 
 /// How many files one user may have made: each costs a worker's time and room in the store.
@@ -80,39 +132,15 @@ pub(crate) fn routes(registry: &mut Registry) {
             .works()
             .answers::<()>(201)
     };
-    registry.checked::<Ask, Export>(
-        ask("/exports/csv", "exports_export_request_csv", "make a CSV file of a dataset"),
-        templates::complete,
-        |call| request(&call.principal, &call.body, Format::Csv),
-    );
-    registry.checked::<Ask, Export>(
-        ask("/exports/excel", "exports_export_request_xlsx", "make a workbook of a dataset"),
-        templates::complete,
-        |call| request(&call.principal, &call.body, Format::Xlsx),
-    );
-    registry.checked::<Ask, Export>(
-        ask("/exports/pdf", "exports_export_request_pdf", "make a printable document of a dataset"),
-        templates::complete,
-        |call| request(&call.principal, &call.body, Format::Pdf),
-    );
-    registry.checked::<Ask, Export>(
-        ask(
-            "/exports/ndjson",
-            "exports_export_request_ndjson",
-            "make a file of one JSON object per row",
-        ),
-        templates::complete,
-        |call| request(&call.principal, &call.body, Format::Ndjson),
-    );
-    registry.checked::<Ask, Export>(
-        ask(
-            "/exports/parquet",
-            "exports_export_request_parquet",
-            "make a Parquet file of a dataset",
-        ),
-        templates::complete,
-        |call| request(&call.principal, &call.body, Format::Parquet),
-    );
+    let mut request = |path, format, summary| {
+        let route = ask(path, operation(format), summary);
+        registry.checked::<Ask, Export>(route, prepare, by_format(format));
+    };
+    request("/exports/csv", Format::Csv, "make a CSV file of a dataset");
+    request("/exports/excel", Format::Xlsx, "make a workbook of a dataset");
+    request("/exports/pdf", Format::Pdf, "make a printable document of a dataset");
+    request("/exports/ndjson", Format::Ndjson, "make a file of one JSON object per row");
+    request("/exports/parquet", Format::Parquet, "make a Parquet file of a dataset");
     let own = |path, operation, summary| {
         Route::post(path, Module::Exports, operation)
             .summary(summary)
@@ -131,12 +159,40 @@ pub(crate) fn routes(registry: &mut Registry) {
         own("/exports/{export_id}/retry", "exports_export_retry", "try a failed export again"),
         |call| owned(call, Command::Retry),
     );
+    batches::routes(registry);
     cleanups::routes(registry);
+    deliveries::routes(registry);
     downloads::routes(registry);
     jobs::routes(registry);
     keeping::routes(registry);
     reports::routes(registry);
+    schedules::routes(registry);
     templates::routes(registry);
+}
+
+/// How the request for a kind of file is read.
+fn by_format(format: Format) -> fn(&Call<Ask>) -> Result<Target<Export>, Problem> {
+    match format {
+        Format::Csv => |call| request(&call.principal, &call.body, Format::Csv),
+        Format::Xlsx => |call| request(&call.principal, &call.body, Format::Xlsx),
+        Format::Pdf => |call| request(&call.principal, &call.body, Format::Pdf),
+        Format::Ndjson => |call| request(&call.principal, &call.body, Format::Ndjson),
+        Format::Parquet => |call| request(&call.principal, &call.body, Format::Parquet),
+    }
+}
+
+/// Puts together what a request says itself and what its template says, and asks whether it is for those it is for.
+fn prepare<'a>(
+    app: &'a Arc<App>,
+    _: &'a Asking,
+    call: &'a mut Call<Ask>,
+) -> BoxFuture<'a, Result<(), Problem>> {
+    async move {
+        templates::fill(app, call.tenant(), &mut call.body).await?;
+        known_since(app, call).await?;
+        deliveries::check(app, call).await
+    }
+    .boxed()
 }
 
 /// A command that the export's requester gives, or whoever may see everybody's.
@@ -174,7 +230,14 @@ pub(crate) fn request(
     let sort = order(dataset, &columns, body, requested_by)?;
     let options = body.options.clone().unwrap_or_default();
     summable(dataset, &options.totals)?;
+    if options.changes.is_some() {
+        traceable(dataset, &columns)?;
+    }
     let id: ExportId = body.id.unwrap_or_else(clock::new_id);
+    let batch_id = match principal.through {
+        Some(Through::Batch(batch)) => Some(batch),
+        Some(Through::Trigger(_)) | None => None,
+    };
     let command = Command::Request(Request {
         format,
         dataset: name.to_owned(),
@@ -185,10 +248,12 @@ pub(crate) fn request(
         locale: body.locale.clone().unwrap_or_else(default_locale),
         time_zone: body.time_zone.clone().unwrap_or_else(default_time_zone),
         requested_by,
-        wishes: Wishes {
+        wishes: Box::new(Wishes {
             template_id: body.template_id,
             layout: body.layout.clone().unwrap_or_default(),
-        },
+            deliver: body.deliver.clone(),
+            batch_id,
+        }),
         options,
     });
     let target = Target::create(id, command).at("/exports/{id}").working();
@@ -221,6 +286,35 @@ fn order(
         .iter()
         .map(|sort| Sort { column: sort.column.key.to_owned(), descending: sort.descending });
     Ok(sort.collect())
+}
+
+/// What is gone is named by its key.
+fn traceable(dataset: &Dataset, columns: &[String]) -> Result<(), Problem> {
+    let is_there = |key: &&&str| columns.iter().any(|column| column == **key);
+    match dataset.key.iter().find(|key| !is_there(key)) {
+        Some(key) => {
+            let detail = format!(
+                "{key} is part of the key, by which changes are told; take it among the columns"
+            );
+            Err(Problem::invalid("/columns", "CHANGES_NEED_KEY", detail))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Changes are told since a file of the same requester's that is there and was asked for so.
+async fn known_since(app: &App, call: &Call<Ask>) -> Result<(), Problem> {
+    let wish = call.body.options.as_ref().and_then(|options| options.changes);
+    let Some(since) = wish.and_then(|changes| changes.since) else { return Ok(()) };
+    let earlier = app.aggregates.refresh::<Export>(call.tenant(), &since.to_string()).await;
+    let earlier = earlier.map_err(|error| Problem::internal(&error))?.state;
+    let is_own = call.principal.user() == Some(earlier.requested_by);
+    let shows_same = earlier.incremental && call.body.dataset.as_ref() == Some(&earlier.dataset);
+    if is_own && shows_same && earlier.downloadable(clock::now()).is_ok() {
+        return Ok(());
+    }
+    let detail = "since names no file of yours of the same dataset that is there and was made with changes; name another, or leave it out";
+    Err(Problem::invalid("/options/changes/since", "SINCE_UNKNOWN", detail))
 }
 
 /// Only numbers have a sum.

@@ -156,6 +156,14 @@ fn endings(registry: &mut Registry) {
     );
     registry.command::<Nothing, Export>(
         report(
+            "/exports/{export_id}/call-off",
+            "exports_export_call_off",
+            "nobody wants the file any more, because what it was to be part of is cancelled",
+        ),
+        |call| target(call, Command::CallOff),
+    );
+    registry.command::<Nothing, Export>(
+        report(
             "/exports/{export_id}/withdraw",
             "exports_export_withdraw",
             "the file is gone before its time: it may hold what was erased",

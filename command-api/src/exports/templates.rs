@@ -5,7 +5,7 @@ use std::sync::Arc;
 use events::exports::export::{Options, Sort};
 use events::exports::template::{Command, Revise, Template};
 use events::exports::{Layout, Report};
-use events::{Module, Permission, TemplateId, UserId};
+use events::{Module, Permission, TemplateId, TenantId, UserId};
 use futures::future::BoxFuture;
 use platform::clock;
 use platform::dataset::Query;
@@ -210,22 +210,16 @@ fn look_up<'a>(
 }
 
 /// Takes from the template what the request does not say itself. A template that is not there, or is retired, is for the rules of
-/// exports to refuse.
-pub(super) fn complete<'a>(
-    app: &'a Arc<App>,
-    _: &'a Asking,
-    call: &'a mut Call<Ask>,
-) -> BoxFuture<'a, Result<(), Problem>> {
-    Box::pin(async move {
-        let Some(id) = call.body.template_id else { return Ok(()) };
-        let template = app.aggregates.refresh::<Template>(call.tenant(), &id.to_string()).await;
-        let template = template.map_err(|error| Problem::internal(&error))?;
-        if template.version == 0 {
-            let detail = "template_id names no template; choose one of GET /exports/templates";
-            return Err(Problem::invalid("/template_id", "EXPORT_TEMPLATE_UNKNOWN", detail));
-        }
-        take(&mut call.body, &template.state.report)
-    })
+/// Takes from the template of a request what it does not say itself.
+pub(super) async fn fill(app: &App, tenant: TenantId, ask: &mut Ask) -> Result<(), Problem> {
+    let Some(id) = ask.template_id else { return Ok(()) };
+    let template = app.aggregates.refresh::<Template>(tenant, &id.to_string()).await;
+    let template = template.map_err(|error| Problem::internal(&error))?;
+    if template.version == 0 {
+        let detail = "template_id names no template; choose one of GET /exports/templates";
+        return Err(Problem::invalid("/template_id", "EXPORT_TEMPLATE_UNKNOWN", detail));
+    }
+    take(ask, &template.state.report)
 }
 
 fn take(ask: &mut Ask, report: &Report) -> Result<(), Problem> {
@@ -253,7 +247,7 @@ fn take(ask: &mut Ask, report: &Report) -> Result<(), Problem> {
 }
 
 /// The order as `sort=` has it, without the dataset's own key at the end, which every question adds by itself.
-fn written(report: &Report) -> Result<String, Problem> {
+pub(super) fn written(report: &Report) -> Result<String, Problem> {
     Ok(platform::dataset::order(
         known(&report.dataset)?,
         report.sort.iter().map(|sort| (sort.column.as_str(), sort.descending)),

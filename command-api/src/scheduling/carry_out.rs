@@ -67,8 +67,9 @@ async fn carry_out(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> 
         let owner = Principal::somebody(tenant, trigger.owned_by);
         let principal = owner.through(Through::Trigger(id));
         let (target, facts) = (&trigger.target, &ask.facts);
+        let due = Some(occurrence);
         let key = (!ask.manner.validate_only).then(|| key(id, occurrence));
-        let errand = Errand { principal, target, occurrence, facts };
+        let errand = Errand { principal, target, occurrence: due, facts };
         Some(app.run_errand(&errand, key).await?)
     };
     let record = || {

@@ -181,7 +181,7 @@ fn check<'a>(
             return Ok(());
         };
         let principal = Principal::clone(&ask.principal).through(Through::Trigger(clock::new_id()));
-        let (facts, occurrence) = (&ask.facts, clock::now());
+        let (facts, occurrence) = (&ask.facts, Some(clock::now()));
         app.check_errand(&Errand { principal, target, occurrence, facts }).await
     }
     .boxed()

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::kit::{Api, code, made};
+use crate::kit::{Api, code, entitled, made};
 
 const LATER: &str = "2126-01-01T00:00:00Z";
 
@@ -12,16 +12,6 @@ fn people() -> Value {
         "filter": "status = \"active\"", "sort": "-handle", "title": "Who is here",
         "locale": "de-CH", "time_zone": "Europe/Zurich",
         "layout": {"orientation": "landscape", "footer": "Acme AG"}})
-}
-
-/// Somebody whose one role has these permissions.
-async fn entitled(api: &Api, owner: &str, handle: &str, may: &[&str]) -> String {
-    let (user, token) = api.newcomer("acme", owner, handle).await;
-    let role = json!({"name": handle, "level": 50, "permissions": may});
-    let role = made(&api.post("/rbac/roles", owner, role).await);
-    let held = json!({"user_id": user, "role_id": role});
-    assert_eq!(api.post("/rbac/assign", owner, held).await.status, 200);
-    token
 }
 
 /// What the last request for a file was stored as.
@@ -111,7 +101,7 @@ async fn a_template_opens_no_dataset_to_whoever_may_not_read_it() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
     let template = made(&api.post("/exports/templates", &owner, people()).await);
-    let clerk = entitled(&api, &owner, "clerk", &["exports.files:request"]).await;
+    let (_, clerk) = entitled(&api, &owner, "clerk", &["exports.files:request"]).await;
     let refused = api.post("/exports/csv", &clerk, json!({"template_id": template})).await;
     assert_eq!(refused.status, 403, "{}", refused.body);
     assert!(refused.body["detail"].as_str().unwrap().contains("identity.users:read"));
@@ -144,8 +134,8 @@ async fn a_file_is_archived_and_deleted_by_whose_it_is_and_by_who_sees_all() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
     let may = ["exports.files:request", "rbac.roles:read"];
-    let anna = entitled(&api, &owner, "anna", &may).await;
-    let bert = entitled(&api, &owner, "bert", &may).await;
+    let (_, anna) = entitled(&api, &owner, "anna", &may).await;
+    let (_, bert) = entitled(&api, &owner, "bert", &may).await;
     let path = format!("/exports/{}", finished(&api, &anna).await);
     let archive = format!("{path}/archive");
     assert_eq!(api.post(&archive, &bert, json!({})).await.status, 403);
@@ -166,7 +156,7 @@ async fn a_file_is_archived_and_deleted_by_whose_it_is_and_by_who_sees_all() {
 async fn a_clean_up_takes_a_right_of_its_own() {
     let api = Api::start().await;
     let owner = api.found("acme").await;
-    let anna = entitled(&api, &owner, "anna", &["exports.files:read_all"]).await;
+    let (_, anna) = entitled(&api, &owner, "anna", &["exports.files:read_all"]).await;
     let month = json!({"days_to_keep": 30});
     assert_eq!(api.post("/exports/cleanup", &anna, month.clone()).await.status, 403);
     let asked = api.post("/exports/cleanup", &owner, month).await;

@@ -192,3 +192,18 @@ pub(crate) fn made(answer: &Answer) -> String {
 pub(crate) fn code(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default())
 }
+
+/// Somebody whose one role has these permissions: id and token.
+pub(crate) async fn entitled(
+    api: &Api,
+    owner: &str,
+    handle: &str,
+    may: &[&str],
+) -> (String, String) {
+    let (user, token) = api.newcomer("acme", owner, handle).await;
+    let role = json!({"name": handle, "level": 50, "permissions": may});
+    let role = made(&api.post("/rbac/roles", owner, role).await);
+    let held = json!({"user_id": user, "role_id": role});
+    assert_eq!(api.post("/rbac/assign", owner, held).await.status, 200);
+    (user, token)
+}

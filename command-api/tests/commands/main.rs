@@ -24,6 +24,7 @@ mod oidc;
 mod presence;
 mod profiles;
 mod replays;
+mod reports;
 mod scheduling;
 mod settings;
 mod units;

@@ -80,6 +80,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when what one of their schedules leads to was refused.
     #[serde(rename = "notifications.mail_of_schedules")] #[strum(serialize = "notifications.mail_of_schedules")]
     NotificationsMailOfSchedules,
+    /// Whether users are sent an e-mail when a report that is for them is ready.
+    #[serde(rename = "notifications.mail_of_reports")] #[strum(serialize = "notifications.mail_of_reports")]
+    NotificationsMailOfReports,
     /// Mebibytes that the files of one user may take.
     #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
     FilesUserQuotaMib,
@@ -202,6 +205,7 @@ impl Key {
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
+            | Self::NotificationsMailOfReports
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
         })
@@ -237,7 +241,8 @@ impl Key {
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
-            | Self::NotificationsMailOfSchedules => Form::Boolean { default: true },
+            | Self::NotificationsMailOfSchedules
+            | Self::NotificationsMailOfReports => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
             Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
@@ -265,6 +270,7 @@ impl Key {
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
+            | Self::NotificationsMailOfReports
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
         }
@@ -281,7 +287,8 @@ impl Key {
             | Self::NotificationsMailOfBackups
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
-            | Self::NotificationsMailOfSchedules => true,
+            | Self::NotificationsMailOfSchedules
+            | Self::NotificationsMailOfReports => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

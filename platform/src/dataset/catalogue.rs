@@ -156,7 +156,7 @@ const NOTIFICATIONS: &[Dataset] = &[Dataset {
     table: "read.notifications_notifications",
     projections: &["notifications_notifications"],
     permission: None,
-    owner: Some(Owner { column: "user_id", everybody: None }),
+    owner: Some(Owner { column: "user_id", everybody: None, shared: None }),
     units: None,
     columns: &[
         Column::new("notification_id", "Notification", Id),

@@ -6,7 +6,7 @@ use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::catalogue::{CHANGED_AT, CREATED_AT, VERSION};
 use super::{Column, Dataset, Owner, Units};
 
-pub(super) const EXPORTS: &[Dataset] = &[FILES, JOBS, TEMPLATES];
+pub(super) const EXPORTS: &[Dataset] = &[FILES, BATCHES, JOBS, SCHEDULES, TEMPLATES];
 
 const FILES: Dataset = Dataset {
     name: "exports.exports",
@@ -14,7 +14,11 @@ const FILES: Dataset = Dataset {
     table: "read.exports_exports",
     projections: &["exports_exports"],
     permission: Some(Permission::ExportsFilesRequest),
-    owner: Some(Owner { column: "requested_by", everybody: Some(Permission::ExportsFilesReadAll) }),
+    owner: Some(Owner {
+        column: "requested_by",
+        everybody: Some(Permission::ExportsFilesReadAll),
+        shared: Some("shared_with"),
+    }),
     units: Some(Units::Somebodys),
     columns: &[
         Column::new("export_id", "Export", Id),
@@ -48,11 +52,48 @@ const FILES: Dataset = Dataset {
         Column::new("archived_at", "Archived", Time).nullable(),
         Column::new("deleted_at", "Deleted", Time).nullable(),
         Column::new("deleted_by", "Deleted by", Id).nullable(),
+        Column::new("batch_id", "Batch", Id).nullable(),
+        Column::new("shared_with", "Shared with", List),
+        Column::new("incremental", "Only changes", Boolean),
         VERSION,
         CREATED_AT,
         CHANGED_AT,
     ],
     key: &["export_id"],
+    default_sort: "-created_at",
+};
+
+const BATCHES: Dataset = Dataset {
+    name: "exports.batches",
+    label: "Batches of exports",
+    table: "read.exports_batches",
+    projections: &["exports_batches"],
+    permission: Some(Permission::ExportsFilesRequest),
+    owner: Some(Owner {
+        column: "requested_by",
+        everybody: Some(Permission::ExportsFilesReadAll),
+        shared: None,
+    }),
+    units: Some(Units::Somebodys),
+    columns: &[
+        Column::new("batch_id", "Batch", Id),
+        Column::new("requested_by", "Requested by", Id),
+        Column::new("title", "Title", Text).nullable(),
+        Column::new("items", "Files", Json),
+        Column::new("run_at", "Due", Time).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("attempts", "Attempts", Integer),
+        Column::new("total", "Files in all", Integer),
+        Column::new("made", "Made", Integer),
+        Column::new("failed", "Failed", Integer),
+        Column::new("downloads", "Downloads", Integer),
+        Column::new("started_at", "Started", Time).nullable(),
+        Column::new("ended_at", "Ended", Time).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["batch_id"],
     default_sort: "-created_at",
 };
 
@@ -62,7 +103,11 @@ const JOBS: Dataset = Dataset {
     table: "read.exports_jobs",
     projections: &["exports_jobs"],
     permission: None,
-    owner: Some(Owner { column: "requested_by", everybody: Some(Permission::ExportsJobsReadAll) }),
+    owner: Some(Owner {
+        column: "requested_by",
+        everybody: Some(Permission::ExportsJobsReadAll),
+        shared: None,
+    }),
     units: None,
     columns: &[
         Column::new("job_id", "Job", Id),
@@ -84,6 +129,49 @@ const JOBS: Dataset = Dataset {
         CHANGED_AT,
     ],
     key: &["job_id"],
+    default_sort: "-created_at",
+};
+
+const SCHEDULES: Dataset = Dataset {
+    name: "exports.schedules",
+    label: "Exports that recur",
+    table: "read.exports_schedules",
+    projections: &["scheduling_triggers"],
+    permission: Some(Permission::ExportsFilesRequest),
+    owner: Some(Owner {
+        column: "owned_by",
+        everybody: Some(Permission::SchedulingTriggersRead),
+        shared: None,
+    }),
+    units: Some(Units::Somebodys),
+    columns: &[
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("name", "Name", Text),
+        Column::new("owned_by", "Owner", Id),
+        Column::new("kind", "Kind", Text),
+        Column::new("format", "Format", Text),
+        Column::new("export", "File", Json),
+        Column::new("recipients", "Recipients", List),
+        Column::new("recurs_by", "Recurs by", Text),
+        Column::new("spec", "Recurrence", Json),
+        Column::new("modifiers", "Modifiers", Json),
+        Column::new("time_zone", "Time zone", Text),
+        Column::new("starts_at", "Begins", Time).nullable(),
+        Column::new("ends_at", "Ends", Time).nullable(),
+        Column::new("max_fires", "At most", Integer).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("next_at", "Due next", Time).nullable(),
+        Column::new("fires", "Times it happened", Integer),
+        Column::new("last_fired_at", "Happened last", Time).nullable(),
+        Column::new("last_aggregate_id", "File made last", Text).nullable(),
+        Column::new("last_refusal_code", "Refused with", Text).nullable(),
+        Column::new("last_refusal", "Refused because", Text).nullable(),
+        Column::new("refusals", "Times it was refused", Integer),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["schedule_id"],
     default_sort: "-created_at",
 };
 

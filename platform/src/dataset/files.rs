@@ -12,7 +12,11 @@ pub(super) const FILES: &[Dataset] = &[Dataset {
     table: "read.files_files",
     projections: &["files_files"],
     permission: Some(Permission::FilesFilesUse),
-    owner: Some(Owner { column: "uploaded_by", everybody: Some(Permission::FilesFilesReadAll) }),
+    owner: Some(Owner {
+        column: "uploaded_by",
+        everybody: Some(Permission::FilesFilesReadAll),
+        shared: None,
+    }),
     units: None,
     columns: &[
         Column::new("file_id", "File", Id),

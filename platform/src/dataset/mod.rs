@@ -60,6 +60,8 @@ pub struct Owner {
     pub column: &'static str,
     /// The permission to see everybody's rows, where there is one.
     pub everybody: Option<Permission>,
+    /// The column with the list of users who see the row as well, where rows are shared.
+    pub shared: Option<&'static str>,
 }
 
 /// One column of a dataset.

@@ -25,6 +25,8 @@ pub struct Query {
     pub fields: Vec<&'static Column>,
     /// Only rows of this owner.
     pub owner: Option<UserId>,
+    /// And those that are shared with them.
+    pub with_shared: bool,
     /// The filter as SQL.
     pub(super) condition: Statement,
     /// What `now` is in filters; the present unless told.
@@ -61,6 +63,7 @@ impl Query {
             sort: sort_keys(dataset, dataset.default_sort)?,
             fields: dataset.columns.iter().collect(),
             owner: None,
+            with_shared: false,
             condition: Statement::default(),
             now: None,
         })
@@ -133,6 +136,13 @@ impl Query {
     #[must_use]
     pub fn of_owner(self, owner: UserId) -> Self {
         Self { owner: Some(owner), ..self }
+    }
+
+    /// Where only rows of an owner are asked for, those that are shared with them as well. A list of these could not be read in
+    /// the order of an index, so this is for single rows.
+    #[must_use]
+    pub fn or_shared(self) -> Self {
+        Self { with_shared: true, ..self }
     }
 
     /// How many of the selected rows have which value of a column, the most frequent first.

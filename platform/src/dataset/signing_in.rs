@@ -12,7 +12,11 @@ pub(super) const SESSIONS: Dataset = Dataset {
     table: "read.identity_sessions_shown",
     projections: &["identity_sessions", "identity_session_endings", "identity_issuer_endings"],
     permission: None,
-    owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentitySessionsManage) }),
+    owner: Some(Owner {
+        column: "user_id",
+        everybody: Some(Permission::IdentitySessionsManage),
+        shared: None,
+    }),
     units: None,
     columns: &[
         Column::new("session_id", "Session", Id),
@@ -40,7 +44,11 @@ pub(super) const API_KEYS: Dataset = Dataset {
     table: "read.identity_api_keys_used",
     projections: &["identity_api_keys"],
     permission: None,
-    owner: Some(Owner { column: "user_id", everybody: Some(Permission::IdentityApiKeysManage) }),
+    owner: Some(Owner {
+        column: "user_id",
+        everybody: Some(Permission::IdentityApiKeysManage),
+        shared: None,
+    }),
     units: None,
     columns: &[
         Column::new("api_key_id", "API key", Id),

@@ -72,6 +72,21 @@ pub struct Question {
     pub sort: Vec<Sort>,
     /// The units whose rows are in it, with all below them; of the organisation as a whole when empty.
     pub units: Vec<UnitId>,
+    /// The earlier file since which only changes are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+}
+
+/// An earlier file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// Its export.
+    pub export_id: ExportId,
+    /// Where its rows stood.
+    pub position: i64,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// How the file was made, with what was not wished as it is usual.
@@ -211,6 +226,7 @@ mod tests {
                 filter: Some("name=\"\\x\"\nOR level>1".into()),
                 sort: vec![Sort { column: "name".into(), descending: false }],
                 units: vec![id(3)],
+                since: None,
             },
             made: Made {
                 format: Format::Csv,

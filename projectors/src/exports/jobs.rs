@@ -1,6 +1,7 @@
 //! Background work of every kind, one row each: whoever adds a stream that is work says so here.
 
 use events::backups::backup::Backup;
+use events::exports::batch::Batch;
 use events::exports::export::Export;
 use events::job::{State, Step, Work};
 use events::{Decider as _, TenantId, UserId};
@@ -42,20 +43,22 @@ impl ReadModel for Jobs {
         group: "job_id",
         resource: ("exports.job", "job_id"),
         columns: Row::COLUMNS,
-        reads: &[Export::TYPE, Backup::TYPE],
+        reads: &[Export::TYPE, Batch::TYPE, Backup::TYPE],
     };
-    const BUILD: i32 = 1;
+    const BUILD: i32 = 2;
     const READS_METADATA: bool = true;
     const ECHOES: bool = true;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
-        let work = fact.recorded.is::<Export>() || fact.recorded.is::<Backup>();
+        let of = &fact.recorded;
+        let work = of.is::<Export>() || of.is::<Batch>() || of.is::<Backup>();
         Ok(work.then(|| fact.recorded.aggregate_id.clone()))
     }
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         follow::<Export>(rows, fact)?;
+        follow::<Batch>(rows, fact)?;
         follow::<Backup>(rows, fact)
     }
 }

@@ -1,5 +1,6 @@
 //! The files that people asked for, the templates of reports, and background work of every kind.
 
+mod batches;
 mod jobs;
 mod requests;
 mod templates;
@@ -9,6 +10,7 @@ use crate::runtime::projection::{Keyed, Projection};
 pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
     vec![
         Keyed::<requests::Exports>::boxed(),
+        Keyed::<batches::Batches>::boxed(),
         Keyed::<jobs::Jobs>::boxed(),
         Keyed::<templates::Templates>::boxed(),
     ]

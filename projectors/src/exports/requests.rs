@@ -2,7 +2,7 @@
 
 use events::exports::export::{Event, Export, File, Format, Sort};
 use events::job::State;
-use events::{Decider as _, ExportId, FileId, TemplateId, TenantId, UserId};
+use events::{BatchId, Decider as _, ExportId, FileId, TemplateId, TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
@@ -46,6 +46,9 @@ row!(Row {
     archived_at: Option<Timestamp> = Timestamptz,
     deleted_at: Option<Timestamp> = Timestamptz,
     deleted_by: Option<UserId> = Uuid,
+    batch_id: Option<BatchId> = Uuid,
+    shared_with: Vec<UserId> = Jsonb,
+    incremental: bool = Boolean,
 });
 
 impl ReadModel for Exports {
@@ -59,7 +62,7 @@ impl ReadModel for Exports {
         columns: Row::COLUMNS,
         reads: &[Export::TYPE],
     };
-    const BUILD: i32 = 3;
+    const BUILD: i32 = 4;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -93,7 +96,7 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         time_zone,
         requested_by,
         wishes,
-        options: _,
+        options,
     } = event
     else {
         return Err(FoldError("an export begins with its request".into()));
@@ -135,6 +138,9 @@ fn requested(event: &Event, fact: &Fact) -> Result<Row, FoldError> {
         archived_at: None,
         deleted_at: None,
         deleted_by: None,
+        batch_id: wishes.batch_id,
+        shared_with: Vec::new(),
+        incremental: options.changes.is_some(),
     })
 }
 
@@ -175,6 +181,10 @@ fn change(row: &mut Row, event: &Event, at: Timestamp) {
         }
         Event::Downloaded { .. } => row.downloads += 1,
         // When it would have expired is of no consequence any more.
+        Event::Delivered { recipients, .. } | Event::Emailed { recipients, .. } => {
+            let new = recipients.iter().filter(|user| !row.shared_with.contains(user));
+            row.shared_with = row.shared_with.iter().chain(new).copied().collect();
+        }
         Event::Archived { .. } => (row.archived_at, row.expires_at) = (Some(at), None),
         Event::Deleted { by } => {
             row.status = State::Expired;

@@ -46,9 +46,9 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+pub(super) struct Asked {
     #[serde(default)]
-    link: String,
+    pub(super) link: String,
 }
 
 async fn download(
@@ -79,7 +79,8 @@ async fn file(app: &App, id: &str, link: &Link) -> Result<File, Problem> {
     if file.file_id == link.file { Ok(file.clone()) } else { Err(Problem::absent("file")) }
 }
 
-fn media_type(name: &str) -> &'static str {
+/// What a file is by the ending of its name.
+pub(super) fn media_type(name: &str) -> &'static str {
     match name.rsplit('.').next().unwrap_or_default() {
         "csv" => "text/csv; charset=utf-8",
         "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -1,5 +1,6 @@
 //! Exports as they were: how far each was, and the file while there was one; and templates as they were.
 
+use ::events::exports::batch::{Batch, Known, Stage};
 use ::events::exports::export::Export;
 use ::events::exports::template::{Status, Template};
 use ::events::job::State;
@@ -20,6 +21,18 @@ pub(super) static EXPORT: Past<Export> = Past {
     owner: Some(|export| export.requested_by),
 };
 
+pub(super) static BATCH: Past<Batch> = Past {
+    data: "exports.batches",
+    what: "batch",
+    names: names!("/exports/batch/{id}", "exports_batch"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| Ok(Place::of_item(call)),
+    view: batch,
+    masked: &[],
+    owner: Some(|batch| batch.requested_by),
+};
+
 pub(super) static TEMPLATE: Past<Template> = Past {
     data: "exports.templates",
     what: "template",
@@ -31,6 +44,32 @@ pub(super) static TEMPLATE: Past<Template> = Past {
     masked: &[],
     owner: None,
 };
+
+fn batch(batch: &Batch, id: &str) -> Option<Value> {
+    let count = |stage| batch.items.iter().filter(|item| item.stage == stage).count();
+    let item = |known: &Known| {
+        json!({
+            "format": known.item.format,
+            "dataset": known.item.report.dataset,
+            "title": known.item.report.title,
+            "export_id": known.export_id,
+            "stage": known.stage,
+        })
+    };
+    (batch.job.state != State::Absent).then(|| {
+        json!({
+            "batch_id": id,
+            "requested_by": batch.requested_by,
+            "title": batch.title,
+            "items": batch.items.iter().map(item).collect::<Vec<_>>(),
+            "status": batch.job.state,
+            "attempts": batch.job.attempts,
+            "total": batch.items.len(),
+            "made": count(Stage::Made),
+            "failed": count(Stage::Failed),
+        })
+    })
+}
 
 fn template(template: &Template, id: &str) -> Option<Value> {
     let report = &template.report;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use events::envelope::Recorded;
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, Reaction};
+use crate::runtime::{Effect, Handler, Jobs, React, Reaction};
 
 const ARCHIVE: &str = "audit.archive";
 
@@ -18,7 +18,7 @@ pub(crate) fn jobs() -> Jobs {
         reactions: vec![Reaction {
             name: "audit_archive",
             events: &["audit.ledger.archive_requested"],
-            react: on_request,
+            react: React::Event(on_request),
         }],
         handlers: vec![Handler {
             kind: ARCHIVE,

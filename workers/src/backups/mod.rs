@@ -13,7 +13,7 @@ use platform::files::Files;
 use serde_json::json;
 
 use crate::making::{self, Filed};
-use crate::runtime::{Effect, Handler, Jobs, Office, Reaction, Sweep};
+use crate::runtime::{Effect, Handler, Jobs, Office, React, Reaction, Sweep};
 
 const MAKE: &str = "backups.make";
 const VERIFY: &str = "backups.verify";
@@ -34,7 +34,7 @@ pub(crate) fn jobs() -> Jobs {
                 "backups.backup.verification_requested",
                 "backups.backup.expired",
             ],
-            react: on_backup,
+            react: React::Event(on_backup),
         }],
         handlers: vec![
             Handler {

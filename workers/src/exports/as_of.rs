@@ -1,6 +1,7 @@
 //! Where a file stands in the log: at the last event that it can depend on, so that files of the same state are the same bytes.
 
 use events::audit::{ledger::Ledger, security_log::SecurityLog};
+use events::exports::batch::Batch;
 use events::exports::export::Export;
 use events::identity::organization::Organization;
 use events::identity::presence::Presence;
@@ -20,6 +21,7 @@ use sqlx::{PgConnection, PgPool};
 /// but for the datasets of its own module, and for the audit trail, which has everything.
 const BESIDE: &[(&str, &str)] = &[
     ("exports", Export::TYPE),
+    ("exports", Batch::TYPE),
     ("notifications", Notification::TYPE),
     ("identity", Session::TYPE),
     ("identity", Presence::TYPE),

@@ -4,12 +4,11 @@ use std::io::{BufWriter, Write as _};
 
 use anyhow::anyhow;
 use events::exports::export::Format;
+use events::exports::file_stem;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::render::{self, Header, Rendered, Row, csv, ndjson, parquet, pdf, xlsx};
-
-const FILE_NAME_CHARS: usize = 120;
 
 /// Writes the file, on a thread that may block.
 pub(super) fn write(
@@ -48,11 +47,8 @@ fn each(fetched: anyhow::Result<Vec<Row>>) -> Vec<anyhow::Result<Row>> {
 
 /// `Title_2026-01-31.csv`, of characters that every file system takes.
 pub(super) fn file_name(title: &str, date: &str, format: Format) -> String {
-    let safe = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c };
-    let title: String = title.chars().map(safe).take(FILE_NAME_CHARS).collect();
-    let title = title.trim().trim_start_matches('.').replace(' ', "-");
+    let title = file_stem(title, "export");
     let extension: &str = format.into();
-    let title = if title.is_empty() { "export" } else { &title };
     format!("{title}_{date}.{extension}")
 }
 

@@ -11,11 +11,12 @@ use futures::future::BoxFuture;
 use jiff::ToSpan;
 use platform::clock;
 use platform::commands::CommandError;
-use platform::transparency::manifest::AsOf;
+use platform::transparency::manifest::{AsOf, Since};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+use super::changes::{Changes, digests_id};
 use super::file::{file_name, write};
 use super::manifest;
 use super::opening::Opened;
@@ -23,7 +24,7 @@ use super::order::{Order, Plan};
 use super::refusal::Refusal;
 use super::render::{self, Rendered, Row};
 use super::rows::Rows;
-use crate::making::{begin, file_id, let_go, post, report, state};
+use crate::making::{begin, delete, file_id, let_go, post, report, state};
 use crate::runtime::{Done, Job, Office, Trouble};
 
 /// Progress is told at most this often, the first time as soon as there are rows.
@@ -100,6 +101,25 @@ pub(super) struct Made {
     /// The organisation's name.
     pub(super) organization: String,
     pub(super) as_of: AsOf,
+    /// The earlier file since which only changes are in it.
+    pub(super) since: Option<Since>,
+    /// The digests of its rows, for a later file.
+    digests: Option<NamedTempFile>,
+}
+
+/// Hands over what is gone, where that is told, and the end: it is empty, so a renderer that does not see it knows that the reading was
+/// broken off.
+async fn finish(
+    changes: Option<Changes>,
+    sender: &mpsc::Sender<Vec<Row>>,
+) -> anyhow::Result<Option<NamedTempFile>> {
+    let (gone, digests) = changes.map(Changes::end).transpose()?.unzip();
+    for rows in gone.into_iter().flatten().chain([Vec::new()]) {
+        if sender.send(rows).await.is_err() {
+            return Ok(None); // a renderer that failed says why itself
+        }
+    }
+    Ok(digests)
 }
 
 /// One attempt at an export.
@@ -140,6 +160,8 @@ impl Making<'_> {
         let office = self.office;
         let order = Order::read(office, self.job).await?;
         let Opened { plan, rows, header } = Opened::at_one_place(office, self.job, &order).await?;
+        let mut changes = Changes::open(office, self.job, (&order, &plan)).await?;
+        let since = changes.as_ref().and_then(|changes| changes.since.clone());
         let as_of = rows.as_of.clone();
         let date = header.zone.to_datetime(as_of.time).date();
         let name = file_name(&header.title, &date.to_string(), order.format);
@@ -151,13 +173,13 @@ impl Making<'_> {
             let rendered = write(format, &header, receiver, &file, &scratch)?;
             Ok::<_, render::Error>((file, rendered))
         });
-        let fed = self.feed(rows, sender, (&order, &plan)).await;
+        let fed = self.feed((rows, &mut changes), sender, (&order, &plan)).await;
         let rendered = rendering.await.context("the renderer panicked")?;
         // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell; a feeding that fails ends the rendering.
-        fed?;
+        let digests = fed?;
         let (file, rendered) = rendered?;
         self.check_rights(&order, &plan).await?;
-        Ok(Made { file, rendered, name, order, plan, organization, as_of })
+        Ok(Made { file, rendered, name, order, plan, organization, as_of, since, digests })
     }
 
     /// Whoever asked must still be allowed all that the file holds.
@@ -170,21 +192,26 @@ impl Making<'_> {
         Err(Refusal::Trouble(others))
     }
 
-    /// Hands rows to the renderer as fast as it takes them.
+    /// Hands rows to the renderer as fast as it takes them, all or those that changed; the digests of all where they are kept.
     async fn feed(
         &self,
-        mut rows: Rows,
+        (mut rows, changes): (Rows, &mut Option<Changes>),
         sender: mpsc::Sender<Vec<Row>>,
         (order, plan): (&Order, &Plan),
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<NamedTempFile>, Refusal> {
         let (mut done, mut told) = (0, None::<Instant>);
         loop {
             let fetched = rows.next().await?;
-            let end = fetched.is_empty();
             done += fetched.len() as u64;
-            // The last is empty: a renderer that does not see it knows that the reading was broken off.
-            if sender.send(fetched).await.is_err() || end {
-                return Ok(()); // a renderer that failed says why itself
+            if fetched.is_empty() {
+                return Ok(finish(changes.take(), &sender).await?);
+            }
+            let wanted = match changes {
+                Some(changes) => changes.of(fetched)?,
+                None => fetched,
+            };
+            if !wanted.is_empty() && sender.send(wanted).await.is_err() {
+                return Ok(None); // a renderer that failed says why itself
             }
             let due = told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY);
             if due && done < rows.total && !self.office.dry {
@@ -220,6 +247,12 @@ impl Making<'_> {
         let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
         let id = file_id::<Export>(self.job, self.attempt);
         let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
+        if let Some(digests) = &made.digests {
+            let source = digests.reopen().map_err(anyhow::Error::from)?;
+            let place = digests_id(self.job, self.attempt);
+            let put = office.files.put(tenant, place, tokio::fs::File::from_std(source)).await;
+            put.map_err(anyhow::Error::from)?;
+        }
         let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
         let kept_hours = kept.integer().context("exports.kept_hours is no number")?;
         let expires_at = clock::now() + kept_hours.hours();
@@ -240,7 +273,7 @@ impl Making<'_> {
         match post::<Export>(office, self.job, "complete", &step, body).await {
             Ok(()) => Ok(Done::Finished),
             Err(CommandError::Refused(problem)) => {
-                office.files.delete(tenant, id).await.map_err(anyhow::Error::from)?;
+                delete::<Export>(office, self.job, self.attempt).await?;
                 let known = state::<Export>(office, self.job).await?.state.job;
                 if known.state == State::Cancelling {
                     let_go::<Export>(office, self.job).await?;

@@ -28,6 +28,7 @@ pub(super) async fn signed(
             filter: order.filter.clone(),
             sort: order.sort.clone(),
             units: made.plan.units.clone(),
+            since: made.since.clone(),
         },
         made: look(made),
         requested_by: order.requested_by,

@@ -1,6 +1,9 @@
 //! Exports: files made from read models.
 
 mod as_of;
+mod batch;
+mod changes;
+mod deliver;
 mod expire;
 mod file;
 mod make;
@@ -13,13 +16,14 @@ mod rows;
 
 use std::time::Duration;
 
+use events::FileId;
 use events::envelope::Recorded;
 use events::exports::export::Export;
 use platform::files::Files;
 use serde_json::json;
 
 use crate::making::{self, Filed};
-use crate::runtime::{Effect, Handler, Jobs, Office, Reaction, Sweep};
+use crate::runtime::{Effect, Handler, Job, Jobs, Office, React, Reaction, Sweep, process};
 
 const RENDER: &str = "exports.render";
 const REMOVE: &str = "exports.remove";
@@ -32,19 +36,24 @@ const LEASE: Duration = Duration::from_secs(15);
 /// What workers do for exports.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
-        reactions: vec![Reaction {
-            name: "exports_render",
-            events: &[
-                "exports.export.requested",
-                "exports.export.retried",
-                "exports.export.cancel_requested",
-                "exports.export.cancelled",
-                "exports.export.deleted",
-                "exports.export.expired",
-                "exports.cleanup.requested",
-            ],
-            react: on_export,
-        }],
+        reactions: vec![
+            Reaction {
+                name: "exports_render",
+                events: &[
+                    "exports.export.requested",
+                    "exports.export.retried",
+                    "exports.export.cancel_requested",
+                    "exports.export.cancelled",
+                    "exports.export.deleted",
+                    "exports.export.expired",
+                    "exports.cleanup.requested",
+                ],
+                react: React::Event(on_export),
+            },
+            process::<deliver::Delivery>(),
+            process::<batch::Batches>(),
+            process::<batch::Items>(),
+        ],
         handlers: vec![
             Handler {
                 kind: RENDER,
@@ -100,5 +109,9 @@ fn on_export(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
 impl Filed for Export {
     fn store(office: &Office) -> &Files {
         &office.files
+    }
+
+    fn beside(job: &Job, attempt: u32) -> Option<FileId> {
+        Some(changes::digests_id(job, attempt))
     }
 }

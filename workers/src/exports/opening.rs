@@ -10,11 +10,11 @@ use events::rbac::user_access::UserAccess;
 use events::settings::Key;
 use platform::dataset::Dataset;
 
-use super::as_of;
 use super::order::{Order, Plan};
 use super::refusal::Refusal;
 use super::render::{Header, Look, Paper};
 use super::rows::{self, Rows};
+use super::{as_of, changes};
 use crate::runtime::{Job, Office};
 
 /// How long the projection may need to come up to the request.
@@ -72,11 +72,14 @@ async fn header(
     let organization =
         office.aggregates.refresh::<Organization>(tenant, &tenant.to_string()).await?;
     let user = office.aggregates.refresh::<User>(tenant, &order.requested_by.to_string()).await?;
+    let change = order.options.changes.map(|_| changes::column());
+    let columns = rows::columns(&plan.query, order.format, &order.options);
+    let columns = change.into_iter().chain(columns).collect();
     Ok(Header {
         title: order.title.clone().unwrap_or_else(|| plan.dataset.label.to_owned()),
         organization: organization.state.name.clone(),
         requested_by: user.state.display_name.clone(),
-        columns: rows::columns(&plan.query, order.format, &order.options),
+        columns,
         locale: order.locale.clone(),
         zone: order.zone(),
         position: rows.as_of.position,

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::runtime::{Done, Effect, End, Handler, Job, Jobs, Office, Reaction, Sweep, Trouble};
+use crate::runtime::{
+    Done, Effect, End, Handler, Job, Jobs, Office, React, Reaction, Sweep, Trouble,
+};
 
 pub(crate) use withdraw::withdraw;
 
@@ -38,9 +40,13 @@ pub(crate) fn jobs() -> Jobs {
                     "files.file.unlinked",
                     "files.file.deleted",
                 ],
-                react: on_file,
+                react: React::Event(on_file),
             },
-            Reaction { name: "files_forget", events: &["files.file.deleted"], react: on_deleted },
+            Reaction {
+                name: "files_forget",
+                events: &["files.file.deleted"],
+                react: React::Event(on_deleted),
+            },
         ],
         handlers: vec![Handler {
             kind: FORGET,

@@ -91,34 +91,16 @@ pub(super) fn on_organization(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
 
 #[cfg(test)]
 mod tests {
-    use events::envelope::encode;
+    use events::TenantId;
+    use events::identity::api_key::ApiKey;
+    use events::identity::organization::Organization;
     use events::testing::{at, id};
-    use events::{Event, TenantId};
-    use uuid::Uuid;
 
     use super::*;
-
-    fn recorded(event: &impl Event) -> Recorded {
-        let encoded = encode(event).unwrap();
-        Recorded {
-            position: 1,
-            tenant_id: id(1),
-            tenant_seq: 1,
-            aggregate_type: "identity.test".into(),
-            aggregate_id: id::<TenantId>(1).to_string(),
-            sequence: 1,
-            event_id: Uuid::nil(),
-            event_type: encoded.event_type,
-            event_version: encoded.event_version,
-            payload: encoded.payload,
-            metadata: "{}".into(),
-            recorded_at: at("2026-01-01T00:00:00Z"),
-            chain: Vec::new(),
-        }
-    }
+    use crate::testing::recorded;
 
     fn after(event: &OfOrganization) -> Vec<Effect> {
-        on_organization(&recorded(event)).unwrap()
+        on_organization(&recorded::<Organization>(id(1), event)).unwrap()
     }
 
     #[test]
@@ -148,7 +130,7 @@ mod tests {
             let ((expires_at, secret_sha256), overlap_ends_at) = (of(end), None);
             OfKey::Rotated { secret_sha256, expires_at, overlap_ends_at }
         };
-        let after = |event| on_key(&recorded(&event)).unwrap();
+        let after = |event| on_key(&recorded::<ApiKey>(id(1), &event)).unwrap();
         let forgotten = || [Effect::Forget { kind: KEY_NOTICE, subject_id: subject_id() }];
         let reminded = |due: &str| {
             let path = format!("/api-keys/{}/announce-end", subject_id());

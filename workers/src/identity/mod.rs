@@ -11,7 +11,7 @@ use std::time::Duration;
 use events::envelope::Recorded;
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, Reaction};
+use crate::runtime::{Effect, Handler, Jobs, React, Reaction};
 
 pub(crate) use erase::erase_again;
 pub(crate) use letters::purge_news;
@@ -25,23 +25,35 @@ const PURGE: &str = "identity.purge";
 pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![
-            Reaction { name: "identity_mail", events: letters::EVENTS, react: on_event },
-            Reaction { name: "identity_ends", events: ends::EVENTS, react: ends::on_invitation },
-            Reaction { name: "identity_key_notices", events: ends::OF_KEYS, react: ends::on_key },
+            Reaction {
+                name: "identity_mail",
+                events: letters::EVENTS,
+                react: React::Event(on_event),
+            },
+            Reaction {
+                name: "identity_ends",
+                events: ends::EVENTS,
+                react: React::Event(ends::on_invitation),
+            },
+            Reaction {
+                name: "identity_key_notices",
+                events: ends::OF_KEYS,
+                react: React::Event(ends::on_key),
+            },
             Reaction {
                 name: "identity_shred",
                 events: &["identity.user.erased", "identity.invitation.erased"],
-                react: on_erased,
+                react: React::Event(on_erased),
             },
             Reaction {
                 name: "identity_purge_due",
                 events: ends::OF_ORGANIZATIONS,
-                react: ends::on_organization,
+                react: React::Event(ends::on_organization),
             },
             Reaction {
                 name: "identity_purge",
                 events: &["identity.organization.purged"],
-                react: on_purged,
+                react: React::Event(on_purged),
             },
         ],
         handlers: vec![

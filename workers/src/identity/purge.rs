@@ -93,10 +93,12 @@ async fn end_work(pool: &PgPool, job: &Job) -> anyhow::Result<()> {
     .fetch_one(pool)
     .await?;
     ensure!(busy == 0, "{busy} jobs of the organisation are still being done");
-    sqlx::query("delete from work.effects where tenant_id = $1")
-        .bind(job.tenant_id.0)
-        .execute(pool)
-        .await?;
+    for forget in [
+        "delete from work.effects where tenant_id = $1",
+        "delete from work.processes where tenant_id = $1",
+    ] {
+        sqlx::query(forget).bind(job.tenant_id.0).execute(pool).await?;
+    }
     Ok(())
 }
 

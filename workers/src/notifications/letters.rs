@@ -1,8 +1,11 @@
 //! The letter of a notification, to who wants such letters; each says how to be sent no more of its kind.
 
 use anyhow::Context as _;
+use events::Decider as _;
+use events::exports::batch::Batch;
+use events::exports::export::Export;
 use events::identity::user::{self, User};
-use events::notifications::notification::{Event, Kind, Notification, Status};
+use events::notifications::notification::{Event, Kind, Link, Notification, Status};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -61,7 +64,8 @@ async fn letter(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
         return Ok(None);
     }
     let payload = office.payload::<Notification>(job, &job.subject_id, 1).await?;
-    let Event::Created { user_id, kind, title, message, .. } = serde_json::from_str(&payload)?
+    let Event::Created { user_id, kind, title, message, link, .. } =
+        serde_json::from_str(&payload)?
     else {
         anyhow::bail!("the notification does not begin with its creation");
     };
@@ -79,10 +83,23 @@ async fn letter(office: &Office, job: &Job) -> anyhow::Result<Option<Letter>> {
         to,
         subject: title,
         paragraphs,
-        action: None,
+        action: link
+            .as_ref()
+            .and_then(page)
+            .map(|(label, page)| (label, format!("{}/{page}", office.links_begin))),
         unsubscribe: Some(format!(
             "{}/api/v1/notifications/unsubscribe?token={token}",
             office.posts_begin
         )),
     }))
+}
+
+/// Where a letter leads to: to the page of a file and never to the file itself, so that the right to it is asked for when it is
+/// opened.
+fn page(link: &Link) -> Option<(&'static str, String)> {
+    match link.subject.as_str() {
+        Export::TYPE => Some(("Open the file", format!("exports/{}", link.id))),
+        Batch::TYPE => Some(("Open the files", format!("exports/batch/{}", link.id))),
+        _ => None,
+    }
 }

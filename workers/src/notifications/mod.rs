@@ -2,6 +2,7 @@
 
 mod account;
 mod expire;
+mod export;
 mod letters;
 mod tell;
 mod trigger;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use events::envelope::{Metadata, Recorded, meta};
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, Reaction, Sweep};
+use crate::runtime::{Effect, Handler, Jobs, React, Reaction, Sweep};
 
 const SEND: &str = "notifications.send";
 const MAIL: &str = "notifications.mail";
@@ -20,8 +21,16 @@ const MAIL: &str = "notifications.mail";
 pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![
-            Reaction { name: "notifications_tell", events: tell::EVENTS, react: on_event },
-            Reaction { name: "notifications_mail", events: letters::EVENTS, react: on_created },
+            Reaction {
+                name: "notifications_tell",
+                events: tell::EVENTS,
+                react: React::Event(on_event),
+            },
+            Reaction {
+                name: "notifications_mail",
+                events: letters::EVENTS,
+                react: React::Event(on_created),
+            },
         ],
         handlers: vec![
             Handler {

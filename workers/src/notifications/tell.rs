@@ -5,7 +5,8 @@ use events::audit::ledger::{self, Ledger};
 use events::audit::security_log::{self, SecurityLog};
 use events::backups::backup::{self, Backup};
 use events::envelope::{Metadata, Recorded, meta};
-use events::exports::export::{self, Export};
+use events::exports::batch::Batch;
+use events::exports::export::Export;
 use events::identity::api_key::ApiKey;
 use events::identity::invitation::{self, Invitation};
 use events::identity::organization::Organization;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::{of_account, of_key, of_place, opened_elsewhere};
+use super::export::{of_batch, of_export};
 use super::trigger::{of_trigger, once_a_day};
 use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
@@ -35,6 +37,10 @@ use crate::runtime::{Done, Job, Office, Trouble};
 pub(super) const EVENTS: &[&str] = &[
     "exports.export.completed",
     "exports.export.failed",
+    "exports.export.delivered",
+    "exports.export.emailed",
+    "exports.batch.completed",
+    "exports.batch.failed",
     "rbac.user_access.role_assigned",
     "rbac.user_access.role_removed",
     "rbac.user_access.role_assignment_expired",
@@ -84,7 +90,7 @@ pub(super) struct Message {
 }
 
 /// A message as most are.
-fn message_to(user_id: UserId, kind: Kind, title: String, text: String) -> Message {
+pub(super) fn message_to(user_id: UserId, kind: Kind, title: String, text: String) -> Message {
     Message { user_id, kind, title, text, priority: Priority::Normal }
 }
 
@@ -148,7 +154,8 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
 /// What follows from the event; nothing where nobody is to be told.
 async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Vec<Message>> {
     let message = match cause.stream.as_str() {
-        Export::TYPE => of_export(office, job, cause).await,
+        Export::TYPE => return of_export(office, job, cause).await,
+        Batch::TYPE => of_batch(office, job, cause).await,
         UserAccess::TYPE => of_access(office, job, cause).await,
         Policy::TYPE => of_policy(office, job, cause).await,
         Backup::TYPE => of_backup(office, job, cause).await,
@@ -240,39 +247,6 @@ async fn of_organization(
         priority: Priority::High,
     });
     Ok(messages.collect())
-}
-
-async fn of_export(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {
-    let (first, _) = first_event(office, job, cause).await?;
-    let export::Event::Requested { dataset, title, requested_by, .. } =
-        serde_json::from_str(&first)?
-    else {
-        anyhow::bail!("the export does not begin with its request");
-    };
-    let name = title
-        .or_else(|| platform::dataset::find(&dataset).map(|dataset| dataset.label.to_owned()))
-        .unwrap_or(dataset);
-    let message = |kind, title, text| message_to(requested_by, kind, title, text);
-    Ok(match serde_json::from_str(&cause.payload)? {
-        export::Event::Completed(file) => Some(message(
-            Kind::ExportReady,
-            format!("Your export “{name}” is ready"),
-            format!("{} rows in {}.", file.rows, file.file_name),
-        )),
-        export::Event::Failed { message: reason, .. } => {
-            Some(message(Kind::ExportFailed, format!("Your export “{name}” failed"), reason))
-        }
-        export::Event::Requested { .. }
-        | export::Event::Started { .. }
-        | export::Event::Progressed { .. }
-        | export::Event::CancelRequested
-        | export::Event::Cancelled
-        | export::Event::Retried { .. }
-        | export::Event::Downloaded { .. }
-        | export::Event::Archived { .. }
-        | export::Event::Deleted { .. }
-        | export::Event::Expired => None,
-    })
 }
 
 async fn of_access(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Message>> {

@@ -5,18 +5,26 @@ mod retire;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, Reaction};
+use crate::runtime::{Handler, Jobs, React, Reaction};
 
 /// What workers do for access control.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![
-            Reaction { name: "rbac_ends", events: ends::EVENTS, react: ends::on_event },
-            Reaction { name: "rbac_notices", events: ends::EVENTS, react: ends::on_notice },
+            Reaction {
+                name: "rbac_ends",
+                events: ends::EVENTS,
+                react: React::Event(ends::on_event),
+            },
+            Reaction {
+                name: "rbac_notices",
+                events: ends::EVENTS,
+                react: React::Event(ends::on_notice),
+            },
             Reaction {
                 name: "rbac_retire",
                 events: &["rbac.policy.role_deleted"],
-                react: retire::on_deleted,
+                react: React::Event(retire::on_deleted),
             },
         ],
         handlers: vec![Handler {

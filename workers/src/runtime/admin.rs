@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use anyhow::Context as _;
-use events::{Module, TenantId};
+use events::TenantId;
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use platform::commands::Cause;
@@ -13,7 +13,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
-use super::{Done, Job, Office, Trouble, jobs};
+use super::{Done, Job, Office, Trouble, every};
 
 /// A job as operators see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,7 +177,7 @@ pub async fn test(settings: &Settings, dead: &[Listed]) -> anyhow::Result<Vec<Ve
 }
 
 async fn tried(office: &Office, listed: &Listed) -> anyhow::Result<Verdict> {
-    let handlers = Module::ALL.iter().flat_map(|module| jobs(*module).handlers);
+    let handlers = every().flat_map(|jobs| jobs.handlers);
     let handler = handlers.into_iter().find(|handler| handler.kind == listed.kind);
     let Some(test) = handler.and_then(|handler| handler.test) else {
         return Ok(Verdict::Untestable);

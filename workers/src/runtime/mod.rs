@@ -8,6 +8,7 @@ pub mod admin;
 mod effects;
 mod ends;
 mod janitor;
+mod process;
 mod queue;
 mod reactions;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use uuid::Uuid;
 
 pub(crate) use effects::{Intent, Went};
 pub(crate) use ends::End;
+pub(crate) use process::{Process, Turn, reaction as process};
 pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
@@ -78,15 +80,24 @@ impl Jobs {
     }
 }
 
-/// Turns events into jobs; a pure function of the event.
+/// Turns events into what follows from them.
 #[derive(Clone, Copy)]
 pub(crate) struct Reaction {
     /// Its name, under which it remembers how far it has read.
     pub(crate) name: &'static str,
     /// The events it wants to see.
     pub(crate) events: &'static [&'static str],
-    /// What follows from an event.
-    pub(crate) react: fn(&Recorded) -> anyhow::Result<Vec<Effect>>,
+    /// How it comes to what follows.
+    pub(crate) react: React,
+}
+
+/// How a reaction comes to what follows from an event.
+#[derive(Clone, Copy)]
+pub(crate) enum React {
+    /// From the event alone.
+    Event(fn(&Recorded) -> anyhow::Result<Vec<Effect>>),
+    /// From the event and what is remembered of its matter.
+    Process(process::Manager),
 }
 
 /// What follows from an event.
@@ -99,6 +110,15 @@ pub(crate) enum Effect {
         /// What it is about.
         subject_id: String,
         /// Whatever else the work needs to know.
+        body: Value,
+    },
+    /// A command to give at once.
+    Give {
+        /// Which of those that follow from the event.
+        step: String,
+        /// Where it goes, below `/api/v1`.
+        path: String,
+        /// What it says.
         body: Value,
     },
     /// Something not to do any more.
@@ -404,6 +424,11 @@ pub(crate) fn jobs(module: Module) -> Jobs {
     }
 }
 
+/// The work of every module, and of the runtime itself.
+pub(crate) fn every() -> impl Iterator<Item = Jobs> {
+    Module::ALL.iter().map(|module| jobs(*module)).chain([process::jobs()])
+}
+
 /// Runs the workers until `shutdown`.
 pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<()> {
     let office = Office::open(&settings).await?;
@@ -411,7 +436,7 @@ pub async fn run(settings: Arc<Settings>, shutdown: Shutdown) -> anyhow::Result<
         "" => None,
         url => Some(nats::connect(url).await?),
     };
-    let all: Vec<Jobs> = Module::ALL.iter().map(|module| jobs(*module)).collect();
+    let all: Vec<Jobs> = every().collect();
     let beside = Tasks::new(shutdown.child());
     let notary = Notary::new(&settings, office.commands.clone())?;
     beside.spawn("notary", notary.run(beside.shutdown().clone()));

@@ -15,7 +15,7 @@ use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
 use super::queue::{self, NewJob};
-use super::{Effect, Reaction, id_caused_by, timers};
+use super::{Effect, React, Reaction, id_caused_by, process, timers};
 
 /// Without a wake-up the log is looked at this often.
 const POLL: Duration = Duration::from_millis(500);
@@ -166,17 +166,23 @@ impl Reading {
         let limit = |kind: &str| self.limits.get(kind).copied().unwrap_or(1);
         let (mut added, mut jobs) = (Vec::new(), Vec::new());
         for event in news {
-            let effects = (reaction.react)(event)
-                .with_context(|| format!("the event at position {}", event.position))?;
+            let effects = match reaction.react {
+                React::Event(react) => react(event),
+                React::Process(manager) => manager.take(transaction, reaction.name, event).await,
+            };
+            let effects =
+                effects.with_context(|| format!("the event at position {}", event.position))?;
             let tenant = event.tenant_id;
+            let id = |step: &str| id_caused_by(reaction.name, &event.event_id.to_string(), step);
             for effect in effects {
                 match effect {
                     Effect::Start { kind, subject_id, body } => {
-                        let step = format!("{kind}/{subject_id}");
-                        let job_id =
-                            id_caused_by(reaction.name, &event.event_id.to_string(), &step);
+                        let job_id = id(&format!("{kind}/{subject_id}"));
                         let cause = Cause::of(event);
                         jobs.push(NewJob { job_id, tenant, kind, subject_id, body, cause });
+                    }
+                    Effect::Give { step, path, body } => {
+                        jobs.push(process::command(event, id(&step), (path, body)));
                     }
                     Effect::Cancel { kind, subject_id } => {
                         // In order: what was started before is there to be cancelled.

@@ -7,22 +7,26 @@ mod replan;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, Reaction};
+use crate::runtime::{Handler, Jobs, React, Reaction};
 
 /// What workers do for what recurs.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![
-            Reaction { name: "scheduling_fire", events: fire::EVENTS, react: fire::on_event },
+            Reaction {
+                name: "scheduling_fire",
+                events: fire::EVENTS,
+                react: React::Event(fire::on_event),
+            },
             Reaction {
                 name: "scheduling_carry_out",
                 events: carry_out::EVENTS,
-                react: carry_out::on_fired,
+                react: React::Event(carry_out::on_fired),
             },
             Reaction {
                 name: "scheduling_replan",
                 events: replan::EVENTS,
-                react: replan::on_changed,
+                react: React::Event(replan::on_changed),
             },
         ],
         handlers: vec![

@@ -18,10 +18,24 @@ pub enum Command {
     Fail(Fail),
     /// The file is no longer wanted.
     Cancel,
+    /// The file is no longer wanted, because what it was to be part of is not; what has ended stays as it is.
+    CallOff,
     /// The worker has let go of it.
     ConfirmCancel,
     /// The file shall be tried again.
     Retry,
+    /// The file is ready for whom it is for.
+    Deliver {
+        /// Those of them who may not see what is in it any more.
+        left_out: Vec<UserId>,
+    },
+    /// Sends others the address of the file.
+    Email {
+        /// Whom.
+        recipients: Vec<UserId>,
+        /// Who.
+        by: UserId,
+    },
     /// Somebody fetched the file.
     RecordDownload(RecordDownload),
     /// The file's time is over.
@@ -64,7 +78,7 @@ pub struct Request {
     /// The user whose file it is: the caller, or for whom the caller acts.
     pub requested_by: UserId,
     /// What is not asked for every day.
-    pub wishes: Wishes,
+    pub wishes: Box<Wishes>,
     /// How the file is made.
     pub options: Options,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use crate::exports::Layout;
-use crate::ids::{FileId, TemplateId, UnitId, UserId};
+use crate::ids::{BatchId, FileId, TemplateId, UnitId, UserId};
 
 /// A fact about an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +85,23 @@ pub enum Event {
         /// The attempts so far; the next is one more.
         attempts: u32,
     },
+    /// The file is ready, and whoever it is for is told where it is.
+    #[serde(rename = "exports.export.delivered")]
+    Delivered {
+        /// Whom it is for.
+        recipients: Vec<UserId>,
+        /// Whom it was for and who may not see what is in it any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<UserId>,
+    },
+    /// Somebody sent others the address of the file.
+    #[serde(rename = "exports.export.emailed")]
+    Emailed {
+        /// Whom.
+        recipients: Vec<UserId>,
+        /// Who.
+        by: UserId,
+    },
     /// Somebody fetched the file.
     #[serde(rename = "exports.export.downloaded")]
     Downloaded {
@@ -158,6 +175,28 @@ pub struct Wishes {
     /// How pages look, where the file has some.
     #[serde(default, skip_serializing_if = "Layout::is_usual")]
     pub layout: Layout,
+    /// Who else is told where the file is once it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver: Option<Delivery>,
+    /// The batch that it was asked for with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<BatchId>,
+}
+
+/// Whom a file is for besides whoever asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    /// People of the organisation who may see everything that is in it.
+    pub recipients: Vec<UserId>,
+    /// Whether nobody is told where there are no rows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub skip_if_empty: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A finished file.

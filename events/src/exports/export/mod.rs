@@ -8,6 +8,7 @@ mod decide;
 mod events;
 mod facts;
 mod options;
+mod rejections;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use decide::*;
 pub use events::*;
 pub use facts::*;
 pub use options::*;
+pub use rejections::*;
 pub use state::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Format;
+use crate::ids::ExportId;
 use crate::text::{self, Fault};
 
 /// Longest heading that somebody gives to a column.
@@ -40,6 +41,20 @@ pub struct Options {
     /// What happens at the limits of a kind of file; unless told, a workbook splits and a PDF fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_policy: Option<LimitPolicy>,
+    /// Only what has changed since an earlier file that was asked for so, in CSV, NDJSON or Parquet: each row after what became of it,
+    /// `added`, `changed` or `removed`, and what is gone by its key alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+}
+
+/// Since when changes are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// The export whose file is known; the last such file of the same requester that shows the same when absent, and everything where
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<ExportId>,
 }
 
 /// How values are written.
@@ -150,7 +165,7 @@ impl Options {
     }
 
     /// Refuses what a kind of file cannot do.
-    pub(super) fn fits(&self, format: Format, columns: &[String]) -> Result<(), Misfit> {
+    pub fn fits(&self, format: Format, columns: &[String]) -> Result<(), Misfit> {
         let mut seen = BTreeSet::new();
         let is_new = |column| seen.insert(self.labels.get(column).unwrap_or(column));
         let is_paged = matches!(format, Format::Xlsx | Format::Pdf);
@@ -169,6 +184,9 @@ impl Options {
         }
         if self.cover.is_some() && !is_paged {
             return Err(Misfit::Cover);
+        }
+        if self.changes.is_some() && is_paged {
+            return Err(Misfit::Changes);
         }
         if !self.totals.is_empty() && !is_paged {
             return Err(Misfit::TotalsNowhere);
@@ -198,6 +216,9 @@ pub enum Misfit {
     /// A cover would be a row among the data.
     #[error("cover is of XLSX and PDF alone: choose one of them, or leave it out")]
     Cover,
+    /// Who looks at pages wants to see what is there.
+    #[error("changes are of CSV, NDJSON and Parquet: choose one of them, or leave them out")]
+    Changes,
     /// A row of totals would be a row among the data.
     #[error("totals are of XLSX and PDF alone: choose one of them, or leave them out")]
     TotalsNowhere,
@@ -233,6 +254,7 @@ impl Misfit {
             Self::Style => "/options/style",
             Self::Headings => "/options/headings",
             Self::Cover => "/options/cover",
+            Self::Changes => "/options/changes",
             Self::TotalsNowhere | Self::Totals => "/options/totals",
             Self::LimitPolicy | Self::Split => "/options/limit_policy",
             Self::LabelsUnknown | Self::LabelsAlike | Self::LabelsTooLong | Self::Label(_) => {
@@ -263,6 +285,7 @@ mod tests {
             totals: vec!["level".into()],
             limit_policy: Some(LimitPolicy::Split),
             dialect: None,
+            changes: None,
         }
     }
 
@@ -302,6 +325,10 @@ mod tests {
             let headings = Options { headings: Some(Headings::Labels), ..usual() };
             refused(format, headings, Misfit::Headings);
             refused(format, labels("name", "level".into()), Misfit::LabelsAlike);
+        }
+        let changes = Options { changes: Some(Changes::default()), ..usual() };
+        for format in [Format::Xlsx, Format::Pdf] {
+            refused(format, changes.clone(), Misfit::Changes);
         }
         for format in [Format::Csv, Format::Ndjson, Format::Parquet] {
             refused(format, cover.clone(), Misfit::Cover);

@@ -1,13 +1,16 @@
 //! An export as its rules see it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Event, File};
-use crate::ids::UserId;
+use super::{Delivery, Event, File};
+use crate::ids::{BatchId, UserId};
 use crate::job::{Job, Step, Work};
 
 /// A file that was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of one another")]
 pub struct Export {
     /// Where its making stands.
     pub job: Job,
@@ -27,6 +30,21 @@ pub struct Export {
     /// Whether somebody deleted the file.
     #[serde(default)]
     pub deleted: bool,
+    /// Whom it is for besides whoever asked, once it is made.
+    #[serde(default)]
+    pub deliver: Option<Delivery>,
+    /// Who else may fetch the file: they were told where it is.
+    #[serde(default)]
+    pub shared_with: BTreeSet<UserId>,
+    /// Whether those it is for were told.
+    #[serde(default)]
+    pub delivered: bool,
+    /// Whether it tells what has changed since an earlier file, and can be such a file for a later one.
+    #[serde(default)]
+    pub incremental: bool,
+    /// The batch that it belongs to.
+    #[serde(default)]
+    pub batch_id: Option<BatchId>,
     /// What the file was, also after it expired: whoever kept it can still verify it.
     pub manifest: Option<String>,
 }
@@ -37,9 +55,16 @@ impl Export {
             self.job.follow(&step);
         }
         match event {
-            Event::Requested { requested_by, dataset, .. } => {
-                let (job, dataset) = (self.job, dataset.clone());
-                *self = Self { job, requested_by: *requested_by, dataset, ..Self::default() };
+            Event::Requested { requested_by, dataset, wishes, options, .. } => {
+                *self = Self {
+                    job: self.job,
+                    requested_by: *requested_by,
+                    dataset: dataset.clone(),
+                    deliver: wishes.deliver.clone(),
+                    incremental: options.changes.is_some(),
+                    batch_id: wishes.batch_id,
+                    ..Self::default()
+                };
             }
             Event::Started { .. } => (self.rows_done, self.rows_total) = (0, None),
             Event::Progressed { rows_done, rows_total } => {
@@ -50,6 +75,11 @@ impl Export {
                 self.manifest.clone_from(&file.manifest);
                 self.file = Some(File { manifest: None, ..file.clone() });
             }
+            Event::Delivered { recipients, .. } => {
+                self.delivered = true;
+                self.shared_with.extend(recipients);
+            }
+            Event::Emailed { recipients, .. } => self.shared_with.extend(recipients),
             Event::Archived { .. } => self.archived = true,
             Event::Deleted { .. } => (self.file, self.archived, self.deleted) = (None, false, true),
             Event::Expired => (self.file, self.archived) = (None, false),
@@ -87,7 +117,10 @@ impl Work for Export {
             Event::CancelRequested => Step::CancelRequested,
             Event::Cancelled => Step::Cancelled,
             Event::Retried { attempts } => Step::Retried { attempts: *attempts },
-            Event::Downloaded { .. } | Event::Archived { .. } => return None,
+            Event::Delivered { .. }
+            | Event::Emailed { .. }
+            | Event::Downloaded { .. }
+            | Event::Archived { .. } => return None,
             Event::Deleted { .. } | Event::Expired => Step::Expired,
         })
     }

@@ -85,6 +85,8 @@ pub enum Kind {
     Security,
     /// The organisation is to be purged, or is not after all.
     OrganizationPurge,
+    /// A report that is for the recipient is ready.
+    ReportReady,
     /// What a trigger of the recipient's leads to was refused.
     TriggerRefused,
     /// A message from a person.
@@ -104,6 +106,7 @@ impl Kind {
             Self::BackupReady | Self::BackupFailed => Some(Key::NotificationsMailOfBackups),
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
             Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
+            Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

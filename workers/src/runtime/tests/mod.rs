@@ -1,6 +1,7 @@
 //! The runtime on a real Postgres and a real NATS: retries, dead letters, lost workers, duplicates, turns.
 
 mod dead_letters;
+mod processes;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -90,7 +91,11 @@ fn on_registered(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
 }
 
 fn reaction() -> Reaction {
-    Reaction { name: "test_work", events: &["identity.user.registered"], react: on_registered }
+    Reaction {
+        name: "test_work",
+        events: &["identity.user.registered"],
+        react: React::Event(on_registered),
+    }
 }
 
 /// A log and the runtime over it.

@@ -1,5 +1,6 @@
 //! The rules of an export, by example.
 
+mod delivery;
 mod keeping;
 
 use super::*;
@@ -22,7 +23,7 @@ pub(super) fn request() -> Request {
         locale: "de-CH".into(),
         time_zone: "Europe/Zurich".into(),
         requested_by: id(1),
-        wishes: Wishes::default(),
+        wishes: Box::default(),
         options: Options::default(),
     }
 }
@@ -133,6 +134,8 @@ fn samples_are_frozen() {
         Event::CancelRequested,
         Event::Archived { by: id(1) },
         Event::Deleted { by: id(1) },
+        Event::Delivered { recipients: vec![id(2)], left_out: vec![id(3)] },
+        Event::Emailed { recipients: vec![id(2)], by: id(1) },
     ]);
 }
 
@@ -412,8 +415,9 @@ fn a_request_by_a_template_needs_one_that_is_defined() {
     let wishes = Wishes {
         template_id: Some(id(5)),
         layout: Layout { footer: Some(" Acme ".into()), ..Layout::default() },
+        ..Wishes::default()
     };
-    let by_template = Command::Request(Request { wishes: wishes.clone(), ..request() });
+    let by_template = Command::Request(Request { wishes: Box::new(wishes.clone()), ..request() });
     let with = |template| {
         given::<Export>([]).facts(Facts { template }).context(context()).when(by_template.clone())
     };

@@ -1,0 +1,175 @@
+//! Process managers: what several events of one matter lead to, with what has to be remembered between them.
+//!
+//! A matter is known by its correlation, which follows from each of its events. What is remembered of it is one row, changed in
+//! the transaction that moves the checkpoint on and adds what follows; the row says up to where it has seen the log, so that
+//! events which are read again change nothing. Commands have ids that follow from process, event and step: the door
+//! takes each once. A process waits by a timer, which is a command for later.
+
+use events::envelope::Recorded;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use platform::commands::{Cause, CommandError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use std::time::Duration;
+use uuid::Uuid;
+
+use super::queue::NewJob;
+use super::{Done, Effect, Handler, Job, Jobs, Office, Reaction, Trouble};
+
+/// The kind of job that posts a command of a process.
+const COMMAND: &str = "process.command";
+
+/// A process manager; its turns are pure.
+pub(crate) trait Process {
+    /// Its name, under which it remembers matters and how far it has read.
+    const NAME: &'static str;
+    /// The events it wants to see.
+    const EVENTS: &'static [&'static str];
+    /// What is remembered of a matter.
+    type Memory: Serialize + DeserializeOwned;
+
+    /// The matter that an event belongs to; none where it is of none.
+    fn correlation(event: &Recorded) -> anyhow::Result<Option<String>>;
+
+    /// What follows from the next event of a matter, and what is remembered from there on; nothing once it is over.
+    fn turn(memory: Option<Self::Memory>, event: &Recorded) -> anyhow::Result<Turn<Self::Memory>>;
+}
+
+/// What an event of a matter leads to.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Turn<M> {
+    /// What is remembered; nothing once the matter is over, or is none.
+    pub(crate) memory: Option<M>,
+    /// What follows.
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl<M> Turn<M> {
+    /// Goes on with what is remembered, and nothing follows.
+    pub(crate) fn on(memory: Option<M>) -> Self {
+        Self { memory, effects: Vec::new() }
+    }
+}
+
+/// A process as the reader of the log runs it: with what is remembered as JSON.
+#[derive(Clone, Copy)]
+pub(crate) struct Manager {
+    correlation: fn(&Recorded) -> anyhow::Result<Option<String>>,
+    turn: fn(Option<Value>, &Recorded) -> anyhow::Result<Turn<Value>>,
+}
+
+/// The reaction that runs a process.
+pub(crate) fn reaction<P: Process>() -> Reaction {
+    let manager = Manager { correlation: P::correlation, turn: turn::<P> };
+    Reaction { name: P::NAME, events: P::EVENTS, react: super::React::Process(manager) }
+}
+
+fn turn<P: Process>(memory: Option<Value>, event: &Recorded) -> anyhow::Result<Turn<Value>> {
+    let memory = memory.map(serde_json::from_value).transpose()?;
+    let Turn { memory, effects } = P::turn(memory, event)?;
+    Ok(Turn { memory: memory.map(serde_json::to_value).transpose()?, effects })
+}
+
+impl Manager {
+    /// Takes an event in turn, unless it was taken before; what follows.
+    pub(super) async fn take(
+        self,
+        database: &mut PgConnection,
+        name: &str,
+        event: &Recorded,
+    ) -> anyhow::Result<Vec<Effect>> {
+        let Some(correlation) = (self.correlation)(event)? else { return Ok(Vec::new()) };
+        let tenant = event.tenant_id;
+        let known: Option<(Option<Value>, i64)> = sqlx::query_as(KNOWN)
+            .bind(tenant.0)
+            .bind(name)
+            .bind(&correlation)
+            .fetch_optional(&mut *database)
+            .await?;
+        let (memory, seen) = known.clone().unwrap_or((None, 0));
+        if seen >= event.position {
+            return Ok(Vec::new());
+        }
+        let Turn { memory, effects } = (self.turn)(memory, event)?;
+        // Of what never was a matter of this process nothing is kept.
+        if known.is_some() || memory.is_some() {
+            sqlx::query(REMEMBER)
+                .bind(tenant.0)
+                .bind(name)
+                .bind(&correlation)
+                .bind(memory)
+                .bind(event.position)
+                .execute(database)
+                .await?;
+        }
+        Ok(effects)
+    }
+}
+
+/// What the runtime itself has workers do: give the commands of processes.
+pub(super) fn jobs() -> Jobs {
+    Jobs {
+        handlers: vec![Handler {
+            kind: COMMAND,
+            slots: 2,
+            lease: Duration::from_secs(15),
+            max_attempts: 20,
+            run: give,
+            give_up: never_mind,
+            let_go: None,
+            test: Some(give),
+        }],
+        ..Jobs::none()
+    }
+}
+
+/// A command, as the job has it.
+#[derive(Deserialize)]
+struct Command {
+    /// Where it goes, below `/api/v1`.
+    path: String,
+    /// What it says.
+    body: Value,
+}
+
+/// The job that gives a command because of an event.
+pub(super) fn command(event: &Recorded, job_id: Uuid, (path, body): (String, Value)) -> NewJob {
+    NewJob {
+        job_id,
+        tenant: event.tenant_id,
+        kind: COMMAND,
+        subject_id: event.aggregate_id.clone(),
+        body: json!({ "path": path, "body": body }),
+        cause: Cause::of(event),
+    }
+}
+
+/// Posts the command. What is refused would be again; the dead letter says so.
+fn give<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> {
+    async move {
+        let Command { path, body } =
+            serde_json::from_value(job.body.clone()).map_err(anyhow::Error::from)?;
+        match office.commands.post(job.tenant_id, &path, job.key("command"), &body).await {
+            Ok(_) => Ok(Done::Finished),
+            Err(CommandError::Refused(problem)) => Ok(Done::Failed(problem.detail)),
+            Err(error @ CommandError::Unavailable(_)) => Err(Trouble(error.into())),
+        }
+    }
+    .boxed()
+}
+
+/// Nobody waits for an answer; the dead letter stays to be seen, and put back.
+fn never_mind<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+    futures::future::ready(Ok(())).boxed()
+}
+
+const KNOWN: &str = "
+    select memory, position from work.processes where tenant_id = $1 and process = $2 and correlation = $3 for update";
+
+const REMEMBER: &str = "
+    insert into work.processes as known (tenant_id, process, correlation, memory, position) values ($1, $2, $3, $4, $5)
+    on conflict (tenant_id, process, correlation) do update
+       set memory = excluded.memory, position = excluded.position, changed_at = now()";
