@@ -364,6 +364,36 @@ const OF_THE_DOORS: &[Row] = &[
         "The template makes files of another dataset than the request names.",
         "Leave `dataset` out, or name a template of that dataset.",
     ),
+    (
+        422,
+        "RECIPIENT_MAY_NOT_SEE",
+        "A file is for somebody who is no active user or may not see all that is in it.",
+        "Leave out whom `errors` points to, or have them given the rights to files and to the dataset where its rows are.",
+    ),
+    (
+        409,
+        "BATCH_FILES_GONE",
+        "The files of the batch have expired or were deleted.",
+        "Request the batch again.",
+    ),
+    (
+        422,
+        "CHANGES_NEED_KEY",
+        "Only changes are asked for, and a column of the key by which they are told is missing.",
+        "Take the column that is named among the columns.",
+    ),
+    (
+        422,
+        "SINCE_UNKNOWN",
+        "Changes are asked for since an export that has no such file.",
+        "Name an export of yours of the same dataset whose file is there and was made with `changes`, or leave `since` out.",
+    ),
+    (
+        406,
+        "NOT_ACCEPTABLE",
+        "The file is of another kind than `Accept` names.",
+        "Name the kind that is said, or `application/octet-stream`.",
+    ),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),
     (
         428,

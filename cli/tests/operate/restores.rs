@@ -49,6 +49,9 @@ async fn lived_in(house: &House) {
     house.send(Method::POST, "/triggers", trigger).await;
     let template = json!({ "name": "Roles", "dataset": "rbac.roles", "columns": ["name"] });
     house.send(Method::POST, "/exports/templates", template).await;
+    let item = json!({ "format": "csv", "export": { "dataset": "rbac.roles" } });
+    let batch = json!({ "run_at": "2126-01-01T00:00:00Z", "items": [item] });
+    house.send(Method::POST, "/exports/batch", batch).await;
     let upload = json!({ "name": "rows.csv", "size_bytes": 9 });
     house.send(Method::POST, "/files/uploads", upload).await;
     for (path, body) in [

@@ -3,6 +3,7 @@
 use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
+use events::exports::batch::{Batch, Event as BatchEvent, Item};
 use events::exports::export::{Event as ExportEvent, Export, Format};
 use events::exports::template::{Event as TemplateEvent, Template};
 use events::exports::{Layout, Report};
@@ -28,7 +29,7 @@ use events::settings::configuration::{Configuration, Event as ConfigurationEvent
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, BackupId, BlackoutCalendarId, ExportId, FileId, InvitationId, IssuerId,
+    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, ExportId, FileId, InvitationId, IssuerId,
     NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
@@ -279,6 +280,12 @@ async fn work(place: &Place, tenant: TenantId, user: UserId, round: u128) {
     let defined = TemplateEvent::Defined { name: name.clone(), report };
     let template: TemplateId = id(130_000 + round);
     place.append::<Template>(tenant, template, [defined, TemplateEvent::Retired { name }]).await;
+    let shown =
+        Report { dataset: "rbac.roles".into(), columns: vec!["name".into()], ..Report::default() };
+    let items = vec![Item { format: Format::Csv, report: shown, template_id: None }];
+    let batch: BatchId = id(140_000 + round);
+    let asked = BatchEvent::Requested { title: None, items, run_at: None, requested_by: id(round) };
+    place.append::<Batch>(tenant, batch, [asked, BatchEvent::Cancelled]).await;
     let started = ExportEvent::Started { attempt: 1, worker: "w".into() };
     let progressed = ExportEvent::Progressed { rows_done: 5, rows_total: None };
     let export: ExportId = id(30_000 + round);

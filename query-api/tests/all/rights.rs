@@ -101,6 +101,8 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             "/triggers/{id}",
             "/blackout-calendars/{id}",
             "/exports/templates/{id}",
+            "/exports/schedule/{id}",
+            "/exports/batch/{id}",
             "{set_id}",
             "/settings/{key}/",
             "/audit-logs/correlation/",
