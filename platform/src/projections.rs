@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 27] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -9,6 +9,7 @@ pub const NAMES: [&str; 26] = [
     "exports_jobs",
     "exports_templates",
     "files_files",
+    "files_links",
     "identity_api_keys",
     "identity_invitations",
     "identity_issuer_endings",
