@@ -93,6 +93,19 @@ pub struct ItemRows {
     pub item: &'static str,
 }
 
+impl ItemRows {
+    /// The condition that a row of the dataset, called `t`, is one of those with the item that is bound to this number.
+    fn holds(self, dataset: &Dataset, number: usize) -> String {
+        let Self { table, item } = self;
+        let key = |of: &str| {
+            let key = ["tenant_id"].iter().chain(dataset.key);
+            key.map(|column| format!("{of}.\"{column}\"")).collect::<Vec<_>>().join(", ")
+        };
+        let (row, of_item) = (key("t"), key("i"));
+        format!("({row}) in (select {of_item} from {table} i where i.\"{item}\" = ${number})")
+    }
+}
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

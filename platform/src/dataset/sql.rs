@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::cursor::Cursor;
 use super::filter::{Comparison, Filter, Operator, Value};
 use super::query::{Query, Sort, names};
-use super::{Column, Dataset, ItemRows, Kind, Refused};
+use super::{Column, Dataset, Kind, Refused};
 
 /// SQL with the values that belong to `$1`, `$2` and so on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -376,24 +376,11 @@ impl Builder<'_> {
             self.statement.push(&format!("({any}{not})"));
         } else {
             let number = self.statement.bind(Bind::Text(Some(pattern.text.clone())));
-            let holds = match target.column.rows {
-                Some(rows) => self.among(rows, number),
-                None => format!("jsonb_exists({left}, ${number})"),
-            };
+            let holds = target.column.rows.map(|rows| rows.holds(self.dataset, number));
+            let holds = holds.unwrap_or_else(|| format!("jsonb_exists({left}, ${number})"));
             self.statement.push(&format!("({holds}{not})"));
         }
         Ok(())
-    }
-
-    /// Whether the row is one of those that have the item.
-    fn among(&self, rows: ItemRows, number: usize) -> String {
-        let ItemRows { table, item } = rows;
-        let key = |of: &str| {
-            let key = ["tenant_id"].iter().chain(self.dataset.key);
-            key.map(|column| format!("{of}.\"{column}\"")).collect::<Vec<_>>().join(", ")
-        };
-        let (row, of_item) = (key("t"), key("i"));
-        format!("({row}) in (select {of_item} from {table} i where i.\"{item}\" = ${number})")
     }
 
     fn json(&mut self, target: &Target<'_>, pattern: &Pattern) -> Result<(), String> {
