@@ -124,3 +124,28 @@ async fn whoever_loses_the_right_is_told_and_nobody_does_it_instead() -> anyhow:
     house.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn while_an_organisation_is_suspended_its_triggers_lead_to_nothing_and_say_so()
+-> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let made = owner.post("/triggers", &report(in_seconds(3)?)).await?.ok()?;
+    let path = format!("/triggers/{}", made.made());
+    let bootstrap = owner.with_token(house.setting("ANNALS_BOOTSTRAP_TOKEN"));
+    let rule = |what: &str| format!("/organizations/{}/{what}", owner.tenant_id);
+    bootstrap.post(&rule("suspend"), &json!({"reason": "unpaid"})).await?.ok()?;
+    let pool = house.database().await?;
+    let told = async || -> anyhow::Result<bool> {
+        Ok(count(&pool, "scheduling.trigger.command_refused").await? > 0)
+    };
+    house.until("it was refused", SOON, told).await?;
+    bootstrap.post(&rule("reactivate"), &json!({})).await?.ok()?;
+    let refused = owner.until(&path, SOON, |body| body["refusals"] == 1).await?.body;
+    assert_eq!(refused["last_refusal_code"], "ORGANIZATION_SUSPENDED", "{refused}");
+    house.idle(SOON).await?;
+    assert_eq!(count(&pool, "exports.export.requested").await?, 0);
+    pool.close().await;
+    house.stop().await;
+    Ok(())
+}

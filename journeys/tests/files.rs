@@ -1,7 +1,10 @@
 //! Files from end to end: sent at once and in parts across a crash, read by whoever may read what they are about, fetched in ranges
 //! and by links that end, kept while something is linked to them, and gone with the bytes when nothing is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -10,6 +13,9 @@ use journeys::{Client, House};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 const SOON: Duration = Duration::from_mins(1);
 const PART: &str = "application/offset+octet-stream";
@@ -227,6 +233,167 @@ async fn whoever_is_forgotten_takes_their_own_files_along() -> anyhow::Result<()
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(blobs(&house, &owner.tenant_id), 1);
+    house.stop().await;
+    Ok(())
+}
+
+/// How a way to a door fails when so many bytes went through.
+#[derive(Debug, Clone, Copy)]
+enum Fails {
+    /// Each of so many connections is cut.
+    Cut(usize),
+    /// Nothing comes through any more.
+    Stall,
+}
+
+/// A way to a door that fails after so many bytes of a connection.
+struct Way {
+    url: String,
+    /// How often it did.
+    failed: Arc<AtomicUsize>,
+    _open: JoinSet<()>,
+}
+
+async fn failing(door: &str, bytes: u64, how: Fails) -> anyhow::Result<Way> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (url, failed) = (format!("http://{}", listener.local_addr()?), Arc::default());
+    let (door, count) = (door.trim_start_matches("http://").to_owned(), Arc::clone(&failed));
+    let mut open = JoinSet::new();
+    open.spawn(async move {
+        let mut passing = JoinSet::new();
+        while let Ok((near, _)) = listener.accept().await {
+            let (door, count) = (door.clone(), Arc::clone(&count));
+            passing.spawn(async move { pass(near, &door, (bytes, how), &count).await });
+        }
+    });
+    Ok(Way { url, failed, _open: open })
+}
+
+async fn pass(
+    near: TcpStream,
+    door: &str,
+    (bytes, how): (u64, Fails),
+    failed: &AtomicUsize,
+) -> std::io::Result<()> {
+    let far = TcpStream::connect(door).await?;
+    let (from_near, mut to_near) = near.into_split();
+    let (mut from_far, mut to_far) = far.into_split();
+    let there = async {
+        let mut from_near = from_near.take(bytes);
+        let through = copy(&mut from_near, &mut to_far).await?;
+        let before = if through == bytes { failed.fetch_add(1, Ordering::SeqCst) } else { 0 };
+        match how {
+            Fails::Cut(most) if through == bytes && before < most => return Ok(()),
+            // Until whoever sends gives up, which the door then hears of.
+            Fails::Stall if through == bytes => {
+                copy(from_near.get_mut(), &mut tokio::io::sink()).await?;
+                return Ok(());
+            }
+            Fails::Cut(_) | Fails::Stall => {}
+        }
+        copy(from_near.get_mut(), &mut to_far).await?;
+        to_far.shutdown().await?;
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = there => ended,
+        back = copy(&mut from_far, &mut to_near) => back.map(drop),
+    }
+}
+
+/// Rows that take several parts.
+fn rows(house: &House, first: &str) -> anyhow::Result<(PathBuf, Vec<u8>)> {
+    let lines = (0..1_000_000).map(|number| format!("{number};something\n"));
+    let lines = std::iter::once(first.to_owned()).chain(lines);
+    let content: Vec<u8> = lines.flat_map(String::into_bytes).collect();
+    let path = house.path("rows.csv");
+    std::fs::write(&path, &content)?;
+    Ok((path, content))
+}
+
+fn said(output: &std::process::Output) -> anyhow::Result<Value> {
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    anyhow::ensure!(output.status.success(), "{told}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_a_terminal_a_file_arrives_over_a_line_that_breaks() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let (path, content) = rows(&house, "the beginning\n")?;
+    let path = path.display().to_string();
+    let way = failing(&owner.command_url, 3_000_000, Fails::Cut(3)).await?;
+    let subject = format!("identity.user:{}", owner.user_id);
+    let upload = ["files", "upload", &path, "--purpose", "import", "--subject", &subject, "--json"];
+    let environment = [("ANNALS_TOKEN", owner.token.as_str())];
+    let variables = [environment[0], ("ANNALS_COMMAND_URL", way.url.as_str())];
+    let sent = said(&house.annals_with(&upload, &variables)?)?;
+    assert!(way.failed.load(Ordering::SeqCst) >= 3, "the line broke");
+    let sha256 = hex::encode(Sha256::digest(&content));
+    assert_eq!((&sent["sha256"], &sent["begun_at_bytes"]), (&json!(sha256), &json!(0)));
+    let file = sent["file_id"].as_str().unwrap_or_default();
+    let listed =
+        house.annals_with(&["files", "list", "--subject", &subject, "--json"], &environment)?;
+    let listed = said(&listed)?;
+    assert_eq!((&listed[0]["file_id"], &listed[0]["status"]), (&json!(file), &json!("stored")));
+
+    // What an earlier attempt left of it is gone on with, if it is of it.
+    let target = house.path("fetched.csv");
+    let part = house.path(&format!("fetched.csv.{}.part", &sha256[..16]));
+    let fetch = ["files", "download", file, "--output", &target.display().to_string(), "--json"];
+    std::fs::write(&part, "something else")?;
+    let refused = house.annals_with(&fetch, &environment)?;
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("what arrived is not what was promised; nothing was kept"), "{told}");
+    assert!(!target.exists() && !part.exists());
+    std::fs::write(&part, &content[..5_000_000])?;
+    let fetched = said(&house.annals_with(&fetch, &environment)?)?;
+    assert_eq!(
+        (&fetched["sha256"], &fetched["begun_at_bytes"]),
+        (&json!(sha256), &json!(5_000_000))
+    );
+    assert!(std::fs::read(&target)? == content && !part.exists());
+    let again = house.annals_with(&fetch, &environment)?;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already; name another"));
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_was_killed_goes_on_when_it_is_said_again() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let (path, _) = rows(&house, "as it was\n")?;
+    let upload = ["files", "upload", &path.display().to_string(), "--purpose", "import", "--json"];
+    let environment = [("ANNALS_TOKEN", owner.token.as_str())];
+    let broken_off = async || -> anyhow::Result<()> {
+        let way = failing(&owner.command_url, 10_000_000, Fails::Stall).await?;
+        let mut sending = tokio::process::Command::new(journeys::house::annals()?);
+        sending.args(upload).envs(environment).kill_on_drop(true);
+        sending.env("ANNALS_COMMAND_URL", &way.url).env("ANNALS_QUERY_URL", &owner.query_url);
+        let mut sending = sending.stdin(Stdio::null()).spawn()?;
+        let stalls = async || Ok(way.failed.load(Ordering::SeqCst) > 0);
+        house.until("it stalls", SOON, stalls).await?;
+        sending.kill().await?;
+        Ok(())
+    };
+    broken_off().await?;
+    let sent = said(&house.annals_with(&upload, &environment)?)?;
+    let begun_at = sent["begun_at_bytes"].as_u64().unwrap_or_default();
+    assert!((8_000_000..10_000_000).contains(&begun_at), "{sent}");
+
+    // Another file of that name and size is not mixed with the one that was begun.
+    broken_off().await?;
+    let (_, other) = rows(&house, "as it is!\n")?;
+    let sent = said(&house.annals_with(&upload, &environment)?)?;
+    assert_eq!(sent["begun_at_bytes"], 0, "{sent}");
+    assert_eq!(sent["sha256"], hex::encode(Sha256::digest(&other)));
+    let file = sent["file_id"].as_str().unwrap_or_default();
+    assert!(owner.bytes(&content_of(&owner, file)).await? == other);
+    let aborted = "/files?status=aborted";
+    let given_up = |body: &Value| body["items"].as_array().is_some_and(|all| all.len() == 1);
+    owner.until(aborted, SOON, given_up).await?;
     house.stop().await;
     Ok(())
 }

@@ -10,6 +10,7 @@ pub const NAMES: [&str; 27] = [
     "exports_jobs",
     "exports_templates",
     "files_files",
+    "files_links",
     "identity_api_keys",
     "identity_invitations",
     "identity_issuer_endings",

@@ -9,6 +9,7 @@ mod dlq;
 mod engines;
 mod events;
 mod export;
+mod files;
 mod follow;
 mod import;
 mod jobs;
@@ -51,6 +52,8 @@ enum Command {
     Engines(engines::Arguments),
     /// Ask for a file of a dataset, wait for it, fetch it
     Export(export::Arguments),
+    /// Send, fetch and link files
+    Files(files::Arguments),
     /// Bring an access matrix into an organisation
     Import(import::Arguments),
     /// The organisation's history as it stands in the log
@@ -109,6 +112,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Ready(arguments) => ready::run(arguments).await,
             Command::Engines(arguments) => engines::run(arguments).await,
             Command::Export(arguments) => export::run(arguments).await,
+            Command::Files(arguments) => files::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Audit(arguments) => audit::run(arguments).await,

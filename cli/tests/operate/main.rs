@@ -2,6 +2,7 @@
 
 mod backups;
 mod exports;
+mod files;
 mod history;
 mod house;
 mod imports;

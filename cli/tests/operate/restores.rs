@@ -54,6 +54,9 @@ async fn lived_in(house: &House) {
     house.send(Method::POST, "/exports/batch", batch).await;
     let upload = json!({ "name": "rows.csv", "size_bytes": 9 });
     house.send(Method::POST, "/files/uploads", upload).await;
+    let proof = house.file("proof.txt", "What was agreed on.\n");
+    let about = format!("identity.organization:{organization}");
+    house.json(&["files", "upload", text(&proof), "--subject", &about]).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),

@@ -1,19 +1,17 @@
-//! What bytes are: read once from end to end for their digest, and looked at where they begin and end. Nothing is unpacked, decoded
-//! or run.
+//! What bytes are: read once from end to end for their digest, and looked at where they begin and end and, of an archive, where it
+//! lists what is in it. Nothing is unpacked, decoded or run.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Read as _, Seek as _};
 
 use events::files::content::{Finding, PICTURES};
 use sha2::{Digest as _, Sha256};
 
+use super::archive;
+
 /// As much as is looked at of the beginning.
 const HEAD_BYTES: usize = 8 * 1024;
 const READ_BYTES: usize = 256 * 1024;
-/// The end of a ZIP archive is a record of 22 bytes and a comment of at most 65535.
-const END_BYTES: usize = 22;
-const TAIL_BYTES: usize = END_BYTES + 65_535;
-const END_MARK: &[u8] = b"PK\x05\x06";
 /// What is known by its beginning and may be text all the same.
 const TEXTUAL: &[&str] = &["application/pdf", "application/rtf", "text/rtf"];
 /// How pages and drawings begin, in lower case, as browsers recognise them.
@@ -76,8 +74,11 @@ pub(super) fn inspect(mut file: &File) -> io::Result<Inspected> {
     };
     let starts = head.starts_with(b"#!");
     let is_program = starts || kind.is_some_and(|kind| is_program(kind.mime_type()));
-    let (is_markup, ends_as_archive) = (is_markup(&head), ends_as_archive(file, size_bytes)?);
-    let finding = Finding { begins_as, is_program, is_text, is_markup, ends_as_archive, pixels };
+    let (is_markup, end) = (is_markup(&head), archive::end(file, size_bytes)?);
+    let archive = archive::list(file, (&head, end.as_ref()))?;
+    let ends_as_archive = end.is_some();
+    let finding =
+        Finding { begins_as, is_program, is_text, is_markup, ends_as_archive, archive, pixels };
     Ok(Inspected { sha256: hash.finalize().into(), size_bytes, finding })
 }
 
@@ -115,18 +116,6 @@ fn is_markup(head: &[u8]) -> bool {
         let ends = |byte: &u8| byte.is_ascii_whitespace() || b">/-".contains(byte);
         begins && head.get(page.len()).is_none_or(ends)
     })
-}
-
-fn ends_as_archive(mut file: &File, size_bytes: u64) -> io::Result<bool> {
-    let from = size_bytes.saturating_sub(TAIL_BYTES as u64);
-    file.seek(SeekFrom::Start(from))?;
-    let mut tail = Vec::with_capacity(TAIL_BYTES);
-    file.take(TAIL_BYTES as u64).read_to_end(&mut tail)?;
-    let ends = |record: &[u8]| {
-        let comment = record[END_BYTES - 2..END_BYTES].try_into().map_or(0, u16::from_le_bytes);
-        record.starts_with(END_MARK) && record.len() == END_BYTES + usize::from(comment)
-    };
-    Ok((0..tail.len().saturating_sub(END_BYTES - 1)).any(|at| ends(&tail[at..])))
 }
 
 /// Whether bytes that come in pieces are text in UTF-8 without control characters.
@@ -187,7 +176,7 @@ mod tests {
     }
 
     fn archive() -> Vec<u8> {
-        [END_MARK, &[0; 16], &3_u16.to_le_bytes(), b"abc"].concat()
+        [b"PK\x05\x06".as_slice(), &[0; 16], &3_u16.to_le_bytes(), b"abc"].concat()
     }
 
     #[test]

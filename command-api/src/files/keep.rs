@@ -116,7 +116,7 @@ pub(super) fn of_part(error: PartError) -> Problem {
     match error {
         PartError::Busy => {
             let detail = "another part of this file is being sent; wait for its end";
-            Problem::new(StatusCode::LOCKED, "UPLOAD_BUSY", detail)
+            Problem::new(StatusCode::LOCKED, "UPLOAD_BUSY", detail).retryable()
         }
         PartError::Disk(error) => broken(error),
     }

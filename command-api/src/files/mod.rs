@@ -1,5 +1,6 @@
 //! Routes of files: sending them at once or in parts, fetching them, saying what they are about, and letting them go.
 
+mod archive;
 mod body;
 mod downloads;
 mod facts;

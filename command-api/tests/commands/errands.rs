@@ -155,6 +155,67 @@ async fn nobody_stands_in_for_an_owner_who_is_gone() {
 }
 
 #[tokio::test]
+async fn nobody_stands_in_for_an_owner_who_was_erased() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let permissions =
+        ["scheduling.triggers:manage", "exports.files:request", "identity.users:read"];
+    let (anna, token, _) = with_role(&api, &owner, &permissions).await;
+    let (path, due) = happened(&api, &token, &export()).await;
+    for (what, body) in
+        [("deactivate", json!({"reason": "left"})), ("erase", json!({"handle": "anna"}))]
+    {
+        let done = api.post(&format!("/users/{anna}/{what}"), &owner, body).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+    // Before and after the key is gone that opened what was personal of theirs.
+    for shredded in [false, true] {
+        if shredded {
+            let workers = scheduler(&api).await;
+            let shred = api.post(&format!("/users/{anna}/shred"), &workers, json!({})).await;
+            assert_eq!(shred.status, 200, "{}", shred.body);
+        }
+        let told = carry_out(&api, &path, due, "x").await;
+        assert_eq!(told.status, 200, "{}", told.body);
+        let (refused, around) = last(&api, REFUSED).await;
+        assert_eq!(refused["code"], "OWNER_INACTIVE", "{refused}");
+        assert_eq!(around["actor_kind"], "service", "nobody is said to have done it: {around}");
+        assert_eq!((api.count(REFUSED).await, api.count(REQUESTED).await), (1, 0));
+    }
+    api.stop().await;
+}
+
+/// Time goes on in an organisation that is suspended: what falls due happens, and leads to nothing.
+#[tokio::test]
+async fn in_a_suspended_organisation_nothing_is_done_for_anybody_and_that_is_recorded() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let tenant = api.login("acme", "owner").await.body["tenant_id"].clone();
+    let rule = |what: &str| format!("/organizations/{}/{what}", tenant.as_str().unwrap());
+    let due = soon();
+    let made = made(&api.post("/triggers", &owner, trigger(due, &export())).await);
+    let path = format!("/triggers/{made}");
+    let bootstrap = &api.settings.bootstrap_token;
+    let why = json!({"reason": "unpaid"});
+    assert_eq!(api.post(&rule("suspend"), bootstrap, why).await.status, 200);
+    api.until(async || clock::now() > due).await;
+    let workers = scheduler(&api).await;
+    let fired = api.post(&format!("{path}/fire"), &workers, json!({ "occurrence": due })).await;
+    assert_eq!(fired.status, 200, "{}", fired.body);
+    let told = carry_out(&api, &path, due, "x").await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    let (refused, _) = last(&api, REFUSED).await;
+    assert_eq!(refused["code"], "ORGANIZATION_SUSPENDED", "{refused}");
+    assert_eq!(refused["occurrence"], due.to_string(), "{refused}");
+    assert_eq!(api.count(REQUESTED).await, 0);
+    // It goes on, and the occurrence is settled.
+    assert_eq!(api.post(&rule("reactivate"), bootstrap, json!({})).await.status, 200);
+    assert_eq!(carry_out(&api, &path, due, "y").await.status, 200);
+    assert_eq!((api.count(REFUSED).await, api.count(REQUESTED).await), (1, 0));
+    api.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_tried_often_enough_is_told_as_refused() {
     let api = Api::start().await;
     let owner = api.found("acme").await;

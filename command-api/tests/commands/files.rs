@@ -1,5 +1,7 @@
 //! Files as clients send them: at once or in parts, checked for what they are, linked, held back and deleted.
 
+use std::io::Write as _;
+
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
 use base64::Engine as _;
@@ -158,6 +160,58 @@ async fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     }
     assert_eq!((blobs_or_none(&api), left_over(&api)), (0, 0));
     assert_eq!(api.count("files.file.initiated").await, 0);
+    api.stop().await;
+}
+
+/// A real archive of files with such names, each of so many zeros.
+fn packed(names: &[&str], size_bytes: usize) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in names {
+        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&vec![0; size_bytes]).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn an_archive_is_refused_for_what_its_list_says_at_once_and_in_parts() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let book = packed(&["[Content_Types].xml", "xl/workbook.xml"], 1000);
+    let end = book.windows(4).position(|mark| mark == b"PK\x01\x02").unwrap();
+    let mut bomb = book.clone();
+    bomb[end + 24..end + 28].copy_from_slice(&(u32::MAX - 1).to_le_bytes());
+    let nested: Vec<String> = (0..16).map(|number| format!("{number}.zip")).collect();
+    let nested = packed(&nested.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+    let outside = packed(&["../../a"], 1);
+    for (name, media_type, content, why) in [
+        ("x.xlsx", xlsx, &bomb, "unpacks to more than 20 times what its purpose allows"),
+        ("x.zip", "application/zip", &nested, "more than 10 archives in it"),
+        ("x.zip", "application/octet-stream", &outside, "whose name is absolute or has .. in it"),
+        ("x.xlsx", xlsx, &book[..end].to_vec(), "whose list of entries is not readable"),
+    ] {
+        let sent = Sent { name, media_type, content };
+        let refused = upload(&api, &owner, &[], &sent).await;
+        assert_eq!(code(&refused), (422, "FILE_CONTENT_UNFIT"), "{why}: {}", refused.body);
+        let error = &refused.body["errors"][0];
+        assert_eq!(error["pointer"], "/file", "{}", refused.body);
+        assert!(refused.body["detail"].as_str().unwrap().contains(why), "{}", refused.body);
+    }
+    made(
+        &upload(&api, &owner, &[], &Sent { name: "x.xlsx", media_type: xlsx, content: &book })
+            .await,
+    );
+    let body = json!({"name": "x.xlsx", "media_type": xlsx, "size_bytes": bomb.len()});
+    let announced = api.post("/files/uploads", &owner, body).await;
+    let path = format!("/files/uploads/{}", made(&announced));
+    assert_eq!(part(&api, &path, &owner, (0, &bomb)).await.status, 204);
+    let refused = api.post(&format!("{path}/complete"), &owner, json!({})).await;
+    assert_eq!(code(&refused), (422, "FILE_CONTENT_UNFIT"), "{}", refused.body);
+    let events = api.events().await;
+    let (_, _, payload) = events.iter().find(|(_, kind, _)| kind == "files.file.refused").unwrap();
+    assert_eq!(payload["reason"], "too_large_unpacked");
+    assert_eq!(left_over(&api), 0);
     api.stop().await;
 }
 

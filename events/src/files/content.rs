@@ -1,5 +1,6 @@
 //! What bytes are, as far as their beginning and their end tell, and whether that is what they are said to be.
 
+use super::archive::{Archive, ENTRIES_MAX_COUNT, NESTED_MAX_COUNT, UNPACKED_MOST_TIMES};
 use crate::aggregate::Class;
 
 /// Longest media type.
@@ -108,6 +109,8 @@ pub struct Finding {
     pub is_markup: bool,
     /// Whether they end as a ZIP archive does, whatever they begin as.
     pub ends_as_archive: bool,
+    /// What their list says, where they are an archive.
+    pub archive: Archive,
     /// Width and height, of a picture that tells.
     pub pixels: Option<(u32, u32)>,
 }
@@ -153,6 +156,27 @@ pub enum Unfit {
         "is a picture of more than {PIXELS_MAX_COUNT} pixels or {SIDE_MAX_PIXELS} along a side: make it smaller"
     )]
     TooManyPixels,
+    /// An archive whose list of what is in it is missing, broken or ambiguous.
+    #[error("is an archive whose list of entries is not readable: pack it anew")]
+    Unlisted,
+    /// An archive with a name that leads out of the folder that it is unpacked to.
+    #[error(
+        "is an archive with an entry whose name is absolute or has .. in it: pack it anew with names that stay within a folder"
+    )]
+    LeadsOutside,
+    /// An archive of too much.
+    #[error("is an archive of more than {ENTRIES_MAX_COUNT} entries: send it in several")]
+    TooManyEntries,
+    /// An archive of archives.
+    #[error(
+        "is an archive with more than {NESTED_MAX_COUNT} archives in it: send those by themselves"
+    )]
+    TooManyArchives,
+    /// An archive that would fill a disk.
+    #[error(
+        "is an archive that unpacks to more than {UNPACKED_MOST_TIMES} times what its purpose allows: send it in several"
+    )]
+    TooLargeUnpacked,
 }
 
 impl Unfit {

@@ -4,13 +4,13 @@ use events::Permission;
 
 use super::Kind::{Id, Integer, Json, List, Text, Time};
 use super::catalogue::{CHANGED_AT, CREATED_AT, VERSION};
-use super::{Column, Dataset, Owner};
+use super::{Column, Dataset, ItemRows, Owner};
 
 pub(super) const FILES: &[Dataset] = &[Dataset {
     name: "files.files",
     label: "Files",
     table: "read.files_files",
-    projections: &["files_files"],
+    projections: &["files_files", "files_links"],
     permission: Some(Permission::FilesFilesUse),
     owner: Some(Owner {
         column: "uploaded_by",
@@ -27,7 +27,8 @@ pub(super) const FILES: &[Dataset] = &[Dataset {
         Column::new("purpose", "Purpose", Text),
         Column::new("status", "Status", Text),
         Column::new("uploaded_by", "Uploaded by", Id),
-        Column::new("subjects", "About", List),
+        Column::new("subjects", "About", List)
+            .by_rows(ItemRows { table: "read.files_links", item: "subject" }),
         Column::new("links", "Links", Json).shown_only(),
         Column::new("flag_reason", "Held back because", Text).nullable(),
         Column::new("refused_reason", "Refused because", Text).nullable(),

@@ -82,6 +82,30 @@ pub struct Column {
     pub sensitive: bool,
     /// Whether it can be empty.
     pub nullable: bool,
+    /// Where each item of a list has a row of its own, so that an index finds it.
+    pub rows: Option<ItemRows>,
+}
+
+/// A table with a row for each item of the lists of a column, beside the key of the dataset's row that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemRows {
+    /// The table, with a column for the item and those of the dataset's key.
+    pub table: &'static str,
+    /// The column that holds the item.
+    pub item: &'static str,
+}
+
+impl ItemRows {
+    /// The condition that a row of the dataset, called `t`, is one of those with the item that is bound to this number.
+    fn holds(self, dataset: &Dataset, number: usize) -> String {
+        let Self { table, item } = self;
+        let key = |of: &str| {
+            let key = ["tenant_id"].iter().chain(dataset.key);
+            key.map(|column| format!("{of}.\"{column}\"")).collect::<Vec<_>>().join(", ")
+        };
+        let (row, of_item) = (key("t"), key("i"));
+        format!("({row}) in (select {of_item} from {table} i where i.\"{item}\" = ${number})")
+    }
 }
 
 /// What a column holds.
@@ -116,6 +140,7 @@ impl Column {
             sortable: ordered,
             sensitive: false,
             nullable: false,
+            rows: None,
         }
     }
 
@@ -123,6 +148,12 @@ impl Column {
     #[must_use]
     pub const fn nullable(self) -> Self {
         Self { nullable: true, ..self }
+    }
+
+    /// Its items have rows of their own.
+    #[must_use]
+    pub const fn by_rows(self, rows: ItemRows) -> Self {
+        Self { rows: Some(rows), ..self }
     }
 
     /// It is left out of exports unless asked for.

@@ -380,7 +380,9 @@ impl Builder<'_> {
             self.statement.push(&format!("({any}{not})"));
         } else {
             let number = self.statement.bind(Bind::Text(Some(pattern.text.clone())));
-            self.statement.push(&format!("(jsonb_exists({left}, ${number}){not})"));
+            let holds = target.column.rows.map(|rows| rows.holds(self.dataset, number));
+            let holds = holds.unwrap_or_else(|| format!("jsonb_exists({left}, ${number})"));
+            self.statement.push(&format!("({holds}{not})"));
         }
         Ok(())
     }

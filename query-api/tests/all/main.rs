@@ -6,6 +6,7 @@ mod documents;
 mod duties;
 mod events;
 mod exports;
+mod files;
 mod incits359;
 mod lists;
 mod places;

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use events::TenantId;
 use platform::problem::Problem;
+use reqwest::header::{CONTENT_TYPE, RANGE};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use retry::{Attempts, persist};
@@ -25,6 +27,9 @@ const SILENCE_LIMIT: Duration = Duration::from_mins(2);
 const PAGE_ROWS: &str = "500";
 /// How long query-api may wait for a projection before it says that it is behind.
 const WAIT_SECONDS: &str = "wait=25";
+/// How much of an upload has arrived, and a part of one.
+const OFFSET: &str = "upload-offset";
+const PART: &str = "application/offset+octet-stream";
 
 /// Where to, and as whom.
 #[derive(Debug, Clone, clap::Args)]
@@ -147,6 +152,32 @@ impl Client {
         self.command(Method::PUT, path, key, body).await
     }
 
+    /// Takes something away, under a key of its own.
+    pub(super) async fn delete(&self, path: &str, key: Uuid) -> Result<Value, Error> {
+        self.command(Method::DELETE, path, key, &json!({})).await
+    }
+
+    /// How many bytes of an upload have arrived.
+    pub(super) async fn offset(&self, path: &str) -> Result<u64, Error> {
+        let url = format!("{}{path}", self.command);
+        offset(&self.send(|| self.http.head(&url)).await?)
+    }
+
+    /// Sends the next bytes of an upload, behind those that have arrived; how many that are then. Sent again after a break, it is
+    /// refused where some of them arrived.
+    pub(super) async fn append(
+        &self,
+        path: &str,
+        (at, part): (u64, Vec<u8>),
+    ) -> Result<u64, Error> {
+        let (url, part) = (format!("{}{path}", self.command), Bytes::from(part));
+        let build = || {
+            let request = self.http.patch(&url).header(OFFSET, at).header(CONTENT_TYPE, PART);
+            request.body(part.clone())
+        };
+        offset(&self.send(build).await?)
+    }
+
     async fn command(
         &self,
         method: Method,
@@ -222,6 +253,14 @@ impl Client {
         persist(|| self.http.get(link)).await
     }
 
+    /// The same from that byte on.
+    pub(super) async fn open_from(&self, link: &str, from: u64) -> Result<Response, Error> {
+        if from == 0 {
+            return self.open(link).await;
+        }
+        persist(|| self.http.get(link).header(RANGE, format!("bytes={from}-"))).await
+    }
+
     /// Sends as [`persist`] does, with the token of the session, which is renewed once where it is no longer taken.
     async fn send(&self, build: impl Fn() -> RequestBuilder) -> Result<Response, Error> {
         let mut attempts = Attempts::begin();
@@ -240,6 +279,12 @@ impl Client {
             }
         }
     }
+}
+
+fn offset(response: &Response) -> Result<u64, Error> {
+    let offset = response.headers().get(OFFSET).and_then(|offset| offset.to_str().ok());
+    let offset = offset.and_then(|offset| offset.parse().ok());
+    Ok(offset.context("the answer does not say how much of the file arrived")?)
 }
 
 /// Reads the whole answer.

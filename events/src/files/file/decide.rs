@@ -210,7 +210,11 @@ impl File {
     /// The media type of what was sent, if it is taken.
     fn fit(&self, complete: &Complete) -> Result<String, Unfit> {
         let media_type = content::fit(&self.media_type, &complete.found)?;
-        if self.purpose.admits(&media_type) { Ok(media_type) } else { Err(Unfit::Unserving) }
+        if !self.purpose.admits(&media_type) {
+            return Err(Unfit::Unserving);
+        }
+        complete.found.archive.check(self.purpose.max_bytes())?;
+        Ok(media_type)
     }
 
     fn refuse(&self, complete: &Complete) -> Result<Vec<Event>, Rejection> {

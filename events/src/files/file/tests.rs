@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aggregate::{Claim, Context, Event as _};
+use crate::files::archive::{Archive, Listed};
 use crate::files::content::{Finding, Unfit};
 use crate::files::name::NameFault;
 use crate::files::{Purpose, Subject, SubjectKind};
@@ -161,6 +162,36 @@ fn what_was_sent_is_what_was_announced() {
     let reason = Unfit::Mismatched;
     given::<File>([initiated()]).when(Command::Refuse(pdf)).then([Event::Refused { reason }]);
     given::<File>([initiated()]).when(Command::Refuse(complete())).refused(Rejection::ContentFit);
+}
+
+#[test]
+fn the_purpose_decides_what_an_archive_may_unpack_to() {
+    let media_type = "application/vnd.oasis.opendocument.spreadsheet";
+    let begins_as = Some("application/zip".into());
+    let unpacks_to = |unpacked_bytes| {
+        let listed = Listed { entries_count: 1, unpacked_bytes, ..Listed::default() };
+        let found = Finding {
+            begins_as: begins_as.clone(),
+            archive: Archive::Listed(listed),
+            ..Finding::default()
+        };
+        Command::Complete(Complete { found, ..complete() })
+    };
+    for purpose in [Purpose::Attachment, Purpose::Import] {
+        let past = Event::Initiated {
+            name: "table.ods".into(),
+            media_type: media_type.into(),
+            size_bytes: None,
+            purpose,
+            uploaded_by: id(1),
+            expires_at: at(END),
+        };
+        let most = 20 * purpose.max_bytes();
+        let unfit = || Rejection::ContentUnfit(Unfit::TooLargeUnpacked);
+        given::<File>([past.clone()]).when(unpacks_to(most + 1)).refused(unfit());
+        let Command::Complete(complete) = unpacks_to(most) else { unreachable!("it was built so") };
+        given::<File>([past]).when(Command::Refuse(complete)).refused(Rejection::ContentFit);
+    }
 }
 
 #[test]

@@ -3,13 +3,6 @@
 use super::*;
 
 #[test]
-fn days_of_the_week() {
-    let spec = Spec::Weekly { days: vec![Day::Monday, Day::Thursday], time: time(7, 30) };
-    let found = local(&schedule(spec, modifiers(BERLIN)), BERLIN, "2026-01-01T12:00:00Z", 4);
-    assert_eq!(found, days("2026-01 5 8 12 15", time(7, 30)));
-}
-
-#[test]
 fn a_day_that_a_month_lacks_is_its_last_or_is_left_out() {
     let monthly = |day, overflow| {
         schedule(Spec::MonthlyDay { day, time: time(6, 0), overflow }, modifiers("UTC"))

@@ -7,6 +7,7 @@ mod crontab;
 mod properties;
 mod rfc5545;
 mod seasons;
+mod weekly;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};

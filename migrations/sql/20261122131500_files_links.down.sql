@@ -1,0 +1,1 @@
+drop table read.files_links;
