@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use events::exports::export::Export;
+use events::exports::export::{Export, Format};
 use events::job::State;
 use events::settings::Key;
 use futures::FutureExt;
@@ -17,6 +17,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::file::{file_name, write};
+use super::logo;
 use super::manifest;
 use super::opening::Opened;
 use super::order::{Order, Plan};
@@ -141,6 +142,10 @@ impl Making<'_> {
         let order = Order::read(office, self.job).await?;
         let Opened { plan, rows, header } = Opened::at_one_place(office, self.job, &order).await?;
         let as_of = rows.as_of.clone();
+        let logo = match order.format {
+            Format::Pdf => logo::read(office, self.job.tenant_id, &order).await?,
+            Format::Csv | Format::Xlsx | Format::Ndjson | Format::Parquet => None,
+        };
         let date = header.zone.to_datetime(as_of.time).date();
         let name = file_name(&header.title, &date.to_string(), order.format);
         let organization = header.organization.clone();
@@ -148,7 +153,7 @@ impl Making<'_> {
         let (sender, receiver) = mpsc::channel(FETCHES_IN_FLIGHT);
         let rendering = tokio::task::spawn_blocking(move || {
             let file = NamedTempFile::new_in(&scratch)?;
-            let rendered = write(format, &header, receiver, &file, &scratch)?;
+            let rendered = write(format, (&header, logo.as_ref()), receiver, (&file, &scratch))?;
             Ok::<_, render::Error>((file, rendered))
         });
         let fed = self.feed(rows, sender, (&order, &plan)).await;

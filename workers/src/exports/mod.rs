@@ -3,6 +3,7 @@
 mod as_of;
 mod expire;
 mod file;
+mod logo;
 mod make;
 mod manifest;
 mod opening;

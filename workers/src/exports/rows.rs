@@ -1,5 +1,7 @@
 //! Rows of a dataset as typed cells, read through a cursor in one snapshot.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use events::TenantId;
 use events::exports::export::{Format, Headings, Options};
 use platform::dataset::{self, Column, Dataset, Kind, Query};
@@ -12,8 +14,10 @@ use uuid::Uuid;
 use super::as_of;
 use super::render::{self, Cell, Row};
 
-/// Rows of one fetch: few, as several fetches of rows with many columns are in memory at once.
-const FETCH: &str = "fetch 250 from rows";
+/// Cells of one fetch: not many, as several fetches are in memory at once.
+const FETCH_CELLS: usize = 8_000;
+/// Numbers cursors, so that no two of this process are called the same.
+static CURSORS: AtomicU64 = AtomicU64::new(0);
 
 /// The datasets of whose rows a file says first how many there are of each kind, and by which columns.
 const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])];
@@ -22,6 +26,9 @@ const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])]
 pub(super) struct Rows {
     transaction: Transaction<'static, Postgres>,
     columns: Vec<&'static Column>,
+    /// Asks for the next rows. Its words are this export's own: they are prepared once, and the same words would fetch other columns when the
+    /// connection serves the next.
+    fetch: String,
     /// What opens the cells, where the read model keeps what is personal sealed.
     personal: Option<(PgPool, TenantId, Personal)>,
     /// The last event that the rows can depend on, of those that they were folded from.
@@ -54,11 +61,15 @@ impl Rows {
             .fetch_one(&mut *transaction)
             .await?;
         let select = dataset::select(dataset, query);
-        let declare = format!("declare rows no scroll cursor for {}", select.sql);
-        sqlx::query_with(&declare, select.arguments()?).execute(&mut *transaction).await?;
+        let cursor = format!("rows_{}", CURSORS.fetch_add(1, Ordering::Relaxed));
+        let declare = format!("declare {cursor} no scroll cursor for {}", select.sql);
+        let declare = sqlx::query_with(&declare, select.arguments()?).persistent(false);
+        declare.execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
         let columns = query.fields.clone();
-        Ok(Self { transaction, columns, personal: None, as_of, total })
+        let rows = FETCH_CELLS.div_ceil(columns.len().max(1));
+        let fetch = format!("fetch {rows} from {cursor}");
+        Ok(Self { transaction, columns, fetch, personal: None, as_of, total })
     }
 
     /// With what is personal opened.
@@ -89,9 +100,7 @@ impl Rows {
 
     /// The next rows; none at the end.
     pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Row>> {
-        // Never kept prepared: the same words fetch other columns when the connection serves the next export.
-        let fetch = sqlx::query(FETCH).persistent(false);
-        let rows = fetch.fetch_all(&mut *self.transaction).await?;
+        let rows = sqlx::query(&self.fetch).fetch_all(&mut *self.transaction).await?;
         let mut rows: Vec<Row> =
             rows.iter().map(|row| self.cells(row)).collect::<anyhow::Result<_>>()?;
         self.open_cells(&mut rows).await?;
@@ -103,6 +112,9 @@ impl Rows {
         let Some((pool, tenant, personal)) = &self.personal else { return Ok(()) };
         let texts: Vec<&str> =
             rows.iter().flatten().flat_map(texts).filter(|text| is_sealed(text)).collect();
+        if texts.is_empty() {
+            return Ok(());
+        }
         let keys = personal.keys_of(pool, *tenant, texts).await?;
         for row in rows {
             for cell in row {
