@@ -27,7 +27,7 @@ use super::rows::Rows;
 use crate::making::{begin, file_id, let_go, post, report, state};
 use crate::runtime::{Done, Job, Office, Trouble};
 
-/// Progress is told at most this often, the first time as soon as there are rows.
+/// Progress is told at most this often, the first time as soon as the rows are counted.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Fetched rows that wait for the renderer.
 const FETCHES_IN_FLIGHT: usize = 2;
@@ -91,6 +91,14 @@ pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result
     .boxed()
 }
 
+/// Whether a file of that kind says how many rows there are of each.
+fn shows_counts(format: Format) -> bool {
+    match format {
+        Format::Xlsx | Format::Pdf => true,
+        Format::Csv | Format::Ndjson | Format::Parquet => false,
+    }
+}
+
 /// A file that is complete but not stored.
 pub(super) struct Made {
     file: NamedTempFile,
@@ -140,7 +148,12 @@ impl Making<'_> {
     async fn make(&self) -> Result<Made, Refusal> {
         let office = self.office;
         let order = Order::read(office, self.job).await?;
-        let Opened { plan, rows, header } = Opened::at_one_place(office, self.job, &order).await?;
+        let opened = Opened::at_one_place(office, self.job, &order).await?;
+        let Opened { plan, mut rows, mut header } = opened;
+        let told = self.tell_of_many(&rows).await?;
+        if shows_counts(order.format) {
+            header.counts = rows.counts(plan.dataset, &plan.query).await?;
+        }
         let as_of = rows.as_of.clone();
         let logo = match order.format {
             Format::Pdf => logo::read(office, self.job.tenant_id, &order).await?,
@@ -156,7 +169,7 @@ impl Making<'_> {
             let rendered = write(format, (&header, logo.as_ref()), receiver, (&file, &scratch))?;
             Ok::<_, render::Error>((file, rendered))
         });
-        let fed = self.feed(rows, sender, (&order, &plan)).await;
+        let fed = self.feed((rows, told), sender, (&order, &plan)).await;
         let rendered = rendering.await.context("the renderer panicked")?;
         // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell; a feeding that fails ends the rendering.
         fed?;
@@ -175,14 +188,23 @@ impl Making<'_> {
         Err(Refusal::Trouble(others))
     }
 
+    /// Says how many rows there will be, where they do not come at once; when that was.
+    async fn tell_of_many(&self, rows: &Rows) -> Result<Option<Instant>, Refusal> {
+        if rows.total <= rows.at_once() || self.office.dry {
+            return Ok(None);
+        }
+        self.progress(0, rows.total).await?;
+        Ok(Some(Instant::now()))
+    }
+
     /// Hands rows to the renderer as fast as it takes them.
     async fn feed(
         &self,
-        mut rows: Rows,
+        (mut rows, mut told): (Rows, Option<Instant>),
         sender: mpsc::Sender<Vec<Row>>,
         (order, plan): (&Order, &Plan),
     ) -> Result<(), Refusal> {
-        let (mut done, mut told) = (0, None::<Instant>);
+        let mut done = 0;
         loop {
             let fetched = rows.next().await?;
             let end = fetched.is_empty();

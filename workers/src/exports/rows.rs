@@ -1,5 +1,6 @@
 //! Rows of a dataset as typed cells, read through a cursor in one snapshot.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::TenantId;
@@ -67,8 +68,7 @@ impl Rows {
         declare.execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
         let columns = query.fields.clone();
-        let rows = FETCH_CELLS.div_ceil(columns.len().max(1));
-        let fetch = format!("fetch {rows} from {cursor}");
+        let fetch = format!("fetch {} from {cursor}", fetched_at_once(columns.len()));
         Ok(Self { transaction, columns, fetch, personal: None, as_of, total })
     }
 
@@ -85,17 +85,20 @@ impl Rows {
     ) -> Result<Vec<(&'static str, String)>, sqlx::Error> {
         let summarised = SUMMARISED.iter().filter(|(name, _)| *name == dataset.name);
         let columns = summarised.flat_map(|(_, columns)| *columns);
-        let mut all = Vec::new();
-        for column in columns.filter_map(|key| dataset.column(key)) {
-            let counting = query.counts(dataset, column);
-            let counts: Vec<(String, i64)> =
-                sqlx::query_as_with(&counting.sql, counting.arguments()?)
-                    .fetch_all(&mut *self.transaction)
-                    .await?;
-            let counts = counts.iter().map(|(value, number)| format!("{value} {number}"));
-            all.push((column.label, counts.collect::<Vec<_>>().join(", ")));
+        let columns: Vec<&Column> = columns.filter_map(|key| dataset.column(key)).collect();
+        if columns.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(all)
+        let counting = query.counts(dataset, &columns); // at once, as each look at a million rows takes its time
+        let found: Vec<(Vec<String>, i64)> = sqlx::query_as_with(&counting.sql, counting.arguments()?)
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        Ok((0..).zip(columns).map(|(at, column)| (column.label, of_each(at, &found))).collect())
+    }
+
+    /// How many rows are fetched at once.
+    pub(super) fn at_once(&self) -> u64 {
+        fetched_at_once(self.columns.len()) as u64
     }
 
     /// The next rows; none at the end.
@@ -157,6 +160,22 @@ pub(super) async fn position(
     sqlx::query_scalar(POSITION).bind(dataset.projections).fetch_one(database).await
 }
 
+fn fetched_at_once(columns: usize) -> usize {
+    FETCH_CELLS.div_ceil(columns.max(1))
+}
+
+/// The values of one of several columns that were counted together, the most frequent first.
+fn of_each(at: usize, found: &[(Vec<String>, i64)]) -> String {
+    let mut numbers: BTreeMap<&str, i64> = BTreeMap::new();
+    for (values, number) in found {
+        *numbers.entry(values.get(at).map_or("", String::as_str)).or_default() += number;
+    }
+    let mut numbers: Vec<_> = numbers.into_iter().collect();
+    numbers.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let counts = numbers.iter().map(|(value, number)| format!("{value} {number}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 /// The texts of a cell, which may have something sealed in them.
 fn texts(cell: &Cell) -> impl Iterator<Item = &str> {
     let (text, items): (Option<&str>, &[String]) = match cell {
@@ -173,12 +192,17 @@ fn texts(cell: &Cell) -> impl Iterator<Item = &str> {
 }
 
 fn cell(row: &PgRow, at: usize, kind: Kind) -> anyhow::Result<Cell> {
-    if row.try_get_raw(at)?.is_null() {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
         return Ok(Cell::Empty);
     }
     Ok(match kind {
-        Kind::Text => Cell::Text(row.try_get(at)?),
-        Kind::Id => Cell::Text(row.try_get::<Uuid, _>(at)?.to_string()),
+        // What Postgres gives is the text itself, of whichever of its types of texts.
+        Kind::Text => Cell::Text(value.as_str().map_err(anyhow::Error::from_boxed)?.to_owned()),
+        Kind::Id => {
+            let id: Uuid = row.try_get(at)?;
+            Cell::Text(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned())
+        }
         Kind::Integer => Cell::Integer(integer(row, at)?),
         Kind::Boolean => Cell::Bool(row.try_get(at)?),
         Kind::Time => Cell::Timestamp(row.try_get::<jiff_sqlx::Timestamp, _>(at)?.to_jiff()),
@@ -252,6 +276,14 @@ mod tests {
 
     use super::*;
     use crate::testing::Log;
+
+    #[test]
+    fn what_was_counted_together_is_told_apart_the_most_frequent_first() {
+        let found = [("success", "rbac", 2), ("denied", "files", 7), ("success", "files", 6)];
+        let found = found.map(|(a, b, number)| (vec![a.to_owned(), b.to_owned()], number));
+        assert_eq!(of_each(0, &found), "success 8, denied 7");
+        assert_eq!(of_each(1, &found), "files 13, rbac 2");
+    }
 
     #[tokio::test]
     async fn one_connection_serves_datasets_of_different_columns() {

@@ -54,12 +54,7 @@ impl Made {
     }
 
     /// How many rows its file holds, as another reader counts them.
-    pub(super) async fn count(
-        &self,
-        bed: &Bed,
-        tenant: &str,
-        format: &str,
-    ) -> anyhow::Result<u64> {
+    pub(super) async fn count(&self, bed: &Bed, tenant: &str, format: &str) -> anyhow::Result<u64> {
         let files = Files::open(&bed.settings)?;
         let file = files.open_local(tenant.parse()?, FileId(self.file_id)).await?;
         let is_csv = format == "csv";

@@ -101,8 +101,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_gathered(&mut self) -> io::Result<()> {
-        let (gathered, body) =
-            (std::mem::take(&mut self.gathered), std::mem::take(&mut self.body));
+        let (gathered, body) = (std::mem::take(&mut self.gathered), std::mem::take(&mut self.body));
         let stream = self.reserve();
         let mut content = Vec::with_capacity(body.len() + 12 * gathered.len());
         for (index, (object, offset)) in (0..).zip(&gathered) {

@@ -134,7 +134,12 @@ pub(super) fn embed<W: Write>(
     face: &Face,
     used: &Used,
 ) -> io::Result<()> {
-    let name = face.font.font_name.clone().unwrap_or_default().replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "");
+    let name = face
+        .font
+        .font_name
+        .clone()
+        .unwrap_or_default()
+        .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "");
     let [program, descriptor, descendant, unicode] = [(); 4].map(|()| file.reserve());
     let length = format!("/Length1 {}", face.program_bytes);
     file.packed_stream(program, &length, &face.program)?;

@@ -5,54 +5,28 @@ use std::io::{self, Write};
 
 use events::exports::Orientation;
 
-use super::file::{Object, Writer, text_string, write_number};
+use super::file::{Object, Writer, text_string};
 use super::fonts::{Face, Faces, Used, Weight, embed};
 use super::logo::Logo;
 use super::measure::{SIZE, count, natural_widths, shared_widths, wrap};
+use super::page::{PICTURE, Page};
 use super::tags::{Mark, Tag, Tags};
 use crate::exports::render::{Header, Kind};
 
 const REPLACEMENT: char = '\u{fffd}';
 const POINTS_PER_MM: f32 = 72.0 / 25.4;
-const MARGIN: f32 = 34.0;
+pub(super) const MARGIN: f32 = 34.0;
 const TITLE_SIZE: f32 = 14.0;
 const LEADING: f32 = 9.6;
 const GAP: f32 = 6.0;
 const ROW_SPACE: f32 = 4.0;
 const FOOTER: f32 = 18.0;
-/// What the picture is called on pages.
-const PICTURE: &str = "Logo";
 
 /// Where a column stands.
 struct Place {
     left: f32,
     width: f32,
     right_aligned: bool,
-}
-
-/// What stands on a page.
-struct Page {
-    object: Object,
-    texts: Vec<u8>,
-    rules: Vec<f32>,
-    font: Option<(Weight, f32)>,
-    /// Where the picture stands: its left and lower corner, its number among the pieces of the page.
-    picture: Option<(f32, f32, usize)>,
-    /// The elements that its pieces belong to.
-    elements: Vec<Object>,
-}
-
-impl Page {
-    fn new(object: Object) -> Self {
-        let (texts, rules, elements) = Default::default();
-        Self { object, texts, rules, font: None, picture: None, elements }
-    }
-
-    /// Numbers a piece of an element.
-    fn piece(&mut self, element: Object) -> Mark {
-        self.elements.push(element);
-        Mark { page: self.object, number: self.elements.len() - 1 }
-    }
 }
 
 pub(super) struct Layout<'a, W> {
@@ -110,7 +84,20 @@ impl<'a, W: Write> Layout<'a, W> {
         let (y, used) = (height - MARGIN, [Used::nothing(), Used::nothing()]);
         let (pages, missing) = Default::default();
         Ok(Self {
-            header, faces, logo, places, width, height, file, tags, tree, resources, pages, page, y, used,
+            header,
+            faces,
+            logo,
+            places,
+            width,
+            height,
+            file,
+            tags,
+            tree,
+            resources,
+            pages,
+            page,
+            y,
+            used,
             missing,
         })
     }
@@ -124,20 +111,7 @@ impl<'a, W: Write> Layout<'a, W> {
         if text.is_empty() {
             return;
         }
-        let out = &mut self.page.texts;
-        if self.page.font != Some((weight, size)) {
-            out.push(b'/');
-            out.extend_from_slice(weight.name().as_bytes());
-            out.push(b' ');
-            write_number(size, out);
-            out.extend_from_slice(b" Tf\n");
-            self.page.font = Some((weight, size));
-        }
-        out.extend_from_slice(b"1 0 0 1 ");
-        write_number(x, out);
-        out.push(b' ');
-        write_number(self.y, out);
-        out.extend_from_slice(b" Tm<");
+        self.page.place(weight, size, (x, self.y));
         let (face, used) = (self.faces.of(weight), &mut self.used[weight as usize]);
         for character in text.chars() {
             let (shown, glyph) = match face.glyph(character) {
@@ -149,37 +123,17 @@ impl<'a, W: Write> Layout<'a, W> {
                 }
             };
             used.note(shown);
-            for byte in glyph.map_or(0, |glyph| glyph.id).to_be_bytes() {
-                out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            }
+            self.page.show(glyph.map_or(0, |glyph| glyph.id));
         }
-        out.extend_from_slice(b">Tj\n");
-    }
-
-    /// What follows is a piece of an element, until [`Self::end_piece`].
-    fn begin_piece(&mut self, tag: Tag, element: Object) -> Mark {
-        let mark = self.page.piece(element);
-        let begin = format!("/{}<</MCID {}>>BDC\n", tag.name(), mark.number);
-        self.page.texts.extend_from_slice(begin.as_bytes());
-        mark
-    }
-
-    fn end_piece(&mut self) {
-        self.page.texts.extend_from_slice(b"EMC\n");
-    }
-
-    /// What follows is no part of the document's content, until [`Self::end_piece`].
-    fn begin_artifact(&mut self, kind: &str) {
-        let begin = format!("/Artifact<</Type/Pagination/Subtype/{kind}>>BDC\n");
-        self.page.texts.extend_from_slice(begin.as_bytes());
+        self.page.end_text();
     }
 
     /// A line that is an element of its own, beside the table.
     fn alone(&mut self, tag: Tag, draw: impl FnOnce(&mut Self)) -> io::Result<()> {
         let element = self.file.reserve();
-        let mark = self.begin_piece(tag, element);
+        let mark = self.page.begin_piece(tag, element);
         draw(self);
-        self.end_piece();
+        self.page.end_piece();
         self.tags.beside(&mut self.file, (element, tag), (mark, ""))
     }
 
@@ -203,12 +157,12 @@ impl<'a, W: Write> Layout<'a, W> {
     /// The text above every page, where one is wished.
     pub(super) fn above(&mut self) {
         let Some(header) = self.header.layout.header.as_deref() else { return };
-        self.begin_artifact("Header");
+        self.page.begin_artifact("Header");
         for line in wrap(self.face(Weight::Regular), header, self.width - 2.0 * MARGIN) {
             self.y -= LEADING;
             self.draw(Weight::Regular, SIZE, MARGIN, &line);
         }
-        self.end_piece();
+        self.page.end_piece();
         self.y -= LEADING;
     }
 
@@ -216,7 +170,9 @@ impl<'a, W: Write> Layout<'a, W> {
     pub(super) fn facts(&mut self) -> io::Result<()> {
         let header = self.header;
         self.y -= TITLE_SIZE;
-        self.alone(Tag::Heading, |page| page.draw(Weight::Bold, TITLE_SIZE, MARGIN, &header.title))?;
+        self.alone(Tag::Heading, |page| {
+            page.draw(Weight::Bold, TITLE_SIZE, MARGIN, &header.title)
+        })?;
         self.y -= LEADING;
         if header.look.cover == Some(false) {
             self.y -= LEADING;
@@ -250,11 +206,11 @@ impl<'a, W: Write> Layout<'a, W> {
             self.part(Weight::Bold, Tag::HeaderCell, (&lines, 0..rows), &mut cells);
             self.tags.row(&mut self.file, Tag::HeaderCell, &cells)?;
         } else {
-            self.begin_artifact("Header");
+            self.page.begin_artifact("Header");
             for at in 0..lines.len() {
                 self.column(Weight::Bold, at, &lines[at]);
             }
-            self.end_piece();
+            self.page.end_piece();
             self.y -= count(rows) * LEADING;
         }
         self.rule();
@@ -304,9 +260,9 @@ impl<'a, W: Write> Layout<'a, W> {
             if own.iter().all(String::is_empty) {
                 continue;
             }
-            marks.push(self.begin_piece(tag, *cell));
+            marks.push(self.page.begin_piece(tag, *cell));
             self.column(weight, at, own);
-            self.end_piece();
+            self.page.end_piece();
         }
         self.y -= count(part.len()) * LEADING;
     }
@@ -354,7 +310,9 @@ impl<'a, W: Write> Layout<'a, W> {
         if rows == 0 {
             return Ok(());
         }
-        self.note(&format!("{rows} more rows had no room in this document; CSV and XLSX have them."))
+        self.note(&format!(
+            "{rows} more rows had no room in this document; CSV and XLSX have them."
+        ))
     }
 
     /// Says how many characters the font lacks, if any; how many that are.
@@ -381,26 +339,8 @@ impl<'a, W: Write> Layout<'a, W> {
     fn end_page(&mut self) -> io::Result<()> {
         let next = Page::new(self.file.reserve());
         let mut page = std::mem::replace(&mut self.page, next);
-        let mut content = Vec::with_capacity(page.texts.len() + 64 * page.rules.len() + 256);
-        if let (Some((x, y, number)), Some(logo)) = (page.picture, self.logo) {
-            let (width, height) = logo.size();
-            let place = format!("{width:.2} 0 0 {height:.2} {x:.2} {y:.2} cm");
-            let name = Tag::Figure.name();
-            writeln!(content, "/{name}<</MCID {number}>>BDC\nq {place}/{PICTURE} Do Q\nEMC")?;
-        }
-        content.extend_from_slice(b"/Artifact BMC\n0.7 G 0.4 w\n");
-        for rule in &page.rules {
-            for (x, operator) in [(MARGIN, b" m "), (self.width - MARGIN, b" l ")] {
-                write_number(x, &mut content);
-                content.push(b' ');
-                write_number(*rule, &mut content);
-                content.extend_from_slice(operator);
-            }
-            content.extend_from_slice(b"S\n");
-        }
-        content.extend_from_slice(b"EMC\n0 g BT\n");
-        content.append(&mut page.texts);
-        content.extend_from_slice(b"ET\n");
+        let picture = page.picture.zip(self.logo);
+        let content = page.content(self.width, picture.map(|(at, logo)| (at, logo.size())))?;
         let [body, footer] = [(); 2].map(|()| self.file.reserve());
         self.file.stream(body, "", &content)?;
         let number = self.tags.pages();
@@ -419,10 +359,7 @@ impl<'a, W: Write> Layout<'a, W> {
         let pages = std::mem::take(&mut self.pages);
         for (number, (_, footer)) in (1..).zip(&pages) {
             self.footer(number, pages.len());
-            let mut content = b"BT\n".to_vec();
-            content.append(&mut self.page.texts);
-            content.extend_from_slice(b"ET\n");
-            self.page.font = None;
+            let content = self.page.take_texts();
             self.file.stream(*footer, "", &content)?;
         }
         let fonts = Weight::ALL.map(|weight| (weight, self.file.reserve()));
@@ -489,11 +426,9 @@ impl<'a, W: Write> Layout<'a, W> {
         let room = self.width - 2.0 * MARGIN - 100.0;
         let left = wrap(self.face(Weight::Regular), &left, room).swap_remove(0);
         let x = self.width - MARGIN - self.face(Weight::Regular).width(&right, SIZE);
-        self.begin_artifact("Footer");
+        self.page.begin_artifact("Footer");
         self.draw(Weight::Regular, SIZE, MARGIN, &left);
         self.draw(Weight::Regular, SIZE, x, &right);
-        self.end_piece();
+        self.page.end_piece();
     }
 }
-
-const HEX: &[u8; 16] = b"0123456789ABCDEF";

@@ -5,6 +5,7 @@ mod fonts;
 mod layout;
 pub mod logo;
 mod measure;
+mod page;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -18,9 +19,7 @@ use self::fonts::{Faces, Weight};
 use self::layout::Layout;
 use self::logo::Logo;
 use super::total::{LABEL, Totals};
-use super::{
-    CHARACTERS_MISSING, Cell, Error, Header, LARGE_FOR_PDF, ROWS_LEFT_OUT, Rendered, Row,
-};
+use super::{CHARACTERS_MISSING, Cell, Error, Header, LARGE_FOR_PDF, ROWS_LEFT_OUT, Rendered, Row};
 
 /// More than this is nothing to print; the request is told to use another format.
 pub const ROWS: u64 = 20_000;

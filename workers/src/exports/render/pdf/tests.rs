@@ -180,9 +180,8 @@ fn walk(
         Ok(one) => vec![one.clone()],
         Err(_) => Vec::new(),
     };
-    let page_of = |dictionary: &lopdf::Dictionary| {
-        dictionary.get(b"Pg").unwrap().as_reference().unwrap()
-    };
+    let page_of =
+        |dictionary: &lopdf::Dictionary| dictionary.get(b"Pg").unwrap().as_reference().unwrap();
     for kid in listed {
         match kid {
             lopdf::Object::Integer(number) => pieces.push((page_of(element), number)),
