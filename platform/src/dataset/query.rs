@@ -137,7 +137,8 @@ impl Query {
 
     /// How many of the selected rows have which values of these columns together: the values as texts, then the number.
     pub fn counts(&self, dataset: &Dataset, columns: &[&Column]) -> Statement {
-        let values = columns.iter().map(|column| format!("coalesce(t.\"{}\"::text, '')", column.key));
+        let values =
+            columns.iter().map(|column| format!("coalesce(t.\"{}\"::text, '')", column.key));
         let values = values.collect::<Vec<_>>().join(", ");
         let what = format!("array[{values}], count(*) as number");
         let mut statement = sql::filtered(dataset, self, &what);

@@ -90,9 +90,10 @@ impl Rows {
             return Ok(Vec::new());
         }
         let counting = query.counts(dataset, &columns); // at once, as each look at a million rows takes its time
-        let found: Vec<(Vec<String>, i64)> = sqlx::query_as_with(&counting.sql, counting.arguments()?)
-            .fetch_all(&mut *self.transaction)
-            .await?;
+        let found: Vec<(Vec<String>, i64)> =
+            sqlx::query_as_with(&counting.sql, counting.arguments()?)
+                .fetch_all(&mut *self.transaction)
+                .await?;
         Ok((0..).zip(columns).map(|(at, column)| (column.label, of_each(at, &found))).collect())
     }
 

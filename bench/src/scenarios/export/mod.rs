@@ -54,11 +54,20 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
     let rows: u32 = if effort.quick { 20_000 } else { 1_000_000 };
     let commands = bed.command_api().await?;
     let founded = bed.found().await?;
-    fill(&bed.owner, &founded.tenant, i64::from(rows)).await?;
-    project(&bed, LIMIT).await?;
     // A file is made of rows that have caught up with its request, and workers are woken by the bus.
     let others = [bed.serve("relay")?, bed.serve("projectors")?];
     let exports = Exports { bed: &bed, founded: &founded, python: Python::find().await, rows };
+    exports.export("csv", &json!({})).await?; // gives every reaction its checkpoint
+    for process in others {
+        process.stop().await?;
+    }
+    fill(&bed.owner, &founded.tenant, i64::from(rows)).await?;
+    // The history is there to be read: workers have not to tell a million people of it at the same time.
+    sqlx::query("update work.reactions set position = (select position from log.head)")
+        .execute(&bed.owner)
+        .await?;
+    project(&bed, LIMIT).await?;
+    let others = [bed.serve("relay")?, bed.serve("projectors")?];
     for _ in 0..effort.rounds {
         for (format, name, _) in FORMATS {
             exports.million(&mut report, format, name).await?;
