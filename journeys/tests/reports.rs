@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use journeys::{Client, House};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+/// Eight pixels by four, all red.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAECAIAAAA8r+mnAAAAEUlEQVR42mM4ISeHFTFQTwIAbv4ggT2otR8AAAAASUVORK5CYII=";
 const SOON: Duration = Duration::from_secs(30);
 
 /// How many files lie below a folder.
@@ -54,6 +58,36 @@ async fn a_report_is_made_by_its_template_and_its_files_go_when_they_shall() -> 
     owner.until(&format!("/exports/{csv}"), SOON, |body| body["status"] == "expired").await?;
     let link = owner.post(&format!("/exports/{kept}/downloads"), &json!({})).await?.ok()?;
     assert!(!owner.bytes(link.body["url"].as_str().unwrap_or_default()).await?.is_empty());
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_document_bears_the_logo_and_is_the_same_bytes_each_time() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let picture = STANDARD.decode(PICTURE)?;
+    let sent = owner.upload(&[("purpose", "logo")], ("sign.png", "image/png"), &picture).await?;
+    let logo = sent.ok()?.made().to_owned();
+    let shown =
+        json!({"dataset": "identity.users", "columns": ["handle"], "layout": {"logo": logo}});
+    let plain = json!({"dataset": "identity.users", "columns": ["handle"]});
+    let mut digests = Vec::new();
+    for wish in [&shown, &shown, &plain] {
+        let id = finished(&owner, "/exports/pdf", wish).await?;
+        let export = owner.get(&format!("/exports/{id}")).await?.ok()?.body;
+        digests.push(export["sha256"].as_str().unwrap_or_default().to_owned());
+        let link = owner.post(&format!("/exports/{id}/downloads"), &json!({})).await?.ok()?;
+        let file = owner.bytes(link.body["url"].as_str().unwrap_or_default()).await?;
+        let pictures = file.windows(14).filter(|part| part == b"/Subtype/Image").count();
+        assert_eq!(pictures, usize::from(*wish == shown));
+    }
+    assert_eq!(digests[0], digests[1]);
+    assert_ne!(digests[0], digests[2]);
+
+    owner.command(Method::DELETE, &format!("/files/{logo}"), &json!({}), &[]).await?.ok()?;
+    let refused = owner.post("/exports/pdf", &shown).await?;
+    assert_eq!((refused.status, &refused.body["code"]), (422, &json!("EXPORT_LAYOUT_INVALID")));
     house.stop().await;
     Ok(())
 }

@@ -65,7 +65,7 @@ fn main() -> anyhow::Result<()> {
     let start = Instant::now();
     match format.as_str() {
         "xlsx" => xlsx::render(&header, source, scratch.path(), sink)?,
-        "pdf" => pdf::render(&header, source, sink)?,
+        "pdf" => pdf::render(&header, None, source, sink)?,
         "csv" => csv::render(&header, source, sink)?,
         "ndjson" => ndjson::render(&header, source, sink)?,
         "parquet" => parquet::render(&header, source, sink)?,

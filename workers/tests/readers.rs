@@ -77,7 +77,7 @@ fn file(name: &str, header: &Header, count: usize) -> (tempfile::TempDir, std::p
     match name.rsplit('.').next().unwrap() {
         "csv" => csv::render(header, rows, &mut sink),
         "xlsx" => xlsx::render(header, rows, folder.path(), &mut sink),
-        "pdf" => pdf::render(header, rows, &mut sink),
+        "pdf" => pdf::render(header, None, rows, &mut sink),
         "ndjson" => ndjson::render(header, rows, &mut sink),
         _ => parquet::render(header, rows, &mut sink),
     }

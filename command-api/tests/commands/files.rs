@@ -405,3 +405,48 @@ async fn a_file_in_parts_that_is_not_what_it_says_is_refused_for_good() {
     assert_eq!(blobs_or_none(&api), 0);
     api.stop().await;
 }
+
+/// Eight pixels by four, all red.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAECAIAAAA8r+mnAAAAEUlEQVR42mM4ISeHFTFQTwIAbv4ggT2otR8AAAAASUVORK5CYII=";
+
+#[tokio::test]
+async fn only_a_logo_that_the_requester_may_read_stands_on_a_document() {
+    let api = Api::start().await;
+    let owner = api.found("acme").await;
+    let picture = STANDARD.decode(PICTURE).unwrap();
+    let png = Sent { name: "sign.png", media_type: "image/png", content: &picture };
+    let gif =
+        Sent { name: "sign.gif", media_type: "image/gif", content: b"GIF89a\x01\0\x01\0\0\0\0," };
+    let logo = made(&upload(&api, &owner, &[("purpose", "logo")], &png).await);
+    let photo = made(&upload(&api, &owner, &[("purpose", "photo")], &png).await);
+    let moving = made(&upload(&api, &owner, &[("purpose", "logo")], &gif).await);
+    let nothing = "0199c200-1d2a-7e10-8f1e-00000000dead".to_owned();
+    let ask = async |token: &str, logo: &str| {
+        let wish = json!({"dataset": "identity.users", "layout": {"logo": logo}});
+        api.post("/exports/pdf", token, wish).await
+    };
+    assert_eq!(ask(&owner, &logo).await.status, 201);
+    for (other, remedy) in
+        [(&photo, "purpose logo"), (&moving, "neither PNG nor JPEG"), (&nothing, "names no file")]
+    {
+        let refused = ask(&owner, other).await;
+        assert_eq!(code(&refused), (422, "EXPORT_LAYOUT_INVALID"), "{}", refused.body);
+        assert_eq!(refused.body["errors"][0]["pointer"], "/layout/logo");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.starts_with("layout.logo") && detail.contains(remedy), "{detail}");
+    }
+    let role = json!({"name": "Clerk", "level": 50,
+        "permissions": ["exports.files:request", "identity.users:read", "files.files:use"]});
+    let role = made(&api.post("/rbac/roles", &owner, role).await);
+    let (user, clerk) = api.newcomer("acme", &owner, "clerk").await;
+    let held = json!({"user_id": user, "role_id": role});
+    assert_eq!(api.post("/rbac/assign", &owner, held).await.status, 200);
+    let refused = ask(&clerk, &logo).await;
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("that you may read"),
+        "{}",
+        refused.body
+    );
+    let own = made(&upload(&api, &clerk, &[("purpose", "logo")], &png).await);
+    assert_eq!(ask(&clerk, &own).await.status, 201);
+}

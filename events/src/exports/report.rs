@@ -9,8 +9,13 @@ use super::export::{
     COLUMN_MAX_CHARS, COLUMNS_MAX_COUNT, FILTER_MAX_CHARS, Misfit, Options, SORT_MAX_COLUMNS, Sort,
     TITLE_MAX_CHARS,
 };
+use crate::files::Purpose;
+use crate::files::file::{File, Status};
+use crate::ids::FileId;
 use crate::text::{self, Fault};
 
+/// Types of the pictures that a page can show.
+pub const LOGO_TYPES: &[&str] = &["image/png", "image/jpeg"];
 /// Longest text above or below every page.
 pub const PAGE_TEXT_MAX_CHARS: usize = 200;
 
@@ -57,6 +62,9 @@ pub struct Layout {
     /// What stands below every page, beside its number; title and time of the file unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub footer: Option<String>,
+    /// The picture at the top of the first page: a file of purpose `logo`, PNG or JPEG.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<FileId>,
 }
 
 /// How paper lies.
@@ -86,13 +94,13 @@ pub enum Flaw {
     Locale,
     /// The time zone is not known.
     TimeZone,
-    /// The text above or below the pages cannot be used.
+    /// The text above or below the pages, or their picture, cannot be used.
     Layout(Misprint),
     /// How files are made does not fit the columns.
     Options(Misfit),
 }
 
-/// Why a text of pages cannot be used; reads on after `layout.`.
+/// Why a text or the picture of pages cannot be used; reads on after `layout.`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Misprint {
@@ -106,6 +114,48 @@ pub enum Misprint {
     /// The text below.
     #[error("footer {0}")]
     Footer(Fault),
+    /// The picture.
+    #[error("logo {0}")]
+    Logo(Unshown),
+}
+
+/// Why a file is no picture for pages; reads on after `layout.logo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Unshown {
+    /// There is none, or whoever asks may not read it.
+    #[error("names no file that you may read: upload one with the purpose logo")]
+    Unknown,
+    /// It is for something else.
+    #[error("is a file for another purpose: upload it with the purpose logo")]
+    Purpose,
+    /// It is not kept, not yet or not any more.
+    #[error("is a file that is not stored: upload one with the purpose logo")]
+    NotStored,
+    /// Somebody holds it back.
+    #[error("is a file that is held back: choose another")]
+    Held,
+    /// Pages cannot show it.
+    #[error("is neither PNG nor JPEG: upload one of these")]
+    Type,
+}
+
+/// Whether pages can show a file, of which is told whether whoever asks may read it.
+pub fn check_logo(file: &File, readable: bool) -> Result<(), Unshown> {
+    let wrong = if file.status == Status::Absent || !readable {
+        Unshown::Unknown
+    } else if file.purpose != Purpose::Logo {
+        Unshown::Purpose
+    } else if file.status != Status::Stored {
+        Unshown::NotStored
+    } else if file.flag.is_some() {
+        Unshown::Held
+    } else if !LOGO_TYPES.contains(&file.media_type.as_str()) {
+        Unshown::Type
+    } else {
+        return Ok(());
+    };
+    Err(wrong)
 }
 
 impl Misprint {
@@ -115,6 +165,7 @@ impl Misprint {
             Self::Text => "/layout",
             Self::Header(_) => "/layout/header",
             Self::Footer(_) => "/layout/footer",
+            Self::Logo(_) => "/layout/logo",
         }
     }
 }
@@ -131,6 +182,7 @@ impl Layout {
             orientation: self.orientation,
             header: self.header.map(line).transpose().map_err(Misprint::Header)?,
             footer: self.footer.map(line).transpose().map_err(Misprint::Footer)?,
+            logo: self.logo,
         })
     }
 }
@@ -176,4 +228,39 @@ fn is_name(text: &str) -> bool {
 fn are_names<'a>(names: impl IntoIterator<Item = &'a String>) -> bool {
     let mut seen = BTreeSet::new();
     names.into_iter().all(|name| is_name(name) && seen.insert(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_stored_picture_of_the_right_purpose_that_one_may_read_is_shown() {
+        let logo = File {
+            status: Status::Stored,
+            purpose: Purpose::Logo,
+            media_type: "image/png".into(),
+            ..File::default()
+        };
+        assert_eq!(check_logo(&logo, true), Ok(()));
+        assert_eq!(check_logo(&logo, false), Err(Unshown::Unknown));
+        assert_eq!(check_logo(&File::default(), true), Err(Unshown::Unknown));
+        let other = |change: fn(&mut File)| {
+            let mut file = logo.clone();
+            change(&mut file);
+            check_logo(&file, true).unwrap_err()
+        };
+        assert_eq!(other(|file| file.purpose = Purpose::Photo), Unshown::Purpose);
+        assert_eq!(other(|file| file.status = Status::Uploading), Unshown::NotStored);
+        assert_eq!(other(|file| file.status = Status::Deleted), Unshown::NotStored);
+        assert_eq!(other(|file| file.flag = Some("malware".into())), Unshown::Held);
+        assert_eq!(other(|file| file.media_type = "image/gif".into()), Unshown::Type);
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_what_to_do() {
+        let refused = Misprint::Logo(Unshown::Purpose);
+        assert_eq!(refused.pointer(), "/layout/logo");
+        assert!(refused.to_string().starts_with("logo is a file for another purpose: upload"));
+    }
 }

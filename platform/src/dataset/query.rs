@@ -145,12 +145,14 @@ impl Query {
         Self { with_shared: true, ..self }
     }
 
-    /// How many of the selected rows have which value of a column, the most frequent first.
-    pub fn counts(&self, dataset: &Dataset, column: &Column) -> Statement {
-        let key = column.key;
-        let what = format!("coalesce(t.\"{key}\"::text, '') as value, count(*) as number");
+    /// How many of the selected rows have which values of these columns together: the values as texts, then the number.
+    pub fn counts(&self, dataset: &Dataset, columns: &[&Column]) -> Statement {
+        let values =
+            columns.iter().map(|column| format!("coalesce(t.\"{}\"::text, '')", column.key));
+        let values = values.collect::<Vec<_>>().join(", ");
+        let what = format!("array[{values}], count(*) as number");
         let mut statement = sql::filtered(dataset, self, &what);
-        statement.push(" group by 1 order by 2 desc, 1");
+        statement.push(" group by 1");
         statement
     }
 

@@ -8,15 +8,17 @@ use events::exports::file_stem;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+use super::render::pdf::logo::Logo;
 use super::render::{self, Header, Rendered, Row, csv, ndjson, parquet, pdf, xlsx};
+
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
 /// Writes the file, on a thread that may block.
 pub(super) fn write(
     format: Format,
-    header: &Header,
+    (header, logo): (&Header, Option<&Logo>),
     mut fetched: mpsc::Receiver<Vec<Row>>,
-    file: &NamedTempFile,
-    scratch: &std::path::Path,
+    (file, scratch): (&NamedTempFile, &std::path::Path),
 ) -> Result<Rendered, render::Error> {
     let mut over = false;
     let next = move || match fetched.blocking_recv() {
@@ -25,11 +27,11 @@ pub(super) fn write(
         None => Some(Err(anyhow!("the reading was broken off"))),
     };
     let rows = std::iter::from_fn(next).flat_map(each);
-    let mut sink = BufWriter::new(file.as_file());
+    let mut sink = BufWriter::with_capacity(WRITTEN_AT_ONCE, file.as_file());
     let rendered = match format {
         Format::Csv => csv::render(header, rows, &mut sink)?,
         Format::Xlsx => xlsx::render(header, rows, scratch, &mut sink)?,
-        Format::Pdf => pdf::render(header, rows, &mut sink)?,
+        Format::Pdf => pdf::render(header, logo, rows, &mut sink)?,
         Format::Ndjson => ndjson::render(header, rows, &mut sink)?,
         Format::Parquet => parquet::render(header, rows, &mut sink)?,
     };

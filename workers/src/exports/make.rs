@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use events::exports::export::Export;
+use events::exports::export::{Export, Format};
 use events::job::State;
 use events::settings::Key;
 use futures::FutureExt;
@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::changes::{Changes, digests_id};
 use super::file::{file_name, write};
+use super::logo;
 use super::manifest;
 use super::opening::Opened;
 use super::order::{Order, Plan};
@@ -27,7 +28,7 @@ use super::rows::Rows;
 use crate::making::{begin, delete, file_id, let_go, post, report, state};
 use crate::runtime::{Done, Job, Office, Trouble};
 
-/// Progress is told at most this often, the first time as soon as there are rows.
+/// Progress is told at most this often, the first time as soon as the rows are counted.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Fetched rows that wait for the renderer.
 const FETCHES_IN_FLIGHT: usize = 2;
@@ -89,6 +90,14 @@ pub(super) fn test<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result
         }
     }
     .boxed()
+}
+
+/// Whether a file of that kind says how many rows there are of each.
+fn shows_counts(format: Format) -> bool {
+    match format {
+        Format::Xlsx | Format::Pdf => true,
+        Format::Csv | Format::Ndjson | Format::Parquet => false,
+    }
 }
 
 /// A file that is complete but not stored.
@@ -159,10 +168,19 @@ impl Making<'_> {
     async fn make(&self) -> Result<Made, Refusal> {
         let office = self.office;
         let order = Order::read(office, self.job).await?;
-        let Opened { plan, rows, header } = Opened::at_one_place(office, self.job, &order).await?;
-        let mut changes = Changes::open(office, self.job, (&order, &plan)).await?;
+        let opened = Opened::at_one_place(office, self.job, &order).await?;
+        let Opened { plan, mut rows, mut header } = opened;
+        let told = self.tell_of_many(&rows).await?;
+        if shows_counts(order.format) {
+            header.counts = rows.counts(plan.dataset, &plan.query).await?;
+        }
+        let changes = Changes::open(office, self.job, (&order, &plan)).await?;
         let since = changes.as_ref().and_then(|changes| changes.since.clone());
         let as_of = rows.as_of.clone();
+        let logo = match order.format {
+            Format::Pdf => logo::read(office, self.job.tenant_id, &order).await?,
+            Format::Csv | Format::Xlsx | Format::Ndjson | Format::Parquet => None,
+        };
         let date = header.zone.to_datetime(as_of.time).date();
         let name = file_name(&header.title, &date.to_string(), order.format);
         let organization = header.organization.clone();
@@ -170,10 +188,10 @@ impl Making<'_> {
         let (sender, receiver) = mpsc::channel(FETCHES_IN_FLIGHT);
         let rendering = tokio::task::spawn_blocking(move || {
             let file = NamedTempFile::new_in(&scratch)?;
-            let rendered = write(format, &header, receiver, &file, &scratch)?;
+            let rendered = write(format, (&header, logo.as_ref()), receiver, (&file, &scratch))?;
             Ok::<_, render::Error>((file, rendered))
         });
-        let fed = self.feed((rows, &mut changes), sender, (&order, &plan)).await;
+        let fed = self.feed((rows, changes), sender, (&order, &plan), told).await;
         let rendered = rendering.await.context("the renderer panicked")?;
         // When rendering fails, the feeding ends with it, and the renderer's error is the one to tell; a feeding that fails ends the rendering.
         let digests = fed?;
@@ -192,21 +210,31 @@ impl Making<'_> {
         Err(Refusal::Trouble(others))
     }
 
+    /// Says how many rows there will be, where they do not come at once; when that was.
+    async fn tell_of_many(&self, rows: &Rows) -> Result<Option<Instant>, Refusal> {
+        if rows.total <= rows.at_once() || self.office.dry {
+            return Ok(None);
+        }
+        self.progress(0, rows.total).await?;
+        Ok(Some(Instant::now()))
+    }
+
     /// Hands rows to the renderer as fast as it takes them, all or those that changed; the digests of all where they are kept.
     async fn feed(
         &self,
-        (mut rows, changes): (Rows, &mut Option<Changes>),
+        (mut rows, mut changes): (Rows, Option<Changes>),
         sender: mpsc::Sender<Vec<Row>>,
         (order, plan): (&Order, &Plan),
+        mut told: Option<Instant>,
     ) -> Result<Option<NamedTempFile>, Refusal> {
-        let (mut done, mut told) = (0, None::<Instant>);
+        let mut done = 0;
         loop {
             let fetched = rows.next().await?;
             done += fetched.len() as u64;
             if fetched.is_empty() {
-                return Ok(finish(changes.take(), &sender).await?);
+                return Ok(finish(changes, &sender).await?);
             }
-            let wanted = match changes {
+            let wanted = match &mut changes {
                 Some(changes) => changes.of(fetched)?,
                 None => fetched,
             };

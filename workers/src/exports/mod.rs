@@ -6,6 +6,7 @@ mod changes;
 mod deliver;
 mod expire;
 mod file;
+mod logo;
 mod make;
 mod manifest;
 mod opening;

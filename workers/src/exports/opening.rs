@@ -56,8 +56,7 @@ impl Opened {
         if plan.dataset.is_sealed() {
             rows = rows.opening(pool, tenant, &office.personal);
         }
-        let mut header = header(office, job, (order, &plan), &rows).await?;
-        header.counts = rows.counts(plan.dataset, &plan.query).await?;
+        let header = header(office, job, (order, &plan), &rows).await?;
         Ok(Self { plan, rows, header })
     }
 }

@@ -1,5 +1,8 @@
 //! Rows of a dataset as typed cells, read through a cursor in one snapshot.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use events::TenantId;
 use events::exports::export::{Format, Headings, Options};
 use platform::dataset::{self, Column, Dataset, Kind, Query};
@@ -12,8 +15,10 @@ use uuid::Uuid;
 use super::as_of;
 use super::render::{self, Cell, Row};
 
-/// Rows of one fetch: few, as several fetches of rows with many columns are in memory at once.
-const FETCH: &str = "fetch 250 from rows";
+/// Cells of one fetch: not many, as several fetches are in memory at once.
+const FETCH_CELLS: usize = 8_000;
+/// Numbers cursors, so that no two of this process are called the same.
+static CURSORS: AtomicU64 = AtomicU64::new(0);
 
 /// The datasets of whose rows a file says first how many there are of each kind, and by which columns.
 const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])];
@@ -22,6 +27,9 @@ const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])]
 pub(super) struct Rows {
     transaction: Transaction<'static, Postgres>,
     columns: Vec<&'static Column>,
+    /// Asks for the next rows. Its words are this export's own: they are prepared once, and the same words would fetch other columns when the
+    /// connection serves the next.
+    fetch: String,
     /// What opens the cells, where the read model keeps what is personal sealed.
     personal: Option<(PgPool, TenantId, Personal)>,
     /// The last event that the rows can depend on, of those that they were folded from.
@@ -54,11 +62,14 @@ impl Rows {
             .fetch_one(&mut *transaction)
             .await?;
         let select = dataset::select(dataset, query);
-        let declare = format!("declare rows no scroll cursor for {}", select.sql);
-        sqlx::query_with(&declare, select.arguments()?).execute(&mut *transaction).await?;
+        let cursor = format!("rows_{}", CURSORS.fetch_add(1, Ordering::Relaxed));
+        let declare = format!("declare {cursor} no scroll cursor for {}", select.sql);
+        let declare = sqlx::query_with(&declare, select.arguments()?).persistent(false);
+        declare.execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
         let columns = query.fields.clone();
-        Ok(Self { transaction, columns, personal: None, as_of, total })
+        let fetch = format!("fetch {} from {cursor}", fetched_at_once(columns.len()));
+        Ok(Self { transaction, columns, fetch, personal: None, as_of, total })
     }
 
     /// With what is personal opened.
@@ -74,24 +85,26 @@ impl Rows {
     ) -> Result<Vec<(&'static str, String)>, sqlx::Error> {
         let summarised = SUMMARISED.iter().filter(|(name, _)| *name == dataset.name);
         let columns = summarised.flat_map(|(_, columns)| *columns);
-        let mut all = Vec::new();
-        for column in columns.filter_map(|key| dataset.column(key)) {
-            let counting = query.counts(dataset, column);
-            let counts: Vec<(String, i64)> =
-                sqlx::query_as_with(&counting.sql, counting.arguments()?)
-                    .fetch_all(&mut *self.transaction)
-                    .await?;
-            let counts = counts.iter().map(|(value, number)| format!("{value} {number}"));
-            all.push((column.label, counts.collect::<Vec<_>>().join(", ")));
+        let columns: Vec<&Column> = columns.filter_map(|key| dataset.column(key)).collect();
+        if columns.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(all)
+        let counting = query.counts(dataset, &columns); // at once, as each look at a million rows takes its time
+        let found: Vec<(Vec<String>, i64)> =
+            sqlx::query_as_with(&counting.sql, counting.arguments()?)
+                .fetch_all(&mut *self.transaction)
+                .await?;
+        Ok((0..).zip(columns).map(|(at, column)| (column.label, of_each(at, &found))).collect())
+    }
+
+    /// How many rows are fetched at once.
+    pub(super) fn at_once(&self) -> u64 {
+        fetched_at_once(self.columns.len()) as u64
     }
 
     /// The next rows; none at the end.
     pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Row>> {
-        // Never kept prepared: the same words fetch other columns when the connection serves the next export.
-        let fetch = sqlx::query(FETCH).persistent(false);
-        let rows = fetch.fetch_all(&mut *self.transaction).await?;
+        let rows = sqlx::query(&self.fetch).fetch_all(&mut *self.transaction).await?;
         let mut rows: Vec<Row> =
             rows.iter().map(|row| self.cells(row)).collect::<anyhow::Result<_>>()?;
         self.open_cells(&mut rows).await?;
@@ -103,6 +116,9 @@ impl Rows {
         let Some((pool, tenant, personal)) = &self.personal else { return Ok(()) };
         let texts: Vec<&str> =
             rows.iter().flatten().flat_map(texts).filter(|text| is_sealed(text)).collect();
+        if texts.is_empty() {
+            return Ok(());
+        }
         let keys = personal.keys_of(pool, *tenant, texts).await?;
         for row in rows {
             for cell in row {
@@ -145,6 +161,22 @@ pub(super) async fn position(
     sqlx::query_scalar(POSITION).bind(dataset.projections).fetch_one(database).await
 }
 
+fn fetched_at_once(columns: usize) -> usize {
+    FETCH_CELLS.div_ceil(columns.max(1))
+}
+
+/// The values of one of several columns that were counted together, the most frequent first.
+fn of_each(at: usize, found: &[(Vec<String>, i64)]) -> String {
+    let mut numbers: BTreeMap<&str, i64> = BTreeMap::new();
+    for (values, number) in found {
+        *numbers.entry(values.get(at).map_or("", String::as_str)).or_default() += number;
+    }
+    let mut numbers: Vec<_> = numbers.into_iter().collect();
+    numbers.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let counts = numbers.iter().map(|(value, number)| format!("{value} {number}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 /// The texts of a cell, which may have something sealed in them.
 fn texts(cell: &Cell) -> impl Iterator<Item = &str> {
     let (text, items): (Option<&str>, &[String]) = match cell {
@@ -161,12 +193,17 @@ fn texts(cell: &Cell) -> impl Iterator<Item = &str> {
 }
 
 fn cell(row: &PgRow, at: usize, kind: Kind) -> anyhow::Result<Cell> {
-    if row.try_get_raw(at)?.is_null() {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
         return Ok(Cell::Empty);
     }
     Ok(match kind {
-        Kind::Text => Cell::Text(row.try_get(at)?),
-        Kind::Id => Cell::Text(row.try_get::<Uuid, _>(at)?.to_string()),
+        // What Postgres gives is the text itself, of whichever of its types of texts.
+        Kind::Text => Cell::Text(value.as_str().map_err(anyhow::Error::from_boxed)?.to_owned()),
+        Kind::Id => {
+            let id: Uuid = row.try_get(at)?;
+            Cell::Text(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned())
+        }
         Kind::Integer => Cell::Integer(integer(row, at)?),
         Kind::Boolean => Cell::Bool(row.try_get(at)?),
         Kind::Time => Cell::Timestamp(row.try_get::<jiff_sqlx::Timestamp, _>(at)?.to_jiff()),
@@ -240,6 +277,14 @@ mod tests {
 
     use super::*;
     use crate::testing::Log;
+
+    #[test]
+    fn what_was_counted_together_is_told_apart_the_most_frequent_first() {
+        let found = [("success", "rbac", 2), ("denied", "files", 7), ("success", "files", 6)];
+        let found = found.map(|(a, b, number)| (vec![a.to_owned(), b.to_owned()], number));
+        assert_eq!(of_each(0, &found), "success 8, denied 7");
+        assert_eq!(of_each(1, &found), "files 13, rbac 2");
+    }
 
     #[tokio::test]
     async fn one_connection_serves_datasets_of_different_columns() {

@@ -1,42 +1,10 @@
 //! Measuring text: how wide it is, how columns share the page, where lines break.
 
-use printpdf::ParsedFont;
-
-use super::Faces;
-use crate::exports::render::{Error, Header};
+use super::fonts::{Face, Faces};
+use crate::exports::render::Header;
 
 /// Size of all text but the title.
 pub(super) const SIZE: f32 = 7.5;
-
-/// One face, with the advance of every character it has.
-pub(super) struct Face {
-    pub(super) font: ParsedFont,
-    advances: Vec<Option<u16>>,
-    units_per_em: f32,
-}
-
-impl Face {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new()).ok_or(Error::Font)?;
-        let mut advances = vec![None; 0x1_0000];
-        for (character, glyph) in &font.codepoint_to_glyph {
-            if let Some(slot) = advances.get_mut(*character as usize) {
-                *slot = font.get_glyph_width(*glyph);
-            }
-        }
-        let units_per_em = f32::from(font.units_per_em);
-        Ok(Self { font, advances, units_per_em })
-    }
-
-    pub(super) fn advance(&self, character: char) -> Option<f32> {
-        let advance = self.advances.get(character as usize).copied().flatten()?;
-        Some(f32::from(advance) / self.units_per_em)
-    }
-
-    pub(super) fn width(&self, text: &str, size: f32) -> f32 {
-        text.chars().map(|c| self.advance(c).unwrap_or(0.0)).sum::<f32>() * size
-    }
-}
 
 /// A small number of things.
 pub(super) fn count(things: usize) -> f32 {
@@ -108,7 +76,7 @@ fn break_word(face: &Face, word: &str, room: f32, out: (&mut String, &mut Vec<St
     let (line, lines) = out;
     let mut used = face.width(line, SIZE);
     for character in word.chars() {
-        let width = face.advance(character).unwrap_or(1.0) * SIZE;
+        let width = face.glyph(character).map_or(1.0, |glyph| glyph.advance) * SIZE;
         if used + width > room && !line.is_empty() {
             lines.push(std::mem::take(line));
             used = 0.0;
