@@ -227,7 +227,6 @@ impl Exports<'_> {
             report.aim(&format!("first progress, {name}"), WORKER, "ms", Aim::AtMost(500.0));
             if self.python.is_some() {
                 report.ratio(&what, (WORKER, PYTHON), SECONDS, None);
-                report.ratio(&what, (WORKER, PYTHON), PROCESSOR, None);
             }
         }
         report.aim(&self.everything_is(), WORKER, RESIDENT, Aim::AtMost(MOST_MIB));
