@@ -20,6 +20,7 @@ fn report() -> Report {
             orientation: Some(Orientation::Landscape),
             header: Some("Confidential".into()),
             footer: Some("Acme AG".into()),
+            logo: None,
         },
         options: Options { totals: vec!["handle".into()], ..Options::default() },
     }

@@ -9,7 +9,7 @@ use super::file::{Object, Writer, text_string};
 use super::fonts::{Face, Faces, Used, Weight, embed};
 use super::logo::Logo;
 use super::measure::{SIZE, count, natural_widths, shared_widths, wrap};
-use super::page::{PICTURE, Page};
+use super::page::{PICTURE, Page, Picture};
 use super::tags::{Mark, Tag, Tags};
 use crate::exports::render::{Header, Kind};
 
@@ -171,7 +171,7 @@ impl<'a, W: Write> Layout<'a, W> {
         let header = self.header;
         self.y -= TITLE_SIZE;
         self.alone(Tag::Heading, |page| {
-            page.draw(Weight::Bold, TITLE_SIZE, MARGIN, &header.title)
+            page.draw(Weight::Bold, TITLE_SIZE, MARGIN, &header.title);
         })?;
         self.y -= LEADING;
         if header.look.cover == Some(false) {
@@ -207,8 +207,8 @@ impl<'a, W: Write> Layout<'a, W> {
             self.tags.row(&mut self.file, Tag::HeaderCell, &cells)?;
         } else {
             self.page.begin_artifact("Header");
-            for at in 0..lines.len() {
-                self.column(Weight::Bold, at, &lines[at]);
+            for (at, lines) in lines.iter().enumerate() {
+                self.column(Weight::Bold, at, lines);
             }
             self.page.end_piece();
             self.y -= count(rows) * LEADING;
@@ -340,7 +340,12 @@ impl<'a, W: Write> Layout<'a, W> {
         let next = Page::new(self.file.reserve());
         let mut page = std::mem::replace(&mut self.page, next);
         let picture = page.picture.zip(self.logo);
-        let content = page.content(self.width, picture.map(|(at, logo)| (at, logo.size())))?;
+        let shown = picture.map(|((x, y, number), logo)| Picture {
+            place: (x, y),
+            size: logo.size(),
+            number,
+        });
+        let content = page.content(self.width, shown)?;
         let [body, footer] = [(); 2].map(|()| self.file.reserve());
         self.file.stream(body, "", &content)?;
         let number = self.tags.pages();

@@ -11,6 +11,17 @@ use super::tags::{Mark, Tag};
 pub(super) const PICTURE: &str = "Logo";
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
+/// A picture as it stands on a page.
+#[derive(Clone, Copy)]
+pub(super) struct Picture {
+    /// Its lower left corner.
+    pub(super) place: (f32, f32),
+    /// Its width and height.
+    pub(super) size: (f32, f32),
+    /// The number of its marked content.
+    pub(super) number: usize,
+}
+
 /// What stands on a page.
 pub(super) struct Page {
     pub(super) object: Object,
@@ -92,14 +103,10 @@ impl Page {
         content
     }
 
-    /// The whole page: its picture, where there is one, of that size; its lines; its texts.
-    pub(super) fn content(
-        &mut self,
-        width: f32,
-        picture: Option<((f32, f32, usize), (f32, f32))>,
-    ) -> io::Result<Vec<u8>> {
+    /// The whole page: its picture, where there is one; its lines; its texts.
+    pub(super) fn content(&mut self, width: f32, picture: Option<Picture>) -> io::Result<Vec<u8>> {
         let mut content = Vec::with_capacity(self.texts.len() + 64 * self.rules.len() + 256);
-        if let Some(((x, y, number), (width, height))) = picture {
+        if let Some(Picture { place: (x, y), size: (width, height), number }) = picture {
             let place = format!("{width:.2} 0 0 {height:.2} {x:.2} {y:.2} cm");
             let name = Tag::Figure.name();
             writeln!(content, "/{name}<</MCID {number}>>BDC\nq {place}/{PICTURE} Do Q\nEMC")?;

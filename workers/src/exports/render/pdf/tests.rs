@@ -183,12 +183,12 @@ fn walk(
     let page_of =
         |dictionary: &lopdf::Dictionary| dictionary.get(b"Pg").unwrap().as_reference().unwrap();
     for kid in listed {
-        match kid {
-            lopdf::Object::Integer(number) => pieces.push((page_of(element), number)),
-            lopdf::Object::Dictionary(piece) => {
-                pieces.push((page_of(&piece), piece.get(b"MCID").unwrap().as_i64().unwrap()));
-            }
-            other => kids.push(other.as_reference().unwrap()),
+        if let Ok(number) = kid.as_i64() {
+            pieces.push((page_of(element), number));
+        } else if let Ok(piece) = kid.as_dict() {
+            pieces.push((page_of(piece), piece.get(b"MCID").unwrap().as_i64().unwrap()));
+        } else {
+            kids.push(kid.as_reference().unwrap());
         }
     }
     let place = found.len();
@@ -322,8 +322,8 @@ fn a_logo_stands_on_the_first_page_and_is_said_to_be_the_organisations() {
             let drawn = String::from_utf8_lossy(&content).contains("/Logo Do");
             assert_eq!(drawn, number == 1);
         }
-        let figures = document.objects.values().filter_map(|it| it.as_dict().ok());
-        let alternative = figures.filter_map(|it| it.get(b"Alt").ok()).next().unwrap();
+        let mut figures = document.objects.values().filter_map(|it| it.as_dict().ok());
+        let alternative = figures.find_map(|it| it.get(b"Alt").ok()).unwrap();
         assert_eq!(lopdf::decode_text_string(alternative).unwrap(), "Käserei Zürich");
     }
 }
