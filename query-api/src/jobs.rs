@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use events::backups::backup::Backup;
+use events::exports::batch::Batch;
 use events::exports::export::Export;
 use events::job::{State, Work as _};
 use events::{Module, Permission};
@@ -26,6 +27,7 @@ use crate::shape::{WAITING, dataset, listing, page_of};
 /// The kinds of work, and what somebody needs to see work of a kind at all, be it their own.
 const KINDS: &[(&str, Permission)] = &[
     (Export::KIND, Permission::ExportsFilesRequest),
+    (Batch::KIND, Permission::ExportsFilesRequest),
     (Backup::KIND, Permission::BackupsArchivesRead),
 ];
 

@@ -62,6 +62,14 @@ struct NewItem {
     export: Ask,
 }
 
+/// An item that waits to be asked for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Waiting {
+    /// Which, from 0.
+    item: u32,
+}
+
 /// What became of the file of an item.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -142,11 +150,11 @@ fn reports(registry: &mut Registry) {
         },
     );
     let item = report(
-        "/exports/batch/{batch_id}/items/{item}/request",
+        "/exports/batch/{batch_id}/request-item",
         "exports_batch_request_item",
         "ask for a file of a batch for whoever asked for the batch; what comes of it is recorded",
     );
-    registry.handled(item.takes::<Nothing>().answers::<Answer>(200), ask_for);
+    registry.handled(item.takes::<Waiting>().answers::<Answer>(200), ask_for);
 }
 
 fn owned(call: &Call<Nothing>, command: Command) -> Result<Target<Batch>, Problem> {
@@ -244,8 +252,7 @@ fn item(request: export::Request) -> Result<Item, Problem> {
 async fn ask_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
     let Given { request, ask } = &*given;
     let id: BatchId = request.id("batch_id")?;
-    let item: u32 = request.id("item")?;
-    request.json::<Nothing>()?;
+    let Waiting { item } = request.json()?;
     let tenant = ask.principal.tenant;
     let batch = app.aggregates.refresh::<Batch>(tenant, &id.to_string()).await;
     let batch = batch.map_err(|error| Problem::internal(&error))?.state;

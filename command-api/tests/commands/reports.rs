@@ -36,7 +36,7 @@ async fn the_files_of_a_batch_are_asked_for_once_in_the_name_of_its_requester() 
     work(&api, &format!("{path}/start"), json!({})).await;
     for _ in 0..2 {
         for item in 0..2 {
-            work(&api, &format!("{path}/items/{item}/request"), json!({})).await;
+            work(&api, &format!("{path}/request-item"), json!({ "item": item })).await;
         }
     }
     let requests = all(&api, REQUESTED).await;

@@ -64,6 +64,17 @@ pub struct Owner {
     pub shared: Option<&'static str>,
 }
 
+impl Owner {
+    /// The condition that a row `t` is of the user with that number among the arguments, or shared with them where that counts.
+    fn is(&self, number: usize, with_shared: bool) -> String {
+        let own = format!("t.\"{}\" = ${number}", self.column);
+        match self.shared.filter(|_| with_shared) {
+            Some(list) => format!("({own} or t.\"{list}\" ? ${number}::text)"),
+            None => own,
+        }
+    }
+}
+
 /// One column of a dataset.
 #[derive(Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of one another")]

@@ -117,12 +117,8 @@ pub(super) fn filtered(dataset: &Dataset, query: &Query, what: &str) -> Statemen
     statement.sql = format!("select {what} from {} t where {condition}", dataset.table);
     if let Some(user) = query.owner {
         let number = statement.bind(Bind::Id(user.0));
-        let owner = dataset.owner.as_ref();
-        let column = owner.map_or("", |owner| owner.column);
-        let shared = owner.and_then(|owner| owner.shared).filter(|_| query.with_shared);
-        let shared = shared.map(|list| format!(" or t.\"{list}\" ? ${number}::text"));
-        let shared = shared.unwrap_or_default();
-        statement.push(&format!(" and (t.\"{column}\" = ${number}{shared})"));
+        let owner = dataset.owner.as_ref().map(|owner| owner.is(number, query.with_shared));
+        statement.push(&format!(" and {}", owner.as_deref().unwrap_or("false")));
     }
     statement
 }

@@ -42,7 +42,7 @@ impl Process for Batches {
     fn turn(memory: Option<Open>, event: &Recorded) -> anyhow::Result<Turn<Open>> {
         let mut open = memory.unwrap_or_default();
         let batch = &event.aggregate_id;
-        let give = |step: String, path: String| Effect::Give { step, path, body: json!({}) };
+        let give = |step: String, path: String, body| Effect::Give { step, path, body };
         let begin = format!("/exports/batch/{batch}/start");
         let effects = match event.decode::<Batch>()? {
             Event::Requested { run_at: Some(due_at), .. } => {
@@ -50,14 +50,12 @@ impl Process for Batches {
                 vec![Effect::Remind(Reminder { kind, subject_id, due_at, path: begin, body })]
             }
             Event::Requested { run_at: None, .. } | Event::Retried { .. } => {
-                vec![give("start".into(), begin)]
+                vec![give("start".into(), begin, json!({}))]
             }
             Event::Started { items, .. } => {
+                let path = format!("/exports/batch/{batch}/request-item");
                 let ask = |item: &u32| {
-                    give(
-                        format!("request/{item}"),
-                        format!("/exports/batch/{batch}/items/{item}/request"),
-                    )
+                    give(format!("request/{item}"), path.clone(), json!({ "item": item }))
                 };
                 items.iter().map(ask).collect()
             }
@@ -71,7 +69,8 @@ impl Process for Batches {
             }
             Event::Cancelled => {
                 let call_off = |export: &ExportId| {
-                    give(format!("call-off/{export}"), format!("/exports/{export}/call-off"))
+                    let path = format!("/exports/{export}/call-off");
+                    give(format!("call-off/{export}"), path, json!({}))
                 };
                 let mut effects: Vec<Effect> = open.exports.values().map(call_off).collect();
                 effects.push(Effect::Forget { kind: DUE, subject_id: batch.clone() });
@@ -197,8 +196,9 @@ mod tests {
         let [Effect::Remind(reminder)] = &later.effects[..] else { panic!("{later:?}") };
         assert_eq!(reminder.due_at, at("2026-01-02T00:00:00Z"));
         let begun = after::<Batches, Batch>(9, &[requested(None), started()]);
-        let asked = ["/exports/batch/B/items/0/request", "/exports/batch/B/items/2/request"];
-        assert_eq!(paths(&begun), asked);
+        assert_eq!(paths(&begun), ["/exports/batch/B/request-item"; 2]);
+        let [_, Effect::Give { body, step, .. }] = &begun.effects[..] else { panic!("{begun:?}") };
+        assert_eq!((&**step, body), ("request/2", &json!({ "item": 2 })));
     }
 
     #[test]

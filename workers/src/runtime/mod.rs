@@ -42,7 +42,7 @@ use uuid::Uuid;
 
 pub(crate) use effects::{Intent, Went};
 pub(crate) use ends::End;
-pub(crate) use process::{Process, Turn, reaction as process};
+pub(crate) use process::{Process, React, Turn, reaction as process};
 pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
@@ -89,15 +89,6 @@ pub(crate) struct Reaction {
     pub(crate) events: &'static [&'static str],
     /// How it comes to what follows.
     pub(crate) react: React,
-}
-
-/// How a reaction comes to what follows from an event.
-#[derive(Clone, Copy)]
-pub(crate) enum React {
-    /// From the event alone.
-    Event(fn(&Recorded) -> anyhow::Result<Vec<Effect>>),
-    /// From the event and what is remembered of its matter.
-    Process(process::Manager),
 }
 
 /// What follows from an event.

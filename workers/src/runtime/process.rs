@@ -54,6 +54,15 @@ impl<M> Turn<M> {
     }
 }
 
+/// How a reaction comes to what follows from an event.
+#[derive(Clone, Copy)]
+pub(crate) enum React {
+    /// From the event alone.
+    Event(fn(&Recorded) -> anyhow::Result<Vec<Effect>>),
+    /// From the event and what is remembered of its matter.
+    Process(Manager),
+}
+
 /// A process as the reader of the log runs it: with what is remembered as JSON.
 #[derive(Clone, Copy)]
 pub(crate) struct Manager {
@@ -64,7 +73,7 @@ pub(crate) struct Manager {
 /// The reaction that runs a process.
 pub(crate) fn reaction<P: Process>() -> Reaction {
     let manager = Manager { correlation: P::correlation, turn: turn::<P> };
-    Reaction { name: P::NAME, events: P::EVENTS, react: super::React::Process(manager) }
+    Reaction { name: P::NAME, events: P::EVENTS, react: React::Process(manager) }
 }
 
 fn turn<P: Process>(memory: Option<Value>, event: &Recorded) -> anyhow::Result<Turn<Value>> {

@@ -56,6 +56,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "invitation_accepted",
             "security",
             "organization_purge",
+            "report_ready",
             "trigger_refused",
             "message",
         ])
