@@ -24,11 +24,11 @@ use crate::list::list;
 use crate::poll::Unfinished;
 use crate::shape::{WAITING, dataset, listing, page_of};
 
-/// The kinds of work, and what somebody needs to see work of a kind at all, be it their own.
-const KINDS: &[(&str, Permission)] = &[
-    (Export::KIND, Permission::ExportsFilesRequest),
-    (Batch::KIND, Permission::ExportsFilesRequest),
-    (Backup::KIND, Permission::BackupsArchivesRead),
+/// The kinds of work, what somebody needs to see work of a kind at all, be it their own, and where it is a resource.
+const KINDS: &[(&str, Permission, &str)] = &[
+    (Export::KIND, Permission::ExportsFilesRequest, "exports"),
+    (Batch::KIND, Permission::ExportsFilesRequest, "exports/batch"),
+    (Backup::KIND, Permission::BackupsArchivesRead, "backups"),
 ];
 
 /// A piece of background work.
@@ -180,8 +180,8 @@ pub(crate) fn endpoints() -> [Endpoint; 2] {
         let (asked, item, _) =
             row(&call, dataset("exports.jobs"), call.segment("id"), "job").await?;
         let row: Row = serde_json::from_str(&item).map_err(|error| Problem::internal(&error))?;
-        let needed = KINDS.iter().find(|(kind, _)| *kind == row.kind);
-        let (_, needed) = needed.ok_or_else(|| Problem::absent("job"))?;
+        let needed = KINDS.iter().find(|(kind, ..)| *kind == row.kind);
+        let (_, needed, _) = needed.ok_or_else(|| Problem::absent("job"))?;
         if call.places_of(*needed).await? == Places::Nowhere {
             return Err(Problem::absent("job"));
         }
@@ -193,7 +193,7 @@ pub(crate) fn endpoints() -> [Endpoint; 2] {
 /// Work of kinds that the caller may see; nothing where that is every kind.
 async fn seen(call: &Call) -> Result<Option<Filter>, Problem> {
     let mut kinds = Vec::new();
-    for (kind, needed) in KINDS {
+    for (kind, needed, _) in KINDS {
         if call.places_of(*needed).await? != Places::Nowhere {
             kinds.push(Filter::equals("kind", *kind));
         }
@@ -209,7 +209,8 @@ fn answer(call: &Call, asked: &Asked, row: Row) -> Response {
     let (progress, warnings) = (row.progress(), row.warnings());
     let Row { job_id: id, kind, state, .. } = row;
     let this = format!("/api/v1/jobs/{id}");
-    let resource = format!("/api/v1/{kind}s/{id}");
+    let place = KINDS.iter().find(|(known, ..)| *known == kind).map_or("jobs", |(.., place)| place);
+    let resource = format!("/api/v1/{place}/{id}");
     let retryable = row.retryable.unwrap_or_default();
     let wanted = matches!(state, State::Queued | State::Running);
     let failure = |code| Failure { code, detail: row.error_message, retryable };

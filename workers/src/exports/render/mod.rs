@@ -242,8 +242,8 @@ impl Header {
         let at = self.zone.to_datetime(moment);
         // Digit by digit: a million rows have millions of these, and the machinery of `write!` takes longer than all the rest of them.
         let year = at.year();
-        if let Ok(century) = i8::try_from(year / 100)
-            && century >= 0
+        if year >= 0
+            && let Ok(century) = i8::try_from(year / 100)
         {
             push_two(century, text);
             push_two(i8::try_from(year % 100).unwrap_or_default(), text);
