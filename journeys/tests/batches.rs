@@ -140,6 +140,7 @@ async fn a_recurring_file_is_made_and_those_it_is_for_are_written_to_once() -> a
         is_it.then_some(())
     };
     house.letter("reader@acme.test", leads_there).await?;
+    house.idle(SOON).await?; // what the server took is noted as well
 
     // Every reaction from the first event on, with workers that know nothing.
     house.kill(Resident::Workers)?;
