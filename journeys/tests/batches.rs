@@ -101,7 +101,9 @@ async fn a_batch_waits_for_its_time_and_what_is_cancelled_is_not_made() -> anyho
     let body = json!({"run_at": later, "items": [big, big]});
     let batch = owner.post("/exports/batch", &body).await?.ok()?.made().to_owned();
     let path = format!("/exports/batch/{batch}");
-    let begun = |body: &Value| body["items"][1]["export_id"].is_string();
+    let begun = |body: &Value| {
+        body["items"][0]["export_id"].is_string() && body["items"][1]["export_id"].is_string()
+    };
     let seen = owner.until(&path, SOON, begun).await?.body;
     let started: Timestamp = seen["started_at"].as_str().unwrap_or_default().parse()?;
     assert!(started >= later, "{seen}");

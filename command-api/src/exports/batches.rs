@@ -137,18 +137,12 @@ fn reports(registry: &mut Registry) {
         ),
         |call| Ok(Target::new(call.id::<BatchId>("batch_id")?, Command::Start)),
     );
-    registry.command::<Finished, Batch>(
-        report(
-            "/exports/batch/{batch_id}/finish",
-            "exports_batch_finish_item",
-            "the file of an item is made, or will not be",
-        ),
-        |call| {
-            let Finished { export_id, made } = call.body;
-            let id: BatchId = call.id("batch_id")?;
-            Ok(Target::new(id, Command::FinishItem { export_id, made }))
-        },
+    let finish = report(
+        "/exports/batch/{batch_id}/finish",
+        "exports_batch_finish_item",
+        "the file of an item is made, or will not be",
     );
+    registry.handled(finish.takes::<Finished>().answers::<Answer>(200), finish_item);
     let item = report(
         "/exports/batch/{batch_id}/request-item",
         "exports_batch_request_item",
@@ -277,6 +271,27 @@ async fn ask_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
         Ok(Target { commands: command.into_iter().collect(), ..target }.guarded(ask.access))
     };
     Ok(app.execute(ask, record).await?.answer())
+}
+
+/// A file can be made before it is recorded which item it is of: then the news is told again a little later.
+async fn finish_item(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
+    let Given { request, ask } = &*given;
+    let id: BatchId = request.id("batch_id")?;
+    let Finished { export_id, made } = request.json()?;
+    let batch = app.aggregates.refresh::<Batch>(ask.principal.tenant, &id.to_string()).await;
+    let batch = batch.map_err(|error| Problem::internal(&error))?.state;
+    let is_known = batch.items.iter().any(|known| known.export_id == Some(export_id));
+    let waits = batch.items.iter().any(|known| known.stage == Stage::Waiting);
+    if !is_known && waits && batch.job.state.is_open() {
+        let detail =
+            "the item is being asked for, and that is not recorded yet; try again in a moment";
+        return Err(Problem::unavailable(detail));
+    }
+    let target = || {
+        let command = Command::FinishItem { export_id, made };
+        Ok(Target::<Batch>::new(id, command).guarded(ask.access))
+    };
+    Ok(app.execute(ask, target).await?.answer())
 }
 
 /// The request for the file of an item, as a client would make it.

@@ -34,6 +34,10 @@ async fn the_files_of_a_batch_are_asked_for_once_in_the_name_of_its_requester() 
     let batch = made(&api.post("/exports/batch", &owner, two_files()).await);
     let path = format!("/exports/batch/{batch}");
     work(&api, &format!("{path}/start"), json!({})).await;
+    // A file can be made before it is recorded which item it is of.
+    let early = json!({"export_id": "0190a000-0000-7000-8000-000000000007", "made": true});
+    let workers = scheduler(&api).await;
+    assert_eq!(api.post(&format!("{path}/finish"), &workers, early).await.status, 503);
     for _ in 0..2 {
         for item in 0..2 {
             work(&api, &format!("{path}/request-item"), json!({ "item": item })).await;
