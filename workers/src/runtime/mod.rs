@@ -19,7 +19,6 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::envelope::Recorded;
 use events::rbac::policy::Policy;
 use events::rbac::resolve::WORKERS;
 use events::settings::configuration::{Configuration, Scope};

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use events::UserId;
+use events::envelope::Recorded;
 use events::identity::user::{Event as UserEvent, User};
 use events::settings::configuration::{self, Scope};
 use events::testing::id;
