@@ -2,6 +2,7 @@
 
 use events::aggregate::{ClaimChange, ClaimScope};
 use events::envelope::{Recorded, encode};
+use events::exports::export::{self, Wishes};
 use events::{Decider, Event as _, TenantId, UserId};
 use platform::clock;
 use platform::config::Settings;
@@ -31,6 +32,23 @@ pub(crate) fn recorded<D: Decider>(stream: Uuid, event: &D::Event) -> Recorded {
         metadata: "{}".into(),
         recorded_at: events::testing::at("2026-01-01T00:00:00Z"),
         chain: Vec::new(),
+    }
+}
+
+/// A request for a file, with these wishes.
+pub(crate) fn requested(wishes: Wishes) -> export::Event {
+    export::Event::Requested {
+        format: export::Format::Csv,
+        dataset: "rbac.roles".into(),
+        columns: vec!["name".into()],
+        filter: None,
+        sort: Vec::new(),
+        title: None,
+        locale: "en".into(),
+        time_zone: "UTC".into(),
+        requested_by: events::testing::id(2),
+        wishes: Box::new(wishes),
+        options: Box::default(),
     }
 }
 

@@ -144,11 +144,11 @@ enum Format {
 
 /// A link to a file, and what is promised of it.
 #[derive(Debug, Deserialize)]
-struct Link {
-    url: String,
-    file_name: String,
-    size_bytes: u64,
-    sha256: String,
+pub(super) struct Link {
+    pub(super) url: String,
+    pub(super) file_name: String,
+    pub(super) size_bytes: u64,
+    pub(super) sha256: String,
 }
 
 /// A file that arrived as it was promised.

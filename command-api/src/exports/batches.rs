@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use events::exports::Report;
 use events::exports::batch::{Batch, Came, Command, Item, Request, Stage};
 use events::exports::export::{self, Export, Format};
 use events::exports::template::{Status, Template};
 use events::job::State;
 use events::scheduling::trigger::{Answer as Carried, Target as Leads};
-use events::{BatchId, Decider as _, ExportId, FileId, Module, Permission, UserId};
+use events::{BatchId, Decider as _, ExportId, FileId, Module, Permission, TenantId, UserId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -212,7 +211,7 @@ fn request(call: &Call<NewBatch>) -> Result<Target<Batch>, Problem> {
         let asked = asked.map_err(|problem| in_item(place, problem))?;
         for command in asked.commands {
             let export::Command::Request(request) = command else { continue };
-            items.push(item(request).map_err(|problem| in_item(place, problem))?);
+            items.push(item(&request).map_err(|problem| in_item(place, problem))?);
         }
         guards.extend(asked.guards);
     }
@@ -224,22 +223,15 @@ fn request(call: &Call<NewBatch>) -> Result<Target<Batch>, Problem> {
 }
 
 /// A file as the batch keeps it, refused as the request for it would be.
-fn item(request: export::Request) -> Result<Item, Problem> {
-    let report = Report {
-        dataset: request.dataset,
-        columns: request.columns,
-        filter: request.filter,
-        sort: request.sort,
-        title: request.title,
-        locale: Some(request.locale),
-        time_zone: Some(request.time_zone),
-        layout: request.wishes.layout,
-        options: request.options,
-    };
-    let report = report.checked().map_err(|flaw| refused(&export::Rejection::from(flaw)))?;
-    let fits = report.options.fits(request.format, &report.columns);
-    fits.map_err(|misfit| refused(&export::Rejection::OptionInvalid(misfit)))?;
+fn item(request: &export::Request) -> Result<Item, Problem> {
+    let report = request.report().map_err(|rejection| refused(&rejection))?;
     Ok(Item { format: request.format, report, template_id: request.wishes.template_id })
+}
+
+/// A batch as the log has it now.
+async fn now(app: &App, tenant: TenantId, id: BatchId) -> Result<Batch, Problem> {
+    let batch = app.aggregates.refresh::<Batch>(tenant, &id.to_string()).await;
+    Ok(Batch::clone(&batch.map_err(|error| Problem::internal(&error))?.state))
 }
 
 /// Asks for a file as whoever asked for the batch, once for each item and attempt; what comes of it is recorded.
@@ -248,8 +240,7 @@ async fn ask_for(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem> {
     let id: BatchId = request.id("batch_id")?;
     let Waiting { item } = request.json()?;
     let tenant = ask.principal.tenant;
-    let batch = app.aggregates.refresh::<Batch>(tenant, &id.to_string()).await;
-    let batch = batch.map_err(|error| Problem::internal(&error))?.state;
+    let batch = now(&app, tenant, id).await?;
     let place = usize::try_from(item).unwrap_or(usize::MAX);
     let known = batch.items.get(place).ok_or_else(|| Problem::absent("item"))?;
     let waits = batch.job.state.is_open() && known.stage == Stage::Waiting;
@@ -278,8 +269,7 @@ async fn finish_item(app: Arc<App>, given: Arc<Given>) -> Result<Answer, Problem
     let Given { request, ask } = &*given;
     let id: BatchId = request.id("batch_id")?;
     let Finished { export_id, made } = request.json()?;
-    let batch = app.aggregates.refresh::<Batch>(ask.principal.tenant, &id.to_string()).await;
-    let batch = batch.map_err(|error| Problem::internal(&error))?.state;
+    let batch = now(&app, ask.principal.tenant, id).await?;
     let is_known = batch.items.iter().any(|known| known.export_id == Some(export_id));
     let waits = batch.items.iter().any(|known| known.stage == Stage::Waiting);
     if !is_known && waits && batch.job.state.is_open() {
@@ -357,8 +347,7 @@ async fn fetch(app: Arc<App>, given: Arc<Given>) -> Result<Download, Problem> {
     let by: UserId =
         ask.principal.user().ok_or_else(|| Problem::forbidden("only users fetch files"))?;
     let tenant = ask.principal.tenant;
-    let batch = app.aggregates.refresh::<Batch>(tenant, &id.to_string()).await;
-    let batch = batch.map_err(|error| Problem::internal(&error))?.state;
+    let batch = now(&app, tenant, id).await?;
     let (mut guards, mut files) = (Vec::new(), 0);
     for known in batch.items.iter().filter(|known| known.stage == Stage::Made) {
         let Some(export) = known.export_id else { continue };

@@ -35,10 +35,6 @@ impl Process for Batches {
     ];
     type Memory = Open;
 
-    fn correlation(event: &Recorded) -> anyhow::Result<Option<String>> {
-        Ok(Some(event.aggregate_id.clone()))
-    }
-
     fn turn(memory: Option<Open>, event: &Recorded) -> anyhow::Result<Turn<Open>> {
         let mut open = memory.unwrap_or_default();
         let batch = &event.aggregate_id;
@@ -106,10 +102,6 @@ impl Process for Items {
     ];
     type Memory = Waiting;
 
-    fn correlation(event: &Recorded) -> anyhow::Result<Option<String>> {
-        Ok(Some(event.aggregate_id.clone()))
-    }
-
     fn turn(memory: Option<Waiting>, event: &Recorded) -> anyhow::Result<Turn<Waiting>> {
         let payload = event.decode::<Export>()?;
         if let export::Event::Requested { wishes, .. } = &payload {
@@ -145,12 +137,12 @@ impl Process for Items {
 
 #[cfg(test)]
 mod tests {
-    use events::exports::export::{Format, Wishes};
+    use events::exports::export::Wishes;
     use events::testing::{at, id};
     use events::{BatchId, Decider};
 
     use super::*;
-    use crate::testing::recorded;
+    use crate::testing::{self, recorded};
 
     /// What the last of some events leads to.
     fn after<P: Process, D: Decider>(stream: u128, events: &[D::Event]) -> Turn<P::Memory> {
@@ -215,19 +207,7 @@ mod tests {
 
     #[test]
     fn a_batch_hears_of_its_exports_and_of_no_others() {
-        let asked = |batch_id| export::Event::Requested {
-            format: Format::Csv,
-            dataset: "rbac.roles".into(),
-            columns: vec!["name".into()],
-            filter: None,
-            sort: Vec::new(),
-            title: None,
-            locale: "en".into(),
-            time_zone: "UTC".into(),
-            requested_by: id(1),
-            wishes: Box::new(Wishes { batch_id, ..Wishes::default() }),
-            options: Box::default(),
-        };
+        let asked = |batch_id| testing::requested(Wishes { batch_id, ..Wishes::default() });
         let failed =
             export::Event::Failed { code: "x".into(), message: "y".into(), retryable: true };
         let heard = after::<Items, Export>(11, &[asked(Some(id(9))), failed.clone()]);

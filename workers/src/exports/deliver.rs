@@ -25,10 +25,6 @@ impl Process for Delivery {
     ];
     type Memory = Wanted;
 
-    fn correlation(event: &Recorded) -> anyhow::Result<Option<String>> {
-        Ok(Some(event.aggregate_id.clone()))
-    }
-
     fn turn(memory: Option<Wanted>, event: &Recorded) -> anyhow::Result<Turn<Wanted>> {
         let export = &event.aggregate_id;
         Ok(match event.decode::<Export>()? {
@@ -64,24 +60,12 @@ mod tests {
     use events::testing::{at, id};
 
     use super::*;
-    use crate::testing::recorded;
+    use crate::testing::{recorded, requested};
 
     fn after(deliver: Option<export::Delivery>, then: &Event) -> Turn<Wanted> {
         let wishes = Wishes { deliver, ..Wishes::default() };
-        let requested = Event::Requested {
-            format: export::Format::Csv,
-            dataset: "rbac.roles".into(),
-            columns: vec!["name".into()],
-            filter: None,
-            sort: Vec::new(),
-            title: None,
-            locale: "en".into(),
-            time_zone: "UTC".into(),
-            requested_by: id(1),
-            wishes: Box::new(wishes),
-            options: Box::default(),
-        };
-        let begun = Delivery::turn(None, &recorded::<Export>(id(9), &requested)).unwrap();
+        let asked = requested(wishes);
+        let begun = Delivery::turn(None, &recorded::<Export>(id(9), &asked)).unwrap();
         assert_eq!(begun.effects, []);
         Delivery::turn(begun.memory, &recorded::<Export>(id(9), then)).unwrap()
     }

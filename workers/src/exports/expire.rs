@@ -139,14 +139,14 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
 
 #[cfg(test)]
 mod tests {
-    use events::exports::export::{Event, File, Format, Wishes};
+    use events::exports::export::{Event, File, Wishes};
     use events::testing::id;
     use events::{ExportId, FileId, UserId};
     use platform::testkit::door::{problem, server, token};
 
     use super::*;
     use crate::making::file_id;
-    use crate::testing::Log;
+    use crate::testing::{Log, requested};
 
     /// Finished exports, by number and age in hours, in the read model alone.
     async fn shown(log: &Log, tenant: TenantId, exports: &[(u128, &str, bool)]) {
@@ -240,21 +240,9 @@ mod tests {
             units: Vec::new(),
             manifest: None,
         });
-        let requested = Event::Requested {
-            format: Format::Csv,
-            dataset: "rbac.roles".into(),
-            columns: vec!["name".into()],
-            filter: None,
-            sort: Vec::new(),
-            title: None,
-            locale: "en".into(),
-            time_zone: "UTC".into(),
-            requested_by: id(2),
-            wishes: Box::new(Wishes::default()),
-            options: Box::default(),
-        };
+        let asked = requested(Wishes::default());
         let started = Event::Started { attempt: 1, worker: "w".into() };
-        log.append::<Export>(tenant, export, &[requested, started, completed]).await;
+        log.append::<Export>(tenant, export, &[asked, started, completed]).await;
         assert_eq!(remove(&office, &job).await.unwrap(), Done::Cancelled, "it is still wanted");
         assert!(office.files.get(tenant, file, None).await.is_ok());
         log.append::<Export>(tenant, export, &[Event::Deleted { by: id(2) }]).await;

@@ -31,8 +31,10 @@ pub(crate) trait Process {
     /// What is remembered of a matter.
     type Memory: Serialize + DeserializeOwned;
 
-    /// The matter that an event belongs to; none where it is of none.
-    fn correlation(event: &Recorded) -> anyhow::Result<Option<String>>;
+    /// The matter that an event belongs to, none where it is of none; that of its stream unless told.
+    fn correlation(event: &Recorded) -> anyhow::Result<Option<String>> {
+        Ok(Some(event.aggregate_id.clone()))
+    }
 
     /// What follows from the next event of a matter, and what is remembered from there on; nothing once it is over.
     fn turn(memory: Option<Self::Memory>, event: &Recorded) -> anyhow::Result<Turn<Self::Memory>>;

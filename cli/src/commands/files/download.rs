@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use events::FileId;
 use indicatif::ProgressBar;
 use platform::clock;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize as _, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
@@ -18,19 +18,11 @@ use uuid::Uuid;
 
 use super::super::bar;
 use super::super::client::Client;
+use super::super::export::Link;
 use super::super::manner::Manner;
 
 /// How often in a row nothing at all may arrive before a break.
 const FRUITLESS_AT_MOST: usize = 3;
-
-/// A link to a file, and what is promised of it.
-#[derive(Debug, Deserialize)]
-struct Link {
-    url: String,
-    file_name: String,
-    size_bytes: u64,
-    sha256: String,
-}
 
 /// A file that arrived as it was promised.
 #[derive(Debug, Serialize)]

@@ -35,21 +35,16 @@ impl Decider for Batch {
             (State::Absent, _) => Err(Rejection::Unknown),
             (_, Command::Request(_)) => Err(Rejection::Exists),
             (State::Queued, Command::Start) => Ok(self.start()),
-            // A timer that comes late, or twice.
-            (_, Command::Start) => Ok(vec![]),
+            // Whoever comes late, or twice.
+            (_, Command::Start) | (State::Cancelled, Command::Cancel) => Ok(vec![]),
             (_, Command::RecordItem { item, came }) => self.record(item, came),
             (_, Command::FinishItem { export_id, made }) => Ok(self.finish(export_id, made)),
-            (state, Command::Cancel) => match state {
-                State::Queued | State::Running => Ok(vec![Event::Cancelled]),
-                State::Cancelled | State::Cancelling => Ok(vec![]),
-                State::Absent | State::Succeeded | State::Failed | State::Expired => {
-                    Err(Rejection::Finished(state.name()))
-                }
-            },
-            (_, Command::Retry) => {
-                self.job.check_retry()?;
+            (State::Queued | State::Running, Command::Cancel) => Ok(vec![Event::Cancelled]),
+            (state, Command::Cancel) => Err(Rejection::Finished(state.name())),
+            (State::Failed, Command::Retry) => {
                 Ok(vec![Event::Retried { attempts: self.job.attempts }])
             }
+            (state, Command::Retry) => Err(Rejection::NotFailed(state.name())),
             (State::Succeeded, Command::RecordDownload { by }) => {
                 Ok(vec![Event::Downloaded { by }])
             }

@@ -2,7 +2,6 @@
 
 use super::ITEMS_MAX_COUNT;
 use crate::aggregate::Class;
-use crate::job::Refusal;
 use crate::text::Fault;
 
 /// Why a batch refuses.
@@ -92,18 +91,6 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Finished(_)
             | Self::NotFailed(_)
             | Self::NotDownloadable(_) => None,
-        }
-    }
-}
-
-impl From<Refusal> for Rejection {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Finished(state) => Self::Finished(state.name()),
-            Refusal::NotRunning(state) | Refusal::NotFailed(state) => Self::NotFailed(state.name()),
-            Refusal::NotRetryable | Refusal::Cancelling | Refusal::Wanted | Refusal::Stale(_) => {
-                Self::Finished("over")
-            }
         }
     }
 }

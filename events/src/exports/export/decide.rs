@@ -132,19 +132,7 @@ impl Export {
             (Some(_), Some(Status::Retired)) => return Err(Rejection::TemplateRetired),
             (Some(_), None | Some(Status::Absent)) => return Err(Rejection::TemplateUnknown),
         }
-        let report = Report {
-            dataset: request.dataset,
-            columns: request.columns,
-            filter: request.filter,
-            sort: request.sort,
-            title: request.title,
-            locale: Some(request.locale),
-            time_zone: Some(request.time_zone),
-            layout: request.wishes.layout.clone(),
-            options: request.options,
-        };
-        let report = report.checked()?;
-        report.options.fits(request.format, &report.columns).map_err(Rejection::OptionInvalid)?;
+        let report = request.report()?;
         let deliver = request.wishes.deliver.map(Delivery::checked).transpose()?;
         let wishes = Wishes { layout: report.layout, deliver, ..*request.wishes };
         Ok(vec![Event::Requested {
@@ -255,6 +243,26 @@ impl Export {
             (None, state) if state.is_open() => Err(Rejection::NotDownloadable(state.name())),
             (None, _) => Ok(vec![]),
         }
+    }
+}
+
+impl Request {
+    /// What the file shows, as it is stored; refused where that is not well formed, or no file of its kind can show it.
+    pub fn report(&self) -> Result<Report, Rejection> {
+        let report = Report {
+            dataset: self.dataset.clone(),
+            columns: self.columns.clone(),
+            filter: self.filter.clone(),
+            sort: self.sort.clone(),
+            title: self.title.clone(),
+            locale: Some(self.locale.clone()),
+            time_zone: Some(self.time_zone.clone()),
+            layout: self.wishes.layout.clone(),
+            options: self.options.clone(),
+        };
+        let report = report.checked()?;
+        report.options.fits(self.format, &report.columns).map_err(Rejection::OptionInvalid)?;
+        Ok(report)
     }
 }
 
