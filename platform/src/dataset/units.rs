@@ -8,6 +8,8 @@ use crate::access::Places;
 
 /// The column that names the unit of a row.
 pub const UNIT: &str = "unit_id";
+/// The column with the list of those who see a row besides.
+pub const READERS: &str = "readers";
 
 /// How rows belong to units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,9 @@ pub enum Units {
     Own,
     /// Each to its own; rows of none count in every unit, and are seen from each.
     OwnOrEvery,
+    /// Each to its own; rows of none belong to the organisation as a whole. Whoever asks themselves sees those besides of which they are
+    /// among the readers; a file, which outlives that, holds none of these.
+    OwnOrShared,
     /// To none: each is somebody's, who sees it wherever they hold the permission.
     Somebodys,
 }
@@ -24,7 +29,7 @@ impl Dataset {
     /// Whether its rows name the units that they belong to.
     pub fn is_by_unit(&self) -> bool {
         match self.units {
-            Some(Units::Own | Units::OwnOrEvery) => true,
+            Some(Units::Own | Units::OwnOrEvery | Units::OwnOrShared) => true,
             Some(Units::Somebodys) | None => false,
         }
     }
@@ -55,7 +60,9 @@ impl Query {
         });
         let of_units = units.iter().map(|unit| Filter::equals(UNIT, unit.to_string())).collect();
         match (dataset.units, me) {
-            (Some(Units::Own), _) => self.narrowed(dataset, Filter::Any(of_units), me).map(Some),
+            (Some(Units::Own | Units::OwnOrShared), _) => {
+                self.narrowed(dataset, Filter::Any(of_units), me).map(Some)
+            }
             (Some(Units::OwnOrEvery), _) => {
                 let seen = [vec![of_none], of_units].concat();
                 self.narrowed(dataset, Filter::Any(seen), me).map(Some)
@@ -63,5 +70,26 @@ impl Query {
             (Some(Units::Somebodys), Some(me)) => Ok(Some(self.of_owner(me))),
             (Some(Units::Somebodys), None) | (None, _) => Ok(None),
         }
+    }
+
+    /// The same for whoever asks themselves, as one of these readers.
+    pub fn seen_by(
+        self,
+        dataset: &'static Dataset,
+        (places, readers): (&Places, &[String]),
+        me: Option<UserId>,
+    ) -> Result<Option<Self>, Refused> {
+        let units = match (dataset.units, places) {
+            (Some(Units::OwnOrShared), Places::In(units)) => Some(units),
+            (Some(Units::OwnOrShared), Places::Nowhere) => None,
+            (_, _) => return self.seen_from(dataset, places, me),
+        };
+        let of_units = units.into_iter().flatten().map(|unit| Filter::equals(UNIT, unit.to_string()));
+        let shared = readers.iter().map(|reader| Filter::equals(READERS, reader));
+        let seen: Vec<Filter> = of_units.chain(shared).collect();
+        if seen.is_empty() {
+            return Ok(None);
+        }
+        self.narrowed(dataset, Filter::Any(seen), me).map(Some)
     }
 }
