@@ -79,9 +79,12 @@ mod tests {
 
     #[test]
     fn an_amount_has_the_digits_of_its_currency() {
-        for (given, usual, currency) in
-            [("1250", "1250.00", "EUR"), ("12.5", "12.50", "CHF"), ("7", "7", "JPY"), ("1.2", "1.200", "KWD")]
-        {
+        for (given, usual, currency) in [
+            ("1250", "1250.00", "EUR"),
+            ("12.5", "12.50", "CHF"),
+            ("7", "7", "JPY"),
+            ("1.2", "1.200", "KWD"),
+        ] {
             assert_eq!(money(given, currency).checked(), Ok(money(usual, currency)));
         }
         assert_eq!((money("1250.50", "EUR").minor(), money("7", "JPY").minor()), (125_050, 7));

@@ -9,9 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use events::{Permission, TenantId, UnitId, UserId};
 use jiff::Timestamp;
-use platform::access::{
-    Places, Standing, authorize, check_shared, in_person, lacking, lacking_in,
-};
+use platform::access::{Places, Standing, authorize, check_shared, in_person, lacking, lacking_in};
 use platform::clock;
 use platform::consistency::Token;
 pub(crate) use platform::dataset::UNIT; // also the part of a path that names the unit asked about

@@ -11,7 +11,7 @@ use platform::problem::Problem;
 use platform::routes::Access;
 use tokio::time::Instant;
 
-use crate::call::{Call, UNIT, admit, verify};
+use crate::call::{Admitted, Call, UNIT, admit, verify};
 use crate::endpoint::{Handle, placed};
 
 /// Who waits for a change beyond these is turned away.

@@ -284,8 +284,9 @@ impl<D: Decider> Past<D> {
         let is_seen = dataset(self.data).is_seen_from(&call.places, unit);
         // Only routes that show what is shared know the caller as a reader.
         let readers = item[READERS].as_array().into_iter().flatten();
-        let is_shared =
-            readers.filter_map(Value::as_str).any(|reader| call.readers.iter().any(|of| of == reader));
+        let is_shared = readers
+            .filter_map(Value::as_str)
+            .any(|reader| call.readers.iter().any(|of| of == reader));
         if is_seen || is_shared { Ok(place) } else { Err(Problem::absent(self.what)) }
     }
 

@@ -84,12 +84,59 @@ impl Query {
             (Some(Units::OwnOrShared), Places::Nowhere) => None,
             (_, _) => return self.seen_from(dataset, places, me),
         };
-        let of_units = units.into_iter().flatten().map(|unit| Filter::equals(UNIT, unit.to_string()));
+        let of_units =
+            units.into_iter().flatten().map(|unit| Filter::equals(UNIT, unit.to_string()));
         let shared = readers.iter().map(|reader| Filter::equals(READERS, reader));
         let seen: Vec<Filter> = of_units.chain(shared).collect();
         if seen.is_empty() {
             return Ok(None);
         }
         self.narrowed(dataset, Filter::Any(seen), me).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use events::testing::id;
+
+    use super::*;
+    use crate::dataset::find;
+
+    /// The condition that is added, nothing where there is nothing to see.
+    fn narrowed(seen: Result<Option<Query>, Refused>) -> Option<String> {
+        let query = seen.unwrap()?;
+        Some(query.filter.as_ref().map(ToString::to_string).unwrap_or_default())
+    }
+
+    #[test]
+    fn what_is_shared_is_seen_by_its_readers_and_is_in_no_file() {
+        let assets = find("maintenance.assets").unwrap();
+        let all = || Query::everything(assets).unwrap();
+        let (unit, reader) = (id::<UnitId>(3).to_string(), "user:1".to_owned());
+        let there = Places::In(BTreeSet::from([id(3)]));
+        let seen = |places: &Places, readers: &[String]| {
+            narrowed(all().seen_by(assets, (places, readers), Some(id(1))))
+        };
+        let readers = [reader.clone()];
+        assert_eq!(seen(&Places::Everywhere, &readers).as_deref(), Some(""));
+        let both = seen(&there, &readers).unwrap();
+        assert!(both.contains(&unit) && both.contains(&reader) && both.contains(" OR "), "{both}");
+        let shared = seen(&Places::Nowhere, &readers).unwrap();
+        assert!(!shared.contains(&unit) && shared.contains(&reader), "{shared}");
+        assert_eq!(seen(&Places::Nowhere, &[]), None);
+        let in_file = narrowed(all().seen_from(assets, &there, Some(id(1)))).unwrap();
+        assert!(in_file.contains(&unit) && !in_file.contains(READERS), "{in_file}");
+        assert_eq!(narrowed(all().seen_from(assets, &Places::Nowhere, Some(id(1)))), None);
+    }
+
+    #[test]
+    fn readers_count_only_where_rows_are_shared() {
+        let roles = find("rbac.roles").unwrap();
+        let readers = ["organization".to_owned()];
+        let query = Query::everything(roles).unwrap();
+        let seen = query.seen_by(roles, (&Places::Nowhere, &readers), Some(id(1)));
+        assert_eq!(narrowed(seen), None);
     }
 }

@@ -1,8 +1,6 @@
 //! The assets, one row each, with those who see them besides whoever holds the permission where they belong.
 
-use events::maintenance::asset::{
-    Amended, Asset, Event, Share, Status, Visibility, With, readers,
-};
+use events::maintenance::asset::{Amended, Asset, Event, Share, Status, Visibility, With, readers};
 use events::money::Money;
 use events::{AssetId, Decider as _, TenantId, UnitId};
 use jiff::Timestamp;

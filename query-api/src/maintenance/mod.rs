@@ -43,8 +43,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn asset() -> Endpoint {
-    let route =
-        Route::get("/assets/{id}", Maintenance, "maintenance_asset").summary("One asset");
+    let route = Route::get("/assets/{id}", Maintenance, "maintenance_asset").summary("One asset");
     Endpoint::new(
         single(route, "maintenance.assets", |g| row_of(g, "maintenance.assets")),
         |call| async move {

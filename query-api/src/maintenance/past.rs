@@ -1,6 +1,7 @@
 //! Assets as they were.
 
 use ::events::maintenance::asset::{Asset, Status};
+use ::events::money::Money;
 use serde_json::{Value, json};
 
 use crate::shape::PAST_ITEM;
@@ -32,7 +33,7 @@ fn asset(asset: &Asset, id: &str) -> Option<Value> {
             "warranty_until": asset.warranty_until,
             "cost_amount": cost.map(|cost| &cost.amount),
             "cost_currency": cost.map(|cost| &cost.currency),
-            "cost_minor": cost.map(|cost| cost.minor()),
+            "cost_minor": cost.map(Money::minor),
             "visibility": asset.visibility,
             "shares": asset.shares,
             "readers": asset.readers(),

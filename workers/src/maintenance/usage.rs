@@ -25,12 +25,8 @@ pub(super) const KIND: &str = "maintenance.usage";
 /// Triggers of one look at the log.
 const PAGE: i64 = 500;
 /// A trigger refuses so what another reading, or its owner, has made needless.
-const NEEDLESS: &[&str] = &[
-    "TRIGGER_READING_INVALID",
-    "TRIGGER_PAUSED",
-    "TRIGGER_FINISHED",
-    "TRIGGER_NOT_BY_USAGE",
-];
+const NEEDLESS: &[&str] =
+    &["TRIGGER_READING_INVALID", "TRIGGER_PAUSED", "TRIGGER_FINISHED", "TRIGGER_NOT_BY_USAGE"];
 
 /// What was read.
 #[derive(Deserialize)]
@@ -83,10 +79,10 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
 }
 
 /// Whether a trigger counts that counter of the asset by any version that holds, now or later.
-fn counts(trigger: &Trigger, asset: AssetId, counter: &str) -> bool {
-    let counted = |spec: &Spec| match spec {
-        Spec::Usage { subject, counter: counted, .. } => {
-            subject.kind == Asset::TYPE && subject.id == asset.0 && counted == counter
+fn counts(trigger: &Trigger, asset: AssetId, name: &str) -> bool {
+    let is_meant = |spec: &Spec| match spec {
+        Spec::Usage { subject, counter, .. } => {
+            subject.kind == Asset::TYPE && subject.id == asset.0 && counter == name
         }
         Spec::Once { .. }
         | Spec::Interval { .. }
@@ -97,7 +93,7 @@ fn counts(trigger: &Trigger, asset: AssetId, counter: &str) -> bool {
         | Spec::MonthlyDay { .. }
         | Spec::Seasonal { .. } => false,
     };
-    !trigger.is_over() && trigger.versions.iter().any(|version| counted(&version.terms.spec))
+    !trigger.is_over() && trigger.versions.iter().any(|version| is_meant(&version.terms.spec))
 }
 
 /// Each attempt has a key of its own: what was refused for the moment is asked anew, and what was taken changes nothing again.
@@ -126,7 +122,7 @@ mod tests {
     use events::scheduling::{Modifiers, Subject};
     use events::testing::{at, id};
     use platform::commands::Cause;
-    use platform::testkit::door::{server, token};
+    use platform::testkit::door::{problem, server, token};
 
     use super::*;
     use crate::testing::{Log, recorded};
@@ -186,9 +182,9 @@ mod tests {
     #[tokio::test]
     async fn every_trigger_that_counts_the_counter_and_is_not_over_hears_of_it() {
         let log = with_triggers().await;
-        let refused = json!({"type": "x", "title": "x", "status": 409, "code": "TRIGGER_PAUSED",
-            "detail": "the trigger is paused", "retryable": false});
-        let (base, asked) = server(vec![token("t"), (200, json!({})), (409, refused)]).await;
+        let (status, mut refused) = problem(409);
+        refused["code"] = json!("TRIGGER_PAUSED");
+        let (base, asked) = server(vec![token("t"), (200, json!({})), (status, refused)]).await;
         let (office, _files) = log.office(&base).await;
         assert_eq!(run(&office, &job()).await.unwrap(), Done::Finished);
         let asked = asked.lock().unwrap().clone();
@@ -203,9 +199,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_refused_for_the_moment_is_tried_again() {
         let log = with_triggers().await;
-        let refused = json!({"type": "x", "title": "x", "status": 409, "code": "TRIGGER_SETTLED",
-            "detail": "settled", "retryable": false});
-        let (base, _) = server(vec![token("t"), (409, refused)]).await;
+        let (status, mut refused) = problem(409);
+        refused["code"] = json!("TRIGGER_SETTLED");
+        let (base, _) = server(vec![token("t"), (status, refused)]).await;
         let (office, _files) = log.office(&base).await;
         assert!(run(&office, &job()).await.is_err());
     }

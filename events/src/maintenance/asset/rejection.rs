@@ -51,7 +51,9 @@ pub enum Rejection {
     #[error("the asset exists already: register another")]
     Exists,
     /// The caller is not let in so far.
-    #[error("this takes the level {0} with the asset: have it shared with you so far, or ask for a role in its unit")]
+    #[error(
+        "this takes the level {0} with the asset: have it shared with you so far, or ask for a role in its unit"
+    )]
     BeyondLevel(Level),
     /// The asset is retired.
     #[error("the asset is retired: register another")]
@@ -81,7 +83,9 @@ pub enum Rejection {
     #[error("the unit is closed: choose another")]
     UnitClosed,
     /// The name of a counter is not one.
-    #[error("counter must be a name of at most {COUNTER_MAX_CHARS} a-z, digits, dots and underscores: correct it")]
+    #[error(
+        "counter must be a name of at most {COUNTER_MAX_CHARS} a-z, digits, dots and underscores: correct it"
+    )]
     CounterInvalid,
     /// The asset has no such counter.
     #[error("the asset has no such counter: look at its usage")]
@@ -93,10 +97,14 @@ pub enum Rejection {
     #[error("a reading has either value or delta: give exactly one of the two")]
     ReadingInvalid,
     /// The value is no number that counters show.
-    #[error("value must be a number with at most {COUNTER_MAX_DIGITS} digits after the point, as a text: write it like \"12.5\"")]
+    #[error(
+        "value must be a number with at most {COUNTER_MAX_DIGITS} digits after the point, as a text: write it like \"12.5\""
+    )]
     ValueInvalid,
     /// The delta is no number that counters show, or leads beyond the largest.
-    #[error("delta must be a number with at most {COUNTER_MAX_DIGITS} digits after the point, as a text: write it like \"12.5\"")]
+    #[error(
+        "delta must be a number with at most {COUNTER_MAX_DIGITS} digits after the point, as a text: write it like \"12.5\""
+    )]
     DeltaInvalid,
     /// A counter goes forward.
     #[error("value is less than {0}, which was read last: correct it, or reset the counter")]

@@ -15,7 +15,16 @@ pub const EVERYBODY: &str = "organization";
 
 /// Who sees an asset besides whoever holds the permission where it belongs.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -121,7 +130,9 @@ pub fn readers(
     let all = match visibility {
         Visibility::Private => None,
         // What belongs to no unit belongs to the organisation, whose people are everybody.
-        Visibility::Unit => Some(unit_id.map_or(EVERYBODY.to_owned(), |it| With::Unit(it).to_string())),
+        Visibility::Unit => {
+            Some(unit_id.map_or(EVERYBODY.to_owned(), |it| With::Unit(it).to_string()))
+        }
         Visibility::Organization => Some(EVERYBODY.to_owned()),
     };
     let readers: BTreeSet<String> =

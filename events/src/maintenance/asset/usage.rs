@@ -52,7 +52,8 @@ impl Asset {
             }
             (Some(_), Some(_)) | (None, None) => return Err(Rejection::ReadingInvalid),
         };
-        let refused = if usage.delta.is_some() { Rejection::DeltaInvalid } else { Rejection::ValueInvalid };
+        let refused =
+            if usage.delta.is_some() { Rejection::DeltaInvalid } else { Rejection::ValueInvalid };
         let total = before.total.plus(delta).ok_or(refused)?;
         let read = Counter { value, total, at };
         if known == Some(read) {

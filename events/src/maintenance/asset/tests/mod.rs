@@ -183,11 +183,8 @@ fn a_change_tells_only_what_is_other_than_before() {
         serial: Some(Some("SN 12".into())),
         ..Change::default()
     };
-    let amended = Amended {
-        name: Some("Main pump".into()),
-        category: Some(None),
-        ..Amended::default()
-    };
+    let amended =
+        Amended { name: Some("Main pump".into()), category: Some(None), ..Amended::default() };
     given::<Asset>([registered()])
         .facts(manager())
         .when(change(some))
@@ -242,7 +239,8 @@ fn nothing_is_asked_of_what_is_not_there() {
 #[test]
 fn what_is_retired_stays_as_it_is() {
     for command in every_command() {
-        let then = given::<Asset>([registered(), Event::Retired]).facts(manager()).when(command.clone());
+        let then =
+            given::<Asset>([registered(), Event::Retired]).facts(manager()).when(command.clone());
         if command == Command::Retire {
             then.then([]);
         } else {

@@ -52,10 +52,11 @@ fn only_what_differs_is_told() {
         .then([Event::Unshared { with: hall() }, shared(anna(), Level::Manage)]);
     let nobody = set(Visibility::Private, []);
     let unshared = |with| Event::Unshared { with };
-    given::<Asset>(past)
-        .facts(manager())
-        .when(nobody)
-        .then([chosen(Visibility::Private), unshared(anna()), unshared(hall())]);
+    given::<Asset>(past).facts(manager()).when(nobody).then([
+        chosen(Visibility::Private),
+        unshared(anna()),
+        unshared(hall()),
+    ]);
 }
 
 #[test]
@@ -78,10 +79,7 @@ fn it_is_shared_with_those_who_are_there_once_each_and_not_with_too_many() {
         .refused(Rejection::SharedWithNobody(hall().id()));
     // Somebody whom nobody asks for does not stand in the way.
     let with_anna = set(Visibility::Private, [share(anna(), Level::View)]);
-    given::<Asset>([registered()])
-        .facts(facts)
-        .when(with_anna)
-        .then([shared(anna(), Level::View)]);
+    given::<Asset>([registered()]).facts(facts).when(with_anna).then([shared(anna(), Level::View)]);
 }
 
 #[test]
@@ -122,7 +120,11 @@ fn whoever_is_let_in_is_found_among_the_readers_and_nobody_else() {
             for units in &units {
                 let found = seen_as(user, units.iter().copied());
                 let found = found.iter().any(|reader| readers.contains(reader));
-                assert_eq!(found, asset.lets_in(user, units).is_some(), "{user} {units:?} {readers:?}");
+                assert_eq!(
+                    found,
+                    asset.lets_in(user, units).is_some(),
+                    "{user} {units:?} {readers:?}"
+                );
             }
         }
     }

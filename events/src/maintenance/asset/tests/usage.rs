@@ -26,10 +26,8 @@ fn delta(counter: &str, delta: &str) -> Command {
 }
 
 fn read_at(time: &str, command: Command) -> Command {
-    match command {
-        Command::RecordUsage(usage) => Command::RecordUsage(RecordUsage { at: Some(at(time)), ..usage }),
-        other => other,
-    }
+    let Command::RecordUsage(usage) = command else { panic!("{command:?} is no reading") };
+    Command::RecordUsage(RecordUsage { at: Some(at(time)), ..usage })
 }
 
 /// A reading at noon: where the counter stands, what came on top, and what it counted in all.
