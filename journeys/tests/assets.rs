@@ -84,13 +84,13 @@ async fn an_asset_has_a_tag_of_its_own_though_many_ask_for_it_at_once() -> anyho
     let asset = made[0].made().to_owned();
     let path = format!("/assets/{asset}");
     let other = register(&owner, "P-8", None).await?;
-    let patch = async |asset: &str, body: Value| {
+    let amend = async |asset: &str, body: Value| {
         owner.command(Method::PATCH, &format!("/assets/{asset}"), &body, &[]).await
     };
-    assert_eq!(patch(&other, json!({"tag": "P-7"})).await?.body["code"], "ASSET_TAG_TAKEN");
+    assert_eq!(amend(&other, json!({"tag": "P-7"})).await?.body["code"], "ASSET_TAG_TAKEN");
     let whole = json!({"tag": "P-9", "name": "Main pump", "category": "pumps", "warranty_until": "2030-01-31",
         "cost": {"amount": "1250.5", "currency": "EUR"}});
-    let changed = patch(&asset, whole).await?.ok()?;
+    let changed = amend(&asset, whole).await?.ok()?;
     let types: Vec<&str> = changed.body["events"]
         .as_array()
         .into_iter()
@@ -100,21 +100,21 @@ async fn an_asset_has_a_tag_of_its_own_though_many_ask_for_it_at_once() -> anyho
     assert_eq!(types, ["maintenance.asset.retagged", "maintenance.asset.amended"]);
     let shown = owner.get_after(&path, &changed).await?.ok()?.body;
     assert_eq!((&shown["tag"], &shown["cost_amount"]), (&json!("P-9"), &json!("1250.50")));
-    let cleared = patch(&asset, json!({"category": null})).await?.ok()?;
+    let cleared = amend(&asset, json!({"category": null})).await?.ok()?;
     let shown = owner.get_after(&path, &cleared).await?.ok()?.body;
     assert_eq!(
         (&shown["category"], &shown["warranty_until"]),
         (&json!(null), &json!("2030-01-31"))
     );
     // The tag that it gave up is another's now, and what it was is known still.
-    patch(&other, json!({"tag": "P-7"})).await?.ok()?;
+    amend(&other, json!({"tag": "P-7"})).await?.ok()?;
     let before = owner.get(&format!("{path}?at_version=1")).await?.ok()?.body;
     assert_eq!(before["tag"].as_str().map(str::to_lowercase).as_deref(), Some("p-7"));
     let diff = owner.get(&format!("{path}/diff?from=3&to=4")).await?.ok()?.body;
     assert_eq!(diff["ops"][0]["path"], "/category", "{diff}");
-    refused(&patch(&asset, json!({"name": " "})).await?, 422, "ASSET_NAME_INVALID", "/name");
+    refused(&amend(&asset, json!({"name": " "})).await?, 422, "ASSET_NAME_INVALID", "/name");
     let cost = json!({"cost": {"amount": "1.005", "currency": "EUR"}});
-    refused(&patch(&asset, cost).await?, 422, "ASSET_COST_INVALID", "/cost/amount");
+    refused(&amend(&asset, cost).await?, 422, "ASSET_COST_INVALID", "/cost/amount");
     house.stop().await;
     Ok(())
 }
@@ -219,14 +219,14 @@ async fn a_trigger_happens_once_for_the_thresholds_that_a_counter_passes() -> an
     owner.until(&path, SOON, fires(3)).await?;
     house.idle(SOON).await?;
     let pool = house.database().await?;
-    let fired: Vec<(i64, i64)> = sqlx::query_as(
+    let told: Vec<(i64, i64)> = sqlx::query_as(
         "select (payload ->> 'crossings')::bigint, (payload ->> 'reading')::bigint from log.events
           where event_type = 'scheduling.trigger.fired' order by position",
     )
     .fetch_all(&pool)
     .await?;
-    assert_eq!(fired[..2], [(1, 250_000), (3, 1_010_000)]);
-    assert_eq!((fired.len(), fired[2].0), (3, 1), "{fired:?}");
+    assert_eq!(told[..2], [(1, 250_000), (3, 1_010_000)]);
+    assert_eq!((told.len(), told[2].0), (3, 1), "{told:?}");
     pool.close().await;
     assert_eq!(owner.get(&format!("/triggers/{km}")).await?.ok()?.body["fires"], 0);
     house.stop().await;
