@@ -59,6 +59,7 @@ impl<D: Decider> Target<D> {
                 self.guards.extend(spots.into_iter().map(|spot| (permission, spot)));
             }
             Access::InUnit(_)
+            | Access::Shared(_)
             | Access::Needs(_)
             | Access::InPerson(_)
             | Access::Public

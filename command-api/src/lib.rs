@@ -15,6 +15,7 @@ mod guard;
 mod identity;
 mod keys;
 pub mod log;
+mod maintenance;
 mod notifications;
 mod patch;
 mod pipeline;
@@ -80,6 +81,7 @@ fn registry() -> Registry {
             Module::Settings => settings::routes(&mut registry),
             Module::Scheduling => scheduling::routes(&mut registry),
             Module::Files => files::routes(&mut registry),
+            Module::Maintenance => maintenance::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

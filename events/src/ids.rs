@@ -73,6 +73,8 @@ ids! {
     BlackoutId,
     /// A piece of background work.
     JobId,
+    /// Something that is kept up.
+    AssetId,
     /// A stored file.
     FileId,
     /// A row of `secrets`.

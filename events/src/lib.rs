@@ -3,11 +3,13 @@
 
 pub mod aggregate;
 pub mod catalogue;
+pub mod decimal;
 pub mod envelope;
 pub mod ids;
 pub mod job;
 mod lists;
 pub mod modules;
+pub mod money;
 pub mod notice;
 pub mod permission;
 pub mod personal;
@@ -19,6 +21,7 @@ pub mod backups;
 pub mod exports;
 pub mod files;
 pub mod identity;
+pub mod maintenance;
 pub mod notifications;
 pub mod rbac;
 pub mod scheduling;

@@ -1,7 +1,10 @@
 //! The one closed list of modules; every process matches it without a wildcard.
 
 use crate::aggregate::Decider;
-use crate::{audit, backups, exports, files, identity, notifications, rbac, scheduling, settings};
+use crate::{
+    audit, backups, exports, files, identity, maintenance, notifications, rbac, scheduling,
+    settings,
+};
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
 #[derive(
@@ -37,6 +40,8 @@ pub enum Module {
     Scheduling,
     /// Files that people upload.
     Files,
+    /// Assets and their upkeep.
+    Maintenance,
 }
 
 impl Module {
@@ -89,5 +94,6 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<scheduling::blackout_calendar::BlackoutCalendar>();
         }
         Module::Files => visitor.visit::<files::file::File>(),
+        Module::Maintenance => visitor.visit::<maintenance::asset::Asset>(),
     }
 }

@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 31] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -20,6 +20,9 @@ pub const NAMES: [&str; 28] = [
     "identity_sessions",
     "identity_units",
     "identity_users",
+    "maintenance_asset_shares",
+    "maintenance_asset_usage",
+    "maintenance_assets",
     "notifications_notifications",
     "rbac_assignments",
     "rbac_exclusive_sets",

@@ -8,6 +8,7 @@ mod backups;
 mod exports;
 mod files;
 mod identity;
+mod maintenance;
 mod notifications;
 mod rbac;
 mod scheduling;
@@ -45,6 +46,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Settings => settings::projections(),
         Module::Scheduling => scheduling::projections(),
         Module::Files => files::projections(),
+        Module::Maintenance => maintenance::projections(),
     }
 }
 

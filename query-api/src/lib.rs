@@ -14,6 +14,7 @@ mod identity;
 mod item;
 mod jobs;
 mod list;
+mod maintenance;
 mod notifications;
 mod paging;
 mod past;
@@ -89,6 +90,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Settings => settings::endpoints(),
         Module::Scheduling => scheduling::endpoints(),
         Module::Files => files::endpoints(),
+        Module::Maintenance => maintenance::endpoints(),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod exports;
 mod files;
 mod identity;
 mod mail;
+mod maintenance;
 mod making;
 mod notifications;
 mod rbac;

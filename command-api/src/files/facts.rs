@@ -6,6 +6,7 @@ use events::files::file::{self, CONTENT, Command, Facts, File, Room};
 use events::files::{Subject, SubjectKind};
 use events::identity::organization::Organization;
 use events::identity::user::User;
+use events::maintenance::asset::Asset;
 use events::rbac::policy::Policy;
 use events::scheduling::trigger::Trigger;
 use events::settings::configuration::Configuration;
@@ -65,6 +66,7 @@ async fn exists(sources: &mut Sources<'_>, subject: &Subject) -> Result<bool, Pr
         SubjectKind::Export => sources.now::<Export>(&id).await?.version > 0,
         SubjectKind::Backup => sources.now::<Backup>(&id).await?.version > 0,
         SubjectKind::Trigger => sources.now::<Trigger>(&id).await?.version > 0,
+        SubjectKind::Asset => sources.now::<Asset>(&id).await?.version > 0,
     })
 }
 

@@ -49,6 +49,10 @@ pub enum SubjectKind {
     #[serde(rename = "scheduling.trigger")]
     #[strum(serialize = "scheduling.trigger")]
     Trigger,
+    /// An asset.
+    #[serde(rename = "maintenance.asset")]
+    #[strum(serialize = "maintenance.asset")]
+    Asset,
 }
 
 impl SubjectKind {
@@ -64,6 +68,7 @@ impl SubjectKind {
             Self::Export => Permission::ExportsFilesReadAll,
             Self::Backup => Permission::BackupsArchivesRead,
             Self::Trigger => Permission::SchedulingTriggersRead,
+            Self::Asset => Permission::MaintenanceAssetsRead,
         }
     }
 

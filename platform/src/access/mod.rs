@@ -24,12 +24,14 @@ use crate::principal::{ByKey, Principal};
 use crate::problem::Problem;
 use crate::redis::Away;
 
+mod assets;
 mod features;
 mod files;
 mod guard;
 mod shared;
 mod units;
 
+pub use assets::check_shared;
 pub use files::{may_keep, may_read, may_read_of};
 pub use guard::{authorize, check_at_work, in_person, lacking};
 use shared::Place;

@@ -6,6 +6,7 @@ use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::audit::AUDIT;
 use super::exports::EXPORTS;
 use super::files::FILES;
+use super::maintenance::MAINTENANCE;
 use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
@@ -23,6 +24,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Settings => SETTINGS,
         Module::Scheduling => SCHEDULING,
         Module::Files => FILES,
+        Module::Maintenance => MAINTENANCE,
     }
 }
 

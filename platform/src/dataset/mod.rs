@@ -6,6 +6,7 @@ pub mod cursor;
 mod exports;
 mod files;
 pub mod filter;
+mod maintenance;
 mod order;
 mod query;
 mod rbac;
@@ -24,7 +25,7 @@ pub use catalogue::{datasets, find};
 pub use order::order;
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
 pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
-pub use units::{UNIT, Units};
+pub use units::{READERS, UNIT, Units};
 
 use crate::problem::{Fault, Problem};
 
