@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod backups;
 mod batch;
+mod collaboration;
 mod denials;
 mod draft;
 mod errands;
@@ -80,6 +81,7 @@ fn registry() -> Registry {
             Module::Settings => settings::routes(&mut registry),
             Module::Scheduling => scheduling::routes(&mut registry),
             Module::Files => files::routes(&mut registry),
+            Module::Collaboration => collaboration::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

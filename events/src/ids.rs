@@ -75,6 +75,10 @@ ids! {
     JobId,
     /// A stored file.
     FileId,
+    /// The comments on one record.
+    ThreadId,
+    /// One of them.
+    CommentId,
     /// A row of `secrets`.
     SecretId,
 }

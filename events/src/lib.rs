@@ -11,11 +11,13 @@ pub mod modules;
 pub mod notice;
 pub mod permission;
 pub mod personal;
+pub mod subject;
 pub mod testing;
 pub mod text;
 
 pub mod audit;
 pub mod backups;
+pub mod collaboration;
 pub mod exports;
 pub mod files;
 pub mod identity;

@@ -157,6 +157,12 @@ pub enum Permission {
     /// Let files go whose time is over or whose owner is forgotten; for our own workers.
     #[serde(rename = "files.files:expire")] #[strum(serialize = "files.files:expire")]
     FilesFilesExpire,
+    /// Comment on records that one may see, and read what others say of them.
+    #[serde(rename = "collaboration.comments:use")] #[strum(serialize = "collaboration.comments:use")]
+    CollaborationCommentsUse,
+    /// Read everybody's comments; edit and delete them at any time.
+    #[serde(rename = "collaboration.comments:moderate")] #[strum(serialize = "collaboration.comments:moderate")]
+    CollaborationCommentsModerate,
 }
 
 impl Permission {

@@ -5,6 +5,7 @@ pub mod runtime;
 
 mod audit;
 mod backups;
+mod collaboration;
 mod exports;
 mod files;
 mod identity;
@@ -45,6 +46,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Settings => settings::projections(),
         Module::Scheduling => scheduling::projections(),
         Module::Files => files::projections(),
+        Module::Collaboration => collaboration::projections(),
     }
 }
 

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod backups;
 mod call;
+mod collaboration;
 mod denials;
 mod endpoint;
 mod exports;
@@ -89,6 +90,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Settings => settings::endpoints(),
         Module::Scheduling => scheduling::endpoints(),
         Module::Files => files::endpoints(),
+        Module::Collaboration => collaboration::endpoints(),
     }
 }
 

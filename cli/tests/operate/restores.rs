@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::house::{House, both, client, text};
 
-/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, a refusal.
+/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, comments, a refusal.
 async fn lived_in(house: &House) {
     let matrix = house.file("matrix", "anna 1\nanna 2\nberta 2\ncarla shop.orders:read\n");
     house.json(&["import", "access", text(&matrix)]).await;
@@ -57,6 +57,11 @@ async fn lived_in(house: &House) {
     let proof = house.file("proof.txt", "What was agreed on.\n");
     let about = format!("identity.organization:{organization}");
     house.json(&["files", "upload", text(&proof), "--subject", &about]).await;
+    let of_all = json!({ "type": "identity.organization", "id": organization });
+    let comment = json!({ "id": new_id(), "subject": of_all, "body": "Is it all there?" });
+    house.send(Method::POST, "/comments", comment.clone()).await;
+    let answer = json!({ "subject": of_all, "body": "It is.", "parent_id": comment["id"] });
+    house.send(Method::POST, "/comments", answer).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),

@@ -4,6 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::audit::AUDIT;
+use super::collaboration::COLLABORATION;
 use super::exports::EXPORTS;
 use super::files::FILES;
 use super::rbac::RBAC;
@@ -23,6 +24,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Settings => SETTINGS,
         Module::Scheduling => SCHEDULING,
         Module::Files => FILES,
+        Module::Collaboration => COLLABORATION,
     }
 }
 

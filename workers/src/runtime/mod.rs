@@ -411,6 +411,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Settings => crate::settings::jobs(),
         Module::Scheduling => crate::scheduling::jobs(),
         Module::Files => crate::files::jobs(),
+        Module::Collaboration => crate::collaboration::jobs(),
     }
 }
 
