@@ -2,7 +2,8 @@
 
 use crate::aggregate::Decider;
 use crate::{
-    audit, backups, collaboration, exports, files, identity, notifications, rbac, scheduling, settings,
+    audit, backups, collaboration, exports, files, identity, notifications, rbac, scheduling,
+    settings,
 };
 
 /// A part of the back office, with the same name in every crate, table, route and subject.

@@ -116,7 +116,10 @@ async fn a_conversation_on_a_record_is_among_those_who_may_see_it() -> anyhow::R
     assert_eq!(refused(&delete(&bob, &comment).await?), (403, "COMMENT_AUTHOR_ONLY"));
     let edited = edit(&owner, &comment, "Why so?").await?.ok()?;
     let shown = ann.get_after(&path, &edited).await?.ok()?;
-    assert_eq!((&shown.body["body"], &shown.body["author_id"]), (&json!("Why so?"), &json!(ann.user_id)));
+    assert_eq!(
+        (&shown.body["body"], &shown.body["author_id"]),
+        (&json!("Why so?"), &json!(ann.user_id))
+    );
     assert!(shown.body["edited_at"].is_string(), "{}", shown.body);
 
     let deleted = delete(&ann, &comment).await?.ok()?;
@@ -142,7 +145,8 @@ async fn whom_a_comment_calls_hears_of_it_once_whatever_happens() -> anyhow::Res
     let dora = owner.post("/users", &dora).await?.ok()?.made().to_owned();
     assign(&owner, &dora, &role(&owner, "dora", READER).await?).await?;
 
-    let said = say(&ann, &record, "@Bob, @cid, @ann and @dora: `@eve` is not meant.").await?.ok()?;
+    let said =
+        say(&ann, &record, "@Bob, @cid, @ann and @dora: `@eve` is not meant.").await?.ok()?;
     let comment = said.made().to_owned();
     until_told(&bob, &comment).await?;
     let of_mention = |letter: &str| {

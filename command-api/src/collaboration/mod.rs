@@ -2,13 +2,10 @@
 
 mod facts;
 
-use std::sync::Arc;
-
 use events::collaboration::thread::{COMMENT, Command, Post, Thread};
 use events::subject::Subject;
 use events::{CommentId, Module, Permission, ThreadId};
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use platform::access::may_read_comment;
 use platform::clock;
 use platform::limits::Quota;
@@ -73,7 +70,9 @@ pub(crate) fn routes(registry: &mut Registry) {
     );
     registry.checked::<Edit, Thread>(
         uses(Route::patch(PATH, module, "collaboration_thread_edit_comment"))
-            .summary("edit one's own comment for a quarter of an hour; moderators edit any at any time")
+            .summary(
+                "edit one's own comment for a quarter of an hour; moderators edit any at any time",
+            )
             .limited(WRITTEN),
         |app, ask, call| {
             async move {

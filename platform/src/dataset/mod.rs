@@ -189,7 +189,10 @@ impl Dataset {
 
     /// Whether its rows hold what is personal as events have it, sealed: it is opened when they are shown.
     pub fn is_sealed(&self) -> bool {
-        matches!(self.name, "audit.trail" | "audit.restored" | "identity.sessions" | "collaboration.comments")
+        matches!(
+            self.name,
+            "audit.trail" | "audit.restored" | "identity.sessions" | "collaboration.comments"
+        )
     }
 }
 

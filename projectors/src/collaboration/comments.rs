@@ -138,7 +138,10 @@ mod tests {
             mentions_added: vec![id(3)],
         };
         let row = comment([edited]);
-        assert_eq!((&row["body"], &row["mentions"]), (&json!("See @bob"), &json!([id::<UserId>(3)])));
+        assert_eq!(
+            (&row["body"], &row["mentions"]),
+            (&json!("See @bob"), &json!([id::<UserId>(3)]))
+        );
         assert_eq!(row["edited_at"], row["changed_at"]);
         assert_eq!(row["edited_at"], "2026-01-01T12:00:02Z");
         assert_eq!(row["created_at"], "2026-01-01T12:00:01Z");

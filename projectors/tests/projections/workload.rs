@@ -8,8 +8,8 @@ use events::exports::batch::{Batch, Event as BatchEvent, Item};
 use events::exports::export::{Event as ExportEvent, Export, Format};
 use events::exports::template::{Event as TemplateEvent, Template};
 use events::exports::{Layout, Report};
-use events::files::file::{Content, Event as FileEvent, File};
 use events::files::Purpose;
+use events::files::file::{Content, Event as FileEvent, File};
 use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping, Terms};
@@ -31,8 +31,8 @@ use events::settings::{Flag, Key, Value};
 use events::subject::{Subject, SubjectKind};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, CommentId, ExportId, FileId, InvitationId, IssuerId,
-    NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
+    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, CommentId, ExportId, FileId, InvitationId,
+    IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
 

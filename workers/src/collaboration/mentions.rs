@@ -45,7 +45,8 @@ pub(crate) async fn heard_by(
     let (Some(subject), Some(comment)) = (thread.subject, comment) else { return Ok(None) };
     let mut by = Vec::new();
     for user in event.newly_called() {
-        let themselves = *user == comment.author_id || actor.is_some_and(|it| it == user.to_string());
+        let themselves =
+            *user == comment.author_id || actor.is_some_and(|it| it == user.to_string());
         if !themselves && may_read(office, (tenant, *user), &subject).await? {
             by.push(*user);
         }

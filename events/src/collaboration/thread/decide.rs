@@ -58,12 +58,7 @@ impl Decider for Thread {
 }
 
 impl Thread {
-    fn post(
-        &self,
-        post: Post,
-        facts: &Facts,
-        context: &Context,
-    ) -> Result<Vec<Event>, Rejection> {
+    fn post(&self, post: Post, facts: &Facts, context: &Context) -> Result<Vec<Event>, Rejection> {
         let Post { comment_id, subject, author_id, body, parent_id } = post;
         if self.comments.contains_key(&comment_id) {
             return Err(Rejection::Exists);

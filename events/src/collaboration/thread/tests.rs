@@ -219,11 +219,11 @@ fn others_edit_and_delete_only_as_moderators() {
             .when(command)
             .refused(Rejection::AuthorOnly);
     }
-    given::<Thread>(past())
-        .facts(moderator())
-        .context(by(2))
-        .when(edit(4, "Good"))
-        .then([edited(4, "Good", (&[], &[]))]);
+    given::<Thread>(past()).facts(moderator()).context(by(2)).when(edit(4, "Good")).then([edited(
+        4,
+        "Good",
+        (&[], &[]),
+    )]);
     given::<Thread>(past()).facts(moderator()).context(by(2)).when(delete(4)).then([deleted(4)]);
 }
 
@@ -234,10 +234,7 @@ fn a_deleted_comment_stays_as_it_is_and_so_do_the_answers_to_it() {
     given::<Thread>(past()[..2].to_vec()).context(later(end)).when(delete(4)).then([deleted(4)]);
     given::<Thread>(past()).when(delete(4)).then([]);
     given::<Thread>(past()).facts(known()).when(edit(4, "x")).refused(Rejection::Deleted);
-    given::<Thread>(past())
-        .facts(known())
-        .when(edit(5, "no"))
-        .then([edited(5, "no", (&[], &[]))]);
+    given::<Thread>(past()).facts(known()).when(edit(5, "no")).then([edited(5, "no", (&[], &[]))]);
     given::<Thread>(past()).when(delete(9)).refused(Rejection::Unknown);
     given::<Thread>(past()).when(edit(9, "x")).refused(Rejection::Unknown);
 }
@@ -263,25 +260,28 @@ fn who_is_called_is_known_by_handle_and_once() {
 #[test]
 fn editing_names_only_whom_the_comment_never_called() {
     let past = || vec![posted(4, "See @anna", &[ANNA])];
-    given::<Thread>(past())
-        .facts(known())
-        .when(edit(4, "See @bob, @anna"))
-        .then([edited(4, "See @bob, @anna", (&[BOB, ANNA], &[BOB]))]);
+    given::<Thread>(past()).facts(known()).when(edit(4, "See @bob, @anna")).then([edited(
+        4,
+        "See @bob, @anna",
+        (&[BOB, ANNA], &[BOB]),
+    )]);
     let without = [past(), vec![edited(4, "See", (&[], &[]))]].concat();
-    given::<Thread>(without)
-        .facts(known())
-        .when(edit(4, "See @anna!"))
-        .then([edited(4, "See @anna!", (&[ANNA], &[]))]);
+    given::<Thread>(without).facts(known()).when(edit(4, "See @anna!")).then([edited(
+        4,
+        "See @anna!",
+        (&[ANNA], &[]),
+    )]);
     let with_bob = [past(), vec![edited(4, "See @bob", (&[BOB], &[BOB]))]].concat();
-    given::<Thread>(with_bob)
-        .facts(known())
-        .when(edit(4, "@anna @bob"))
-        .then([edited(4, "@anna @bob", (&[ANNA, BOB], &[]))]);
+    given::<Thread>(with_bob).facts(known()).when(edit(4, "@anna @bob")).then([edited(
+        4,
+        "@anna @bob",
+        (&[ANNA, BOB], &[]),
+    )]);
 }
 
 #[test]
 fn a_comment_calls_so_many_and_no_more() {
-    let many = |count: usize| (0..count).map(|n| format!("@u{n} ")).collect::<String>();
+    let many = |count: usize| (0..count).map(|n| format!("@u{n}")).collect::<Vec<_>>().join(" ");
     let body = many(HANDLES_MAX_COUNT);
     given::<Thread>([]).facts(known()).when(post(4, &body)).then([posted(4, body.trim(), &[])]);
     let body = many(HANDLES_MAX_COUNT + 1);

@@ -1,7 +1,7 @@
 //! What can be asked of a file.
 
-use crate::files::content::Finding;
 use crate::files::Purpose;
+use crate::files::content::Finding;
 use crate::ids::{FileId, UserId};
 use crate::subject::Subject;
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CONTENT;
 use crate::aggregate::Claim;
-use crate::files::content::Unfit;
 use crate::files::Purpose;
+use crate::files::content::Unfit;
 use crate::ids::{FileId, UserId};
 use crate::subject::Subject;
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::aggregate::{Claim, Context, Event as _};
+use crate::files::Purpose;
 use crate::files::archive::{Archive, Listed};
 use crate::files::content::{Finding, Unfit};
 use crate::files::name::NameFault;
-use crate::files::Purpose;
 use crate::ids::UserId;
 use crate::subject::{Subject, SubjectKind};
 use crate::testing::{at, context, frozen, given, id};
