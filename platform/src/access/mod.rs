@@ -24,7 +24,6 @@ use crate::principal::{ByKey, Principal};
 use crate::problem::Problem;
 use crate::redis::Away;
 
-mod comments;
 mod features;
 mod files;
 mod guard;
@@ -32,12 +31,11 @@ mod shared;
 mod subject;
 mod units;
 
-pub use comments::{may_moderate, may_read_comment, may_read_comments};
 pub use files::{may_keep, may_read};
 pub use guard::{authorize, check_at_work, in_person, lacking};
 use shared::Place;
 pub use shared::Shared;
-pub use subject::may_read_of;
+pub use subject::{may_read_comment, may_read_comments, may_read_of};
 pub use units::{Places, lacking_in};
 
 const KEPT_EFFECTIVE: u64 = 50_000;
