@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod backups;
 mod batch;
+mod collaboration;
 mod denials;
 mod draft;
 mod errands;
@@ -82,6 +83,7 @@ fn registry() -> Registry {
             Module::Scheduling => scheduling::routes(&mut registry),
             Module::Files => files::routes(&mut registry),
             Module::Maintenance => maintenance::routes(&mut registry),
+            Module::Collaboration => collaboration::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

@@ -59,7 +59,7 @@ pub fn refusals() -> Vec<(&'static str, Refusal)> {
 
 /// What is claimed, with the code and the words of its refusal when another stream holds it.
 pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    use crate::{backups, exports, files, identity, maintenance, notifications};
+    use crate::{backups, collaboration, exports, files, identity, maintenance, notifications};
     let known = [
         identity::organization::CLAIMS,
         identity::user::CLAIMS,
@@ -70,6 +70,7 @@ pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'
         exports::template::CLAIMS,
         files::file::CLAIMS,
         maintenance::asset::CLAIMS,
+        collaboration::thread::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,
     ];
@@ -242,8 +243,9 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 15] = {
+        let codes: [(&str, &[&str], Claims); 16] = {
             use crate::backups::backup;
+            use crate::collaboration::thread;
             use crate::exports::{cleanup, export, template};
             use crate::files::file;
             use crate::identity::{invitation, issuer, organization, session, user};
@@ -262,6 +264,7 @@ mod tests {
                 ("TEMPLATE_", template::Rejection::VARIANTS, template::CLAIMS),
                 ("FILE_", file::Rejection::VARIANTS, file::CLAIMS),
                 ("ASSET_", asset::Rejection::VARIANTS, asset::CLAIMS),
+                ("COMMENT_", thread::Rejection::VARIANTS, thread::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),

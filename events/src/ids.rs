@@ -77,6 +77,10 @@ ids! {
     AssetId,
     /// A stored file.
     FileId,
+    /// The comments on one record.
+    ThreadId,
+    /// One of them.
+    CommentId,
     /// A row of `secrets`.
     SecretId,
 }

@@ -13,11 +13,13 @@ pub mod money;
 pub mod notice;
 pub mod permission;
 pub mod personal;
+pub mod subject;
 pub mod testing;
 pub mod text;
 
 pub mod audit;
 pub mod backups;
+pub mod collaboration;
 pub mod exports;
 pub mod files;
 pub mod identity;

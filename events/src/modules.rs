@@ -2,8 +2,8 @@
 
 use crate::aggregate::Decider;
 use crate::{
-    audit, backups, exports, files, identity, maintenance, notifications, rbac, scheduling,
-    settings,
+    audit, backups, collaboration, exports, files, identity, maintenance, notifications, rbac,
+    scheduling, settings,
 };
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
@@ -42,6 +42,8 @@ pub enum Module {
     Files,
     /// Assets and their upkeep.
     Maintenance,
+    /// What people say to one another about records.
+    Collaboration,
 }
 
 impl Module {
@@ -95,5 +97,6 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
         }
         Module::Files => visitor.visit::<files::file::File>(),
         Module::Maintenance => visitor.visit::<maintenance::asset::Asset>(),
+        Module::Collaboration => visitor.visit::<collaboration::thread::Thread>(),
     }
 }

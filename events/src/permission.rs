@@ -184,6 +184,12 @@ pub enum Permission {
     /// Make requests for upkeep.
     #[serde(rename = "maintenance.requests:create")] #[strum(serialize = "maintenance.requests:create")]
     MaintenanceRequestsCreate,
+    /// Comment on records that one may see, and read what others say of them.
+    #[serde(rename = "collaboration.comments:use")] #[strum(serialize = "collaboration.comments:use")]
+    CollaborationCommentsUse,
+    /// Read everybody's comments; edit and delete them at any time.
+    #[serde(rename = "collaboration.comments:moderate")] #[strum(serialize = "collaboration.comments:moderate")]
+    CollaborationCommentsModerate,
 }
 
 impl Permission {

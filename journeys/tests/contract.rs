@@ -252,9 +252,13 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let file = owner.post("/files/uploads", &file).await?.ok()?.made().to_owned();
     let asset = json!({"tag": SECRET, "name": SECRET});
     let asset = owner.post("/assets", &asset).await?.ok()?.made().to_owned();
+    let subject = json!({"type": "rbac.role", "id": role_id});
+    let comment = json!({"subject": subject, "body": SECRET});
+    let comment = owner.post("/comments", &comment).await?.ok()?.made().to_owned();
     for (names, id) in [
         (&["file_id", "files"][..], file),
         (&["asset_id", "assets"], asset),
+        (&["comment_id", "comments"], comment),
         (&["role_id", "roles", "junior_id"], role_id),
         (&["user_id", "users"], user),
         (&["invitation_id", "invitations"], invited),

@@ -1,10 +1,11 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 32] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
+    "collaboration_comments",
     "exports_batches",
     "exports_exports",
     "exports_jobs",

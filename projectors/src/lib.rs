@@ -5,6 +5,7 @@ pub mod runtime;
 
 mod audit;
 mod backups;
+mod collaboration;
 mod exports;
 mod files;
 mod identity;
@@ -47,6 +48,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Scheduling => scheduling::projections(),
         Module::Files => files::projections(),
         Module::Maintenance => maintenance::projections(),
+        Module::Collaboration => collaboration::projections(),
     }
 }
 

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod backups;
 mod call;
+mod collaboration;
 mod denials;
 mod endpoint;
 mod exports;
@@ -91,6 +92,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Scheduling => scheduling::endpoints(),
         Module::Files => files::endpoints(),
         Module::Maintenance => maintenance::endpoints(),
+        Module::Collaboration => collaboration::endpoints(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backups;
+mod collaboration;
 pub mod exports;
 mod files;
 mod identity;

@@ -22,7 +22,7 @@ async fn kept_up(house: &House, unit: &str) {
     house.send(Method::PUT, &format!("/assets/{asset}/sharing"), sharing).await;
 }
 
-/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, an asset, a refusal.
+/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, comments, an asset, a refusal.
 async fn lived_in(house: &House) {
     let matrix = house.file("matrix", "anna 1\nanna 2\nberta 2\ncarla shop.orders:read\n");
     house.json(&["import", "access", text(&matrix)]).await;
@@ -70,6 +70,11 @@ async fn lived_in(house: &House) {
     let proof = house.file("proof.txt", "What was agreed on.\n");
     let about = format!("identity.organization:{organization}");
     house.json(&["files", "upload", text(&proof), "--subject", &about]).await;
+    let of_all = json!({ "type": "identity.organization", "id": organization });
+    let comment = json!({ "id": new_id(), "subject": of_all, "body": "Is it all there?" });
+    house.send(Method::POST, "/comments", comment.clone()).await;
+    let answer = json!({ "subject": of_all, "body": "It is.", "parent_id": comment["id"] });
+    house.send(Method::POST, "/comments", answer).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),

@@ -23,6 +23,7 @@ use crate::draft::Draft;
 use crate::log::{EVERY, Fact, StreamWrite};
 
 mod identity;
+mod subject;
 
 pub(crate) use identity::idle_hours;
 

@@ -4,6 +4,7 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::audit::AUDIT;
+use super::collaboration::COLLABORATION;
 use super::exports::EXPORTS;
 use super::files::FILES;
 use super::maintenance::MAINTENANCE;
@@ -25,6 +26,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Scheduling => SCHEDULING,
         Module::Files => FILES,
         Module::Maintenance => MAINTENANCE,
+        Module::Collaboration => COLLABORATION,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalogue;
+mod collaboration;
 pub mod cursor;
 mod exports;
 mod files;
@@ -189,7 +190,10 @@ impl Dataset {
 
     /// Whether its rows hold what is personal as events have it, sealed: it is opened when they are shown.
     pub fn is_sealed(&self) -> bool {
-        matches!(self.name, "audit.trail" | "audit.restored" | "identity.sessions")
+        matches!(
+            self.name,
+            "audit.trail" | "audit.restored" | "identity.sessions" | "collaboration.comments"
+        )
     }
 }
 

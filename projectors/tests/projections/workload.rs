@@ -3,12 +3,13 @@
 use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
+use events::collaboration::thread::{Event as CommentEvent, Thread};
 use events::exports::batch::{Batch, Event as BatchEvent, Item};
 use events::exports::export::{Event as ExportEvent, Export, Format};
 use events::exports::template::{Event as TemplateEvent, Template};
 use events::exports::{Layout, Report};
+use events::files::Purpose;
 use events::files::file::{Content, Event as FileEvent, File};
-use events::files::{Purpose, Subject, SubjectKind};
 use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping, Terms};
@@ -29,10 +30,12 @@ use events::scheduling::trigger::{self, Event as TriggerEvent, Target, Trigger};
 use events::scheduling::{Blackout, Modifiers, Recurring, Spec};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
+use events::subject::{Subject, SubjectKind};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, AssetId, BackupId, BatchId, BlackoutCalendarId, ExportId, FileId, InvitationId,
-    IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
+    ApiKeyId, AssetId, BackupId, BatchId, BlackoutCalendarId, CommentId, ExportId, FileId,
+    InvitationId, IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId,
+    UserId,
 };
 use jiff::civil::date;
 
@@ -164,6 +167,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     recur(place, tenant, user, round).await;
     uploaded(place, tenant, (round, user)).await;
     kept_up(place, tenant, (round, user)).await;
+    commented(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -451,4 +455,32 @@ async fn kept_up(place: &Place, tenant: TenantId, (round, user): (u128, UserId))
         events.push(AssetEvent::Retired);
     }
     place.append::<Asset>(tenant, id::<AssetId>(150_000 + round), events).await;
+}
+
+/// A comment on whoever wrote it, with an answer; it is edited, and in every third round deleted.
+async fn commented(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
+    let subject = Subject { kind: SubjectKind::User, id: user.0 };
+    let comment_id: CommentId = id(170_000 + 2 * round);
+    let posted = |comment_id, parent_id| CommentEvent::CommentPosted {
+        comment_id,
+        subject,
+        author_id: user,
+        body: format!("\"{round}\" \\ \u{fc}\n@anna"),
+        mentions: vec![id(10_000)],
+        parent_id,
+        editable_until: at("2026-01-01T12:15:00Z"),
+    };
+    let answered = posted(id(170_001 + 2 * round), Some(comment_id));
+    let mut events = vec![posted(comment_id, None), answered];
+    events.push(CommentEvent::CommentEdited {
+        comment_id,
+        author_id: user,
+        body: "@anna, @bob".into(),
+        mentions: vec![id(10_000), id(10_001)],
+        mentions_added: vec![id(10_001)],
+    });
+    if round.is_multiple_of(3) {
+        events.push(CommentEvent::CommentDeleted { comment_id });
+    }
+    place.append::<Thread>(tenant, Thread::of(tenant, &subject), events).await;
 }

@@ -4,6 +4,7 @@ mod account;
 mod expire;
 mod export;
 mod letters;
+mod mention;
 mod tell;
 mod trigger;
 

@@ -412,6 +412,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Scheduling => crate::scheduling::jobs(),
         Module::Files => crate::files::jobs(),
         Module::Maintenance => crate::maintenance::jobs(),
+        Module::Collaboration => crate::collaboration::jobs(),
     }
 }
 

@@ -89,6 +89,8 @@ pub enum Kind {
     ReportReady,
     /// What a trigger of the recipient's leads to was refused.
     TriggerRefused,
+    /// Somebody called the recipient by name in a comment.
+    Mention,
     /// A message from a person.
     Message,
 }
@@ -107,6 +109,7 @@ impl Kind {
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
             Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
+            Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }
