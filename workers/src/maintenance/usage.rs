@@ -1,8 +1,7 @@
 //! When a counter of an asset was read, every trigger that counts it hears what it has counted in all.
 //!
-//! Triggers are looked for in the log, so one that was there before the reading is found whatever read models show. A trigger takes
-//! only what is more than before, so a reading that comes again, or after a later one, lets nothing happen twice; and it happens
-//! for all thresholds that lie between what it heard last and now, so nothing is lost where a reading never came.
+//! A trigger takes only what is more than before, so a reading that comes again, or after a later one, lets nothing happen twice;
+//! and it happens for all thresholds that lie between what it heard last and now, so nothing is lost where a reading never came.
 
 use anyhow::Context as _;
 use events::envelope::Recorded;
@@ -10,20 +9,19 @@ use events::maintenance::asset::{Asset, Event};
 use events::scheduling::Spec;
 use events::scheduling::trigger::Trigger;
 use events::{AssetId, Decider as _};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
 use platform::commands::CommandError;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::runtime::{Done, Effect, Job, Office, Trouble};
+use crate::scheduling::naming;
 
 pub(super) const EVENTS: &[&str] = &["maintenance.asset.usage_recorded"];
 
 pub(super) const KIND: &str = "maintenance.usage";
 
-/// Triggers of one look at the log.
-const PAGE: i64 = 500;
 /// A trigger refuses so what another reading, or its owner, has made needless.
 const NEEDLESS: &[&str] =
     &["TRIGGER_READING_INVALID", "TRIGGER_PAUSED", "TRIGGER_FINISHED", "TRIGGER_NOT_BY_USAGE"];
@@ -50,25 +48,14 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
         let asset: AssetId = job.subject_id.parse().context("the job names no asset")?;
         let read: Read =
             serde_json::from_value(job.body.clone()).context("the job names no reading")?;
-        let mut last = String::new();
-        loop {
-            let triggers: Vec<String> = sqlx::query_scalar(NAMING)
-                .bind(job.tenant_id.0)
-                .bind(Trigger::TYPE)
-                .bind(asset.to_string())
-                .bind(&last)
-                .bind(PAGE)
-                .fetch_all(&office.pool)
-                .await?;
-            let Some(end) = triggers.last().cloned() else { return Ok(Done::Finished) };
-            for trigger in triggers {
-                let known = office.aggregates.refresh::<Trigger>(job.tenant_id, &trigger).await?;
-                if counts(&known.state, asset, &read.counter) {
-                    tell(office, job, &trigger, read.reading).await?;
-                }
+        let triggers = naming(office, job.tenant_id, asset.0);
+        let mut triggers = std::pin::pin!(triggers);
+        while let Some((trigger, known)) = triggers.try_next().await? {
+            if counts(&known, asset, &read.counter) {
+                tell(office, job, &trigger, read.reading).await?;
             }
-            last = end;
         }
+        Ok(Done::Finished)
     }
     .boxed()
 }
@@ -93,7 +80,7 @@ fn counts(trigger: &Trigger, asset: AssetId, name: &str) -> bool {
         | Spec::MonthlyDay { .. }
         | Spec::Seasonal { .. } => false,
     };
-    !trigger.is_over() && trigger.versions.iter().any(|version| is_meant(&version.terms.spec))
+    trigger.versions.iter().any(|version| is_meant(&version.terms.spec))
 }
 
 /// Each attempt has a key of its own: what was refused for the moment is asked anew, and what was taken changes nothing again.
@@ -107,13 +94,6 @@ async fn tell(office: &Office, job: &Job, trigger: &str, reading: u64) -> Result
         Err(error) => Err(Trouble(error.into())),
     }
 }
-
-const NAMING: &str = "
-    select distinct aggregate_id from log.events
-     where tenant_id = $1 and aggregate_type = $2
-       and event_type in ('scheduling.trigger.created', 'scheduling.trigger.revised')
-       and payload::text like '%' || $3 || '%' and aggregate_id > $4
-     order by aggregate_id limit $5";
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,14 @@
 
 mod carry_out;
 mod fire;
+mod naming;
 mod replan;
 
 use std::time::Duration;
 
 use crate::runtime::{Handler, Jobs, React, Reaction};
+
+pub(crate) use naming::naming;
 
 /// What workers do for what recurs.
 pub(crate) fn jobs() -> Jobs {

@@ -1,13 +1,13 @@
 //! When days are closed or opened, every trigger that names the calendar is planned anew.
 
 use anyhow::Context as _;
+use events::BlackoutCalendarId;
 use events::envelope::Recorded;
-use events::scheduling::trigger::Trigger;
-use events::{BlackoutCalendarId, Decider as _};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
 use serde_json::json;
 
+use super::naming::naming;
 use crate::runtime::{Done, Effect, Job, Office, Trouble};
 
 pub(super) const EVENTS: &[&str] = &[
@@ -17,9 +17,6 @@ pub(super) const EVENTS: &[&str] = &[
 ];
 
 pub(super) const KIND: &str = "scheduling.replan";
-
-/// Triggers of one look at the log.
-const PAGE: i64 = 500;
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every reaction")]
 pub(super) fn on_changed(event: &Recorded) -> anyhow::Result<Vec<Effect>> {
@@ -31,30 +28,17 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     async move {
         let calendar: BlackoutCalendarId =
             job.subject_id.parse().context("the job names no calendar")?;
-        let mut last = String::new();
-        loop {
-            let triggers: Vec<String> = sqlx::query_scalar(NAMING)
-                .bind(job.tenant_id.0)
-                .bind(Trigger::TYPE)
-                .bind(calendar.to_string())
-                .bind(&last)
-                .bind(PAGE)
-                .fetch_all(&office.pool)
-                .await?;
-            let Some(end) = triggers.last().cloned() else { return Ok(Done::Finished) };
-            for trigger in triggers {
-                let known =
-                    office.aggregates.refresh::<Trigger>(job.tenant_id, &trigger).await?.state;
-                if known.is_over() || !known.calendars().any(|named| named == calendar) {
-                    continue;
-                }
+        let triggers = naming(office, job.tenant_id, calendar.0);
+        let mut triggers = std::pin::pin!(triggers);
+        while let Some((trigger, known)) = triggers.try_next().await? {
+            if known.calendars().any(|named| named == calendar) {
                 let path = format!("/triggers/{trigger}/replan");
                 let (key, nothing) = (job.key(&trigger), json!({}));
                 let posted = office.commands.post(job.tenant_id, &path, key, &nothing).await;
                 posted.map_err(|error| Trouble(error.into()))?;
             }
-            last = end;
         }
+        Ok(Done::Finished)
     }
     .boxed()
 }
@@ -64,17 +48,10 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
     futures::future::ready(Ok(())).boxed()
 }
 
-const NAMING: &str = "
-    select distinct aggregate_id from log.events
-     where tenant_id = $1 and aggregate_type = $2
-       and event_type in ('scheduling.trigger.created', 'scheduling.trigger.revised')
-       and payload::text like '%' || $3 || '%' and aggregate_id > $4
-     order by aggregate_id limit $5";
-
 #[cfg(test)]
 mod tests {
     use events::TriggerId;
-    use events::scheduling::trigger::{Event, Target, Terms};
+    use events::scheduling::trigger::{Event, Target, Terms, Trigger};
     use events::scheduling::{Modifiers, Spec};
     use events::testing::{at, id};
     use platform::commands::Cause;
