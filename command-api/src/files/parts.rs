@@ -2,7 +2,7 @@
 //! ended by commands like all others.
 
 use std::fs::File as Disk;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Seek as _, SeekFrom};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -15,11 +15,11 @@ use events::files::content::OPEN;
 use events::files::file::{Command, Complete, Facts, File, Initiate, Rejection, Status};
 use events::{Decider as _, FileId, Module, Permission};
 use platform::clock;
+use platform::files;
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::body::{receive, too_large};
 use super::keep::{broken, examine, keep, of_part};
@@ -265,13 +265,7 @@ async fn digest(disk: &Disk, from: u64) -> Result<[u8; 32], Problem> {
     let mut disk = disk.try_clone().map_err(broken)?;
     let hashed = tokio::task::spawn_blocking(move || {
         disk.seek(SeekFrom::Start(from))?;
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0; 256 * 1024]);
-        loop {
-            match disk.read(&mut buffer)? {
-                0 => return std::io::Result::Ok(hash.finalize().into()),
-                read => hash.update(&buffer[..read]),
-            }
-        }
+        files::digest(disk).map(|(sha256, _)| sha256)
     });
     hashed.await.map_err(|error| Problem::internal(&error))?.map_err(broken)
 }

@@ -65,13 +65,16 @@ impl Access {
         asset: &Asset,
     ) -> Result<Option<Level>, FoldError> {
         let mut held = None;
-        for level in Level::ALL {
+        for level in Level::ALL.iter().rev() {
             let permission = permission(*level);
             let permitted = match asset.unit_id {
                 Some(unit) => self.permits_in(principal, standing, (permission, unit)).await?,
                 None => authorize(principal, standing, permission).is_ok(),
             };
-            held = held.max(permitted.then_some(*level));
+            if permitted {
+                held = Some(*level);
+                break;
+            }
         }
         let Some(standing) = standing.filter(|_| principal.actor.kind == ActorKind::User) else {
             return Ok(held);

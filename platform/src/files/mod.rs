@@ -5,7 +5,7 @@ mod links;
 mod parts;
 mod s3;
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -300,17 +300,8 @@ enum Taken {
 
 /// Moves a file to its place once all of it is on the disk.
 fn take(made: NamedTempFile, path: &Path) -> std::io::Result<Taken> {
-    let mut source = made.reopen()?;
-    let (mut hash, mut size_bytes) = (Sha256::new(), 0);
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        let read = source.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-        size_bytes += read as u64;
-    }
+    let source = made.reopen()?;
+    let (sha256, size_bytes) = digest(&source)?;
     source.sync_all()?;
     let folder = path.parent().ok_or(ErrorKind::InvalidFilename)?;
     std::fs::create_dir_all(folder)?;
@@ -322,7 +313,22 @@ fn take(made: NamedTempFile, path: &Path) -> std::io::Result<Taken> {
         Err(lost) => return Err(lost.error),
     }
     std::fs::File::open(folder)?.sync_all()?; // its name is kept as well
-    Ok(Taken::In { size_bytes, sha256: hex::encode(hash.finalize()) })
+    Ok(Taken::In { size_bytes, sha256: hex::encode(sha256) })
+}
+
+/// SHA-256 of what comes, and how many bytes that is.
+pub fn digest(mut source: impl Read) -> std::io::Result<([u8; 32], u64)> {
+    let (mut hash, mut size_bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match source.read(&mut buffer)? {
+            0 => return Ok((hash.finalize().into(), size_bytes)),
+            read => {
+                hash.update(&buffer[..read]);
+                size_bytes += read as u64;
+            }
+        }
+    }
 }
 
 fn made(folder: &Path) -> anyhow::Result<PathBuf> {

@@ -1,7 +1,7 @@
 //! Writes months of an organisation's trail into files, reads each back, and reports it: one line of JSON per entry, zstd.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write};
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write};
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
@@ -15,13 +15,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff_sqlx::ToSqlx as _;
 use platform::commands::CommandError;
-use platform::files::StoredFile;
+use platform::files::{self, StoredFile};
 use platform::fold::{Folded, fold};
 use platform::transparency::checkpoint::{Checkpoint, Origin};
 use platform::transparency::note::{self, VerifierKey};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, Postgres, Transaction};
 use tempfile::NamedTempFile;
 
@@ -221,16 +220,9 @@ async fn read_back(office: &Office, job: &Job, stored: &StoredFile) -> anyhow::R
 
 /// SHA-256 of a file from its beginning, in hexadecimal digits; it can be read from there again.
 pub fn digest(mut file: &File) -> std::io::Result<String> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-    }
+    let (sha256, _) = files::digest(file)?;
     file.rewind()?;
-    Ok(hex::encode(hash.finalize()))
+    Ok(hex::encode(sha256))
 }
 
 /// The entries of an archive of a month, each a line of JSON.
