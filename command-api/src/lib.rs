@@ -23,11 +23,13 @@ mod refusal;
 mod registry;
 mod scheduling;
 mod sealing;
+mod secrets;
 mod settings;
 mod since;
 mod strict;
 mod told;
 mod visible;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +82,7 @@ fn registry() -> Registry {
             Module::Settings => settings::routes(&mut registry),
             Module::Scheduling => scheduling::routes(&mut registry),
             Module::Files => files::routes(&mut registry),
+            Module::Webhooks => webhooks::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

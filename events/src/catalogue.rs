@@ -241,7 +241,7 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 14] = {
+        let codes: [(&str, &[&str], Claims); 15] = {
             use crate::backups::backup;
             use crate::exports::{cleanup, export, template};
             use crate::files::file;
@@ -249,6 +249,7 @@ mod tests {
             use crate::notifications::notification;
             use crate::scheduling::{blackout_calendar, trigger};
             use crate::settings::configuration;
+            use crate::webhooks::endpoint;
             [
                 ("ORGANIZATION_", organization::Rejection::VARIANTS, organization::CLAIMS),
                 ("USER_", user::Rejection::VARIANTS, user::CLAIMS),
@@ -264,6 +265,7 @@ mod tests {
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),
                 ("TRIGGER_", trigger::Rejection::VARIANTS, &[]),
                 ("BLACKOUT_CALENDAR_", blackout_calendar::Rejection::VARIANTS, &[]),
+                ("ENDPOINT_", endpoint::Rejection::VARIANTS, &[]),
             ]
         };
         let mut seen = BTreeSet::new();

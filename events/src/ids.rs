@@ -75,6 +75,10 @@ ids! {
     JobId,
     /// A stored file.
     FileId,
+    /// An address elsewhere that hears of events.
+    EndpointId,
+    /// What one such address is told of one event.
+    DeliveryId,
     /// A row of `secrets`.
     SecretId,
 }

@@ -1,7 +1,9 @@
 //! The one closed list of modules; every process matches it without a wildcard.
 
 use crate::aggregate::Decider;
-use crate::{audit, backups, exports, files, identity, notifications, rbac, scheduling, settings};
+use crate::{
+    audit, backups, exports, files, identity, notifications, rbac, scheduling, settings, webhooks,
+};
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
 #[derive(
@@ -37,6 +39,8 @@ pub enum Module {
     Scheduling,
     /// Files that people upload.
     Files,
+    /// Events told to programs elsewhere.
+    Webhooks,
 }
 
 impl Module {
@@ -89,5 +93,6 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<scheduling::blackout_calendar::BlackoutCalendar>();
         }
         Module::Files => visitor.visit::<files::file::File>(),
+        Module::Webhooks => visitor.visit::<webhooks::endpoint::Endpoint>(),
     }
 }

@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 29] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -30,4 +30,5 @@ pub const NAMES: [&str; 28] = [
     "scheduling_triggers",
     "settings_flags",
     "settings_settings",
+    "webhooks_endpoints",
 ];

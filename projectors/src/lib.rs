@@ -14,6 +14,7 @@ mod scheduling;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Settings => settings::projections(),
         Module::Scheduling => scheduling::projections(),
         Module::Files => files::projections(),
+        Module::Webhooks => webhooks::projections(),
     }
 }
 

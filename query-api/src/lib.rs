@@ -30,6 +30,7 @@ mod shape;
 pub mod stream;
 mod telling;
 mod travel;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Settings => settings::endpoints(),
         Module::Scheduling => scheduling::endpoints(),
         Module::Files => files::endpoints(),
+        Module::Webhooks => webhooks::endpoints(),
     }
 }
 

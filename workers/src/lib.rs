@@ -14,5 +14,6 @@ mod scheduling;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 
 pub use runtime::{admin, run};

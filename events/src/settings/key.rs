@@ -83,6 +83,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when a report that is for them is ready.
     #[serde(rename = "notifications.mail_of_reports")] #[strum(serialize = "notifications.mail_of_reports")]
     NotificationsMailOfReports,
+    /// Whether users are sent an e-mail when a program of theirs has not answered to webhooks for long, or is told of nothing any more.
+    #[serde(rename = "notifications.mail_of_webhooks")] #[strum(serialize = "notifications.mail_of_webhooks")]
+    NotificationsMailOfWebhooks,
     /// Mebibytes that the files of one user may take.
     #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
     FilesUserQuotaMib,
@@ -206,6 +209,7 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfWebhooks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
         })
@@ -242,7 +246,8 @@ impl Key {
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
-            | Self::NotificationsMailOfReports => Form::Boolean { default: true },
+            | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfWebhooks => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
             Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
@@ -271,6 +276,7 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfWebhooks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
         }
@@ -288,7 +294,8 @@ impl Key {
             | Self::NotificationsMailOfInvitations
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
-            | Self::NotificationsMailOfReports => true,
+            | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfWebhooks => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

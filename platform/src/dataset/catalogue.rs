@@ -9,6 +9,7 @@ use super::files::FILES;
 use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
+use super::webhooks::WEBHOOKS;
 use super::{Column, Dataset, Owner, Units};
 
 /// The datasets of a module.
@@ -23,6 +24,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Settings => SETTINGS,
         Module::Scheduling => SCHEDULING,
         Module::Files => FILES,
+        Module::Webhooks => WEBHOOKS,
     }
 }
 

@@ -16,6 +16,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod units;
+mod webhooks;
 
 use axum::http::StatusCode;
 use events::Permission;

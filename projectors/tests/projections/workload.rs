@@ -28,8 +28,10 @@ use events::scheduling::{Blackout, Modifiers, Recurring, Spec};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
 use events::testing::{at, id};
+use events::webhooks::Wanted;
+use events::webhooks::endpoint::{DisableReason, Endpoint, Event as HookEvent};
 use events::{
-    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, ExportId, FileId, InvitationId, IssuerId,
+    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, EndpointId, ExportId, FileId, InvitationId, IssuerId,
     NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
@@ -161,6 +163,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     trust(place, tenant, user, round).await;
     recur(place, tenant, user, round).await;
     uploaded(place, tenant, (round, user)).await;
+    hooked(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],
@@ -415,4 +418,22 @@ async fn uploaded(place: &Place, tenant: TenantId, (round, user): (u128, UserId)
         events.push(FileEvent::Deleted { content });
     }
     place.append::<File>(tenant, id::<FileId>(130_000 + round), events).await;
+}
+
+/// A program that hears of events, does not answer, and in every third round is deleted.
+async fn hooked(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
+    let registered = HookEvent::Registered {
+        url: format!("https://hooks.acme.example/{round}"),
+        events: Wanted::read("rbac.*").into_iter().collect(),
+        description: None,
+        owned_by: user,
+        secret_id: id(160_000 + round),
+    };
+    let since = at("2026-01-01T00:00:00Z");
+    let disabled = HookEvent::Disabled { reason: DisableReason::Failing };
+    let mut events = vec![registered, HookEvent::FailingAnnounced { since }, disabled];
+    if round.is_multiple_of(3) {
+        events.push(HookEvent::Deleted);
+    }
+    place.append::<Endpoint>(tenant, id::<EndpointId>(150_000 + round), events).await;
 }

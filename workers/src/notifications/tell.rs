@@ -19,6 +19,7 @@ use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::scheduling::trigger::Trigger;
 use events::settings::Key;
+use events::webhooks::endpoint::Endpoint;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -28,6 +29,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::{of_account, of_key, of_place, opened_elsewhere};
+use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
 use super::trigger::{of_trigger, once_a_day};
 use crate::identity::purge_news;
@@ -63,6 +65,8 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
     "scheduling.trigger.command_refused",
+    "webhooks.endpoint.failing_announced",
+    "webhooks.endpoint.disabled",
 ];
 
 /// The event, as the reaction put it into the job.
@@ -167,6 +171,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Ledger::TYPE => return of_tampering(office, job, cause).await,
         Trigger::TYPE => return of_trigger(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
+        Endpoint::TYPE => return of_endpoint(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())

@@ -14,6 +14,7 @@ use platform::lifecycle::Shutdown;
 use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
+use super::process::Matters;
 use super::queue::{self, NewJob};
 use super::{Effect, React, Reaction, id_caused_by, process, timers};
 
@@ -165,10 +166,11 @@ impl Reading {
     ) -> anyhow::Result<Vec<NewJob>> {
         let limit = |kind: &str| self.limits.get(kind).copied().unwrap_or(1);
         let (mut added, mut jobs) = (Vec::new(), Vec::new());
+        let mut matters = Matters::of(reaction.name);
         for event in news {
             let effects = match reaction.react {
                 React::Event(react) => react(event),
-                React::Process(manager) => manager.take(transaction, reaction.name, event).await,
+                React::Process(manager) => manager.take(transaction, &mut matters, event).await,
             };
             let effects =
                 effects.with_context(|| format!("the event at position {}", event.position))?;
@@ -202,6 +204,7 @@ impl Reading {
                 }
             }
         }
+        matters.keep(transaction).await?;
         added.extend(queue::add(transaction, jobs, limit).await?);
         Ok(added)
     }

@@ -89,6 +89,10 @@ pub enum Kind {
     ReportReady,
     /// What a trigger of the recipient's leads to was refused.
     TriggerRefused,
+    /// A program that the recipient answers for has not answered to webhooks for a day.
+    WebhookFailing,
+    /// A program that the recipient answers for is told of nothing any more.
+    WebhookDisabled,
     /// A message from a person.
     Message,
 }
@@ -107,6 +111,9 @@ impl Kind {
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
             Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
+            Self::WebhookFailing | Self::WebhookDisabled => {
+                Some(Key::NotificationsMailOfWebhooks)
+            }
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

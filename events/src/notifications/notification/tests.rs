@@ -58,6 +58,8 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "organization_purge",
             "report_ready",
             "trigger_refused",
+            "webhook_failing",
+            "webhook_disabled",
             "message",
         ])
     );
