@@ -244,8 +244,12 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let trigger = owner.post("/triggers", &trigger).await?.ok()?.made().to_owned();
     let file = json!({"name": SECRET, "size_bytes": 10});
     let file = owner.post("/files/uploads", &file).await?.ok()?.made().to_owned();
+    let hook = json!({"url": "https://hooks.acme.example/", "events": ["exports.batch.failed"],
+        "description": SECRET});
+    let hook = owner.post("/webhooks", &hook).await?.ok()?.made().to_owned();
     for (names, id) in [
-        (&["file_id", "files"][..], file),
+        (&["endpoint_id", "webhooks"][..], hook),
+        (&["file_id", "files"], file),
         (&["role_id", "roles", "junior_id"], role_id),
         (&["user_id", "users"], user),
         (&["invitation_id", "invitations"], invited),
