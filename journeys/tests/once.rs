@@ -50,11 +50,7 @@ async fn all_came(house: &House, counted: &Counted<'_>, guests: usize) -> anyhow
 }
 
 /// Guests are invited, and everything that can happen to the house does.
-async fn upheavals(
-    house: &mut House,
-    owner: &Client,
-    counted: &Counted<'_>,
-) -> anyhow::Result<()> {
+async fn upheavals(house: &mut House, owner: &Client, counted: &Counted<'_>) -> anyhow::Result<()> {
     invite(owner, 0..GUESTS).await?;
     // Ended in the middle, as in every upgrade.
     house.end(Resident::Workers).await?;

@@ -26,6 +26,12 @@ async fn role(client: &Client, code: &str) -> anyhow::Result<Reply> {
     client.post("/rbac/roles", &json!({"code": code, "name": code})).await?.ok()
 }
 
+/// A role that may do this; its id.
+async fn may(client: &Client, name: &str, permissions: &[&str]) -> anyhow::Result<String> {
+    let body = json!({ "name": name, "permissions": permissions });
+    Ok(client.post("/rbac/roles", &body).await?.ok()?.made().to_owned())
+}
+
 /// The only delivery of a program, once it is as it should be.
 async fn delivery(
     client: &Client,
@@ -160,23 +166,20 @@ async fn nobody_is_told_in_the_name_of_somebody_who_may_not_see_events() -> anyh
     let house = House::start().await?;
     let program = Listener::start()?;
     let owner = house.found("acme").await?;
-    let hook = json!({"name": "Hooks",
-        "permissions": ["webhooks.endpoints:manage", "webhooks.endpoints:read"]});
-    let hooks = owner.post("/rbac/roles", &hook).await?.ok()?.made().to_owned();
-    let audit = json!({"name": "Auditor", "permissions": ["audit.events:read"]});
-    let audit = owner.post("/rbac/roles", &audit).await?.ok()?.made().to_owned();
+    let manages = ["webhooks.endpoints:manage", "webhooks.endpoints:read"];
+    let manager = may(&owner, "Hooks", &manages).await?;
+    let reader = may(&owner, "Auditor", &["audit.events:read"]).await?;
     let ada = owner.newcomer("acme", "ada").await?;
     let give = |role: &str| json!({"user_id": ada.user_id, "role_id": role});
-    owner.post("/rbac/assign", &give(&hooks)).await?.ok()?;
+    owner.post("/rbac/assign", &give(&manager)).await?.ok()?;
     let url = format!("{}/ada", program.url);
     let body = json!({"url": url, "events": ["rbac.policy.role_created"]});
     assert_eq!(ada.post("/webhooks", &body).await?.status, 403, "she may not see them herself");
-    owner.post("/rbac/assign", &give(&audit)).await?.ok()?;
-    let (endpoint, _) =
-        register(&ada, &program, ("/ada", &["rbac.policy.role_created"])).await?;
+    owner.post("/rbac/assign", &give(&reader)).await?.ok()?;
+    let (endpoint, _) = register(&ada, &program, ("/ada", &["rbac.policy.role_created"])).await?;
     role(&owner, "clerk").await?;
     delivery(&owner, &endpoint, |it| it["state"] == "delivered").await?;
-    let taken = format!("/rbac/users/{}/roles/{audit}", ada.user_id);
+    let taken = format!("/rbac/users/{}/roles/{reader}", ada.user_id);
     owner.command(Method::DELETE, &taken, &json!({}), &[]).await?.ok()?;
     role(&owner, "guard").await?;
     let path = format!("/webhooks/{endpoint}");

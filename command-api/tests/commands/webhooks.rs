@@ -59,7 +59,8 @@ async fn a_program_is_revised_disabled_enabled_and_tested() {
     assert_eq!(revised.body["events"][0]["type"], "webhooks.endpoint.revised", "{}", revised.body);
     let wrong = api.call(Method::PATCH, &path, &owner, json!({"events": ["shop.*"]})).await;
     assert_eq!(code(&wrong), (422, "ENDPOINT_EVENT_UNKNOWN"));
-    for (verb, event) in [("test", "test_requested"), ("disable", "disabled"), ("enable", "enabled")]
+    for (verb, event) in
+        [("test", "test_requested"), ("disable", "disabled"), ("enable", "enabled")]
     {
         let told = api.post(&format!("{path}/{verb}"), &owner, json!({})).await;
         assert_eq!(told.body["events"][0]["type"], format!("webhooks.endpoint.{event}"));

@@ -20,7 +20,9 @@ static TOLD: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// One wish: a stored name such as `rbac.policy.role_created`, or its beginning and a star such as `rbac.policy.*`, `rbac.*`, `*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Wanted(String);
 

@@ -31,8 +31,8 @@ use events::testing::{at, id};
 use events::webhooks::Wanted;
 use events::webhooks::endpoint::{DisableReason, Endpoint, Event as HookEvent};
 use events::{
-    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, EndpointId, ExportId, FileId, InvitationId, IssuerId,
-    NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
+    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, EndpointId, ExportId, FileId, InvitationId,
+    IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
 

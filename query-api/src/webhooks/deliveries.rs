@@ -97,12 +97,17 @@ impl Delivery {
 }
 
 pub(super) fn of_endpoint() -> Endpoint {
-    let route =
-        Route::get("/webhooks/{id}/deliveries", Module::Webhooks, "webhooks_endpoint_deliveries")
-            .summary("What a program was told, what it answered, and when it is told again; the last month's")
-            .needs(Permission::WebhooksEndpointsRead)
-            .parameters(PARAMETERS)
-            .answers::<Stamped<Items<Delivery>>>(200);
+    let route = Route::get(
+        "/webhooks/{id}/deliveries",
+        Module::Webhooks,
+        "webhooks_endpoint_deliveries",
+    )
+    .summary(
+        "What a program was told, what it answered, and when it is told again; the last month's",
+    )
+    .needs(Permission::WebhooksEndpointsRead)
+    .parameters(PARAMETERS)
+    .answers::<Stamped<Items<Delivery>>>(200);
     Endpoint::new(route, |call: Call| async move {
         call.only_parameters(&["state", "before", "limit"])?;
         let id = call.segment("id");

@@ -30,17 +30,14 @@ struct EventType {
     schema: Value,
 }
 
-static EVENT_TYPES: LazyLock<Vec<EventType>> = LazyLock::new(|| {
-    let told = |entry: &Entry| Wanted::all().contains(&entry.event_type);
-    let event_type = |Entry { event_type, version, module, description, schema, .. }| EventType {
-        event_type,
-        version,
-        module,
-        description,
-        schema,
-    };
-    catalogue::all().into_iter().filter(told).map(event_type).collect()
-});
+static EVENT_TYPES: LazyLock<Vec<EventType>> =
+    LazyLock::new(|| {
+        let told = |entry: &Entry| Wanted::all().contains(&entry.event_type);
+        let event_type = |Entry { event_type, version, module, description, schema, .. }| {
+            EventType { event_type, version, module, description, schema }
+        };
+        catalogue::all().into_iter().filter(told).map(event_type).collect()
+    });
 
 pub(super) fn all() -> Endpoint {
     let route = Route::get("/webhooks/event-types", Module::Webhooks, "webhooks_event_types")

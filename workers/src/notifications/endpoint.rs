@@ -33,8 +33,9 @@ fn news(event: &Event) -> Option<(Kind, &'static str, String)> {
     match event {
         Event::FailingAnnounced { since } => {
             let since = since.strftime("%Y-%m-%d %H:%M UTC");
-            let reason =
-                format!("has not taken anything since {since}. After five days it hears of nothing any more.");
+            let reason = format!(
+                "has not taken anything since {since}. After five days it hears of nothing any more."
+            );
             Some((Kind::WebhookFailing, "A program does not answer", reason))
         }
         Event::Disabled { reason } => {

@@ -70,7 +70,9 @@ async fn deliver(office: &Office, job: &Job) -> Result<Done, Trouble> {
         return Ok(Done::NotYet(rest));
     }
     let Some(message) = message(office, job, (&body, endpoint)).await? else {
-        return Ok(Done::Stuck("the endpoint has no secret: rotate it, then `annals dlq retry`".into()));
+        return Ok(Done::Stuck(
+            "the endpoint has no secret: rotate it, then `annals dlq retry`".into(),
+        ));
     };
     if office.dry || office.intend(job, WEBHOOK, WEBHOOK).await? == Intent::Gone {
         return Ok(Done::Finished);
@@ -136,7 +138,8 @@ fn text(record: &Record<'_>) -> String {
     cloud_event::write(record, &mut text);
     if text.len() > BODY_MOST_BYTES {
         let Record { aggregate_type, aggregate_id, recorded_at, .. } = record;
-        let dataref = format!("/api/v1/streams/{aggregate_type}/{aggregate_id}?at={recorded_at:.6}");
+        let dataref =
+            format!("/api/v1/streams/{aggregate_type}/{aggregate_id}?at={recorded_at:.6}");
         text.clear();
         cloud_event::write_thin(record, &dataref, &mut text);
     }
@@ -190,9 +193,8 @@ async fn settle(
     let rest = busy.then(|| attempt.retry_after.unwrap_or(REST).min(REST_MOST));
     let since = book::failed(office, job, rest).await?;
     let delay = delay(job.attempt).max(attempt.retry_after.unwrap_or_default());
-    let next_at = (job.attempt < job.max_attempts)
-        .then(|| clock::now().checked_add(delay).ok())
-        .flatten();
+    let next_at =
+        (job.attempt < job.max_attempts).then(|| clock::now().checked_add(delay).ok()).flatten();
     book::note(office, of, State::Retrying, (Some(attempt), next_at)).await?;
     if clock::now().duration_since(since) >= TOLD_AFTER {
         report(office, job, &json!({"kind": "failing", "since": since})).await?;
@@ -245,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    fn record<'a>(payload: &'a str) -> Record<'a> {
+    fn record(payload: &str) -> Record<'_> {
         Record {
             position: 42,
             tenant_id: Uuid::from_u128(1),

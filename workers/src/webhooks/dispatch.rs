@@ -60,7 +60,7 @@ impl Process for Dispatch {
             changed(&mut programs, event)?
         } else {
             let wanting = programs.iter().filter(|(_, program)| program.wants(&event.event_type));
-            wanting.map(|(id, _)| tell(*id, of(event, *id))).collect()
+            wanting.map(|(id, _)| tell(*id, &of(event, *id))).collect()
         };
         let memory = Some(programs).filter(|programs| !programs.is_empty());
         Ok(Turn { memory, effects })
@@ -78,9 +78,9 @@ fn changed(programs: &mut Programs, recorded: &Recorded) -> anyhow::Result<Vec<E
         programs.remove(&id);
     }
     Ok(match event {
-        Event::TestRequested if hears => vec![tell(id, of(recorded, id))],
+        Event::TestRequested if hears => vec![tell(id, &of(recorded, id))],
         Event::RedeliveryRequested { delivery_id, event_id, position } if hears => {
-            vec![tell(id, Body { delivery_id, event_id, position })]
+            vec![tell(id, &Body { delivery_id, event_id, position })]
         }
         Event::TestRequested
         | Event::RedeliveryRequested { .. }
@@ -101,7 +101,7 @@ fn of(event: &Recorded, program: EndpointId) -> Body {
     Body { delivery_id: DeliveryId(id), event_id: event.event_id, position: event.position }
 }
 
-fn tell(program: EndpointId, body: Body) -> Effect {
+fn tell(program: EndpointId, body: &Body) -> Effect {
     Effect::Start { kind: DELIVER, subject_id: program.to_string(), body: json!(body) }
 }
 

@@ -111,9 +111,7 @@ impl Kind {
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
             Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
-            Self::WebhookFailing | Self::WebhookDisabled => {
-                Some(Key::NotificationsMailOfWebhooks)
-            }
+            Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

@@ -100,10 +100,7 @@ impl Endpoint {
             Command::Register(_) => Err(Rejection::Exists),
             Command::Revise(revise) => self.revise(revise, facts),
             Command::RotateSecret(rotate) => rotated(&rotate, context.now),
-            Command::Disable if hears => {
-                Ok(vec![Event::Disabled { reason: DisableReason::User }])
-            }
-            Command::Disable => Ok(vec![]),
+            Command::Disable if hears => Ok(vec![Event::Disabled { reason: DisableReason::User }]),
             Command::Enable if hears => Ok(vec![]),
             Command::Enable => Ok(vec![Event::Enabled { owned_by: owner(context)? }]),
             Command::SendTest | Command::Redeliver(_) if !hears => Err(Rejection::Disabled),
@@ -118,7 +115,7 @@ impl Endpoint {
                 Ok(vec![dead])
             }
             Command::Report(report) if hears => Ok(self.reported(report, context.now)),
-            Command::Report(_) => Ok(vec![]),
+            Command::Disable | Command::Report(_) => Ok(vec![]),
         }
     }
 
@@ -194,8 +191,7 @@ fn owner(context: &Context) -> Result<UserId, Rejection> {
 }
 
 fn address(url: String, facts: Facts) -> Result<String, Rejection> {
-    let good =
-        url.len() <= URL_MAX_BYTES && !url.contains('#') && is_address(&url, facts.loopback);
+    let good = url.len() <= URL_MAX_BYTES && !url.contains('#') && is_address(&url, facts.loopback);
     if good { Ok(url) } else { Err(Rejection::UrlInvalid) }
 }
 

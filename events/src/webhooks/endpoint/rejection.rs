@@ -53,7 +53,9 @@ pub enum Rejection {
     #[error("description {0}; at most {DESCRIPTION_MAX_CHARS} characters")]
     DescriptionInvalid(Fault),
     /// The secret before would sign for too long.
-    #[error("overlap_minutes is more than {OVERLAP_MAX_MINUTES}: let the program change over sooner")]
+    #[error(
+        "overlap_minutes is more than {OVERLAP_MAX_MINUTES}: let the program change over sooner"
+    )]
     OverlapTooLong,
 }
 

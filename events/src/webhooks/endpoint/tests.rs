@@ -147,11 +147,8 @@ fn hears_of_named_events_each_once() {
 fn is_revised_as_far_as_something_is_another() {
     let same = Revise { url: Some(URL.into()), ..Revise::default() };
     after([]).when(Command::Revise(same)).then([]);
-    let revise = Revise {
-        events: Some(vec!["*".into()]),
-        description: Some(None),
-        ..Revise::default()
-    };
+    let revise =
+        Revise { events: Some(vec!["*".into()]), description: Some(None), ..Revise::default() };
     let revised = Event::Revised { url: URL.into(), events: wanted(&["*"]), description: None };
     after([]).when(Command::Revise(revise.clone())).then([revised.clone()]);
     after([disabled(DisableReason::User)]).when(Command::Revise(revise.clone())).then([revised]);
@@ -166,8 +163,10 @@ fn two_secrets_sign_while_one_is_replaced_by_the_other() {
     let rotate = |overlap_minutes| {
         Command::RotateSecret(RotateSecret { secret_id: id(10), overlap_minutes })
     };
-    let rotated =
-        |until: Option<&str>| Event::SecretRotated { secret_id: id(10), old_valid_until: until.map(at) };
+    let rotated = |until: Option<&str>| Event::SecretRotated {
+        secret_id: id(10),
+        old_valid_until: until.map(at),
+    };
     let tomorrow = rotated(Some("2026-01-02T12:00:00Z"));
     after([]).when(rotate(OVERLAP_MINUTES)).then([tomorrow.clone()]);
     after([]).when(rotate(0)).then([rotated(None)]);
@@ -201,17 +200,18 @@ fn hears_of_nothing_while_it_is_disabled() {
 fn is_told_of_a_test_and_of_an_event_once_more() {
     after([]).when(Command::SendTest).then([Event::TestRequested]);
     let Redeliver { delivery_id, event_id, position } = redeliver();
-    after([])
-        .when(Command::Redeliver(redeliver()))
-        .then([Event::RedeliveryRequested { delivery_id, event_id, position }]);
+    after([]).when(Command::Redeliver(redeliver())).then([Event::RedeliveryRequested {
+        delivery_id,
+        event_id,
+        position,
+    }]);
 }
 
 #[test]
 fn is_disabled_when_it_is_gone_or_its_owner_is() {
-    for (report, reason) in [
-        (Report::Gone, DisableReason::Gone),
-        (Report::OwnerLost, DisableReason::OwnerLost),
-    ] {
+    for (report, reason) in
+        [(Report::Gone, DisableReason::Gone), (Report::OwnerLost, DisableReason::OwnerLost)]
+    {
         after([]).when(Command::Report(report)).then([disabled(reason)]);
         after([disabled(DisableReason::User)]).when(Command::Report(report)).then([]);
         after([Event::Deleted]).when(Command::Report(report)).then([]);
@@ -236,9 +236,7 @@ fn what_could_not_be_told_is_recorded() {
     let DeadLetter { delivery_id, event_id, attempts, last_status } = dead();
     let recorded = Event::DeliveryDeadLettered { delivery_id, event_id, attempts, last_status };
     after([]).when(Command::DeadLetter(dead())).then([recorded.clone()]);
-    after([disabled(DisableReason::Failing)])
-        .when(Command::DeadLetter(dead()))
-        .then([recorded]);
+    after([disabled(DisableReason::Failing)]).when(Command::DeadLetter(dead())).then([recorded]);
     after([Event::Deleted]).when(Command::DeadLetter(dead())).then([]);
 }
 

@@ -13,10 +13,11 @@ async fn a_job_comes_again_when_it_says_and_one_that_was_not_tried_has_lost_no_a
     assert_eq!(["later", "waits"].map(times), [3, 6]);
     assert_eq!(house.states().await, [("dead".into(), 3), ("succeeded".into(), 1)]);
     assert_eq!(*GIVEN_UP.lock().unwrap(), ["later"]);
-    let error: Option<String> = sqlx::query_scalar("select error from work.jobs where state = 'dead'")
-        .fetch_one(&house.office.pool)
-        .await
-        .unwrap();
+    let error: Option<String> =
+        sqlx::query_scalar("select error from work.jobs where state = 'dead'")
+            .fetch_one(&house.office.pool)
+            .await
+            .unwrap();
     assert_eq!(error.as_deref(), Some("not taken"));
 }
 
