@@ -166,8 +166,8 @@ async fn nobody_is_told_in_the_name_of_somebody_who_may_not_see_events() -> anyh
     let house = House::start().await?;
     let program = Listener::start()?;
     let owner = house.found("acme").await?;
-    let manages = ["webhooks.endpoints:manage", "webhooks.endpoints:read"];
-    let manager = may(&owner, "Hooks", &manages).await?;
+    let rights = ["webhooks.endpoints:manage", "webhooks.endpoints:read"];
+    let manager = may(&owner, "Hooks", &rights).await?;
     let reader = may(&owner, "Auditor", &["audit.events:read"]).await?;
     let ada = owner.newcomer("acme", "ada").await?;
     let give = |role: &str| json!({"user_id": ada.user_id, "role_id": role});

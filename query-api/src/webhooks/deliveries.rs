@@ -32,7 +32,8 @@ const PARAMETERS: &[Parameter] = &[
 /// One event that a program was told of, or is to be.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Delivery {
-    delivery_id: DeliveryId,
+    #[serde(rename = "delivery_id")]
+    id: DeliveryId,
     /// The `webhook-id`, and the `id` of the `CloudEvents`.
     event_id: Uuid,
     event_type: String,
@@ -76,11 +77,12 @@ struct Attempt {
 
 impl Delivery {
     fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let time = |name| row.try_get::<jiff_sqlx::Timestamp, _>(name).map(|at| at.to_jiff());
+        let time =
+            |name| row.try_get::<jiff_sqlx::Timestamp, _>(name).map(jiff_sqlx::Timestamp::to_jiff);
         let history: sqlx::types::Json<Vec<Attempt>> = row.try_get("history")?;
         let next_at: Option<jiff_sqlx::Timestamp> = row.try_get("next_at")?;
         Ok(Self {
-            delivery_id: DeliveryId(row.try_get("delivery_id")?),
+            id: DeliveryId(row.try_get("delivery_id")?),
             event_id: row.try_get("event_id")?,
             event_type: row.try_get("event_type")?,
             position: row.try_get("event_position")?,

@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 struct EventType {
     /// The `type` of its `CloudEvents`.
     #[serde(rename = "type")]
-    event_type: String,
+    name: String,
     /// The version of the schema; `dataschema` ends with it.
     version: String,
     /// The module that it belongs to.

@@ -58,7 +58,7 @@ pub(super) async fn note(
         .bind(status)
         .bind(attempt.and_then(|attempt| attempt.error.as_deref()))
         .bind(history)
-        .bind(next_at.map(|at| at.to_sqlx()))
+        .bind(next_at.map(jiff_sqlx::ToSqlx::to_sqlx))
         .execute(&office.pool)
         .await
         .map(|_| ())

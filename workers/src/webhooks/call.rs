@@ -143,12 +143,11 @@ async fn drain(mut response: Response) {
 /// For how long a program wants to be left alone (RFC 9110, 10.2.3): seconds, or a moment.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let said = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted = match said.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = rfc2822::parse(said).ok()?.timestamp();
-            Duration::try_from(until.duration_since(now)).unwrap_or_default()
-        }
+    let wanted = if let Ok(seconds) = said.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = rfc2822::parse(said).ok()?.timestamp();
+        Duration::try_from(until.duration_since(now)).unwrap_or_default()
     };
     Some(wanted.min(RETRY_AFTER_MOST))
 }
