@@ -34,7 +34,7 @@ static EVENT_TYPES: LazyLock<Vec<EventType>> =
     LazyLock::new(|| {
         let told = |entry: &Entry| Wanted::all().contains(&entry.event_type);
         let event_type = |Entry { event_type, version, module, description, schema, .. }| {
-            EventType { event_type, version, module, description, schema }
+            EventType { name: event_type, version, module, description, schema }
         };
         catalogue::all().into_iter().filter(told).map(event_type).collect()
     });
