@@ -1,7 +1,9 @@
 //! What a command needs besides the permission of its route: other permissions, its place, or that the record is the caller's.
 
+use events::subject::Subject;
 use events::{Decider, Permission, UnitId};
 use platform::access::{self, Places, Standing, lacking, lacking_in};
+use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Access;
 
@@ -45,6 +47,13 @@ impl<D: Decider> Target<D> {
         self
     }
 
+    /// Being about a record: needing the right to see it, unless that is the caller.
+    pub(crate) fn about(self, caller: &Principal, subject: Subject) -> Self {
+        let themselves = caller.user().is_some_and(|me| subject.is_user(me));
+        let needed = (!themselves).then(|| subject.kind.read_permission());
+        self.needing(needed, &[Spot::Everywhere])
+    }
+
     /// Acting there.
     pub(crate) fn within(mut self, spots: impl IntoIterator<Item = Spot>) -> Self {
         self.spots.extend(spots);
@@ -59,6 +68,7 @@ impl<D: Decider> Target<D> {
                 self.guards.extend(spots.into_iter().map(|spot| (permission, spot)));
             }
             Access::InUnit(_)
+            | Access::Shared(_)
             | Access::Needs(_)
             | Access::InPerson(_)
             | Access::Public

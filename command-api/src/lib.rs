@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod backups;
 mod batch;
+mod collaboration;
 mod denials;
 mod draft;
 mod errands;
@@ -15,6 +16,7 @@ mod guard;
 mod identity;
 mod keys;
 pub mod log;
+mod maintenance;
 mod notifications;
 mod patch;
 mod pipeline;
@@ -82,6 +84,8 @@ fn registry() -> Registry {
             Module::Settings => settings::routes(&mut registry),
             Module::Scheduling => scheduling::routes(&mut registry),
             Module::Files => files::routes(&mut registry),
+            Module::Maintenance => maintenance::routes(&mut registry),
+            Module::Collaboration => collaboration::routes(&mut registry),
             Module::Webhooks => webhooks::routes(&mut registry),
         }
     }

@@ -265,6 +265,9 @@ impl App {
             Access::InUnit(permission) => {
                 self.check_somewhere(ask, standing.as_ref(), permission).await?;
             }
+            Access::Shared(permission) => {
+                access::check_shared(principal, standing.as_ref(), permission)?;
+            }
             Access::Needs(_)
             | Access::InPerson(_)
             | Access::Public
@@ -351,7 +354,7 @@ impl App {
             return Ok(Attempt::Refused(problem));
         }
         let began = Instant::now();
-        let mut sources = Sources::new(self, tenant, standing.as_ref());
+        let mut sources = Sources::new(self, tenant, standing.as_ref()).asked_by(&ask.principal);
         let base = folded.version;
         let mut draft = Draft::new(target.id, &folded);
         for command in target.commands {

@@ -59,7 +59,7 @@ pub fn refusals() -> Vec<(&'static str, Refusal)> {
 
 /// What is claimed, with the code and the words of its refusal when another stream holds it.
 pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    use crate::{backups, exports, files, identity, notifications};
+    use crate::{backups, collaboration, exports, files, identity, maintenance, notifications};
     let known = [
         identity::organization::CLAIMS,
         identity::user::CLAIMS,
@@ -69,6 +69,8 @@ pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'
         exports::export::CLAIMS,
         exports::template::CLAIMS,
         files::file::CLAIMS,
+        maintenance::asset::CLAIMS,
+        collaboration::thread::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,
     ];
@@ -241,11 +243,13 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 15] = {
+        let codes: [(&str, &[&str], Claims); 17] = {
             use crate::backups::backup;
+            use crate::collaboration::thread;
             use crate::exports::{cleanup, export, template};
             use crate::files::file;
             use crate::identity::{invitation, issuer, organization, session, user};
+            use crate::maintenance::asset;
             use crate::notifications::notification;
             use crate::scheduling::{blackout_calendar, trigger};
             use crate::settings::configuration;
@@ -260,6 +264,8 @@ mod tests {
                 ("CLEANUP_", cleanup::Rejection::VARIANTS, &[]),
                 ("TEMPLATE_", template::Rejection::VARIANTS, template::CLAIMS),
                 ("FILE_", file::Rejection::VARIANTS, file::CLAIMS),
+                ("ASSET_", asset::Rejection::VARIANTS, asset::CLAIMS),
+                ("COMMENT_", thread::Rejection::VARIANTS, thread::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),

@@ -73,8 +73,14 @@ ids! {
     BlackoutId,
     /// A piece of background work.
     JobId,
+    /// Something that is kept up.
+    AssetId,
     /// A stored file.
     FileId,
+    /// The comments on one record.
+    ThreadId,
+    /// One of them.
+    CommentId,
     /// An address elsewhere that hears of events.
     EndpointId,
     /// What one such address is told of one event.

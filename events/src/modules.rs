@@ -2,7 +2,8 @@
 
 use crate::aggregate::Decider;
 use crate::{
-    audit, backups, exports, files, identity, notifications, rbac, scheduling, settings, webhooks,
+    audit, backups, collaboration, exports, files, identity, maintenance, notifications, rbac,
+    scheduling, settings, webhooks,
 };
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
@@ -39,6 +40,10 @@ pub enum Module {
     Scheduling,
     /// Files that people upload.
     Files,
+    /// Assets and their upkeep.
+    Maintenance,
+    /// What people say to one another about records.
+    Collaboration,
     /// Events told to programs elsewhere.
     Webhooks,
 }
@@ -93,6 +98,8 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<scheduling::blackout_calendar::BlackoutCalendar>();
         }
         Module::Files => visitor.visit::<files::file::File>(),
+        Module::Maintenance => visitor.visit::<maintenance::asset::Asset>(),
+        Module::Collaboration => visitor.visit::<collaboration::thread::Thread>(),
         Module::Webhooks => visitor.visit::<webhooks::endpoint::Endpoint>(),
     }
 }

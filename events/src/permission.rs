@@ -157,6 +157,39 @@ pub enum Permission {
     /// Let files go whose time is over or whose owner is forgotten; for our own workers.
     #[serde(rename = "files.files:expire")] #[strum(serialize = "files.files:expire")]
     FilesFilesExpire,
+    /// See assets.
+    #[serde(rename = "maintenance.assets:read")] #[strum(serialize = "maintenance.assets:read")]
+    MaintenanceAssetsRead,
+    /// Register and change assets, say who else may deal with them, and retire them.
+    #[serde(rename = "maintenance.assets:manage")] #[strum(serialize = "maintenance.assets:manage")]
+    MaintenanceAssetsManage,
+    /// See plans of upkeep.
+    #[serde(rename = "maintenance.plans:read")] #[strum(serialize = "maintenance.plans:read")]
+    MaintenancePlansRead,
+    /// Make and change plans of upkeep.
+    #[serde(rename = "maintenance.plans:manage")] #[strum(serialize = "maintenance.plans:manage")]
+    MaintenancePlansManage,
+    /// See tasks of upkeep.
+    #[serde(rename = "maintenance.tasks:read")] #[strum(serialize = "maintenance.tasks:read")]
+    MaintenanceTasksRead,
+    /// Assign tasks of upkeep.
+    #[serde(rename = "maintenance.tasks:assign")] #[strum(serialize = "maintenance.tasks:assign")]
+    MaintenanceTasksAssign,
+    /// Do the work of upkeep: begin and complete tasks, and record what assets are used.
+    #[serde(rename = "maintenance.tasks:work")] #[strum(serialize = "maintenance.tasks:work")]
+    MaintenanceTasksWork,
+    /// See requests for upkeep.
+    #[serde(rename = "maintenance.requests:read")] #[strum(serialize = "maintenance.requests:read")]
+    MaintenanceRequestsRead,
+    /// Make requests for upkeep.
+    #[serde(rename = "maintenance.requests:create")] #[strum(serialize = "maintenance.requests:create")]
+    MaintenanceRequestsCreate,
+    /// Comment on records that one may see, and read what others say of them.
+    #[serde(rename = "collaboration.comments:use")] #[strum(serialize = "collaboration.comments:use")]
+    CollaborationCommentsUse,
+    /// Read everybody's comments; edit and delete them at any time.
+    #[serde(rename = "collaboration.comments:moderate")] #[strum(serialize = "collaboration.comments:moderate")]
+    CollaborationCommentsModerate,
     /// See which addresses elsewhere hear of events, and what came of it.
     #[serde(rename = "webhooks.endpoints:read")] #[strum(serialize = "webhooks.endpoints:read")]
     WebhooksEndpointsRead,

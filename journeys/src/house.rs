@@ -424,6 +424,7 @@ const IDLE: &str = "
     select not exists (select from work.jobs where state in ('queued', 'running'))
        and not exists (
          select from (values ('identity_mail', 'identity.invitation.issued'),
+                             ('maintenance_usage', 'maintenance.asset.usage_recorded'),
                              ('scheduling_carry_out', 'scheduling.trigger.fired')) leads (reaction, event_type)
           where coalesce((select position from work.reactions r where r.name = leads.reaction), 0)
               < coalesce((select max(position) from log.events e where e.event_type = leads.event_type), 0))

@@ -48,6 +48,12 @@ const UNGUARDED: &[&str] = &[
     "identity_user_request_password_reset",
     "identity_user_reset_password",
     "identity_user_unlink_own_identity",
+    "maintenance_asset_change",
+    "maintenance_asset_move",
+    "maintenance_asset_record_usage",
+    "maintenance_asset_reset_counter",
+    "maintenance_asset_retire",
+    "maintenance_asset_set_sharing",
     "notifications_notification_delete",
     "notifications_notification_mark_read",
     "settings_configuration_set_own_setting",
@@ -244,12 +250,19 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let trigger = owner.post("/triggers", &trigger).await?.ok()?.made().to_owned();
     let file = json!({"name": SECRET, "size_bytes": 10});
     let file = owner.post("/files/uploads", &file).await?.ok()?.made().to_owned();
+    let asset = json!({"tag": SECRET, "name": SECRET});
+    let asset = owner.post("/assets", &asset).await?.ok()?.made().to_owned();
+    let subject = json!({"type": "rbac.role", "id": role_id});
+    let comment = json!({"subject": subject, "body": SECRET});
+    let comment = owner.post("/comments", &comment).await?.ok()?.made().to_owned();
     let hook = json!({"url": "https://hooks.acme.example/", "events": ["exports.batch.failed"],
         "description": SECRET});
     let hook = owner.post("/webhooks", &hook).await?.ok()?.made().to_owned();
     for (names, id) in [
-        (&["endpoint_id", "webhooks"][..], hook),
-        (&["file_id", "files"], file),
+        (&["file_id", "files"][..], file),
+        (&["asset_id", "assets"], asset),
+        (&["comment_id", "comments"], comment),
+        (&["endpoint_id", "webhooks"], hook),
         (&["role_id", "roles", "junior_id"], role_id),
         (&["user_id", "users"], user),
         (&["invitation_id", "invitations"], invited),

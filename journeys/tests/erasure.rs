@@ -36,6 +36,7 @@ async fn lives(house: &House, owner: &Client) -> anyhow::Result<Canary> {
     let user_id = text("user_id");
     let rename = json!({"display_name": format!("Karla {CANARY}")});
     owner.command(Method::PATCH, &format!("/users/{user_id}"), &rename, &[]).await?.ok()?;
+    let comment = comments(owner, &them, &user_id).await?;
     let asked = owner.post("/exports/csv", &json!({"dataset": "identity.users"})).await?.ok()?;
     let export = format!("/exports/jobs/{}", asked.made());
     owner.until(&export, SOON, |body| body["status"] == "succeeded").await?;
@@ -52,12 +53,30 @@ async fn lives(house: &House, owner: &Client) -> anyhow::Result<Canary> {
     .fetch_one(&house.database().await?)
     .await?;
     let backup = Path::new(house.setting("ANNALS_DATA_DIR")).join(location);
-    Ok(Canary { user_id, invitation_id: issued.made().to_owned(), export, backup })
+    Ok(Canary { user_id, invitation_id: issued.made().to_owned(), comment, export, backup })
+}
+
+/// The canary says something of itself, and says it again in other words.
+async fn comments(owner: &Client, them: &Client, user_id: &str) -> anyhow::Result<String> {
+    let role = json!({"name": "Talks", "permissions": ["collaboration.comments:use"]});
+    let role = owner.post("/rbac/roles", &role).await?.ok()?.made().to_owned();
+    let assigned = json!({"user_id": user_id, "role_id": role});
+    owner.post("/rbac/assign", &assigned).await?.ok()?;
+    let subject = json!({"type": "identity.user", "id": user_id});
+    let said = json!({"subject": subject, "body": format!("@owner, I am a {CANARY}.")});
+    let comment = them.post("/comments", &said).await?.ok()?.made().to_owned();
+    let path = format!("/comments/{comment}");
+    let other = json!({"body": format!("@owner, I am the {CANARY}.")});
+    let edited = them.command(Method::PATCH, &path, &other, &[]).await?.ok()?;
+    let shown = owner.get_after(&path, &edited).await?.ok()?;
+    assert_eq!(shown.body["body"], other["body"], "opened while they are known");
+    Ok(path)
 }
 
 struct Canary {
     user_id: String,
     invitation_id: String,
+    comment: String,
     export: String,
     backup: PathBuf,
 }
@@ -101,6 +120,7 @@ async fn is_forgotten(owner: &Client, canary: &Canary) -> anyhow::Result<()> {
     let invitation = format!("/invitations/{}", canary.invitation_id);
     owner.until(&invitation, SOON, |body| body["status"] == "erased").await?;
     owner.until(&canary.export, SOON, |body| body["status"] == "expired").await?;
+    owner.until(&canary.comment, SOON, |body| body["body"] == "erased").await?;
     let trail = format!("/audit-logs?actor_id={}", canary.user_id);
     let nothing = |body: &Value| {
         let text = body.to_string().to_lowercase();

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -14,6 +14,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -242,11 +243,11 @@ async fn whoever_is_forgotten_takes_their_own_files_along() -> anyhow::Result<()
 enum Fails {
     /// Each of so many connections is cut.
     Cut(usize),
-    /// Nothing comes through any more.
+    /// Nothing comes through any more, over whichever connection.
     Stall,
 }
 
-/// A way to a door that fails after so many bytes of a connection.
+/// A way to a door that fails after so many bytes.
 struct Way {
     url: String,
     /// How often it did.
@@ -259,11 +260,16 @@ async fn failing(door: &str, bytes: u64, how: Fails) -> anyhow::Result<Way> {
     let (url, failed) = (format!("http://{}", listener.local_addr()?), Arc::default());
     let (door, count) = (door.trim_start_matches("http://").to_owned(), Arc::clone(&failed));
     let mut open = JoinSet::new();
+    let of_all = Arc::new(AtomicU64::new(bytes));
     open.spawn(async move {
         let mut passing = JoinSet::new();
         while let Ok((near, _)) = listener.accept().await {
             let (door, count) = (door.clone(), Arc::clone(&count));
-            passing.spawn(async move { pass(near, &door, (bytes, how), &count).await });
+            let left = match how {
+                Fails::Cut(_) => Arc::new(AtomicU64::new(bytes)),
+                Fails::Stall => Arc::clone(&of_all),
+            };
+            passing.spawn(async move { pass(near, &door, (&left, how), &count).await });
         }
     });
     Ok(Way { url, failed, _open: open })
@@ -272,32 +278,54 @@ async fn failing(door: &str, bytes: u64, how: Fails) -> anyhow::Result<Way> {
 async fn pass(
     near: TcpStream,
     door: &str,
-    (bytes, how): (u64, Fails),
+    (left, how): (&AtomicU64, Fails),
     failed: &AtomicUsize,
 ) -> std::io::Result<()> {
     let far = TcpStream::connect(door).await?;
-    let (from_near, mut to_near) = near.into_split();
+    let (mut from_near, mut to_near) = near.into_split();
     let (mut from_far, mut to_far) = far.into_split();
     let there = async {
-        let mut from_near = from_near.take(bytes);
-        let through = copy(&mut from_near, &mut to_far).await?;
-        let before = if through == bytes { failed.fetch_add(1, Ordering::SeqCst) } else { 0 };
+        let fails = all_went(&mut from_near, &mut to_far, left).await?;
+        let before = if fails { failed.fetch_add(1, Ordering::SeqCst) } else { 0 };
         match how {
-            Fails::Cut(most) if through == bytes && before < most => return Ok(()),
+            Fails::Cut(most) if fails && before < most => return Ok(()),
             // Until whoever sends gives up, which the door then hears of.
-            Fails::Stall if through == bytes => {
-                copy(from_near.get_mut(), &mut tokio::io::sink()).await?;
+            Fails::Stall if fails => {
+                copy(&mut from_near, &mut tokio::io::sink()).await?;
                 return Ok(());
             }
             Fails::Cut(_) | Fails::Stall => {}
         }
-        copy(from_near.get_mut(), &mut to_far).await?;
+        copy(&mut from_near, &mut to_far).await?;
         to_far.shutdown().await?;
         std::future::pending().await
     };
     tokio::select! {
         ended = there => ended,
         back = copy(&mut from_far, &mut to_near) => back.map(drop),
+    }
+}
+
+/// Passes on what comes, until as many bytes went through as were left; whether they did.
+async fn all_went(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    left: &AtomicU64,
+) -> std::io::Result<bool> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let room = usize::try_from(left.load(Ordering::SeqCst)).unwrap_or(usize::MAX);
+        if room == 0 {
+            return Ok(true);
+        }
+        let most = room.min(buffer.len());
+        let read = from.read(&mut buffer[..most]).await?;
+        if read == 0 {
+            return Ok(false);
+        }
+        to.write_all(&buffer[..read]).await?;
+        let went = |left: u64| Some(left.saturating_sub(read as u64));
+        let _always_some = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, went);
     }
 }
 

@@ -391,8 +391,8 @@ const OF_THE_DOORS: &[Row] = &[
     (
         406,
         "NOT_ACCEPTABLE",
-        "The file is of another kind than `Accept` names.",
-        "Name the kind that is said, or `application/octet-stream`.",
+        "The file is of another kind than `Accept` or `format` names.",
+        "Name the kind that is said; `application/octet-stream` is every kind.",
     ),
     (422, "TOO_MANY_PERMISSIONS", "Too many permissions came at once.", "Send fewer."),
     (

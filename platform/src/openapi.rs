@@ -67,6 +67,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Value) ->
         Access::Bootstrap => drop(operation.insert("security".into(), json!([{"bootstrap": []}]))),
         Access::SignedIn | Access::Needs(_) => {}
         Access::InUnit(_) => drop(operation.insert("x-policy".into(), "unit".into())),
+        Access::Shared(_) => drop(operation.insert("x-policy".into(), "shared".into())),
         Access::InPerson(_) => drop(operation.insert("security".into(), json!([{"bearer": []}]))),
     }
     if let Some(permission) = route.access.permission() {

@@ -1,10 +1,11 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 33] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
+    "collaboration_comments",
     "exports_batches",
     "exports_exports",
     "exports_jobs",
@@ -20,6 +21,9 @@ pub const NAMES: [&str; 29] = [
     "identity_sessions",
     "identity_units",
     "identity_users",
+    "maintenance_asset_shares",
+    "maintenance_asset_usage",
+    "maintenance_assets",
     "notifications_notifications",
     "rbac_assignments",
     "rbac_exclusive_sets",

@@ -18,6 +18,9 @@ pub enum Access {
     /// Whoever holds the permission, be it only in the unit that the request is about or in one above it; a list shows them
     /// what is in such units.
     InUnit(Permission),
+    /// Anybody signed in, a program within the scope of its API key: whoever holds the permission as before, and everybody else as far
+    /// as records are shared with them.
+    Shared(Permission),
     /// Whoever has signed in themselves and holds the permission, where there is one; no program with an API key.
     InPerson(Option<Permission>),
     /// Whoever holds the installation's bootstrap token.
@@ -30,7 +33,7 @@ impl Access {
         match self {
             Self::Needs(permission) | Self::InUnit(permission) => Some(permission),
             Self::InPerson(permission) => permission,
-            Self::Public | Self::SignedIn | Self::Bootstrap => None,
+            Self::Public | Self::SignedIn | Self::Shared(_) | Self::Bootstrap => None,
         }
     }
 }
@@ -229,6 +232,7 @@ impl Route {
             Access::Public
             | Access::SignedIn
             | Access::InUnit(_)
+            | Access::Shared(_)
             | Access::InPerson(_)
             | Access::Bootstrap => self,
         }

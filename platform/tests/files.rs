@@ -75,6 +75,7 @@ async fn keeps_its_word(files: &Files) {
     stores_hashes_ranges_and_removes(files).await;
     holds_an_empty_file(files).await;
     another_organisation_does_not_find_the_file(files).await;
+    keeps_what_was_made_beside(files).await;
     a_source_that_fails_leaves_no_file(files).await;
 }
 
@@ -121,6 +122,21 @@ async fn another_organisation_does_not_find_the_file(files: &Files) {
     assert!(matches!(files.get(id(3), id(2), None).await, Err(FileError::Absent)));
     assert!(matches!(files.open_local(id(3), id(2)).await, Err(FileError::Absent)));
     assert!(files.list(Some(id(3))).try_collect::<Vec<_>>().await.unwrap().is_empty());
+}
+
+async fn keeps_what_was_made_beside(files: &Files) {
+    for content in ["first", "", "second"] {
+        let mut made = tempfile::NamedTempFile::new_in(files.scratch()).unwrap();
+        std::io::Write::write_all(&mut made, content.as_bytes()).unwrap();
+        let beside = made.path().to_owned();
+        let stored = files.keep(id(8), id(6), made).await.unwrap();
+        assert_eq!(stored.size_bytes, content.len() as u64);
+        assert_eq!(stored.sha256, hex::encode(Sha256::digest(content)));
+        let found = files.get(id(8), id(6), None).await.unwrap();
+        assert_eq!(found.bytes.try_collect::<Vec<_>>().await.unwrap().concat(), content.as_bytes());
+        assert!(!beside.exists());
+    }
+    files.delete(id(8), id(6)).await.unwrap();
 }
 
 async fn a_source_that_fails_leaves_no_file(files: &Files) {

@@ -5,9 +5,11 @@ pub mod runtime;
 
 mod audit;
 mod backups;
+mod collaboration;
 mod exports;
 mod files;
 mod identity;
+mod maintenance;
 mod notifications;
 mod rbac;
 mod scheduling;
@@ -46,6 +48,8 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Settings => settings::projections(),
         Module::Scheduling => scheduling::projections(),
         Module::Files => files::projections(),
+        Module::Maintenance => maintenance::projections(),
+        Module::Collaboration => collaboration::projections(),
         Module::Webhooks => webhooks::projections(),
     }
 }

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use events::{Permission, TenantId, UnitId, UserId};
 use jiff::Timestamp;
-use platform::access::{Places, Standing, authorize, in_person, lacking, lacking_in};
+use platform::access::{Places, Standing, authorize, check_shared, in_person, lacking, lacking_in};
 use platform::clock;
 use platform::consistency::Token;
 pub(crate) use platform::dataset::UNIT; // also the part of a path that names the unit asked about
@@ -37,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) standing: Option<Standing>,
     /// Where the caller holds the permission of the route, by which lists and items are narrowed.
     pub(crate) places: Places,
+    /// As whom the caller finds what is shared, on routes that show such things.
+    pub(crate) readers: Vec<String>,
     pub(crate) facts: Arc<RequestFacts>,
     pub(crate) prefer: Prefer,
     pub(crate) method: Method,
@@ -77,23 +79,44 @@ pub(crate) async fn verify(
     app.verify(bearer(headers)?, ip).await
 }
 
+/// Somebody who was let in.
+#[derive(Default)]
+pub(crate) struct Admitted {
+    /// A user's standing; a service has none.
+    pub(crate) standing: Option<Standing>,
+    /// Where they hold the permission of the route.
+    pub(crate) places: Places,
+    /// As whom they find what is shared.
+    pub(crate) readers: Vec<String>,
+}
+
 /// Lets a caller in: an account and session that still stand, and what the route needs; in the unit that the path names, where
 /// that is enough.
 pub(crate) async fn admit(
     app: &App,
     principal: &Principal,
     (access, unit): (Access, Option<&str>),
-) -> Result<(Option<Standing>, Places), Problem> {
+) -> Result<Admitted, Problem> {
     let needs = (access, unit);
-    let standing = app.access.current(principal).await.map_err(unreadable)?;
-    if let Ok(places) = check(app, principal, standing.as_ref(), needs).await {
-        return Ok((standing, places));
+    let mut standing = app.access.current(principal).await.map_err(unreadable)?;
+    let mut checked = check(app, principal, standing.as_ref(), needs).await;
+    if checked.is_err() {
+        // What was known a moment ago does not suffice; a right given since does.
+        app.access.refresh(principal).await.map_err(unreadable)?;
+        standing = app.access.last_known(principal).await.map_err(unreadable)?;
+        checked = check(app, principal, standing.as_ref(), needs).await;
     }
-    // What was known a moment ago does not suffice; a right given since does.
-    app.access.refresh(principal).await.map_err(unreadable)?;
-    let standing = app.access.last_known(principal).await.map_err(unreadable)?;
-    let places = check(app, principal, standing.as_ref(), needs).await?;
-    Ok((standing, places))
+    let places = checked?;
+    let readers = match access {
+        Access::Shared(_) => app.access.seen_as(principal, standing.as_ref()).await,
+        Access::Public
+        | Access::SignedIn
+        | Access::Needs(_)
+        | Access::InUnit(_)
+        | Access::InPerson(_)
+        | Access::Bootstrap => Ok(Vec::new()),
+    };
+    Ok(Admitted { standing, places, readers: readers.map_err(unreadable)? })
 }
 
 async fn check(
@@ -110,6 +133,10 @@ async fn check(
         Access::InPerson(_) => in_person(principal)?,
         Access::InUnit(permission) => {
             return in_unit(app, principal, standing, (permission, unit)).await;
+        }
+        Access::Shared(permission) => {
+            check_shared(principal, standing, permission)?;
+            return app.access.places(principal, standing, permission).await.map_err(unreadable);
         }
         Access::Bootstrap => return Err(Problem::forbidden("this needs the bootstrap token")),
     }

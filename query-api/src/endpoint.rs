@@ -11,7 +11,6 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use futures::future::BoxFuture;
-use platform::access::{Places, Standing};
 use platform::http::RequestFacts;
 use platform::prefer::Prefer;
 use platform::principal::Principal;
@@ -19,7 +18,7 @@ use platform::problem::Problem;
 use platform::routes::Route;
 
 use crate::app::App;
-use crate::call::{Call, UNIT, admit, verify};
+use crate::call::{Admitted, Call, UNIT, admit, verify};
 use crate::poll;
 use crate::telling::By;
 
@@ -99,10 +98,10 @@ impl Endpoint {
         request: Request,
     ) -> Result<Response, Problem> {
         let unit = parameters.iter().find(|(name, _)| *name == UNIT).map(|(_, unit)| unit);
-        let (standing, places) = admit(app, &principal, (self.route.access, unit)).await?;
+        let admitted = admit(app, &principal, (self.route.access, unit)).await?;
         facts.notes.spent(app.limits.admit(&principal, self.route.quota)?);
         facts.notes.phase("auth", began);
-        let caller = Caller { principal, standing, places, facts };
+        let caller = Caller { principal, admitted, facts };
         let mut call = read(Arc::clone(app), parameters, request, caller).await?;
         call.exact = self.exact(&mut call)?;
         poll::answer(call, self.route.access, &self.handle).await
@@ -142,8 +141,7 @@ pub(crate) async fn placed(call: Call, handle: &Handle) -> Result<Response, Prob
 /// Who asks, and what is known of the request besides its content.
 struct Caller {
     principal: Arc<Principal>,
-    standing: Option<Standing>,
-    places: Places,
+    admitted: Admitted,
     facts: Arc<RequestFacts>,
 }
 
@@ -155,8 +153,9 @@ async fn read(
     app: Arc<App>,
     path: &RawPathParams,
     request: Request,
-    Caller { principal, standing, places, facts }: Caller,
+    Caller { principal, admitted, facts }: Caller,
 ) -> Result<Call, Problem> {
+    let Admitted { standing, places, readers } = admitted;
     let prefer = Prefer::read(request.headers());
     let method = request.method().clone();
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
@@ -172,6 +171,7 @@ async fn read(
         principal,
         standing,
         places,
+        readers,
         facts,
         prefer,
         method,

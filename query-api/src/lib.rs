@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod backups;
 mod call;
+mod collaboration;
 mod denials;
 mod endpoint;
 mod exports;
@@ -14,6 +15,7 @@ mod identity;
 mod item;
 mod jobs;
 mod list;
+mod maintenance;
 mod notifications;
 mod paging;
 mod past;
@@ -90,6 +92,8 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Settings => settings::endpoints(),
         Module::Scheduling => scheduling::endpoints(),
         Module::Files => files::endpoints(),
+        Module::Maintenance => maintenance::endpoints(),
+        Module::Collaboration => collaboration::endpoints(),
         Module::Webhooks => webhooks::endpoints(),
     }
 }

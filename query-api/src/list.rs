@@ -77,7 +77,7 @@ fn shorthand(
 
 /// The question, narrowed to the rows that are the caller's to see.
 pub(crate) fn visible(call: &Call, data: &'static Dataset, query: Query) -> Result<Query, Problem> {
-    let seen = query.seen_from(data, &call.places, call.me())?;
+    let seen = query.seen_by(data, (&call.places, &call.readers), call.me())?;
     let query = seen.ok_or_else(|| Problem::absent(data.label))?; // and nobody was let in
     match &data.owner {
         Some(owner) if !owner.everybody.is_some_and(|all| call.permits(all)) => {

@@ -11,7 +11,7 @@ use platform::problem::Problem;
 use platform::routes::Access;
 use tokio::time::Instant;
 
-use crate::call::{Call, UNIT, admit, verify};
+use crate::call::{Admitted, Call, UNIT, admit, verify};
 use crate::endpoint::{Handle, placed};
 
 /// Who waits for a change beyond these is turned away.
@@ -81,8 +81,9 @@ async fn wait_for_other(
         // Rights may have gone meanwhile.
         let principal = verify(&call.app, &call.headers, call.facts.ip).await?;
         let unit = Some(call.segment(UNIT)).filter(|unit| !unit.is_empty());
-        let (standing, places) = admit(&call.app, &principal, (access, unit)).await?;
-        let again = Call { principal, standing, places, ..call.clone() };
+        let Admitted { standing, places, readers } =
+            admit(&call.app, &principal, (access, unit)).await?;
+        let again = Call { principal, standing, places, readers, ..call.clone() };
         response = placed(again, handle).await?;
         let now = response.headers().get(header::ETAG);
         if now.is_none_or(|now| now.as_bytes() != tag.as_bytes()) {

@@ -1,6 +1,6 @@
 //! The JSON Schemas of answers that are rows of datasets, made from the datasets themselves.
 
-use platform::dataset::{Column, Dataset, Kind, find};
+use platform::dataset::{Column, Dataset, Kind, Units, find};
 use platform::routes::{Access, Parameter, Route, SchemaOf};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -97,9 +97,13 @@ pub(crate) fn single(route: Route, name: &'static str, schema: SchemaOf) -> Rout
     Route { response: Some(schema), ..route.access(access).parameters(ITEM) }
 }
 
-/// Where its rows say where they belong, whoever may in a unit alone sees those of it.
+/// Where its rows say where they belong, whoever may in a unit alone sees those of it; where they are shared, others see some as well.
 fn access(dataset: &Dataset) -> Access {
-    let needs = if dataset.units.is_some() { Access::InUnit } else { Access::Needs };
+    let needs = match dataset.units {
+        Some(Units::OwnOrShared) => Access::Shared,
+        Some(Units::Own | Units::OwnOrEvery | Units::Somebodys) => Access::InUnit,
+        None => Access::Needs,
+    };
     dataset.permission.map_or(Access::SignedIn, needs)
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use platform::access::Places;
 use platform::clock;
 use platform::cloud_event::Lifted;
-use platform::dataset::{Bind, Statement, UNIT as UNIT_ID};
+use platform::dataset::{Bind, READERS, Statement, UNIT as UNIT_ID};
 use platform::log::{PAYLOAD, Record, UNCHAINED};
 use platform::problem::Problem;
 use platform::routes::{Access, Parameter, Route};
@@ -282,7 +282,12 @@ impl<D: Decider> Past<D> {
         let item = item.ok_or_else(|| Problem::absent(self.what))?;
         let unit = item[UNIT_ID].as_str().and_then(|unit| unit.parse::<UnitId>().ok());
         let is_seen = dataset(self.data).is_seen_from(&call.places, unit);
-        if is_seen { Ok(place) } else { Err(Problem::absent(self.what)) }
+        // Only routes that show what is shared know the caller as a reader.
+        let readers = item[READERS].as_array().into_iter().flatten();
+        let is_shared = readers
+            .filter_map(Value::as_str)
+            .any(|reader| call.readers.iter().any(|of| of == reader));
+        if is_seen || is_shared { Ok(place) } else { Err(Problem::absent(self.what)) }
     }
 
     /// The version of the item's stream now; 404 where there is none.

@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod backups;
+mod collaboration;
 pub mod exports;
 mod files;
 mod identity;
 mod mail;
+mod maintenance;
 mod making;
 mod notifications;
 mod rbac;

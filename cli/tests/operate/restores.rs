@@ -10,7 +10,19 @@ use serde_json::{Value, json};
 
 use crate::house::{House, both, client, text};
 
-/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, a refusal.
+/// An asset of a unit, used and shared.
+async fn kept_up(house: &House, unit: &str) {
+    let asset: String = new_id();
+    let pump = json!({ "id": asset, "tag": "P-7", "name": "Pump", "unit_id": unit });
+    house.send(Method::POST, "/assets", pump).await;
+    let read = json!({ "counter": "hours", "value": "12.5" });
+    house.send(Method::POST, &format!("/assets/{asset}/usage"), read).await;
+    let people = json!({ "with": { "kind": "unit", "id": unit }, "level": "work" });
+    let sharing = json!({ "visibility": "unit", "shares": [people] });
+    house.send(Method::PUT, &format!("/assets/{asset}/sharing"), sharing).await;
+}
+
+/// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, comments, an asset, a refusal.
 async fn lived_in(house: &House) {
     let matrix = house.file("matrix", "anna 1\nanna 2\nberta 2\ncarla shop.orders:read\n");
     house.json(&["import", "access", text(&matrix)]).await;
@@ -54,11 +66,17 @@ async fn lived_in(house: &House) {
     let item = json!({ "format": "csv", "export": { "dataset": "rbac.roles" } });
     let batch = json!({ "run_at": "2126-01-01T00:00:00Z", "items": [item] });
     house.send(Method::POST, "/exports/batch", batch).await;
+    kept_up(house, &unit_id).await;
     let upload = json!({ "name": "rows.csv", "size_bytes": 9 });
     house.send(Method::POST, "/files/uploads", upload).await;
     let proof = house.file("proof.txt", "What was agreed on.\n");
     let about = format!("identity.organization:{organization}");
     house.json(&["files", "upload", text(&proof), "--subject", &about]).await;
+    let of_all = json!({ "type": "identity.organization", "id": organization });
+    let comment = json!({ "id": new_id(), "subject": of_all, "body": "Is it all there?" });
+    house.send(Method::POST, "/comments", comment.clone()).await;
+    let answer = json!({ "subject": of_all, "body": "It is.", "parent_id": comment["id"] });
+    house.send(Method::POST, "/comments", answer).await;
     for (path, body) in [
         ("/settings/exports.kept_hours", json!({ "value": 48 })),
         ("/feature-flags/command_batches", json!({ "enabled": true, "rollout_pct": 25 })),

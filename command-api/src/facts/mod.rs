@@ -15,6 +15,7 @@ use events::settings::configuration::{self, Configuration, Scope};
 use events::{Context, Decider, TenantId, UnitId, UserId};
 use platform::access::Standing;
 use platform::fold::{Folded, every};
+use platform::principal::Principal;
 use platform::problem::Problem;
 
 use crate::app::App;
@@ -22,6 +23,7 @@ use crate::draft::Draft;
 use crate::log::{EVERY, Fact, StreamWrite};
 
 mod identity;
+mod subject;
 
 pub(crate) use identity::idle_hours;
 
@@ -30,12 +32,19 @@ pub(crate) struct Sources<'a> {
     pub(crate) app: &'a App,
     pub(crate) tenant: TenantId,
     pub(crate) standing: Option<&'a Standing>,
+    /// Whoever gives the command, where somebody does.
+    pub(crate) principal: Option<&'a Principal>,
     found: Vec<Fact>,
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(app: &'a App, tenant: TenantId, standing: Option<&'a Standing>) -> Self {
-        Self { app, tenant, standing, found: Vec::new() }
+        Self { app, tenant, standing, principal: None, found: Vec::new() }
+    }
+
+    /// For a command of theirs.
+    pub(crate) fn asked_by(self, principal: &'a Principal) -> Self {
+        Self { principal: Some(principal), ..self }
     }
 
     /// Another stream's aggregate; its version becomes a fact of the append.

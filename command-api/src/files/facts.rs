@@ -1,16 +1,9 @@
 //! What decisions about files lean on: whether a record is there that a file is to be about, and how much room files take.
 
-use events::backups::backup::Backup;
-use events::exports::export::Export;
+use events::UserId;
 use events::files::file::{self, CONTENT, Command, Facts, File, Room};
-use events::files::{Subject, SubjectKind};
-use events::identity::organization::Organization;
-use events::identity::user::User;
-use events::rbac::policy::Policy;
-use events::scheduling::trigger::Trigger;
 use events::settings::configuration::Configuration;
 use events::settings::{Key, effective};
-use events::{RoleId, UserId};
 use platform::db::begin_for;
 use platform::problem::Problem;
 
@@ -33,7 +26,7 @@ impl LoadFacts<File> for Facts {
         let mut facts = Self::default();
         match command {
             Command::Link { subject, .. } => {
-                facts.subject_exists = exists(sources, subject).await?;
+                facts.subject_exists = sources.has(subject).await?;
             }
             Command::Initiate(initiate) => {
                 facts.room = room(sources, initiate.uploaded_by).await?;
@@ -51,21 +44,6 @@ impl LoadFacts<File> for Facts {
         }
         Ok(facts)
     }
-}
-
-async fn exists(sources: &mut Sources<'_>, subject: &Subject) -> Result<bool, Problem> {
-    let id = subject.id.to_string();
-    Ok(match subject.kind {
-        SubjectKind::Organization => sources.now::<Organization>(&id).await?.version > 0,
-        SubjectKind::User => sources.now::<User>(&id).await?.version > 0,
-        SubjectKind::Role => {
-            let policy = sources.now::<Policy>(&sources.tenant.to_string()).await?;
-            policy.state.roles().any(|(role, _)| role == RoleId(subject.id))
-        }
-        SubjectKind::Export => sources.now::<Export>(&id).await?.version > 0,
-        SubjectKind::Backup => sources.now::<Backup>(&id).await?.version > 0,
-        SubjectKind::Trigger => sources.now::<Trigger>(&id).await?.version > 0,
-    })
 }
 
 /// Counted from the claims that stored files hold; two that are stored at the same moment do not see each other.

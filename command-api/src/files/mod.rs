@@ -11,8 +11,8 @@ mod upload;
 
 use std::sync::Arc;
 
-use events::files::Subject;
 use events::files::file::{Command, File, Status};
+use events::subject::Subject;
 use events::{FileId, Module, Permission, UserId};
 use platform::access::{may_keep, may_read};
 use platform::problem::Problem;
@@ -23,7 +23,6 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::guard::Spot;
 use crate::pipeline::{Ask, Owner, Target};
 use crate::registry::{Given, Nothing, Registry};
 
@@ -153,12 +152,12 @@ fn uploader(file: &File) -> Option<UserId> {
     (file.status != Status::Absent).then_some(file.uploaded_by)
 }
 
-/// Needing the right to see the record, unless that is the caller.
+/// Needing the right to see the record, where there is one.
 fn to_be_about(ask: &Ask, target: Target<File>, subject: Option<Subject>) -> Target<File> {
-    let me = ask.principal.user();
-    let foreign = subject.filter(|subject| !me.is_some_and(|me| subject.is_user(me)));
-    let needed = foreign.map(|subject| subject.kind.read_permission());
-    target.needing(needed, &[Spot::Everywhere])
+    match subject {
+        Some(subject) => target.about(&ask.principal, subject),
+        None => target,
+    }
 }
 
 /// The file, if the caller may know of it, and whether the caller looks after files.

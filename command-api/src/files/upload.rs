@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
+use events::files::Purpose;
 use events::files::content::OPEN;
 use events::files::file::{Command, Complete, Facts, File, Initiate};
-use events::files::{Purpose, Subject};
+use events::subject::Subject;
 use events::{Decider as _, FileId, Module, Permission, UserId};
 use futures::StreamExt as _;
 use multer::{Field, Multipart};

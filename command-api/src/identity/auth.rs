@@ -319,7 +319,8 @@ impl App {
         Ok(holder.and_then(|id| id.parse().ok()))
     }
 
-    pub(super) async fn claimant(
+    /// The stream that holds a claim.
+    pub(crate) async fn claimant(
         &self,
         tenant: TenantId,
         namespace: &str,

@@ -161,6 +161,11 @@ fn report(registry: &mut Registry) {
             .summary("an occurrence is due; what was missed before it is settled as well"),
         |call| target(call, Command::RecordFire { occurrence: call.body.occurrence }),
     );
+    registry.command::<Reading, Trigger>(
+        fire("/triggers/{trigger_id}/reading", "scheduling_trigger_record_reading")
+            .summary("the counter that a trigger counts was read; our workers say so"),
+        |call| target(call, Command::RecordUsage { reading: call.body.reading }),
+    );
     registry.command::<Nothing, Trigger>(
         fire("/triggers/{trigger_id}/replan", "scheduling_trigger_replan")
             .summary("plan a trigger anew, because a calendar has changed"),

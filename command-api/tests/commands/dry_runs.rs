@@ -109,7 +109,11 @@ impl House {
         let tokens = match route.access {
             Access::Public => vec![""],
             Access::Bootstrap => vec![self.api.settings.bootstrap_token.as_str()],
-            Access::SignedIn | Access::Needs(_) | Access::InUnit(_) | Access::InPerson(_) => {
+            Access::SignedIn
+            | Access::Needs(_)
+            | Access::InUnit(_)
+            | Access::Shared(_)
+            | Access::InPerson(_) => {
                 vec![self.owner.as_str(), self.workers.as_str()]
             }
         };

@@ -24,6 +24,7 @@ pub const MEMBERS: &[(&str, &[&str])] = &[
     ("identity.session", &["ip", "user_agent", "refresh_sha256"]),
     ("identity.invitation", &["email", "message", "token_sha256"]),
     ("notifications.notification", &["title", "message"]),
+    ("collaboration.thread", &["body"]),
     ("backups.backup", &["location"]),
 ];
 

@@ -36,17 +36,17 @@ pub struct Listed {
     pub unpacked_bytes: u64,
     /// How many of them are archives, by their names.
     pub nested_count: u64,
-    /// Whether the name of one leads elsewhere than into the folder that it is unpacked to.
+    /// Whether one is a link, or its name leads elsewhere than into the folder that it is unpacked to.
     pub leads_outside: bool,
 }
 
 impl Listed {
     /// Counts an entry of the list.
-    pub fn add(&mut self, name: &[u8], unpacked_bytes: u64) {
+    pub fn add(&mut self, name: &[u8], unpacked_bytes: u64, is_link: bool) {
         self.entries_count += 1;
         self.unpacked_bytes = self.unpacked_bytes.saturating_add(unpacked_bytes);
         self.nested_count += u64::from(is_archive(name));
-        self.leads_outside |= leads_outside(name);
+        self.leads_outside |= is_link || leads_outside(name);
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     fn listed(names: &[&str], unpacked_bytes: u64) -> Archive {
         let mut listed = Listed::default();
         for name in names {
-            listed.add(name.as_bytes(), unpacked_bytes);
+            listed.add(name.as_bytes(), unpacked_bytes, false);
         }
         Archive::Listed(listed)
     }
@@ -124,6 +124,9 @@ mod tests {
         ] {
             assert_eq!(listed(&["fine", name], 1).check(1), Err(Unfit::LeadsOutside), "{name:?}");
         }
+        let mut links = Listed::default();
+        links.add(b"a", 1, true);
+        assert_eq!(Archive::Listed(links).check(1), Err(Unfit::LeadsOutside));
     }
 
     #[test]

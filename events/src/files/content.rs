@@ -159,9 +159,9 @@ pub enum Unfit {
     /// An archive whose list of what is in it is missing, broken or ambiguous.
     #[error("is an archive whose list of entries is not readable: pack it anew")]
     Unlisted,
-    /// An archive with a name that leads out of the folder that it is unpacked to.
+    /// An archive with a link, or a name, that leads out of the folder that it is unpacked to.
     #[error(
-        "is an archive with an entry whose name is absolute or has .. in it: pack it anew with names that stay within a folder"
+        "is an archive with an entry that is a link, or whose name is absolute or has .. in it: pack it anew, without links and with names that stay within a folder"
     )]
     LeadsOutside,
     /// An archive of too much.

@@ -8,7 +8,5 @@ pub mod content;
 pub mod file;
 pub mod name;
 mod purpose;
-mod subject;
 
 pub use purpose::Purpose;
-pub use subject::{Subject, SubjectKind};

@@ -83,6 +83,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when a report that is for them is ready.
     #[serde(rename = "notifications.mail_of_reports")] #[strum(serialize = "notifications.mail_of_reports")]
     NotificationsMailOfReports,
+    /// Whether users are sent an e-mail when a comment calls them by name.
+    #[serde(rename = "notifications.mail_of_mentions")] #[strum(serialize = "notifications.mail_of_mentions")]
+    NotificationsMailOfMentions,
     /// Whether users are sent an e-mail when a program of theirs has not answered to webhooks for long, or is told of nothing any more.
     #[serde(rename = "notifications.mail_of_webhooks")] #[strum(serialize = "notifications.mail_of_webhooks")]
     NotificationsMailOfWebhooks,
@@ -209,6 +212,7 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
@@ -247,6 +251,7 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
@@ -276,6 +281,7 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
@@ -295,6 +301,7 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
+            | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours

@@ -1,10 +1,9 @@
 //! Who may read a file: whoever uploaded it, may see a record that it is about, or may see them all.
 
 use events::Permission;
-use events::files::Subject;
 use events::files::file::File;
 
-use super::{Standing, authorize};
+use super::{Standing, authorize, may_read_of};
 use crate::principal::Principal;
 
 /// Whether the caller may know of the file and read it.
@@ -13,12 +12,6 @@ pub fn may_read(caller: &Principal, standing: Option<&Standing>, file: &File) ->
     own || authorize(caller, standing, Permission::FilesFilesReadAll).is_ok()
         || may_keep(caller, standing)
         || file.links.iter().any(|link| may_read_of(caller, standing, &link.subject))
-}
-
-/// Whether the caller may read what is about a record.
-pub fn may_read_of(caller: &Principal, standing: Option<&Standing>, subject: &Subject) -> bool {
-    let themselves = caller.user().is_some_and(|user| subject.is_user(user));
-    themselves || authorize(caller, standing, subject.kind.read_permission()).is_ok()
 }
 
 /// Whether the caller looks after everybody's files.

@@ -4,8 +4,10 @@ use events::{Module, Permission};
 
 use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::audit::AUDIT;
+use super::collaboration::COLLABORATION;
 use super::exports::EXPORTS;
 use super::files::FILES;
+use super::maintenance::MAINTENANCE;
 use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
@@ -24,6 +26,8 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Settings => SETTINGS,
         Module::Scheduling => SCHEDULING,
         Module::Files => FILES,
+        Module::Maintenance => MAINTENANCE,
+        Module::Collaboration => COLLABORATION,
         Module::Webhooks => WEBHOOKS,
     }
 }

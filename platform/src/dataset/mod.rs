@@ -2,10 +2,12 @@
 
 mod audit;
 mod catalogue;
+mod collaboration;
 pub mod cursor;
 mod exports;
 mod files;
 pub mod filter;
+mod maintenance;
 mod order;
 mod query;
 mod rbac;
@@ -25,7 +27,7 @@ pub use catalogue::{datasets, find};
 pub use order::order;
 pub use query::{Count, DEFAULT_LIMIT, MAX_LIMIT, Query, Sort};
 pub use sql::{Bind, Statement, count, matching, moment, one, page, select};
-pub use units::{UNIT, Units};
+pub use units::{READERS, UNIT, Units};
 
 use crate::problem::{Fault, Problem};
 
@@ -189,7 +191,10 @@ impl Dataset {
 
     /// Whether its rows hold what is personal as events have it, sealed: it is opened when they are shown.
     pub fn is_sealed(&self) -> bool {
-        matches!(self.name, "audit.trail" | "audit.restored" | "identity.sessions")
+        matches!(
+            self.name,
+            "audit.trail" | "audit.restored" | "identity.sessions" | "collaboration.comments"
+        )
     }
 }
 

@@ -5,6 +5,7 @@ mod links;
 mod parts;
 mod s3;
 
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::config::Settings;
@@ -169,6 +171,31 @@ impl Files {
         Ok(StoredFile { id, size_bytes, sha256: hex::encode(hash.finalize()) })
     }
 
+    /// Stores what a half-made file holds, as [`put`](Self::put) does; a folder takes the file itself, so that nothing is written twice.
+    pub async fn keep(
+        &self,
+        tenant: TenantId,
+        id: FileId,
+        made: NamedTempFile,
+    ) -> Result<StoredFile, FileError> {
+        let Some(folder) = &self.folder else { return self.copy(tenant, id, &made).await };
+        let path = folder.path_to_filesystem(&key(tenant, id))?;
+        let taken = tokio::task::spawn_blocking(move || take(made, &path)).await;
+        match taken.map_err(std::io::Error::other)?? {
+            Taken::In { size_bytes, sha256 } => Ok(StoredFile { id, size_bytes, sha256 }),
+            Taken::Elsewhere(made) => self.copy(tenant, id, &made).await,
+        }
+    }
+
+    async fn copy(
+        &self,
+        tenant: TenantId,
+        id: FileId,
+        made: &NamedTempFile,
+    ) -> Result<StoredFile, FileError> {
+        self.put(tenant, id, tokio::fs::File::from_std(made.reopen()?)).await
+    }
+
     /// Opens a file, or a range of it as of RFC 9110.
     pub async fn get(
         &self,
@@ -261,6 +288,41 @@ pub fn blob_id(master: &MasterKey, tenant: TenantId, sha256: &[u8; 32]) -> FileI
 /// Whether a file's id is the place of bytes kept once, and not that of a file made here.
 pub fn is_blob(id: FileId) -> bool {
     id.0.get_version() == Some(uuid::Version::Custom)
+}
+
+/// What became of a half-made file that was to be moved to its place.
+enum Taken {
+    /// It is there.
+    In { size_bytes: u64, sha256: String },
+    /// It lies on another disk than its place.
+    Elsewhere(NamedTempFile),
+}
+
+/// Moves a file to its place once all of it is on the disk.
+fn take(made: NamedTempFile, path: &Path) -> std::io::Result<Taken> {
+    let mut source = made.reopen()?;
+    let (mut hash, mut size_bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = source.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        size_bytes += read as u64;
+    }
+    source.sync_all()?;
+    let folder = path.parent().ok_or(ErrorKind::InvalidFilename)?;
+    std::fs::create_dir_all(folder)?;
+    match made.persist(path) {
+        Ok(_) => {}
+        Err(lost) if lost.error.kind() == ErrorKind::CrossesDevices => {
+            return Ok(Taken::Elsewhere(lost.file));
+        }
+        Err(lost) => return Err(lost.error),
+    }
+    std::fs::File::open(folder)?.sync_all()?; // its name is kept as well
+    Ok(Taken::In { size_bytes, sha256: hex::encode(hash.finalize()) })
 }
 
 fn made(folder: &Path) -> anyhow::Result<PathBuf> {

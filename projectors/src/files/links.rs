@@ -71,7 +71,7 @@ impl ReadModel for Links {
 
 #[cfg(test)]
 mod tests {
-    use events::files::{Subject, SubjectKind};
+    use events::subject::{Subject, SubjectKind};
     use events::testing::id;
     use serde_json::json;
 

@@ -132,7 +132,7 @@ fn tell_subjects(row: &mut Row) {
 #[cfg(test)]
 mod tests {
     use events::files::file::Content;
-    use events::files::{Subject, SubjectKind};
+    use events::subject::{Subject, SubjectKind};
     use events::testing::{at, id};
     use serde_json::{Value, json};
 

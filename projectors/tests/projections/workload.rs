@@ -3,18 +3,21 @@
 use events::audit::ledger::{Archive, Event as LedgerEvent, Ledger};
 use events::audit::security_log::{AccessDenied, CommandRefused, Event as Refusal, SecurityLog};
 use events::backups::backup::{Backup, Event as BackupEvent, Scope};
+use events::collaboration::thread::{Event as CommentEvent, Thread};
 use events::exports::batch::{Batch, Event as BatchEvent, Item};
 use events::exports::export::{Event as ExportEvent, Export, Format};
 use events::exports::template::{Event as TemplateEvent, Template};
 use events::exports::{Layout, Report};
+use events::files::Purpose;
 use events::files::file::{Content, Event as FileEvent, File};
-use events::files::{Purpose, Subject, SubjectKind};
 use events::identity::api_key::{ApiKey, Event as KeyEvent, RevocationReason as KeyReason};
 use events::identity::invitation::{Event as InvitationEvent, Invitation};
 use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping, Terms};
 use events::identity::organization::{Event as OrganizationEvent, Organization, UnitKind};
 use events::identity::session::{Event as SessionEvent, RevocationReason, Session};
 use events::identity::user::{Event as UserEvent, User};
+use events::maintenance::asset::{Asset, Event as AssetEvent, Level as Reach, Visibility, With};
+use events::money::Money;
 use events::notifications::notification::{
     Event as NotificationEvent, Kind, Notification, Priority,
 };
@@ -27,15 +30,16 @@ use events::scheduling::trigger::{self, Event as TriggerEvent, Target, Trigger};
 use events::scheduling::{Blackout, Modifiers, Recurring, Spec};
 use events::settings::configuration::{Configuration, Event as ConfigurationEvent};
 use events::settings::{Flag, Key, Value};
+use events::subject::{Subject, SubjectKind};
 use events::testing::{at, id};
-use events::webhooks::Wanted;
-use events::webhooks::endpoint::{DisableReason, Endpoint, Event as HookEvent};
 use events::{
-    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, EndpointId, ExportId, FileId, InvitationId,
-    IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
+    ApiKeyId, AssetId, BackupId, BatchId, BlackoutCalendarId, CommentId, ExportId, FileId,
+    InvitationId, IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId,
+    UserId,
 };
 use jiff::civil::date;
 
+use crate::hooks::hooked;
 use crate::support::Place;
 
 /// A tenant of its own for each number.
@@ -163,6 +167,8 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     trust(place, tenant, user, round).await;
     recur(place, tenant, user, round).await;
     uploaded(place, tenant, (round, user)).await;
+    kept_up(place, tenant, (round, user)).await;
+    commented(place, tenant, (round, user)).await;
     hooked(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
@@ -420,20 +426,63 @@ async fn uploaded(place: &Place, tenant: TenantId, (round, user): (u128, UserId)
     place.append::<File>(tenant, id::<FileId>(130_000 + round), events).await;
 }
 
-/// A program that hears of events, does not answer, and in every third round is deleted.
-async fn hooked(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
-    let registered = HookEvent::Registered {
-        url: format!("https://hooks.acme.example/{round}"),
-        events: Wanted::read("rbac.*").into_iter().collect(),
-        description: None,
-        owned_by: user,
-        secret_id: id(160_000 + round),
+/// An asset that is used and shared, in every third round reset, moved and retired.
+async fn kept_up(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
+    let registered = AssetEvent::Registered {
+        tag: format!("T-{round}"),
+        name: format!("Tool {round}"),
+        category: None,
+        serial: Some(format!("SN {round}")),
+        unit_id: Some(id(701)),
+        acquired_on: Some(date(2025, 3, 1)),
+        warranty_until: None,
+        cost: Some(Money { amount: "1250.50".into(), currency: "EUR".into() }),
     };
-    let since = at("2026-01-01T00:00:00Z");
-    let disabled = HookEvent::Disabled { reason: DisableReason::Failing };
-    let mut events = vec![registered, HookEvent::FailingAnnounced { since }, disabled];
-    if round.is_multiple_of(3) {
-        events.push(HookEvent::Deleted);
+    let read = |value: &str, total: &str| AssetEvent::UsageRecorded {
+        counter: "hours".into(),
+        value: value.parse().unwrap(),
+        delta: "12.5".parse().unwrap(),
+        total: total.parse().unwrap(),
+        at: at("2026-01-01T12:00:00Z"),
+    };
+    let shared = AssetEvent::Shared { with: With::User(user), level: Reach::Work };
+    let chosen = AssetEvent::VisibilityChosen { visibility: Visibility::Unit };
+    let mut events = vec![registered, chosen, shared, read("12.5", "12.5"), read("25", "25")];
+    if round % 3 == 0 {
+        let (counter, reason) = ("hours".to_owned(), "new meter".to_owned());
+        let (previous, at) = ("25".parse().unwrap(), at("2026-01-01T12:00:00Z"));
+        events.push(AssetEvent::CounterReset { counter, previous, reason, at });
+        events.push(AssetEvent::Moved { from: Some(id(701)), unit_id: None });
+        events.push(AssetEvent::Unshared { with: With::User(user) });
+        events.push(AssetEvent::Retired);
     }
-    place.append::<Endpoint>(tenant, id::<EndpointId>(150_000 + round), events).await;
+    place.append::<Asset>(tenant, id::<AssetId>(150_000 + round), events).await;
+}
+
+/// A comment on whoever wrote it, with an answer; it is edited, and in every third round deleted.
+async fn commented(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
+    let subject = Subject { kind: SubjectKind::User, id: user.0 };
+    let comment_id: CommentId = id(170_000 + 2 * round);
+    let posted = |comment_id, parent_id| CommentEvent::CommentPosted {
+        comment_id,
+        subject,
+        author_id: user,
+        body: format!("\"{round}\" \\ \u{fc}\n@anna"),
+        mentions: vec![id(10_000)],
+        parent_id,
+        editable_until: at("2026-01-01T12:15:00Z"),
+    };
+    let answered = posted(id(170_001 + 2 * round), Some(comment_id));
+    let mut events = vec![posted(comment_id, None), answered];
+    events.push(CommentEvent::CommentEdited {
+        comment_id,
+        author_id: user,
+        body: "@anna, @bob".into(),
+        mentions: vec![id(10_000), id(10_001)],
+        mentions_added: vec![id(10_001)],
+    });
+    if round.is_multiple_of(3) {
+        events.push(CommentEvent::CommentDeleted { comment_id });
+    }
+    place.append::<Thread>(tenant, Thread::of(tenant, &subject), events).await;
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use events::exports::export::Export;
 use platform::access::Places;
@@ -11,7 +11,7 @@ use platform::clock;
 use platform::dataset::{self, Dataset};
 use platform::problem::Problem;
 
-use super::download::media_type;
+use super::download::{another_kind, media_type};
 use crate::call::Call;
 use crate::item::row;
 use crate::served::Content;
@@ -63,7 +63,7 @@ pub(super) async fn answer(call: &Call, wanted: &[String]) -> Result<Response, P
     let kind = media_type(&file.file_name);
     if !wanted.iter().any(|wanted| wanted == ANY_FILE || wanted == essence(kind)) {
         let detail = format!("the file is {kind}; name that in Accept, or {ANY_FILE}");
-        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", detail));
+        return Err(another_kind(detail));
     }
     let content = Content {
         name: &file.file_name,

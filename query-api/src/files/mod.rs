@@ -3,8 +3,8 @@
 pub(crate) mod download;
 
 use ::events::files::content::is_shown;
-use ::events::files::file::{File, Rejection, Status};
-use ::events::files::{Subject, file};
+use ::events::files::file::{self, File, Rejection, Status};
+use ::events::subject::Subject;
 use ::events::{FileId, Module, Permission};
 use axum::response::Response;
 use platform::access::{may_keep, may_read, may_read_of};

@@ -146,11 +146,12 @@ async fn a_file_is_fetched_by_its_link_whole_or_in_parts() {
         file,
         expires_at: clock::now() + jiff::SignedDuration::from_secs(seconds),
     };
-    let get = |id: events::ExportId, link: Link| {
+    let get_as = |id: events::ExportId, link: Link, format: &str| {
         let token = sign_link(&world.master, &link);
         let base = &world.settings.query_url;
-        world.client.get(format!("{base}/api/v1/exports/download/{id}?link={token}"))
+        world.client.get(format!("{base}/api/v1/exports/download/{id}?link={token}{format}"))
     };
+    let get = |id, link| get_as(id, link, "");
     let whole = get(export, link(file, 60)).send().await.unwrap();
     let headers = whole.headers().clone();
     assert_eq!(headers["content-type"], "text/csv; charset=utf-8");
@@ -162,7 +163,11 @@ async fn a_file_is_fetched_by_its_link_whole_or_in_parts() {
     assert_eq!(part.headers()["content-range"], "bytes 5-9/11");
     assert_eq!(part.text().await.unwrap(), "owner");
 
+    let csv = get_as(export, link(file, 60), "&format=csv").send().await.unwrap();
+    assert_eq!(csv.text().await.unwrap(), "code\nowner\n");
+
     for (refused, status) in [
+        (get_as(export, link(file, 60), "&format=xlsx"), StatusCode::NOT_ACCEPTABLE),
         (get(export, link(file, -1)), StatusCode::UNAUTHORIZED),
         (get(export, link(new(), 60)), StatusCode::NOT_FOUND),
         (get(new(), link(file, 60)), StatusCode::NOT_FOUND),

@@ -1,6 +1,6 @@
 //! Files of a record are found by its name, however many files there are.
 
-use events::files::{Subject, SubjectKind};
+use events::subject::{Subject, SubjectKind};
 use platform::dataset::filter::Filter;
 use platform::dataset::{self, Query};
 use platform::db;

@@ -165,8 +165,7 @@ async fn archive(
     let (file, contents) = write(office, snapshot, month).await?;
     ensure!(contents.last_seq <= sealed.size, "{month} is not sealed yet; the archive waits");
     let file_id = FileId(id_caused_by("audit_archive", &job.subject_id, &month.to_string()));
-    let whole = tokio::fs::File::from_std(file.reopen()?);
-    let stored = office.files.put(job.tenant_id, file_id, whole).await?;
+    let stored = office.files.keep(job.tenant_id, file_id, file).await?;
     let read = read_back(office, job, &stored).await?;
     ensure!(read == contents, "the archive of {month} reads back as {read:?}, not {contents:?}");
     let body = json!({

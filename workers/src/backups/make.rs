@@ -79,8 +79,8 @@ async fn make(
     scope: Scope,
 ) -> anyhow::Result<(StoredFile, Manifest)> {
     let (file, manifest) = written(office, job, scope).await?;
-    let whole = tokio::fs::File::from_std(file.reopen()?);
-    let stored = office.archives.put(job.tenant_id, file_id::<Backup>(job, attempt), whole).await?;
+    let id = file_id::<Backup>(job, attempt);
+    let stored = office.archives.keep(job.tenant_id, id, file).await?;
     Ok((stored, manifest))
 }
 

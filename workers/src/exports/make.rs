@@ -100,9 +100,8 @@ fn shows_counts(format: Format) -> bool {
     }
 }
 
-/// A file that is complete but not stored.
+/// What a file is that is complete but not stored.
 pub(super) struct Made {
-    file: NamedTempFile,
     pub(super) rendered: Rendered,
     pub(super) name: String,
     pub(super) order: Order,
@@ -112,6 +111,11 @@ pub(super) struct Made {
     pub(super) as_of: AsOf,
     /// The earlier file since which only changes are in it.
     pub(super) since: Option<Since>,
+}
+
+/// Where it lies until then.
+struct Unstored {
+    file: NamedTempFile,
     /// The digests of its rows, for a later file.
     digests: Option<NamedTempFile>,
 }
@@ -165,7 +169,7 @@ impl Making<'_> {
         told.map_err(|Trouble(error)| error)
     }
 
-    async fn make(&self) -> Result<Made, Refusal> {
+    async fn make(&self) -> Result<(Made, Unstored), Refusal> {
         let office = self.office;
         let order = Order::read(office, self.job).await?;
         let opened = Opened::at_one_place(office, self.job, &order).await?;
@@ -197,7 +201,8 @@ impl Making<'_> {
         let digests = fed?;
         let (file, rendered) = rendered?;
         self.check_rights(&order, &plan).await?;
-        Ok(Made { file, rendered, name, order, plan, organization, as_of, since, digests })
+        let made = Made { rendered, name, order, plan, organization, as_of, since };
+        Ok((made, Unstored { file, digests }))
     }
 
     /// Whoever asked must still be allowed all that the file holds.
@@ -270,16 +275,14 @@ impl Making<'_> {
     }
 
     /// Stores the file and says so. A file whose completion is refused is removed: it belongs to nobody.
-    async fn publish(&self, made: Made) -> Result<Done, Trouble> {
+    async fn publish(&self, (made, unstored): (Made, Unstored)) -> Result<Done, Trouble> {
         let (office, tenant) = (self.office, self.job.tenant_id);
-        let source = tokio::fs::File::from_std(made.file.reopen().map_err(anyhow::Error::from)?);
         let id = file_id::<Export>(self.job, self.attempt);
-        let stored = office.files.put(tenant, id, source).await.map_err(anyhow::Error::from)?;
-        if let Some(digests) = &made.digests {
-            let source = digests.reopen().map_err(anyhow::Error::from)?;
+        let stored = office.files.keep(tenant, id, unstored.file).await;
+        let stored = stored.map_err(anyhow::Error::from)?;
+        if let Some(digests) = unstored.digests {
             let place = digests_id(self.job, self.attempt);
-            let put = office.files.put(tenant, place, tokio::fs::File::from_std(source)).await;
-            put.map_err(anyhow::Error::from)?;
+            office.files.keep(tenant, place, digests).await.map_err(anyhow::Error::from)?;
         }
         let kept = office.setting(tenant, Key::ExportsKeptHours).await?;
         let kept_hours = kept.integer().context("exports.kept_hours is no number")?;

@@ -30,6 +30,8 @@ pub(super) struct Rows {
     /// Asks for the next rows. Its words are this export's own: they are prepared once, and the same words would fetch other columns when the
     /// connection serves the next.
     fetch: String,
+    /// Rows that were fetched but not handed out.
+    ahead: Option<Vec<PgRow>>,
     /// What opens the cells, where the read model keeps what is personal sealed.
     personal: Option<(PgPool, TenantId, Personal)>,
     /// The last event that the rows can depend on, of those that they were folded from.
@@ -69,7 +71,7 @@ impl Rows {
         let total = u64::try_from(total).unwrap_or(0);
         let columns = query.fields.clone();
         let fetch = format!("fetch {} from {cursor}", fetched_at_once(columns.len()));
-        Ok(Self { transaction, columns, fetch, personal: None, as_of, total })
+        Ok(Self { transaction, columns, fetch, ahead: None, personal: None, as_of, total })
     }
 
     /// With what is personal opened.
@@ -102,11 +104,23 @@ impl Rows {
         fetched_at_once(self.columns.len()) as u64
     }
 
-    /// The next rows; none at the end.
+    /// The next rows; none at the end. Those after them are read meanwhile.
     pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Row>> {
-        let rows = sqlx::query(&self.fetch).fetch_all(&mut *self.transaction).await?;
-        let mut rows: Vec<Row> =
-            rows.iter().map(|row| self.cells(row)).collect::<anyhow::Result<_>>()?;
+        let read = match self.ahead.take() {
+            Some(read) => read,
+            None => sqlx::query(&self.fetch).fetch_all(&mut *self.transaction).await?,
+        };
+        if read.is_empty() {
+            return Ok(Vec::new());
+        }
+        let after = sqlx::query(&self.fetch).fetch_all(&mut *self.transaction);
+        let rows = async {
+            read.iter().map(|row| cells(&self.columns, row)).collect::<anyhow::Result<_>>()
+        };
+        // The first is asked first, so Postgres is at work while these become cells.
+        let (after, rows) = futures::join!(after, rows);
+        self.ahead = Some(after?);
+        let mut rows: Vec<Row> = rows?;
         self.open_cells(&mut rows).await?;
         Ok(rows)
     }
@@ -147,10 +161,10 @@ impl Rows {
         }
         Ok(())
     }
+}
 
-    fn cells(&self, row: &PgRow) -> anyhow::Result<Row> {
-        self.columns.iter().enumerate().map(|(at, column)| cell(row, at, column.kind)).collect()
-    }
+fn cells(columns: &[&Column], row: &PgRow) -> anyhow::Result<Row> {
+    columns.iter().enumerate().map(|(at, column)| cell(row, at, column.kind)).collect()
 }
 
 /// The position up to which all projections behind a dataset have come.

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use events::UserId;
-use events::files::{Subject, SubjectKind};
+use events::subject::{Subject, SubjectKind};
 use serde_json::json;
 use uuid::Uuid;
 

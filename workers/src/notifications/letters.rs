@@ -13,6 +13,7 @@ use platform::bearer::Unsubscription;
 use platform::clock;
 use serde::Deserialize;
 
+use super::tell::COMMENT;
 use crate::mail::Letter;
 use crate::runtime::{Done, Job, Office, Trouble};
 
@@ -100,6 +101,7 @@ fn page(link: &Link) -> Option<(&'static str, String)> {
     match link.subject.as_str() {
         Export::TYPE => Some(("Open the file", format!("exports/{}", link.id))),
         Batch::TYPE => Some(("Open the files", format!("exports/batch/{}", link.id))),
+        COMMENT => Some(("Read the comment", format!("comments/{}", link.id))),
         _ => None,
     }
 }

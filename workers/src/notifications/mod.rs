@@ -5,6 +5,7 @@ mod endpoint;
 mod expire;
 mod export;
 mod letters;
+mod mention;
 mod tell;
 mod trigger;
 

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use events::audit::ledger::{self, Ledger};
 use events::audit::security_log::{self, SecurityLog};
 use events::backups::backup::{self, Backup};
+use events::collaboration::thread::Thread;
 use events::envelope::{Metadata, Recorded, meta};
 use events::exports::batch::Batch;
 use events::exports::export::Export;
@@ -31,7 +32,9 @@ use serde_json::json;
 use super::account::{of_account, of_key, of_place, opened_elsewhere};
 use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
+use super::mention::of_thread;
 use super::trigger::{of_trigger, once_a_day};
+use crate::collaboration;
 use crate::identity::purge_news;
 use crate::runtime::{Done, Job, Office, Trouble};
 
@@ -65,9 +68,14 @@ pub(super) const EVENTS: &[&str] = &[
     "identity.organization.purge_confirmed",
     "identity.organization.purge_cancelled",
     "scheduling.trigger.command_refused",
+    "collaboration.thread.comment_posted",
+    "collaboration.thread.comment_edited",
     "webhooks.endpoint.failing_announced",
     "webhooks.endpoint.disabled",
 ];
+
+/// What a notification leads to that is of a comment.
+pub(super) const COMMENT: &str = "collaboration.comment";
 
 /// The event, as the reaction put it into the job.
 #[derive(Deserialize)]
@@ -77,7 +85,7 @@ pub(super) struct Cause {
     pub(super) payload: String,
     /// Who caused it; jobs of old do not say.
     #[serde(default)]
-    actor_id: Option<String>,
+    pub(super) actor_id: Option<String>,
     /// When it happened; jobs of old do not say.
     #[serde(default)]
     pub(super) at: Option<Timestamp>,
@@ -126,6 +134,8 @@ async fn send(
         (json!({"type": User::TYPE, "id": actor}), key)
     } else if let Some(session) = opened_elsewhere(&cause.stream, &cause.payload) {
         (json!({"type": Session::TYPE, "id": session}), job.subject_id.clone())
+    } else if let Some(comment) = collaboration::comment(&cause.stream, &cause.payload) {
+        (json!({"type": COMMENT, "id": comment}), job.subject_id.clone())
     } else {
         let key = once_a_day(cause).unwrap_or_else(|| job.subject_id.clone());
         (json!({"type": cause.stream, "id": cause.stream_id}), key)
@@ -170,6 +180,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         SecurityLog::TYPE => return of_refusal(office, job, cause).await,
         Ledger::TYPE => return of_tampering(office, job, cause).await,
         Trigger::TYPE => return of_trigger(office, job, cause).await,
+        Thread::TYPE => return of_thread(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         Endpoint::TYPE => return of_endpoint(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
@@ -177,12 +188,13 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
     Ok(message?.into_iter().collect())
 }
 
-/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's, and where somebody
-/// signs in for the first time they know.
+/// Whether an event is one that somebody is told of; most refusals are nobody's business but the caller's, where somebody signs in
+/// for the first time they know, and most comments call nobody.
 pub(super) fn is_told(event: &Recorded) -> bool {
     match event.aggregate_type.as_str() {
         SecurityLog::TYPE => escalation(&event.payload).is_some(),
         Presence::TYPE => opened_elsewhere(Presence::TYPE, &event.payload).is_some(),
+        Thread::TYPE => collaboration::is_news(&event.payload),
         _ => true,
     }
 }

@@ -370,6 +370,8 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Settings => crate::settings::jobs(),
         Module::Scheduling => crate::scheduling::jobs(),
         Module::Files => crate::files::jobs(),
+        Module::Maintenance => crate::maintenance::jobs(),
+        Module::Collaboration => crate::collaboration::jobs(),
         Module::Webhooks => crate::webhooks::jobs(),
     }
 }

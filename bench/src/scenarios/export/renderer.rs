@@ -1,14 +1,19 @@
-//! The renderer of spreadsheets alone, in a process of its own, fed with rows that cost nothing.
+//! A renderer alone, in a process of its own, fed with rows that cost nothing.
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::str::FromStr as _;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
+use events::exports::export::Format;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use workers::exports::render::{Cell, Column, Header, Kind, Look, Paper, Row, xlsx};
+use workers::exports::render::{
+    Cell, Column, Header, Kind, Look, Paper, Row, csv, ndjson, parquet, pdf, xlsx,
+};
 
 use super::LIMIT;
 use crate::bed::machine::{peak_kib, processor_seconds};
@@ -20,6 +25,12 @@ const MAX_ROWS: i64 = 1_048_575;
 pub(crate) struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=MAX_ROWS))]
     rows: i64,
+    /// Into which kind of file.
+    #[arg(long, default_value = "xlsx", value_parser = Format::from_str)]
+    format: Format,
+    /// Where the file is to stay, as it is gone otherwise.
+    #[arg(long)]
+    keep: Option<PathBuf>,
 }
 
 /// How it went.
@@ -49,11 +60,17 @@ pub(super) async fn apart(rows: u32) -> anyhow::Result<Rendered> {
 /// The process: renders, and says how that went.
 pub(crate) fn render(arguments: &Arguments) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir().context("cannot make a folder")?;
-    let path = scratch.path().join("rows.xlsx");
+    let path = arguments.keep.clone().unwrap_or_else(|| scratch.path().join("rows"));
     let sink = BufWriter::new(File::create(&path)?);
     let started = Instant::now();
     let rows = (0..arguments.rows).map(|number| Ok(row(number)));
-    xlsx::render(&header(), rows, scratch.path(), sink)?;
+    match arguments.format {
+        Format::Csv => csv::render(&header(), rows, sink)?,
+        Format::Xlsx => xlsx::render(&header(), rows, scratch.path(), sink)?,
+        Format::Pdf => pdf::render(&header(), None, rows, sink)?,
+        Format::Ndjson => ndjson::render(&header(), rows, sink)?,
+        Format::Parquet => parquet::render(&header(), rows, sink)?,
+    };
     let rendered = Rendered {
         seconds: started.elapsed().as_secs_f64(),
         processor_seconds: processor_seconds("self"),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use events::FileId;
-use events::files::Subject;
+use events::subject::Subject;
 use jiff::Timestamp;
 use platform::clock;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use events::FileId;
-use events::files::{Purpose, Subject, name};
+use events::files::{Purpose, name};
+use events::subject::Subject;
 use platform::clock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -20,6 +20,9 @@ const POINTER_MARK: &[u8] = b"PK\x06\x07";
 /// An entry of the list, without its name and what follows that.
 const ENTRY_BYTES: usize = 46;
 const ENTRY_MARK: &[u8] = b"PK\x01\x02";
+/// What a mode of Unix says that a thing is, and what it says of a symbolic link (`sys/stat.h` of POSIX).
+const MODE_KIND: u32 = 0o170_000;
+const MODE_LINK: u32 = 0o120_000;
 /// How archives begin: with an entry, empty, and in pieces.
 const BEGINNINGS: [&[u8]; 3] = [b"PK\x03\x04", END_MARK, b"PK\x07\x08"];
 /// The field beside an entry's name that has what takes more than 32 bits.
@@ -95,7 +98,7 @@ fn listed(mut file: &File, end: &End) -> io::Result<Option<Listed>> {
     let mut read_bytes = 0;
     while read_bytes < list.size_bytes {
         let Some(entry) = Entry::read(&mut rest)? else { return Ok(None) };
-        listed.add(&entry.name, entry.unpacked_bytes);
+        listed.add(&entry.name, entry.unpacked_bytes, entry.is_link);
         packed_bytes = packed_bytes.saturating_add(entry.packed_bytes);
         if listed.entries_count > ENTRIES_MAX_COUNT {
             return Ok(Some(listed));
@@ -148,6 +151,8 @@ struct Entry {
     name: Vec<u8>,
     packed_bytes: u64,
     unpacked_bytes: u64,
+    /// Whether it stands for another file, by the mode that Unix gave it.
+    is_link: bool,
     /// How much of the list it takes.
     size_bytes: u64,
 }
@@ -170,6 +175,7 @@ impl Entry {
             name,
             packed_bytes,
             unpacked_bytes,
+            is_link: (u32_at(&fixed, 38) >> 16) & MODE_KIND == MODE_LINK,
             size_bytes,
         }))
     }

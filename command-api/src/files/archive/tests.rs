@@ -100,7 +100,7 @@ fn real_zeros_that_pack_well_are_a_bomb_as_well() {
 }
 
 #[test]
-fn too_many_entries_and_archives_and_names_that_lead_outside_are_seen() {
+fn too_many_entries_and_archives_and_what_leads_outside_are_seen() {
     let none: &[u8] = &[];
     let many: Vec<_> = (0..=ENTRIES_MAX_COUNT).map(|number| (number.to_string(), none)).collect();
     assert_eq!(check(&packed(&many[1..])), Ok(()));
@@ -119,6 +119,10 @@ fn too_many_entries_and_archives_and_names_that_lead_outside_are_seen() {
             "{name}"
         );
     }
+    let archive = packed(&[("fine", none), ("link", none)]);
+    let mode = entries(&archive)[1] + 40;
+    assert_eq!(check(&altered(&archive, mode, &[0xff, 0xa1])), Err(Unfit::LeadsOutside));
+    assert_eq!(check(&altered(&archive, mode, &[0xff, 0x81])), Ok(()), "a file of its own");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What can be asked of a file.
 
+use crate::files::Purpose;
 use crate::files::content::Finding;
-use crate::files::{Purpose, Subject};
 use crate::ids::{FileId, UserId};
+use crate::subject::Subject;
 
 /// An intent.
 #[derive(Debug, Clone, PartialEq, Eq)]

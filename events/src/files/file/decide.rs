@@ -5,9 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Command, Complete, Content, Event, File, Initiate, Rejection, Status};
 use crate::aggregate::{Context, Decider};
 use crate::files::content::{self, Unfit};
-use crate::files::{Purpose, Subject, name};
+use crate::files::{Purpose, name};
 use crate::ids::UserId;
 use crate::modules::Module;
+use crate::subject::Subject;
 use crate::text;
 
 /// Longest name of what a file is to a record.

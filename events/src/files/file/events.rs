@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::CONTENT;
 use crate::aggregate::Claim;
+use crate::files::Purpose;
 use crate::files::content::Unfit;
-use crate::files::{Purpose, Subject};
 use crate::ids::{FileId, UserId};
+use crate::subject::Subject;
 
 /// A fact about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Event};
-use crate::files::{Purpose, Subject};
+use crate::files::Purpose;
 use crate::ids::UserId;
+use crate::subject::Subject;
 
 /// An uploaded file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

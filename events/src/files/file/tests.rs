@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::aggregate::{Claim, Context, Event as _};
+use crate::files::Purpose;
 use crate::files::archive::{Archive, Listed};
 use crate::files::content::{Finding, Unfit};
 use crate::files::name::NameFault;
-use crate::files::{Purpose, Subject, SubjectKind};
 use crate::ids::UserId;
+use crate::subject::{Subject, SubjectKind};
 use crate::testing::{at, context, frozen, given, id};
 
 const END: &str = "2026-01-02T12:00:00Z";

@@ -89,6 +89,8 @@ pub enum Kind {
     ReportReady,
     /// What a trigger of the recipient's leads to was refused.
     TriggerRefused,
+    /// Somebody called the recipient by name in a comment.
+    Mention,
     /// A program that the recipient answers for has not answered to webhooks for a day.
     WebhookFailing,
     /// A program that the recipient answers for is told of nothing any more.
@@ -111,6 +113,7 @@ impl Kind {
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
             Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
+            Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,

@@ -38,6 +38,7 @@ pub(super) const ROLES: &[TemplateRole] = &[
         description: "Does the work.",
         level: 300,
         permissions: &[
+            "maintenance.tasks:read",
             "maintenance.tasks:work",
             "maintenance.assets:read",
             "maintenance.plans:read",
@@ -49,7 +50,7 @@ pub(super) const ROLES: &[TemplateRole] = &[
         name: "Requester",
         description: "Says what is broken.",
         level: 100,
-        permissions: &["maintenance.requests:create"],
+        permissions: &["maintenance.requests:read", "maintenance.requests:create"],
         juniors: &[],
     },
     TemplateRole {
@@ -78,42 +79,5 @@ pub(super) const ROLES: &[TemplateRole] = &[
     },
 ];
 
-pub(super) const PERMISSIONS: &[TemplatePermission] = &[
-    TemplatePermission {
-        name: "maintenance.assets:read",
-        description: "See assets.",
-        implies: &[],
-    },
-    TemplatePermission {
-        name: "maintenance.assets:manage",
-        description: "Register and change assets.",
-        implies: &["maintenance.assets:read"],
-    },
-    TemplatePermission { name: "maintenance.plans:read", description: "See plans.", implies: &[] },
-    TemplatePermission {
-        name: "maintenance.plans:manage",
-        description: "Make and change plans.",
-        implies: &["maintenance.plans:read"],
-    },
-    TemplatePermission { name: "maintenance.tasks:read", description: "See tasks.", implies: &[] },
-    TemplatePermission {
-        name: "maintenance.tasks:assign",
-        description: "Assign tasks.",
-        implies: &["maintenance.tasks:read"],
-    },
-    TemplatePermission {
-        name: "maintenance.tasks:work",
-        description: "Begin and complete tasks.",
-        implies: &["maintenance.tasks:read"],
-    },
-    TemplatePermission {
-        name: "maintenance.requests:read",
-        description: "See requests.",
-        implies: &[],
-    },
-    TemplatePermission {
-        name: "maintenance.requests:create",
-        description: "Make requests.",
-        implies: &["maintenance.requests:read"],
-    },
-];
+/// All of them are of the catalogue.
+pub(super) const PERMISSIONS: &[TemplatePermission] = &[];

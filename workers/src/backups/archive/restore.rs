@@ -248,8 +248,7 @@ impl Filling {
             return Ok(());
         }
         whole.flush()?;
-        let source = tokio::fs::File::from_std(whole.reopen()?);
-        files.put(piece.tenant_id, piece.file_id, source).await?;
+        files.keep(piece.tenant_id, piece.file_id, whole).await?;
         self.files += 1;
         Ok(())
     }

@@ -347,6 +347,9 @@ fn fits_a_spreadsheet_number(text: &str) -> bool {
 /// those that start one.
 fn looks_like_formula(text: &str) -> bool {
     const STARTS: &[char] = &['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+    if text.bytes().next().is_none_or(|first| first.is_ascii_alphanumeric()) {
+        return false; // as nearly all are
+    }
     let blank = |c: char| c == '\u{feff}' || (c.is_whitespace() && !STARTS.contains(&c));
     text.trim_start_matches(blank).starts_with(STARTS)
 }

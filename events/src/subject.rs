@@ -1,4 +1,4 @@
-//! What a file can be about, and what it takes to read a file through that: whoever may see the one may read the other.
+//! What files and comments can be about, and what it takes to read them through that: whoever may see the one may read the other.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::ids::UserId;
 use crate::permission::Permission;
 
-/// A kind of record that files can be about, by the name of its stream.
+/// A kind of record that files and comments can be about, by the name of its stream.
 #[derive(
     Debug,
     Clone,
@@ -49,6 +49,10 @@ pub enum SubjectKind {
     #[serde(rename = "scheduling.trigger")]
     #[strum(serialize = "scheduling.trigger")]
     Trigger,
+    /// An asset.
+    #[serde(rename = "maintenance.asset")]
+    #[strum(serialize = "maintenance.asset")]
+    Asset,
 }
 
 impl SubjectKind {
@@ -64,6 +68,7 @@ impl SubjectKind {
             Self::Export => Permission::ExportsFilesReadAll,
             Self::Backup => Permission::BackupsArchivesRead,
             Self::Trigger => Permission::SchedulingTriggersRead,
+            Self::Asset => Permission::MaintenanceAssetsRead,
         }
     }
 
@@ -73,7 +78,7 @@ impl SubjectKind {
     }
 }
 
-/// A record that files can be about.
+/// A record that files and comments can be about.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

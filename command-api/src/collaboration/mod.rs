@@ -1,0 +1,135 @@
+//! Routes of comments: posting, answering, editing and deleting them.
+
+mod facts;
+
+use events::collaboration::thread::{COMMENT, Command, Post, Thread};
+use events::subject::Subject;
+use events::{CommentId, Module, Permission, ThreadId};
+use futures::FutureExt as _;
+use platform::access::may_read_comment;
+use platform::clock;
+use platform::limits::Quota;
+use platform::problem::Problem;
+use platform::routes::Route;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::pipeline::{Ask, Target};
+use crate::registry::{Call, Registry};
+
+/// How often one user may post and edit: more than anybody writes, and less than a flood.
+const WRITTEN: Quota = Quota { name: "comments", most: 600, seconds: 3600 };
+const PATH: &str = "/comments/{comment_id}";
+
+/// A comment to post.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewComment {
+    /// The comment's id, if the client makes it (UUIDv7).
+    #[serde(default)]
+    id: Option<CommentId>,
+    /// The record that it is on.
+    subject: Subject,
+    /// What it says; `@handle` calls a user by name.
+    body: String,
+    /// The comment that it answers, if it is an answer.
+    #[serde(default)]
+    parent_id: Option<CommentId>,
+}
+
+/// What a comment is to say.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    /// What it says; `@handle` calls a user by name.
+    body: String,
+    /// The thread that the comment is in.
+    #[serde(skip)]
+    thread: Option<ThreadId>,
+}
+
+/// A comment that is to go.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Removal {
+    /// The thread that the comment is in.
+    #[serde(skip)]
+    thread: Option<ThreadId>,
+}
+
+pub(crate) fn routes(registry: &mut Registry) {
+    let uses = |route: Route| route.needs(Permission::CollaborationCommentsUse);
+    let module = Module::Collaboration;
+    registry.command::<NewComment, Thread>(
+        uses(Route::post("/comments", module, "collaboration_thread_post_comment"))
+            .summary("comment on a record that one may see, or answer a comment on it")
+            .limited(WRITTEN)
+            .answers::<()>(201),
+        post,
+    );
+    registry.checked::<Edit, Thread>(
+        uses(Route::patch(PATH, module, "collaboration_thread_edit_comment"))
+            .summary(
+                "edit one's own comment for a quarter of an hour; moderators edit any at any time",
+            )
+            .limited(WRITTEN),
+        |app, ask, call| {
+            async move {
+                call.body.thread = Some(thread(app, ask, call.id("comment_id")?).await?);
+                Ok(())
+            }
+            .boxed()
+        },
+        |call| {
+            let comment_id = call.id("comment_id")?;
+            let body = call.body.body.clone();
+            Ok(Target::new(found(call.body.thread)?, Command::Edit { comment_id, body }))
+        },
+    );
+    registry.checked::<Removal, Thread>(
+        uses(Route::delete(PATH, module, "collaboration_thread_delete_comment"))
+            .summary("delete one's own comment; moderators delete any; the answers to it stay"),
+        |app, ask, call| {
+            async move {
+                call.body.thread = Some(thread(app, ask, call.id("comment_id")?).await?);
+                Ok(())
+            }
+            .boxed()
+        },
+        |call| {
+            let comment_id = call.id("comment_id")?;
+            Ok(Target::new(found(call.body.thread)?, Command::Delete { comment_id }))
+        },
+    );
+}
+
+fn post(call: &Call<NewComment>) -> Result<Target<Thread>, Problem> {
+    let NewComment { id, subject, body, parent_id } = call.body.clone();
+    let nobody = || Problem::forbidden("only users comment");
+    let author_id = call.principal.user().ok_or_else(nobody)?;
+    let comment_id = id.unwrap_or_else(clock::new_id);
+    let post = Post { comment_id, subject, author_id, body, parent_id };
+    let thread = Thread::of(call.tenant(), &subject);
+    let target = Target::new(thread, Command::Post(post)).at("/comments/{comment_id}");
+    Ok(target.about(&call.principal, subject))
+}
+
+/// The thread that a comment is in, by the claims of the log, which are never behind; to whoever may not read the comment there is
+/// none.
+async fn thread(app: &App, ask: &Ask, comment: CommentId) -> Result<ThreadId, Problem> {
+    let tenant = ask.principal.tenant;
+    let thread = app.claimant(tenant, COMMENT, &comment.to_string()).await?;
+    let thread = found(thread.and_then(|id| id.parse().ok()))?;
+    let known = app.aggregates.refresh::<Thread>(tenant, &thread.to_string()).await;
+    let state = known.map_err(|error| Problem::internal(&error))?.state;
+    let author = state.comments.get(&comment).map(|comment| comment.author_id);
+    let of = state.subject.as_ref().zip(author);
+    let standing = ask.standing.as_ref();
+    let readable = of.is_some_and(|of| may_read_comment(&ask.principal, standing, of));
+    if readable { Ok(thread) } else { Err(Problem::absent("comment")) }
+}
+
+fn found(thread: Option<ThreadId>) -> Result<ThreadId, Problem> {
+    thread.ok_or_else(|| Problem::absent("comment"))
+}

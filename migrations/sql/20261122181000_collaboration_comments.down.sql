@@ -1,0 +1,1 @@
+drop table read.collaboration_comments;

@@ -1,0 +1,69 @@
+//! Questions about the upkeep of assets: what there is, what it was used, and who is let in.
+
+mod past;
+
+use axum::response::Response;
+use events::Module::Maintenance;
+use platform::dataset::filter::Filter;
+use platform::dataset::{Query, one};
+use platform::problem::Problem;
+use platform::routes::Route;
+
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+use crate::item::item;
+use crate::list::{list, visible};
+use crate::shape::{dataset, listing, page_of, row_of, single};
+use crate::travel::with_past;
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let assets = Route::get("/assets", Maintenance, "maintenance_assets")
+        .summary("The assets of units in which the caller may see them, and those that others share with the caller");
+    let usage = Route::get("/assets/{id}/usage", Maintenance, "maintenance_asset_usage")
+        .summary("The counters of an asset, each with its last reading");
+    let sharing = Route::get("/assets/{id}/sharing", Maintenance, "maintenance_asset_shares")
+        .summary("Whom an asset is shared with, and how far they are let in");
+    let lists = vec![
+        Endpoint::new(
+            listing(assets, "maintenance.assets", |g| page_of(g, "maintenance.assets")),
+            |call| async move { list(&call, dataset("maintenance.assets"), None).await },
+        ),
+        Endpoint::new(
+            listing(usage, "maintenance.asset_usage", |g| page_of(g, "maintenance.asset_usage")),
+            |call| async move { of_asset(&call, "maintenance.asset_usage").await },
+        ),
+        Endpoint::new(
+            listing(sharing, "maintenance.asset_shares", |g| {
+                page_of(g, "maintenance.asset_shares")
+            }),
+            |call| async move { of_asset(&call, "maintenance.asset_shares").await },
+        ),
+    ];
+    lists.into_iter().chain(with_past(&past::ASSET, asset())).collect()
+}
+
+fn asset() -> Endpoint {
+    let route = Route::get("/assets/{id}", Maintenance, "maintenance_asset").summary("One asset");
+    Endpoint::new(
+        single(route, "maintenance.assets", |g| row_of(g, "maintenance.assets")),
+        |call| async move {
+            item(&call, dataset("maintenance.assets"), call.segment("id"), "asset").await
+        },
+    )
+}
+
+/// The rows of a dataset that are about an asset which the caller sees.
+async fn of_asset(call: &Call, name: &'static str) -> Result<Response, Problem> {
+    let id = call.segment("id");
+    let absent = || Problem::absent("asset");
+    // An id that is not even of the right form names nothing.
+    let id: events::AssetId = id.parse().map_err(|_| absent())?;
+    let this = || Filter::equals("asset_id", id.to_string());
+    let assets = dataset("maintenance.assets");
+    let query = Query::everything(assets)?.narrowed(assets, this(), call.me())?;
+    let query = visible(call, assets, query).map_err(|_| absent())?.only(assets, ["asset_id"])?;
+    if call.ask(assets.projections, &one(assets, &query)).await?.rows.is_empty() {
+        return Err(absent());
+    }
+    list(call, dataset(name), Some(this())).await
+}
