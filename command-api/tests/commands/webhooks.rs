@@ -23,7 +23,7 @@ async fn a_secret_is_shown_once_kept_sealed_and_deleted_when_it_signs_nothing() 
     let api = Api::start().await;
     let owner = api.found("acme").await;
     let dry = api.post("/webhooks?validate_only=true", &owner, endpoint()).await;
-    assert_eq!((dry.status.as_u16(), &dry.body["secret"]), (200, &Value::Null), "{}", dry.body);
+    assert_eq!((dry.status.as_u16(), &dry.body["secret"]), (201, &Value::Null), "{}", dry.body);
     let refused = api.post("/webhooks", &owner, json!({"url": "http://a", "events": ["*"]})).await;
     assert_eq!(code(&refused), (422, "ENDPOINT_URL_INVALID"));
     assert_eq!(secrets(&api).await, 0, "of what was not done nothing is kept");

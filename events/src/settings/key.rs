@@ -86,7 +86,7 @@ pub enum Key {
     /// Whether users are sent an e-mail when a comment calls them by name.
     #[serde(rename = "notifications.mail_of_mentions")] #[strum(serialize = "notifications.mail_of_mentions")]
     NotificationsMailOfMentions,
-    /// Whether users are sent an e-mail when a program of theirs has not answered to webhooks for long, or is told of nothing any more.
+    /// Whether users are sent an e-mail when a program that they answer for has not answered to webhooks for long, or is told of nothing any more.
     #[serde(rename = "notifications.mail_of_webhooks")] #[strum(serialize = "notifications.mail_of_webhooks")]
     NotificationsMailOfWebhooks,
     /// Mebibytes that the files of one user may take.
