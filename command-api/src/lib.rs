@@ -25,11 +25,13 @@ mod refusal;
 mod registry;
 mod scheduling;
 mod sealing;
+mod secrets;
 mod settings;
 mod since;
 mod strict;
 mod told;
 mod visible;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +86,7 @@ fn registry() -> Registry {
             Module::Files => files::routes(&mut registry),
             Module::Maintenance => maintenance::routes(&mut registry),
             Module::Collaboration => collaboration::routes(&mut registry),
+            Module::Webhooks => webhooks::routes(&mut registry),
         }
     }
     batch::route(&mut registry);

@@ -243,7 +243,7 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 16] = {
+        let codes: [(&str, &[&str], Claims); 17] = {
             use crate::backups::backup;
             use crate::collaboration::thread;
             use crate::exports::{cleanup, export, template};
@@ -253,6 +253,7 @@ mod tests {
             use crate::notifications::notification;
             use crate::scheduling::{blackout_calendar, trigger};
             use crate::settings::configuration;
+            use crate::webhooks::endpoint;
             [
                 ("ORGANIZATION_", organization::Rejection::VARIANTS, organization::CLAIMS),
                 ("USER_", user::Rejection::VARIANTS, user::CLAIMS),
@@ -270,6 +271,7 @@ mod tests {
                 ("SETTINGS_", configuration::Rejection::VARIANTS, &[]),
                 ("TRIGGER_", trigger::Rejection::VARIANTS, &[]),
                 ("BLACKOUT_CALENDAR_", blackout_calendar::Rejection::VARIANTS, &[]),
+                ("ENDPOINT_", endpoint::Rejection::VARIANTS, &[]),
             ]
         };
         let mut seen = BTreeSet::new();

@@ -81,6 +81,10 @@ ids! {
     ThreadId,
     /// One of them.
     CommentId,
+    /// An address elsewhere that hears of events.
+    EndpointId,
+    /// What one such address is told of one event.
+    DeliveryId,
     /// A row of `secrets`.
     SecretId,
 }

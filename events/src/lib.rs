@@ -1,6 +1,7 @@
 //! The pure domain of Annals: per module its facts, intents, state and rules. No I/O, no clock, no chance.
 #![warn(missing_docs)]
 
+mod address;
 pub mod aggregate;
 pub mod catalogue;
 pub mod decimal;
@@ -28,6 +29,7 @@ pub mod notifications;
 pub mod rbac;
 pub mod scheduling;
 pub mod settings;
+pub mod webhooks;
 
 pub use aggregate::{Actor, ActorKind, Claim, Class, Context, Decider, Event, Rejection};
 pub use ids::*;

@@ -3,7 +3,7 @@
 use crate::aggregate::Decider;
 use crate::{
     audit, backups, collaboration, exports, files, identity, maintenance, notifications, rbac,
-    scheduling, settings,
+    scheduling, settings, webhooks,
 };
 
 /// A part of the back office, with the same name in every crate, table, route and subject.
@@ -44,6 +44,8 @@ pub enum Module {
     Maintenance,
     /// What people say to one another about records.
     Collaboration,
+    /// Events told to programs elsewhere.
+    Webhooks,
 }
 
 impl Module {
@@ -98,5 +100,6 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
         Module::Files => visitor.visit::<files::file::File>(),
         Module::Maintenance => visitor.visit::<maintenance::asset::Asset>(),
         Module::Collaboration => visitor.visit::<collaboration::thread::Thread>(),
+        Module::Webhooks => visitor.visit::<webhooks::endpoint::Endpoint>(),
     }
 }

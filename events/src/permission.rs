@@ -190,6 +190,15 @@ pub enum Permission {
     /// Read everybody's comments; edit and delete them at any time.
     #[serde(rename = "collaboration.comments:moderate")] #[strum(serialize = "collaboration.comments:moderate")]
     CollaborationCommentsModerate,
+    /// See which addresses elsewhere hear of events, and what came of it.
+    #[serde(rename = "webhooks.endpoints:read")] #[strum(serialize = "webhooks.endpoints:read")]
+    WebhooksEndpointsRead,
+    /// Register, revise, test, disable, enable and delete addresses that hear of events; rotate their secrets.
+    #[serde(rename = "webhooks.endpoints:manage")] #[strum(serialize = "webhooks.endpoints:manage")]
+    WebhooksEndpointsManage,
+    /// Record that an address does not answer; for our own workers.
+    #[serde(rename = "webhooks.endpoints:report")] #[strum(serialize = "webhooks.endpoints:report")]
+    WebhooksEndpointsReport,
 }
 
 impl Permission {
@@ -209,6 +218,7 @@ impl Permission {
         Self::IdentityOrganizationsPurge,
         Self::SchedulingTriggersFire,
         Self::FilesFilesExpire,
+        Self::WebhooksEndpointsReport,
     ];
 
     /// What the service principal of our own query API may do, besides nothing.

@@ -109,6 +109,7 @@ impl House {
             ("ANNALS_SERVICE_SECRET", secrets::random_token()),
             ("ANNALS_LIMIT_LOGIN_PER_MINUTE", "0".to_owned()), // journeys hurry
             ("ANNALS_LOOPBACK_ISSUERS", "true".to_owned()),    // theirs are on this machine
+            ("ANNALS_LOOPBACK_WEBHOOKS", "true".to_owned()),
             ("ANNALS_LOG", "warn".to_owned()),
         ];
         let environment = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
@@ -369,6 +370,14 @@ impl House {
         self.annals_with(arguments, &[])
     }
 
+    /// Runs a command that has to succeed.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let output = self.annals(arguments)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{arguments:?}: {said}");
+        Ok(())
+    }
+
     /// Runs a command with more variables, or others, than [`Self::annals`] gives it.
     pub fn annals_with(
         &self,
@@ -418,7 +427,9 @@ const IDLE: &str = "
                              ('maintenance_usage', 'maintenance.asset.usage_recorded'),
                              ('scheduling_carry_out', 'scheduling.trigger.fired')) leads (reaction, event_type)
           where coalesce((select position from work.reactions r where r.name = leads.reaction), 0)
-              < coalesce((select max(position) from log.events e where e.event_type = leads.event_type), 0))";
+              < coalesce((select max(position) from log.events e where e.event_type = leads.event_type), 0))
+       and coalesce((select position from work.reactions where name = 'webhooks_dispatch'), 0)
+         = (select position from log.head)";
 
 fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

@@ -255,10 +255,14 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let subject = json!({"type": "rbac.role", "id": role_id});
     let comment = json!({"subject": subject, "body": SECRET});
     let comment = owner.post("/comments", &comment).await?.ok()?.made().to_owned();
+    let hook = json!({"url": "https://hooks.acme.example/", "events": ["exports.batch.failed"],
+        "description": SECRET});
+    let hook = owner.post("/webhooks", &hook).await?.ok()?.made().to_owned();
     for (names, id) in [
         (&["file_id", "files"][..], file),
         (&["asset_id", "assets"], asset),
         (&["comment_id", "comments"], comment),
+        (&["endpoint_id", "webhooks"], hook),
         (&["role_id", "roles", "junior_id"], role_id),
         (&["user_id", "users"], user),
         (&["invitation_id", "invitations"], invited),

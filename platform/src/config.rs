@@ -61,6 +61,8 @@ pub struct Settings {
     pub issuer: String,
     /// Whether issuers of tokens that an organisation trusts may be on this machine, and speak HTTP there: for development only.
     pub loopback_issuers: bool,
+    /// Whether programs that hear of events may be on this machine, and speak HTTP there: for development only.
+    pub loopback_webhooks: bool,
     /// Code of the role that whoever joins an organisation has, where it has such a role and nothing else was given.
     pub rbac_default_role: String,
     /// Life of an access token in seconds, at most 600.
@@ -137,6 +139,7 @@ impl Default for Settings {
             service_secret: String::new(),
             issuer: "annals".into(),
             loopback_issuers: false,
+            loopback_webhooks: false,
             rbac_default_role: String::new(),
             access_token_seconds: 600,
             refresh_token_seconds: 30 * 24 * 3600,

@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 32] = [
+pub const NAMES: [&str; 33] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -34,4 +34,5 @@ pub const NAMES: [&str; 32] = [
     "scheduling_triggers",
     "settings_flags",
     "settings_settings",
+    "webhooks_endpoints",
 ];

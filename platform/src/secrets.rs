@@ -8,6 +8,7 @@ use aws_lc_rs::pbkdf2;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use events::{SecretId, TenantId};
 use hmac::{Hmac, Mac};
 use rand::{RngExt, rngs};
 use sha2::{Digest, Sha256};
@@ -73,6 +74,11 @@ impl MasterKey {
         let payload = Payload { msg: body, aad: place.as_bytes() };
         cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Open)
     }
+}
+
+/// The place of a row of `secrets.secrets`, to which what it holds is sealed.
+pub fn row_of(tenant: TenantId, id: SecretId) -> String {
+    format!("{tenant}|secrets.secrets|{id}")
 }
 
 /// HMAC-SHA-256 (RFC 2104).

@@ -16,6 +16,7 @@ mod scheduling;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ fn of(module: Module, personal: Option<&Personal>) -> Vec<Box<dyn Projection>> {
         Module::Files => files::projections(),
         Module::Maintenance => maintenance::projections(),
         Module::Collaboration => collaboration::projections(),
+        Module::Webhooks => webhooks::projections(),
     }
 }
 

@@ -32,6 +32,7 @@ mod shape;
 pub mod stream;
 mod telling;
 mod travel;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,7 @@ fn endpoints(module: Module) -> Vec<Endpoint> {
         Module::Files => files::endpoints(),
         Module::Maintenance => maintenance::endpoints(),
         Module::Collaboration => collaboration::endpoints(),
+        Module::Webhooks => webhooks::endpoints(),
     }
 }
 

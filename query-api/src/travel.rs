@@ -12,6 +12,7 @@ use events::audit::{MASK, is_secret};
 use jiff::Timestamp;
 use platform::access::Places;
 use platform::clock;
+use platform::cloud_event::Lifted;
 use platform::dataset::{Bind, READERS, Statement, UNIT as UNIT_ID};
 use platform::log::{PAYLOAD, Record, UNCHAINED};
 use platform::problem::Problem;
@@ -27,7 +28,6 @@ use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::paging::{self, Paged, SIZES, Start};
 use crate::past::too_long;
-use crate::record::Lifted;
 use crate::shape::{dataset, query};
 
 /// The most events between two versions that are compared.

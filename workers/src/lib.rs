@@ -16,5 +16,6 @@ mod scheduling;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 
 pub use runtime::{admin, run};

@@ -65,7 +65,11 @@ impl Log {
     pub(crate) async fn office(&self, door: &str) -> (Office, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let settings = self.database.settings(folder.path()).unwrap();
-        let settings = Settings { command_url: door.into(), ..Settings::clone(&settings) };
+        let settings = Settings {
+            command_url: door.into(),
+            loopback_webhooks: true,
+            ..Settings::clone(&settings)
+        };
         let office = Office::open(&settings);
         (office.await.unwrap(), folder)
     }

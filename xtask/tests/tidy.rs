@@ -46,7 +46,7 @@ const OWNED: &[Owned] = &[
     Owned {
         library: "reqwest",
         owners: &["platform", "workers", "cli", "journeys", "bench"],
-        reason: "only the client of our own door, workers and clients speak to others",
+        reason: "only what calls issuers and programs elsewhere, the client of our own door, workers and clients speak to others",
     },
     Owned {
         library: "axum",

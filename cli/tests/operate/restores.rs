@@ -59,6 +59,8 @@ async fn lived_in(house: &House) {
         "modifiers": { "time_zone": "Europe/Berlin" },
         "target": { "command": "backups_backup_request", "args": { "name": "nightly" } } });
     house.send(Method::POST, "/triggers", trigger).await;
+    let hook = json!({ "url": "https://hooks.acme.example/", "events": ["exports.batch.failed"] });
+    house.send(Method::POST, "/webhooks", hook).await;
     let template = json!({ "name": "Roles", "dataset": "rbac.roles", "columns": ["name"] });
     house.send(Method::POST, "/exports/templates", template).await;
     let item = json!({ "format": "csv", "export": { "dataset": "rbac.roles" } });

@@ -67,11 +67,17 @@ impl<'a> Sources<'a> {
         Ok(folded)
     }
 
-    /// Everybody's roles; that nobody's change becomes a fact of the append.
+    /// Every aggregate of a kind; that none of them changes and none comes becomes a fact of the append.
+    pub(crate) async fn all<D: Decider>(&mut self) -> Result<Vec<(String, D)>, Problem> {
+        let all = every::<D>(&self.app.pool, self.tenant).await;
+        let (all, version) = all.map_err(|error| Problem::internal(&error))?;
+        self.found.push(Fact::of::<D>(EVERY, version));
+        Ok(all)
+    }
+
+    /// Everybody's roles.
     async fn everybodys_access(&mut self) -> Result<Vec<(UserId, Arc<UserAccess>)>, Problem> {
-        let everybody = every::<UserAccess>(&self.app.pool, self.tenant).await;
-        let (everybody, version) = everybody.map_err(|error| Problem::internal(&error))?;
-        self.found.push(Fact::of::<UserAccess>(EVERY, version));
+        let everybody = self.all::<UserAccess>().await?;
         let parsed = |(id, access): (String, UserAccess)| Some((id.parse().ok()?, access.into()));
         Ok(everybody.into_iter().filter_map(parsed).collect())
     }

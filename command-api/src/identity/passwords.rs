@@ -14,7 +14,7 @@ use platform::clock;
 use platform::db::begin_for;
 use platform::problem::Problem;
 use platform::routes::{Access, Route};
-use platform::secrets::fingerprint;
+use platform::secrets::{fingerprint, row_of};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -261,22 +261,12 @@ impl App {
             );
             return Err(Problem::invalid(pointer, "PASSWORD_LENGTH", detail));
         }
-        let (id, tenant): (SecretId, _) = (clock::new_id(), ask.principal.tenant);
         if ask.manner.validate_only {
-            return Ok(id);
+            return Ok(clock::new_id());
         }
         let password = password.to_owned();
         let hash = self.hashing(move || hash(&password)).await?;
-        let sealed = self.master.seal(&place(tenant, id), hash.as_bytes());
-        let mut transaction = begin_for(&self.pool, tenant).await?;
-        sqlx::query("insert into secrets.secrets (tenant_id, secret_id, kind, sealed) values ($1, $2, 'password', $3)")
-            .bind(tenant.0)
-            .bind(id.0)
-            .bind(sealed)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(id)
+        self.keep_secret(ask.principal.tenant, "password", hash.as_bytes()).await
     }
 
     /// Whether a password is the one kept under `id`. It takes as long for a user without a password, or none at all.
@@ -311,7 +301,7 @@ impl App {
         let Some(sealed) = sealed else { return Ok(None) };
         let hash = self
             .master
-            .open(&place(tenant, id), &sealed)
+            .open(&row_of(tenant, id), &sealed)
             .map_err(|error| Problem::internal(&error))?;
         Ok(String::from_utf8(hash).ok())
     }
@@ -324,10 +314,6 @@ impl App {
         let _permit = self.hashing.acquire().await.map_err(|error| Problem::internal(&error))?;
         tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?
     }
-}
-
-fn place(tenant: TenantId, id: SecretId) -> String {
-    format!("{tenant}|secrets.secrets|{id}")
 }
 
 fn hash(password: &str) -> Result<String, Problem> {

@@ -28,3 +28,4 @@ mod reports;
 mod scheduling;
 mod settings;
 mod units;
+mod webhooks;

@@ -86,6 +86,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when a comment calls them by name.
     #[serde(rename = "notifications.mail_of_mentions")] #[strum(serialize = "notifications.mail_of_mentions")]
     NotificationsMailOfMentions,
+    /// Whether users are sent an e-mail when a program that they answer for has not answered to webhooks for long, or is told of nothing any more.
+    #[serde(rename = "notifications.mail_of_webhooks")] #[strum(serialize = "notifications.mail_of_webhooks")]
+    NotificationsMailOfWebhooks,
     /// Mebibytes that the files of one user may take.
     #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
     FilesUserQuotaMib,
@@ -210,6 +213,7 @@ impl Key {
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
+            | Self::NotificationsMailOfWebhooks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
         })
@@ -247,7 +251,8 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
-            | Self::NotificationsMailOfMentions => Form::Boolean { default: true },
+            | Self::NotificationsMailOfMentions
+            | Self::NotificationsMailOfWebhooks => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
             Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
@@ -277,6 +282,7 @@ impl Key {
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
+            | Self::NotificationsMailOfWebhooks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
         }
@@ -295,7 +301,8 @@ impl Key {
             | Self::NotificationsMailOfMessages
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
-            | Self::NotificationsMailOfMentions => true,
+            | Self::NotificationsMailOfMentions
+            | Self::NotificationsMailOfWebhooks => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

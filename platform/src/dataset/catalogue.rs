@@ -11,6 +11,7 @@ use super::maintenance::MAINTENANCE;
 use super::rbac::RBAC;
 use super::scheduling::SCHEDULING;
 use super::signing_in::{API_KEYS, ISSUERS, SESSIONS};
+use super::webhooks::WEBHOOKS;
 use super::{Column, Dataset, Owner, Units};
 
 /// The datasets of a module.
@@ -27,6 +28,7 @@ pub fn datasets(module: Module) -> &'static [Dataset] {
         Module::Files => FILES,
         Module::Maintenance => MAINTENANCE,
         Module::Collaboration => COLLABORATION,
+        Module::Webhooks => WEBHOOKS,
     }
 }
 

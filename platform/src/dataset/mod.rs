@@ -18,6 +18,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod units;
+mod webhooks;
 
 use axum::http::StatusCode;
 use events::Permission;

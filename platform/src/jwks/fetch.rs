@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::Client;
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
-use reqwest::{Client, redirect};
 use serde::Deserialize;
 
 use super::Source;
 use super::keys::Keys;
-use super::reachable::Guarded;
+use crate::reachable::Guarded;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -32,18 +32,7 @@ struct Described {
 impl Fetcher {
     pub(super) fn new(loopback: bool) -> anyhow::Result<Self> {
         let guarded = Guarded { loopback };
-        let client = Client::builder()
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(ANSWER_LIMIT)
-            .redirect(redirect::Policy::none())
-            .https_only(!loopback)
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(guarded)
-            .user_agent(concat!("annals/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("no HTTP client can be made")?;
-        Ok(Self { client, guarded })
+        Ok(Self { client: guarded.client(CONNECT_LIMIT, ANSWER_LIMIT)?, guarded })
     }
 
     /// The keys that an issuer has now, and for how long they may be kept.

@@ -2,7 +2,6 @@
 
 mod fetch;
 mod keys;
-mod reachable;
 #[cfg(test)]
 mod tests;
 mod token;

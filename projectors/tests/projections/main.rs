@@ -1,6 +1,7 @@
 //! Projections on a real log: fed, killed, poisoned, rebuilt and proved.
 
 mod feeding;
+mod hooks;
 mod models;
 mod parking;
 mod personal;

@@ -39,6 +39,7 @@ use events::{
 };
 use jiff::civil::date;
 
+use crate::hooks::hooked;
 use crate::support::Place;
 
 /// A tenant of its own for each number.
@@ -168,6 +169,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     uploaded(place, tenant, (round, user)).await;
     kept_up(place, tenant, (round, user)).await;
     commented(place, tenant, (round, user)).await;
+    hooked(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
         role_id: id(803),
         added: vec![format!("shop.item{round}:read")],

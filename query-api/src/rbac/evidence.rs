@@ -8,6 +8,7 @@ use ::events::rbac::resolve::evidence::{Fact, Happened, Mark, Needles, Trace};
 use ::events::{TenantId, UserId};
 use jiff::Timestamp;
 use moka::sync::Cache;
+use platform::cloud_event::Lifted;
 use platform::dataset::{Bind, Statement};
 use platform::log::{Record, UNCHAINED};
 use platform::problem::Problem;
@@ -19,7 +20,6 @@ use uuid::Uuid;
 use super::places::States;
 use crate::call::Call;
 use crate::past::too_long;
-use crate::record::Lifted;
 
 /// The most events that are looked at for one answer.
 const MAX_EVENTS: usize = 50_000;

@@ -13,6 +13,7 @@ use events::identity::user::User;
 use events::rbac::policy::Policy;
 use events::rbac::user_access::UserAccess;
 use events::{Decider as _, TenantId, UserId};
+use platform::cloud_event::{self, Lifted};
 use platform::log::Record;
 use platform::problem::Problem;
 use serde::Deserialize;
@@ -22,7 +23,6 @@ use tokio::sync::{broadcast, watch};
 
 use super::cursor::{Cursors, Unusable};
 use super::words::Words;
-use crate::record::{self, Lifted};
 
 /// Most events kept; who is further behind reads from Postgres.
 const KEPT_EVENTS: usize = 4096;
@@ -55,7 +55,7 @@ impl Entry {
     pub(crate) fn of(row: &PgRow, cursors: &Cursors) -> Result<Self, sqlx::Error> {
         let record = Record::from_row(row)?;
         let mut json = String::with_capacity(record.payload.len() + record.metadata.len() + 512);
-        record::write_cloud_event(&record, &mut json);
+        cloud_event::write(&record, &mut json);
         Ok(Self {
             position: record.position,
             aggregate_type: record.aggregate_type.to_owned(),

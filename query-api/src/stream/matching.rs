@@ -2,13 +2,13 @@
 
 use events::UserId;
 use platform::clock;
+use platform::cloud_event;
 use platform::dataset::filter::{self, Comparison, Filter, Operator, Value};
 use platform::dataset::{Refused, moment};
 use platform::log::Record;
 use serde_json::Value as Json;
 
 use super::lane::Entry;
-use crate::record;
 
 /// What an event can be filtered by; `data` and what is in it as well.
 const MEMBERS: &[&str] = &[
@@ -48,7 +48,7 @@ impl Matcher {
     pub(crate) fn passes(&self, record: &Record<'_>) -> bool {
         let mut json = String::new();
         if self.needs_json {
-            record::write_cloud_event(record, &mut json);
+            cloud_event::write(record, &mut json);
         }
         self.holds(&Entry {
             position: record.position,

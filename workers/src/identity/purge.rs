@@ -96,6 +96,8 @@ async fn end_work(pool: &PgPool, job: &Job) -> anyhow::Result<()> {
     for forget in [
         "delete from work.effects where tenant_id = $1",
         "delete from work.processes where tenant_id = $1",
+        "delete from work.webhooks_deliveries where tenant_id = $1",
+        "delete from work.webhooks_answers where tenant_id = $1",
     ] {
         sqlx::query(forget).bind(job.tenant_id.0).execute(pool).await?;
     }

@@ -20,6 +20,7 @@ use events::rbac::policy::{self, Policy};
 use events::rbac::user_access::{self, UserAccess};
 use events::scheduling::trigger::Trigger;
 use events::settings::Key;
+use events::webhooks::endpoint::Endpoint;
 use events::{ActorKind, Decider, RoleId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -29,6 +30,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::{of_account, of_key, of_place, opened_elsewhere};
+use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
 use super::mention::of_thread;
 use super::trigger::{of_trigger, once_a_day};
@@ -68,6 +70,8 @@ pub(super) const EVENTS: &[&str] = &[
     "scheduling.trigger.command_refused",
     "collaboration.thread.comment_posted",
     "collaboration.thread.comment_edited",
+    "webhooks.endpoint.failing_announced",
+    "webhooks.endpoint.disabled",
 ];
 
 /// What a notification leads to that is of a comment.
@@ -178,6 +182,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Trigger::TYPE => return of_trigger(office, job, cause).await,
         Thread::TYPE => return of_thread(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
+        Endpoint::TYPE => return of_endpoint(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())

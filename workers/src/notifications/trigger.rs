@@ -3,7 +3,7 @@
 use events::identity::user::{Status, User};
 use events::notifications::notification::{Kind, Priority};
 use events::scheduling::trigger::{Event, Trigger};
-use events::{Decider as _, UserId};
+use events::{Decider as _, TenantId, UserId};
 use jiff::tz::TimeZone;
 
 use super::tell::{Cause, Message};
@@ -25,12 +25,7 @@ pub(super) async fn of_trigger(
     };
     let (tenant, id) = (job.tenant_id, &cause.stream_id);
     let trigger = office.aggregates.refresh::<Trigger>(tenant, id).await?.state;
-    let owner = office.aggregates.refresh::<User>(tenant, &trigger.owned_by.to_string()).await?;
-    let told: Vec<UserId> = if owner.state.status == Status::Active {
-        vec![trigger.owned_by]
-    } else {
-        office.administrators(tenant).await?.into_iter().take(MOST).collect()
-    };
+    let told = answering(office, tenant, trigger.owned_by).await?;
     let at = occurrence.strftime("%Y-%m-%d %H:%M UTC");
     let message = |user_id| Message {
         user_id,
@@ -40,6 +35,19 @@ pub(super) async fn of_trigger(
         priority: Priority::High,
     };
     Ok(told.into_iter().map(message).collect())
+}
+
+/// Who answers for what somebody owns: they themselves, or administrators where they are not there any more.
+pub(super) async fn answering(
+    office: &Office,
+    tenant: TenantId,
+    owner: UserId,
+) -> anyhow::Result<Vec<UserId>> {
+    let known = office.aggregates.refresh::<User>(tenant, &owner.to_string()).await?;
+    if known.state.status == Status::Active {
+        return Ok(vec![owner]);
+    }
+    Ok(office.administrators(tenant).await?.into_iter().take(MOST).collect())
 }
 
 /// What happens every minute is refused every minute.

@@ -190,7 +190,10 @@ async fn tried(office: &Office, listed: &Listed) -> anyhow::Result<Verdict> {
     let office = office.because(&job);
     Ok(match AssertUnwindSafe(test(&office, &job)).catch_unwind().await {
         Ok(Ok(Done::Finished | Done::Cancelled)) => Verdict::Passes,
-        Ok(Ok(Done::Failed(reason) | Done::Stuck(reason))) => Verdict::Fails(reason),
+        Ok(Ok(Done::Failed(reason) | Done::Stuck(reason) | Done::Later(_, reason))) => {
+            Verdict::Fails(reason)
+        }
+        Ok(Ok(Done::NotYet(_))) => Verdict::Fails("it is not to be tried yet".into()),
         Ok(Err(Trouble(error))) => Verdict::Fails(format!("{error:#}")),
         Err(_) => Verdict::Fails("it panics".into()),
     })

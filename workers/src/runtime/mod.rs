@@ -5,6 +5,7 @@
 //! wakes; without it everything goes on at the pace of a poll.
 
 pub mod admin;
+mod chosen;
 mod effects;
 mod ends;
 mod janitor;
@@ -21,9 +22,7 @@ use std::time::Duration;
 
 use events::rbac::policy::Policy;
 use events::rbac::resolve::WORKERS;
-use events::settings::configuration::{Configuration, Scope};
-use events::settings::{Key, effective_for};
-use events::{Decider, Module, TenantId, UnitId, UserId, settings};
+use events::{Decider, Module, TenantId, UserId};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use platform::access::{Access, Shared};
@@ -41,12 +40,13 @@ use uuid::Uuid;
 
 pub(crate) use effects::{Intent, Went};
 pub(crate) use ends::End;
-pub(crate) use process::{Process, React, Turn, reaction as process};
+pub(crate) use process::{Process, React, Turn, reaction as process, reaction_to as process_of};
 pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;
 use crate::backups::archive;
 use crate::mail::Mailer;
+use crate::webhooks::Caller;
 
 /// Aggregates kept folded in memory.
 const AGGREGATES_KEPT: u64 = 10_000;
@@ -198,6 +198,10 @@ pub(crate) enum Done {
     Failed(String),
     /// It cannot be done until somebody changes something: a dead letter, which says what, and can be tried again then.
     Stuck(String),
+    /// It was tried in vain, and is tried again after so long, as often as jobs of its kind are.
+    Later(Duration, String),
+    /// It was not tried, because this is not the time; it comes again after so long.
+    NotYet(Duration),
 }
 
 /// Why a job has to be tried again.
@@ -238,6 +242,8 @@ pub(crate) struct Office {
     pub(crate) master: MasterKey,
     /// Where e-mail is handed over.
     pub(crate) mailer: Mailer,
+    /// What calls programs elsewhere.
+    pub(crate) caller: Caller,
     /// Where the database is, for the role that signs.
     pub(crate) database_url: Arc<str>,
     /// The issuer of tokens, after which logs are named.
@@ -277,6 +283,7 @@ impl Office {
             personal,
             master,
             mailer: Mailer::open(settings)?,
+            caller: Caller::open(settings)?,
             database_url: settings.database_url.as_str().into(),
             issuer: settings.issuer.as_str().into(),
             posts_begin: settings.posts_begin().into(),
@@ -316,54 +323,6 @@ impl Office {
         .await?;
         self.personal.open_events(&self.pool, job.tenant_id, &mut [&mut payload]).await?;
         Ok(payload)
-    }
-
-    /// What a setting holds in the organisation as a whole, as the log has it now.
-    pub(crate) async fn setting(
-        &self,
-        tenant: TenantId,
-        key: Key,
-    ) -> anyhow::Result<settings::Value> {
-        self.setting_in(tenant, &[], key).await
-    }
-
-    /// What a setting holds in a unit, which comes with those above it, nearest first.
-    pub(crate) async fn setting_in(
-        &self,
-        tenant: TenantId,
-        units: &[UnitId],
-        key: Key,
-    ) -> anyhow::Result<settings::Value> {
-        self.held(tenant, (units, &Configuration::default()), key).await
-    }
-
-    /// What a setting holds for a user who is in a unit, which comes with those above it, nearest first.
-    pub(crate) async fn setting_for(
-        &self,
-        (tenant, user): (TenantId, UserId),
-        units: &[UnitId],
-        key: Key,
-    ) -> anyhow::Result<settings::Value> {
-        let own = Scope::User(user).stream(tenant);
-        let own = self.aggregates.refresh::<Configuration>(tenant, &own).await?;
-        self.held(tenant, (units, &own.state), key).await
-    }
-
-    async fn held(
-        &self,
-        tenant: TenantId,
-        (units, own): (&[UnitId], &Configuration),
-        key: Key,
-    ) -> anyhow::Result<settings::Value> {
-        let chosen = &self.aggregates;
-        let organization = chosen.refresh::<Configuration>(tenant, &tenant.to_string()).await?;
-        let mut of_units = Vec::with_capacity(units.len());
-        for unit in units {
-            let of_unit = chosen.refresh::<Configuration>(tenant, &unit.to_string()).await?;
-            of_units.push((*unit, of_unit.state));
-        }
-        let of_units: Vec<_> = of_units.iter().map(|(unit, chosen)| (*unit, &**chosen)).collect();
-        Ok(effective_for(key, own, &organization.state, &of_units).value)
     }
 }
 
@@ -413,6 +372,7 @@ pub(crate) fn jobs(module: Module) -> Jobs {
         Module::Files => crate::files::jobs(),
         Module::Maintenance => crate::maintenance::jobs(),
         Module::Collaboration => crate::collaboration::jobs(),
+        Module::Webhooks => crate::webhooks::jobs(),
     }
 }
 

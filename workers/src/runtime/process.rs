@@ -5,6 +5,11 @@
 //! events which are read again change nothing. Commands have ids that follow from process, event and step: the door
 //! takes each once. A process waits by a timer, which is a command for later.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use events::TenantId;
 use events::envelope::Recorded;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,7 +18,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use std::time::Duration;
 use uuid::Uuid;
 
 use super::queue::NewJob;
@@ -26,8 +30,8 @@ const COMMAND: &str = "process.command";
 pub(crate) trait Process {
     /// Its name, under which it remembers matters and how far it has read.
     const NAME: &'static str;
-    /// The events it wants to see.
-    const EVENTS: &'static [&'static str];
+    /// The events it wants to see; none where they are told with [`reaction_to`].
+    const EVENTS: &'static [&'static str] = &[];
     /// What is remembered of a matter.
     type Memory: Serialize + DeserializeOwned;
 
@@ -74,8 +78,13 @@ pub(crate) struct Manager {
 
 /// The reaction that runs a process.
 pub(crate) fn reaction<P: Process>() -> Reaction {
+    reaction_to::<P>(P::EVENTS)
+}
+
+/// The same, for events that are not known before the program runs.
+pub(crate) fn reaction_to<P: Process>(events: &'static [&'static str]) -> Reaction {
     let manager = Manager { correlation: P::correlation, turn: turn::<P> };
-    Reaction { name: P::NAME, events: P::EVENTS, react: React::Process(manager) }
+    Reaction { name: P::NAME, events, react: React::Process(manager) }
 }
 
 fn turn<P: Process>(memory: Option<Value>, event: &Recorded) -> anyhow::Result<Turn<Value>> {
@@ -84,38 +93,86 @@ fn turn<P: Process>(memory: Option<Value>, event: &Recorded) -> anyhow::Result<T
     Ok(Turn { memory: memory.map(serde_json::to_value).transpose()?, effects })
 }
 
+/// The matters of the events of one transaction: each is read once and written once, however many of its events there are.
+pub(super) struct Matters {
+    name: &'static str,
+    known: HashMap<(TenantId, String), Matter>,
+}
+
+/// What is remembered of a matter.
+struct Matter {
+    memory: Option<Value>,
+    /// The last event of it that was taken.
+    seen: i64,
+    /// Whether there is a row of it, or has to be.
+    is_kept: bool,
+    is_touched: bool,
+}
+
+impl Matters {
+    /// Of the process of that name; nothing is read yet.
+    pub(super) fn of(name: &'static str) -> Self {
+        Self { name, known: HashMap::new() }
+    }
+
+    async fn matter(
+        &mut self,
+        database: &mut PgConnection,
+        place: (TenantId, String),
+    ) -> Result<&mut Matter, sqlx::Error> {
+        match self.known.entry(place) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(free) => {
+                let (tenant, correlation) = free.key();
+                let row: Option<(Option<Value>, i64)> = sqlx::query_as(KNOWN)
+                    .bind(tenant.0)
+                    .bind(self.name)
+                    .bind(correlation)
+                    .fetch_optional(database)
+                    .await?;
+                let is_kept = row.is_some();
+                let (memory, seen) = row.unwrap_or((None, 0));
+                Ok(free.insert(Matter { memory, seen, is_kept, is_touched: false }))
+            }
+        }
+    }
+
+    /// Writes down what was remembered since.
+    pub(super) async fn keep(self, database: &mut PgConnection) -> Result<(), sqlx::Error> {
+        for ((tenant, correlation), matter) in self.known {
+            if matter.is_touched {
+                sqlx::query(REMEMBER)
+                    .bind(tenant.0)
+                    .bind(self.name)
+                    .bind(correlation)
+                    .bind(matter.memory)
+                    .bind(matter.seen)
+                    .execute(&mut *database)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Manager {
     /// Takes an event in turn, unless it was taken before; what follows.
     pub(super) async fn take(
         self,
         database: &mut PgConnection,
-        name: &str,
+        matters: &mut Matters,
         event: &Recorded,
     ) -> anyhow::Result<Vec<Effect>> {
         let Some(correlation) = (self.correlation)(event)? else { return Ok(Vec::new()) };
-        let tenant = event.tenant_id;
-        let known: Option<(Option<Value>, i64)> = sqlx::query_as(KNOWN)
-            .bind(tenant.0)
-            .bind(name)
-            .bind(&correlation)
-            .fetch_optional(&mut *database)
-            .await?;
-        let (memory, seen) = known.clone().unwrap_or((None, 0));
-        if seen >= event.position {
+        let matter = matters.matter(database, (event.tenant_id, correlation)).await?;
+        if matter.seen >= event.position {
             return Ok(Vec::new());
         }
-        let Turn { memory, effects } = (self.turn)(memory, event)?;
+        let Turn { memory, effects } = (self.turn)(matter.memory.take(), event)?;
         // Of what never was a matter of this process nothing is kept.
-        if known.is_some() || memory.is_some() {
-            sqlx::query(REMEMBER)
-                .bind(tenant.0)
-                .bind(name)
-                .bind(&correlation)
-                .bind(memory)
-                .bind(event.position)
-                .execute(database)
-                .await?;
-        }
+        matter.is_kept |= memory.is_some();
+        matter.is_touched |= matter.is_kept;
+        (matter.memory, matter.seen) = (memory, event.position);
         Ok(effects)
     }
 }

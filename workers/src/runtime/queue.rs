@@ -229,6 +229,12 @@ impl Job {
         Ok(())
     }
 
+    /// Puts the job back as if it had not been taken, to be taken after `delay`.
+    pub(super) async fn put_off(&self, pool: &PgPool, delay: Duration) -> Result<(), sqlx::Error> {
+        let put_off = sqlx::query(PUT_OFF).bind(self.id).bind(self.attempt);
+        put_off.bind(delay.as_secs_f64()).execute(pool).await.map(|_| ())
+    }
+
     /// How long to wait after this attempt: 5 s, 20 s, 80 s ... capped, and up to a quarter more, so that jobs that failed
     /// together do not come back together.
     pub(super) fn back_off(&self) -> Duration {
@@ -318,4 +324,9 @@ const RETRY: &str = "
 
 const GIVE_BACK: &str = "
     update work.jobs set state = 'queued', attempt = attempt - 1, run_at = now(), lease_until = null, changed_at = now()
+     where job_id = $1 and attempt = $2 and state = 'running'";
+
+const PUT_OFF: &str = "
+    update work.jobs
+       set state = 'queued', attempt = attempt - 1, run_at = now() + make_interval(secs => $3), lease_until = null, changed_at = now()
      where job_id = $1 and attempt = $2 and state = 'running'";

@@ -1,6 +1,6 @@
 //! Reactions: readers of the log that turn events into jobs, each from its own checkpoint.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,6 +14,7 @@ use platform::lifecycle::Shutdown;
 use platform::log::{COLUMNS, recorded};
 use sqlx::{PgConnection, PgPool};
 
+use super::process::Matters;
 use super::queue::{self, NewJob};
 use super::{Effect, React, Reaction, id_caused_by, process, timers};
 
@@ -89,17 +90,13 @@ impl Reading {
     /// not hold up the others.
     async fn round(&self, places: &mut [Place]) -> anyhow::Result<bool> {
         let from = places.iter().map(|place| place.known).min().unwrap_or_default();
-        let all: Vec<&str> =
-            self.reactions.iter().flat_map(|reaction| reaction.events).copied().collect();
-        let (head, of_interest): (i64, bool) = sqlx::query_as(LOOK)
-            .bind(from)
-            .bind(from + SPAN)
-            .bind(all)
-            .fetch_one(&self.pool)
-            .await?;
+        let (head, seen): (i64, Vec<String>) =
+            sqlx::query_as(LOOK).bind(from).bind(from + SPAN).fetch_one(&self.pool).await?;
+        let seen: HashSet<String> = seen.into_iter().collect();
         let until = head.min(from + SPAN);
         let (mut more, mut failure) = (false, None);
         for (reaction, place) in self.reactions.iter().zip(places) {
+            let of_interest = reaction.events.iter().any(|event| seen.contains(*event));
             let quiet = !of_interest && until - place.stored < CHECKPOINT_EVERY;
             if place.known < until && quiet {
                 place.known = until; // nothing to do, and nothing to remember yet
@@ -165,10 +162,11 @@ impl Reading {
     ) -> anyhow::Result<Vec<NewJob>> {
         let limit = |kind: &str| self.limits.get(kind).copied().unwrap_or(1);
         let (mut added, mut jobs) = (Vec::new(), Vec::new());
+        let mut matters = Matters::of(reaction.name);
         for event in news {
             let effects = match reaction.react {
                 React::Event(react) => react(event),
-                React::Process(manager) => manager.take(transaction, reaction.name, event).await,
+                React::Process(manager) => manager.take(transaction, &mut matters, event).await,
             };
             let effects =
                 effects.with_context(|| format!("the event at position {}", event.position))?;
@@ -202,6 +200,7 @@ impl Reading {
                 }
             }
         }
+        matters.keep(transaction).await?;
         added.extend(queue::add(transaction, jobs, limit).await?);
         Ok(added)
     }
@@ -257,8 +256,8 @@ async fn subscribe(pool: &PgPool, bus: &Bus) -> Option<Tail> {
 }
 
 const LOOK: &str = "
-    select h.position, exists (
-        select from log.events e where e.position > $1 and e.position <= $2 and e.event_type = any($3))
+    select h.position, array(
+        select distinct e.event_type from log.events e where e.position > $1 and e.position <= $2)
       from log.head h";
 
 const CHECKPOINT: &str = "

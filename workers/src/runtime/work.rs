@@ -153,6 +153,14 @@ impl Slot {
             Ok(Done::Cancelled) => self.end(job, Ended::Cancelled, None).await,
             Ok(Done::Failed(reason)) => self.end(job, Ended::Failed, Some(&reason)).await,
             Ok(Done::Stuck(reason)) => self.give_up(job, &reason).await,
+            Ok(Done::Later(_, reason)) if job.attempt >= job.max_attempts => {
+                self.give_up(job, &reason).await
+            }
+            Ok(Done::Later(delay, reason)) => self.after(job, delay, &reason).await,
+            Ok(Done::NotYet(delay)) => {
+                job.put_off(&self.office.pool, delay).await?;
+                Ok(Fate::Again(delay))
+            }
             Err(Trouble(error)) => {
                 let error = format!("{error:#}");
                 if job.attempt >= job.max_attempts {
@@ -171,7 +179,10 @@ impl Slot {
     }
 
     async fn again(&self, job: &Job, error: &str) -> Result<Fate, sqlx::Error> {
-        let delay = job.back_off();
+        self.after(job, job.back_off(), error).await
+    }
+
+    async fn after(&self, job: &Job, delay: Duration, error: &str) -> Result<Fate, sqlx::Error> {
         tracing::warn!(
             job.id = %job.id,
             job.kind = self.handler.kind,

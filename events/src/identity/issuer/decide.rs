@@ -1,8 +1,7 @@
 //! The rules of an issuer.
 
-use std::net::IpAddr;
-
 use super::{Algorithm, Change, Command, Event, Issuer, Mapping, Status, Suspend, Terms, Trust};
+use crate::address::{is_address, is_domain};
 use crate::aggregate::{Class, Context, Decider};
 use crate::lists::repeats;
 use crate::modules::Module;
@@ -18,8 +17,6 @@ pub const AUDIENCES_MAX_COUNT: usize = 8;
 pub const AUDIENCE_MAX_BYTES: usize = 255;
 /// Most domains that an issuer speaks for.
 pub const DOMAINS_MAX_COUNT: usize = 32;
-/// Longest domain.
-pub const DOMAIN_MAX_BYTES: usize = 253;
 /// Longest reason of a suspension.
 pub const REASON_MAX_CHARS: usize = 500;
 
@@ -203,7 +200,7 @@ fn begin(trust: Trust, facts: Facts) -> Result<Vec<Event>, Rejection> {
     let name = name(&trust.name)?;
     let issuer = trust.issuer;
     let is_plain = !issuer.contains(['?', '#']);
-    if !is_plain || !is_address(&issuer, facts) {
+    if !is_plain || !is_issuers(&issuer, facts) {
         return Err(Rejection::UrlInvalid);
     }
     let terms = Terms {
@@ -273,7 +270,7 @@ fn checked(terms: Terms, facts: Facts) -> Result<Terms, Rejection> {
     if !(1..=known).contains(&terms.algorithms.len()) || repeats(&terms.algorithms) {
         return Err(Rejection::AlgorithmsInvalid);
     }
-    if terms.jwks_uri.as_ref().is_some_and(|uri| uri.contains('#') || !is_address(uri, facts)) {
+    if terms.jwks_uri.as_ref().is_some_and(|uri| uri.contains('#') || !is_issuers(uri, facts)) {
         return Err(Rejection::JwksUriInvalid);
     }
     let email_domains: Vec<String> =
@@ -289,42 +286,6 @@ fn checked(terms: Terms, facts: Facts) -> Result<Terms, Rejection> {
     Ok(Terms { email_domains, ..terms })
 }
 
-/// Two labels or more of letters, digits and hyphens.
-fn is_domain(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= DOMAIN_MAX_BYTES && text.contains('.') && text.split('.').all(is_label)
-}
-
-/// An https address of a host that has a name of two labels or more; where development allows it, one on this machine as well.
-fn is_address(url: &str, facts: Facts) -> bool {
-    let is_written = url.len() <= URL_MAX_BYTES
-        && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte));
-    let Some((scheme, rest)) = url.split_once("://").filter(|_| is_written) else { return false };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some("443"))),
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, Some("443")),
-        },
-    };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0);
-    if !port.is_some_and(is_port) {
-        return false;
-    }
-    let is_here = match host.parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback(),
-        Err(_) => host == "localhost",
-    };
-    match scheme {
-        "https" if is_here => facts.loopback,
-        "https" => is_domain(host) && host.parse::<IpAddr>().is_err(),
-        "http" => facts.loopback && is_here,
-        _ => false,
-    }
+fn is_issuers(url: &str, facts: Facts) -> bool {
+    url.len() <= URL_MAX_BYTES && is_address(url, facts.loopback)
 }

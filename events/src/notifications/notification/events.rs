@@ -91,6 +91,10 @@ pub enum Kind {
     TriggerRefused,
     /// Somebody called the recipient by name in a comment.
     Mention,
+    /// A program that the recipient answers for has not answered to webhooks for a day.
+    WebhookFailing,
+    /// A program that the recipient answers for is told of nothing any more.
+    WebhookDisabled,
     /// A message from a person.
     Message,
 }
@@ -110,6 +114,7 @@ impl Kind {
             Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Mention => Some(Key::NotificationsMailOfMentions),
+            Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

@@ -59,6 +59,8 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "report_ready",
             "trigger_refused",
             "mention",
+            "webhook_failing",
+            "webhook_disabled",
             "message",
         ])
     );

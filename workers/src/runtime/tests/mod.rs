@@ -1,16 +1,18 @@
 //! The runtime on a real Postgres and a real NATS: retries, dead letters, lost workers, duplicates, turns.
 
 mod dead_letters;
+mod later;
 mod processes;
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use events::UserId;
 use events::envelope::Recorded;
 use events::identity::user::{Event as UserEvent, User};
-use events::settings::configuration::{self, Scope};
+use events::settings::configuration::{self, Configuration, Scope};
+use events::settings::{self, Key};
 use events::testing::id;
+use events::{UnitId, UserId};
 use platform::clock;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -47,6 +49,8 @@ fn act<'a>(_: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trouble>> 
             "fail" => Err(anyhow::anyhow!("it did not work").into()),
             "fail once" if job.attempt == 1 => Err(anyhow::anyhow!("not yet").into()),
             "refuse" => Ok(Done::Failed("never".into())),
+            "later" => Ok(Done::Later(Duration::from_hours(1), "not taken".into())),
+            "not yet" if times(&job.subject_id) < 6 => Ok(Done::NotYet(Duration::from_hours(1))),
             "panic" => panic!("as told"),
             "take long" => {
                 tokio::time::sleep(3 * LEASE).await;

@@ -1,14 +1,17 @@
-//! Which addresses an issuer may be at: public ones, so that nobody has us look around in our own network.
+//! Addresses elsewhere that somebody named and we call: public ones only, so that nobody has us look around in our own network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
-use reqwest::Url;
+use anyhow::Context as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Url, redirect};
 
 /// Finds addresses as everybody does, and leaves out those that nobody may be at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guarded {
-    pub(super) loopback: bool,
+pub struct Guarded {
+    /// Whether this machine may be called as well, and without TLS: for development only.
+    pub loopback: bool,
 }
 
 impl Resolve for Guarded {
@@ -27,8 +30,24 @@ impl Resolve for Guarded {
 }
 
 impl Guarded {
+    /// What calls such addresses: names are looked up once and each address that they lead to is judged before it is connected to;
+    /// no redirects, no proxy, and within these limits until it is connected and until the answer has come.
+    pub fn client(self, connect: Duration, whole: Duration) -> anyhow::Result<Client> {
+        Client::builder()
+            .connect_timeout(connect)
+            .timeout(whole)
+            .redirect(redirect::Policy::none())
+            .https_only(!self.loopback)
+            .no_proxy()
+            .referer(false)
+            .dns_resolver(self)
+            .user_agent(concat!("annals/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .context("no HTTP client can be made")
+    }
+
     /// An address that may be asked: with TLS, or on this machine where that is allowed; no address in it that nobody may be at.
-    pub(super) fn url(self, text: &str) -> anyhow::Result<Url> {
+    pub fn url(self, text: &str) -> anyhow::Result<Url> {
         let url = Url::parse(text)?;
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
@@ -44,8 +63,8 @@ impl Guarded {
         Ok(url)
     }
 
-    /// Whether an issuer may be there.
-    pub(super) fn allows(self, ip: IpAddr) -> bool {
+    /// Whether what we call may be there.
+    pub fn allows(self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(ip) => self.allows_v4(ip),
             IpAddr::V6(ip) => self.allows_v6(ip),
