@@ -3,7 +3,6 @@
 use events::subject::Subject;
 use events::{Decider, Permission, UnitId};
 use platform::access::{self, Places, Standing, lacking, lacking_in};
-use platform::principal::Principal;
 use platform::problem::Problem;
 use platform::routes::Access;
 
@@ -21,6 +20,8 @@ pub(crate) enum Spot {
     Above(UnitId),
     /// Wherever the permission is held: what comes of it stays there.
     Anywhere,
+    /// At a record that the caller sees, by the permission or otherwise.
+    At(Subject),
 }
 
 impl Spot {
@@ -32,7 +33,7 @@ impl Spot {
     /// The unit that the permission may be held in instead of everywhere.
     fn unit(self, standing: Option<&Standing>) -> Option<UnitId> {
         match self {
-            Self::Everywhere | Self::Anywhere => None,
+            Self::Everywhere | Self::Anywhere | Self::At(_) => None,
             Self::In(unit) => Some(unit),
             Self::Above(unit) => standing?.organization.state.units.get(&unit)?.parent_id,
         }
@@ -47,11 +48,9 @@ impl<D: Decider> Target<D> {
         self
     }
 
-    /// Being about a record: needing the right to see it, unless that is the caller.
-    pub(crate) fn about(self, caller: &Principal, subject: Subject) -> Self {
-        let themselves = caller.user().is_some_and(|me| subject.is_user(me));
-        let needed = (!themselves).then(|| subject.kind.read_permission());
-        self.needing(needed, &[Spot::Everywhere])
+    /// Being about a record: needing to see it.
+    pub(crate) fn about(self, subject: Subject) -> Self {
+        self.needing(Some(subject.kind.read_permission()), &[Spot::At(subject)])
     }
 
     /// Acting there.
@@ -125,6 +124,11 @@ impl App {
             return self.check_somewhere(ask, standing, permission).await;
         }
         let by = &ask.principal;
+        if let Spot::At(subject) = spot {
+            let sees = self.access.may_read_of(by, standing, &subject).await;
+            let sees = sees.map_err(|error| Problem::internal(&error))?;
+            return if sees { Ok(()) } else { Err(lacking(by, permission)) };
+        }
         let Some(unit) = spot.unit(standing) else {
             return access::authorize(by, standing, permission);
         };

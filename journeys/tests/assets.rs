@@ -428,3 +428,53 @@ async fn a_file_is_about_an_asset() -> anyhow::Result<()> {
     house.stop().await;
     Ok(())
 }
+
+/// What somebody gets of a file and of the comments on an asset.
+async fn reads(client: &Client, file: &str, about: &str) -> anyhow::Result<(u16, u16)> {
+    let content = client.get(&format!("/files/{file}/content")).await?;
+    let comments = client.get(&format!("/comments?subject={about}")).await?;
+    Ok((content.status, comments.status))
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_to_an_asset_reads_and_says_what_is_about_it() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let owner = house.found("acme").await?;
+    with_units(&owner).await?;
+    let keeper = person(&owner, "keeper", &[READ], NORTH).await?;
+    let guest = owner.newcomer("acme", "guest").await?;
+    let desk = ["files.files:use", "collaboration.comments:use"];
+    let desk = json!({"name": "Desk", "level": 5, "permissions": desk});
+    let desk = owner.post("/rbac/roles", &desk).await?.ok()?.made().to_owned();
+    for person in [&keeper, &guest] {
+        let held = json!({"user_id": person.user_id, "role_id": desk});
+        owner.post("/rbac/assign", &held).await?.ok()?;
+    }
+    let asset = register(&owner, "P-7", Some(NORTH)).await?;
+    let about = format!("maintenance.asset:{asset}");
+    let manual = ("manual.txt", "text/plain");
+    let fields = [("purpose", "attachment"), ("subject", &*about)];
+    let file = owner.upload(&fields, manual, b"How it is kept up.").await?.ok()?.made().to_owned();
+    let on = json!({"type": "maintenance.asset", "id": asset});
+    let comment = json!({"subject": on, "body": "It leaks."});
+    let said = owner.post("/comments", &comment).await?.ok()?;
+
+    assert_eq!(reads(&keeper, &file, &about).await?, (200, 200));
+    let found = keeper.get_after(&format!("/files?subject={about}"), &said).await?.ok()?.body;
+    assert_eq!(found["items"][0]["file_id"], file, "{found}");
+    let found = keeper.get_after(&format!("/comments?subject={about}"), &said).await?.ok()?.body;
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found}");
+    keeper.post("/comments", &comment).await?.ok()?;
+    keeper.upload(&fields, ("log.txt", "text/plain"), b"It was cleaned.").await?.ok()?;
+
+    assert_eq!(reads(&guest, &file, &about).await?, (404, 403));
+    assert_eq!(guest.post("/comments", &comment).await?.status, 403);
+    let seen_by_guest = sharing("private", &[("user", &guest.user_id, "view")]);
+    share(&owner, &asset, &seen_by_guest).await?.ok()?;
+    assert_eq!(reads(&guest, &file, &about).await?, (200, 200));
+    guest.post("/comments", &comment).await?.ok()?;
+    share(&owner, &asset, &sharing("private", &[])).await?.ok()?;
+    assert_eq!(reads(&guest, &file, &about).await?, (404, 403));
+    house.stop().await;
+    Ok(())
+}

@@ -221,3 +221,54 @@ async fn who_made_an_api_key_and_its_owner_are_told_once_days_before_it_ends() -
     house.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn who_answers_for_an_asset_is_told_once_before_its_warranty_ends() -> anyhow::Result<()> {
+    let mut house = House::start().await?;
+    let owner = house.found("acme").await?;
+    let anna = owner.newcomer("acme", "anna").await?;
+    let bert = owner.newcomer("acme", "bert").await?;
+    let today = platform::clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let until = |days: i64| today.checked_add(jiff::Span::new().days(days)).map(|day| json!(day));
+    house.kill(Resident::Workers)?;
+    let mut assets = Vec::new();
+    for (name, days) in [("Brief", 20), ("Gone", 400), ("Kept", 400)] {
+        let asset = json!({"tag": name, "name": name, "warranty_until": until(days)?});
+        assets.push(owner.post("/assets", &asset).await?.ok()?.made().to_owned());
+    }
+    let [_, gone, kept] = &*assets else { anyhow::bail!("{assets:?}") };
+    let shares = json!({"visibility": "private", "shares": [
+        {"with": {"kind": "user", "id": anna.user_id}, "level": "manage"},
+        {"with": {"kind": "user", "id": bert.user_id}, "level": "work"}]});
+    let sharing = format!("/assets/{kept}/sharing");
+    owner.command(Method::PUT, &sharing, &shares, &[]).await?.ok()?;
+    let amend = async |asset: &str, until: Value| {
+        let path = format!("/assets/{asset}");
+        let warranty = json!({ "warranty_until": until });
+        owner.command(Method::PATCH, &path, &warranty, &[]).await?.ok()
+    };
+    amend(gone, until(20)?).await?;
+    amend(gone, Value::Null).await?;
+    amend(kept, until(20)?).await?;
+    house.move_in(Resident::Workers)?;
+    let ends = |body: &Value| told(body, "The warranty of “Kept” ends on") == 1;
+    for client in [&owner, &anna] {
+        client.until("/notifications", SOON, ends).await?;
+    }
+    house.kill(Resident::Workers)?;
+    house.move_in(Resident::Workers)?;
+
+    // It ends on another day, so they are told again; of the others nobody hears.
+    amend(kept, until(5)?).await?;
+    let twice = |body: &Value| told(body, "The warranty of “Kept” ends on") == 2;
+    for client in [&owner, &anna] {
+        let inbox = client.until("/notifications", SOON, twice).await?;
+        assert_eq!(told(&inbox.body, "The warranty of"), 2, "{}", inbox.text);
+        assert_eq!(inbox.body["items"][0]["link"]["id"], kept.as_str(), "{}", inbox.text);
+    }
+    let inbox = bert.get("/notifications").await?.ok()?;
+    assert_eq!(told(&inbox.body, "The warranty of"), 0, "{}", inbox.text);
+    assert_eq!(count(&house, "maintenance.asset.warranty_end_announced").await?, 2);
+    house.stop().await;
+    Ok(())
+}

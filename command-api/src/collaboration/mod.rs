@@ -6,7 +6,6 @@ use events::collaboration::thread::{COMMENT, Command, Post, Thread};
 use events::subject::Subject;
 use events::{CommentId, Module, Permission, ThreadId};
 use futures::FutureExt as _;
-use platform::access::may_read_comment;
 use platform::clock;
 use platform::limits::Quota;
 use platform::problem::Problem;
@@ -112,7 +111,7 @@ fn post(call: &Call<NewComment>) -> Result<Target<Thread>, Problem> {
     let post = Post { comment_id, subject, author_id, body, parent_id };
     let thread = Thread::of(call.tenant(), &subject);
     let target = Target::new(thread, Command::Post(post)).at("/comments/{comment_id}");
-    Ok(target.about(&call.principal, subject))
+    Ok(target.about(subject))
 }
 
 /// The thread that a comment is in, by the claims of the log, which are never behind; to whoever may not read the comment there is
@@ -125,9 +124,13 @@ async fn thread(app: &App, ask: &Ask, comment: CommentId) -> Result<ThreadId, Pr
     let state = known.map_err(|error| Problem::internal(&error))?.state;
     let author = state.comments.get(&comment).map(|comment| comment.author_id);
     let of = state.subject.as_ref().zip(author);
-    let standing = ask.standing.as_ref();
-    let readable = of.is_some_and(|of| may_read_comment(&ask.principal, standing, of));
-    if readable { Ok(thread) } else { Err(Problem::absent("comment")) }
+    let of = of.ok_or_else(|| Problem::absent("comment"))?;
+    let readable = app.access.may_read_comment(&ask.principal, ask.standing.as_ref(), of).await;
+    if readable.map_err(|error| Problem::internal(&error))? {
+        Ok(thread)
+    } else {
+        Err(Problem::absent("comment"))
+    }
 }
 
 fn found(thread: Option<ThreadId>) -> Result<ThreadId, Problem> {

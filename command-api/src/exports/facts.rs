@@ -4,7 +4,6 @@ use events::exports::export::{Command, Export, Facts, Rejection, Request};
 use events::exports::template::Template;
 use events::exports::{Misprint, check_logo};
 use events::files::file::File;
-use platform::access::may_read;
 use platform::principal::Principal;
 use platform::problem::Problem;
 
@@ -35,7 +34,7 @@ async fn logo(sources: &mut Sources<'_>, request: &Request) -> Result<(), Proble
     let Some(id) = request.wishes.layout.logo else { return Ok(()) };
     let file = sources.now::<File>(&id.to_string()).await?.state;
     let requester = Principal::somebody(sources.tenant, request.requested_by);
-    let readable = may_read(&requester, sources.standing, &file);
-    check_logo(&file, readable)
+    let readable = sources.app.access.may_read(&requester, sources.standing, &file).await;
+    check_logo(&file, readable.map_err(|error| Problem::internal(&error))?)
         .map_err(|unshown| refused(&Rejection::LayoutInvalid(Misprint::Logo(unshown))))
 }

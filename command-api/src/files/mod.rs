@@ -14,7 +14,7 @@ use std::sync::Arc;
 use events::files::file::{Command, File, Status};
 use events::subject::Subject;
 use events::{FileId, Module, Permission, UserId};
-use platform::access::{may_keep, may_read};
+use platform::access::may_keep;
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -137,7 +137,7 @@ async fn owned<B: DeserializeOwned + Clone>(
     readable(&app, ask, id).await?;
     let carried = app.execute(ask, || {
         let (command, subject) = build(body.clone());
-        Ok(to_be_about(ask, own(id, command), subject).guarded(ask.access))
+        Ok(to_be_about(own(id, command), subject).guarded(ask.access))
     });
     Ok(carried.await?.answer())
 }
@@ -153,9 +153,9 @@ fn uploader(file: &File) -> Option<UserId> {
 }
 
 /// Needing the right to see the record, where there is one.
-fn to_be_about(ask: &Ask, target: Target<File>, subject: Option<Subject>) -> Target<File> {
+fn to_be_about(target: Target<File>, subject: Option<Subject>) -> Target<File> {
     match subject {
-        Some(subject) => target.about(&ask.principal, subject),
+        Some(subject) => target.about(subject),
         None => target,
     }
 }
@@ -165,8 +165,10 @@ async fn readable(app: &App, ask: &Ask, id: FileId) -> Result<(Arc<File>, bool),
     let known = app.aggregates.refresh::<File>(ask.principal.tenant, &id.to_string()).await;
     let file = known.map_err(|error| Problem::internal(&error))?.state;
     let standing = ask.standing.as_ref();
-    let is_there = file.status != Status::Absent;
-    if !is_there || !may_read(&ask.principal, standing, &file) {
+    let readable = file.status != Status::Absent
+        && (app.access.may_read(&ask.principal, standing, &file).await)
+            .map_err(|error| Problem::internal(&error))?;
+    if !readable {
         return Err(Problem::absent("file"));
     }
     Ok((file, may_keep(&ask.principal, standing)))

@@ -118,7 +118,7 @@ impl New {
     fn target(&self, ask: &Ask) -> Target<File> {
         let target = Target::of(self.id).at("/files/{id}");
         let target = Target { commands: self.commands(), ..target };
-        to_be_about(ask, target, self.form.subject).guarded(ask.access)
+        to_be_about(target, self.form.subject).guarded(ask.access)
     }
 
     /// Whether the file itself would be taken, so that bytes are not stored which nobody will refer to.

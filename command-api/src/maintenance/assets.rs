@@ -154,6 +154,11 @@ pub(super) fn routes(registry: &mut Registry) {
         let Sharing { visibility, shares } = call.body.clone();
         target(call, Command::SetSharing { visibility, shares })
     });
+    let path = "/assets/{asset_id}/announce-warranty-end";
+    let announce = Route::post(path, module, "maintenance_asset_announce_warranty_end")
+        .needs(Permission::MaintenanceUpkeepRecord)
+        .summary("record that people are told of the end of a warranty, which is near");
+    registry.command::<Nothing, Asset>(announce, |call| target(call, Command::AnnounceWarrantyEnd));
     counting(registry);
 }
 

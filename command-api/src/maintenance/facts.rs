@@ -28,6 +28,7 @@ impl LoadFacts<Asset> for Facts {
             Command::Change(_)
             | Command::RecordUsage(_)
             | Command::ResetCounter { .. }
+            | Command::AnnounceWarrantyEnd
             | Command::Retire => {}
         }
         Ok(facts)

@@ -3,15 +3,32 @@
 use events::Permission;
 use events::files::file::File;
 
-use super::{Standing, authorize, may_read_of};
+use super::{Access, Standing, authorize};
+use crate::fold::FoldError;
 use crate::principal::Principal;
 
-/// Whether the caller may know of the file and read it.
-pub fn may_read(caller: &Principal, standing: Option<&Standing>, file: &File) -> bool {
-    let own = caller.user().is_some_and(|user| user == file.uploaded_by);
-    own || authorize(caller, standing, Permission::FilesFilesReadAll).is_ok()
-        || may_keep(caller, standing)
-        || file.links.iter().any(|link| may_read_of(caller, standing, &link.subject))
+impl Access {
+    /// Whether the caller may know of the file and read it.
+    pub async fn may_read(
+        &self,
+        caller: &Principal,
+        standing: Option<&Standing>,
+        file: &File,
+    ) -> Result<bool, FoldError> {
+        let own = caller.user().is_some_and(|user| user == file.uploaded_by);
+        if own
+            || authorize(caller, standing, Permission::FilesFilesReadAll).is_ok()
+            || may_keep(caller, standing)
+        {
+            return Ok(true);
+        }
+        for link in &file.links {
+            if self.may_read_of(caller, standing, &link.subject).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Whether the caller looks after everybody's files.

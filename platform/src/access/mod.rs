@@ -31,12 +31,11 @@ mod subject;
 mod units;
 
 pub use assets::check_shared;
-pub use files::{may_keep, may_read};
+pub use files::may_keep;
 pub use guard::{authorize, check_at_work, in_person, lacking};
 use shared::Place;
 pub use shared::Shared;
 pub use standing::{KeyInUse, Rights, Standing, Versions};
-pub use subject::{may_read_comment, may_read_comments, may_read_of};
 pub use units::{Places, lacking_in};
 
 const KEPT_EFFECTIVE: u64 = 50_000;

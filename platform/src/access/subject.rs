@@ -1,34 +1,63 @@
 //! Who may read what is about a record: whoever may see it, and whoever it is; and of comments, also who wrote them and moderators.
 
-use events::subject::Subject;
+use events::maintenance::asset::Asset;
+use events::subject::{Subject, SubjectKind};
 use events::{Permission, UserId};
 
-use super::{Standing, authorize};
+use super::{Access, Standing, authorize};
+use crate::fold::FoldError;
 use crate::principal::Principal;
 
-/// Whether the caller may read what is about a record.
-pub fn may_read_of(caller: &Principal, standing: Option<&Standing>, subject: &Subject) -> bool {
-    let themselves = caller.user().is_some_and(|user| subject.is_user(user));
-    themselves || authorize(caller, standing, subject.kind.read_permission()).is_ok()
-}
+impl Access {
+    /// Whether the caller may read what is about a record: whoever sees that may, be it in a unit or because it is shared with them.
+    pub async fn may_read_of(
+        &self,
+        caller: &Principal,
+        standing: Option<&Standing>,
+        subject: &Subject,
+    ) -> Result<bool, FoldError> {
+        let themselves = caller.user().is_some_and(|user| subject.is_user(user));
+        if themselves || authorize(caller, standing, subject.kind.read_permission()).is_ok() {
+            return Ok(true);
+        }
+        match subject.kind {
+            SubjectKind::Asset => {
+                let id = subject.id.to_string();
+                let asset = self.aggregates.refresh::<Asset>(caller.tenant, &id).await?.state;
+                Ok(self.reach(caller, standing, &asset).await?.is_some())
+            }
+            SubjectKind::Organization
+            | SubjectKind::User
+            | SubjectKind::Role
+            | SubjectKind::Export
+            | SubjectKind::Backup
+            | SubjectKind::Trigger => Ok(false),
+        }
+    }
 
-/// Whether the caller may read the comments on a record, and be called by them.
-pub fn may_read_comments(
-    caller: &Principal,
-    standing: Option<&Standing>,
-    subject: &Subject,
-) -> bool {
-    let takes_part = authorize(caller, standing, Permission::CollaborationCommentsUse).is_ok();
-    takes_part && (may_moderate(caller, standing) || may_read_of(caller, standing, subject))
-}
+    /// Whether the caller may read the comments on a record, and be called by them.
+    pub async fn may_read_comments(
+        &self,
+        caller: &Principal,
+        standing: Option<&Standing>,
+        subject: &Subject,
+    ) -> Result<bool, FoldError> {
+        let takes_part = authorize(caller, standing, Permission::CollaborationCommentsUse).is_ok();
+        Ok(takes_part
+            && (may_moderate(caller, standing)
+                || self.may_read_of(caller, standing, subject).await?))
+    }
 
-/// Whether the caller may read one comment on a record, which is of this author.
-pub fn may_read_comment(
-    caller: &Principal,
-    standing: Option<&Standing>,
-    (subject, author): (&Subject, UserId),
-) -> bool {
-    caller.user() == Some(author) || may_read_comments(caller, standing, subject)
+    /// Whether the caller may read one comment on a record, which is of this author.
+    pub async fn may_read_comment(
+        &self,
+        caller: &Principal,
+        standing: Option<&Standing>,
+        (subject, author): (&Subject, UserId),
+    ) -> Result<bool, FoldError> {
+        Ok(caller.user() == Some(author)
+            || self.may_read_comments(caller, standing, subject).await?)
+    }
 }
 
 /// Whether the caller looks after everybody's comments.

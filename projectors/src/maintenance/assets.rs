@@ -69,7 +69,10 @@ impl ReadModel for Assets {
 
 fn change(row: &mut Row, event: &Event, at: Timestamp) {
     match event {
-        Event::Registered { .. } | Event::UsageRecorded { .. } | Event::CounterReset { .. } => {}
+        Event::Registered { .. }
+        | Event::UsageRecorded { .. }
+        | Event::CounterReset { .. }
+        | Event::WarrantyEndAnnounced { .. } => {}
         Event::Retagged { tag, .. } => row.tag.clone_from(tag),
         Event::Amended(amended) => amend(row, amended),
         Event::VisibilityChosen { visibility } => row.visibility = *visibility,

@@ -44,6 +44,7 @@ impl ReadModel for Shares {
                 | Event::CounterReset { .. }
                 | Event::VisibilityChosen { .. }
                 | Event::Moved { .. }
+                | Event::WarrantyEndAnnounced { .. }
                 | Event::Retired,
             )
             | None => false,

@@ -49,6 +49,7 @@ impl ReadModel for Usage {
                 | Event::Shared { .. }
                 | Event::Unshared { .. }
                 | Event::Moved { .. }
+                | Event::WarrantyEndAnnounced { .. }
                 | Event::Retired,
             )
             | None => false,

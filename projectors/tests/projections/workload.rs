@@ -454,6 +454,8 @@ async fn kept_up(place: &Place, tenant: TenantId, (round, user): (u128, UserId))
         events.push(AssetEvent::CounterReset { counter, previous, reason, at });
         events.push(AssetEvent::Moved { from: Some(id(701)), unit_id: None });
         events.push(AssetEvent::Unshared { with: With::User(user) });
+        let warranty_until = "2028-02-29".parse().unwrap();
+        events.push(AssetEvent::WarrantyEndAnnounced { warranty_until, days: 90 });
         events.push(AssetEvent::Retired);
     }
     place.append::<Asset>(tenant, id::<AssetId>(150_000 + round), events).await;

@@ -3,14 +3,14 @@
 use ::events::subject::Subject;
 use ::events::{CommentId, Module, UserId};
 use axum::response::Response;
-use platform::access::{lacking, may_read_comment, may_read_comments};
+use platform::access::lacking;
 use platform::dataset::{Bind, Statement};
 use platform::problem::Problem;
 use platform::routes::{Parameter, Route};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use crate::call::Call;
+use crate::call::{Call, unreadable};
 use crate::endpoint::Endpoint;
 use crate::item::item_of_anybody;
 use crate::list::{list, list_of_anybody};
@@ -51,7 +51,8 @@ async fn listed(mut call: Call) -> Result<Response, Problem> {
     let subject = subject.map_err(|error| Problem::parameter("subject", error.to_string()))?;
     let Some(subject) = subject else { return list(&call, dataset(COMMENTS), None).await };
     let standing = call.standing.as_ref();
-    if !may_read_comments(&call.principal, standing, &subject) {
+    let may = call.app.access.may_read_comments(&call.principal, standing, &subject).await;
+    if !may.map_err(unreadable)? {
         return Err(lacking(&call.principal, subject.kind.read_permission()));
     }
     // As it is written in the rows, however the caller wrote it.
@@ -77,6 +78,7 @@ async fn readable(call: &Call) -> Result<(), Problem> {
     let subject: Subject = subject.parse().map_err(|error| Problem::internal(&error))?;
     let author = UserId(row.try_get::<Uuid, _>("author_id")?);
     let standing = call.standing.as_ref();
-    let may = may_read_comment(&call.principal, standing, (&subject, author));
-    if may { Ok(()) } else { Err(absent()) }
+    let of = (&subject, author);
+    let may = call.app.access.may_read_comment(&call.principal, standing, of).await;
+    if may.map_err(unreadable)? { Ok(()) } else { Err(absent()) }
 }

@@ -7,7 +7,7 @@ use ::events::files::file::{self, File, Rejection, Status};
 use ::events::subject::Subject;
 use ::events::{FileId, Module, Permission};
 use axum::response::Response;
-use platform::access::{may_keep, may_read, may_read_of};
+use platform::access::may_keep;
 use platform::problem::Problem;
 use platform::routes::{Access, Parameter, Route};
 use std::sync::Arc;
@@ -75,13 +75,18 @@ async fn listed(mut call: Call) -> Result<Response, Problem> {
     let subject = call.parameter("subject").map(str::parse::<Subject>).transpose();
     let subject = subject.map_err(|error| Problem::parameter("subject", error.to_string()))?;
     call.translate(&[("subject", "subjects")]);
-    let standing = call.standing.as_ref();
-    match subject {
-        Some(subject) if may_read_of(&call.principal, standing, &subject) => {
-            list_of_anybody(&call, dataset(FILES)).await
+    let sees = match subject {
+        Some(subject) => {
+            let standing = call.standing.as_ref();
+            let sees = call.app.access.may_read_of(&call.principal, standing, &subject).await;
+            sees.map_err(unreadable)?
         }
-        Some(_) | None => list(&call, dataset(FILES), None).await,
+        None => false,
+    };
+    if sees {
+        return list_of_anybody(&call, dataset(FILES)).await;
     }
+    list(&call, dataset(FILES), None).await
 }
 
 /// The file as the log has it now, if the caller may read it.
@@ -89,11 +94,10 @@ async fn readable(call: &Call) -> Result<Arc<File>, Problem> {
     let id: FileId = call.id("id", "file")?;
     let known = call.app.aggregates.refresh::<File>(call.tenant(), &id.to_string()).await;
     let file = known.map_err(unreadable)?.state;
-    let is_there = file.status != Status::Absent;
-    if is_there && may_read(&call.principal, call.standing.as_ref(), &file) {
-        return Ok(file);
-    }
-    Err(Problem::absent("file"))
+    let readable = file.status != Status::Absent
+        && (call.app.access.may_read(&call.principal, call.standing.as_ref(), &file).await)
+            .map_err(unreadable)?;
+    if readable { Ok(file) } else { Err(Problem::absent("file")) }
 }
 
 async fn held(call: &Call) -> Result<Response, Problem> {

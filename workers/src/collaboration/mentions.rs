@@ -4,7 +4,6 @@ use events::collaboration::thread::{Event, Thread};
 use events::identity::user::Status;
 use events::subject::Subject;
 use events::{CommentId, Decider as _, TenantId, UserId};
-use platform::access::may_read_comments;
 use platform::principal::Principal;
 
 use crate::runtime::Office;
@@ -63,7 +62,10 @@ async fn may_read(
     office.access.refresh(&principal).await?;
     let standing = office.access.last_known(&principal).await?;
     let standing = standing.filter(|standing| standing.user.state.status == Status::Active);
-    Ok(standing.is_some_and(|it| may_read_comments(&principal, Some(&it), subject)))
+    if standing.is_none() {
+        return Ok(false);
+    }
+    Ok(office.access.may_read_comments(&principal, standing.as_ref(), subject).await?)
 }
 
 #[cfg(test)]

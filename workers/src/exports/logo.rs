@@ -4,7 +4,6 @@ use anyhow::Context as _;
 use events::exports::{LOGO_TYPES, check_logo};
 use events::files::file::File;
 use events::{FileId, TenantId};
-use platform::access::may_read;
 use platform::principal::Principal;
 use tokio::io::AsyncReadExt as _;
 
@@ -25,7 +24,8 @@ pub(super) async fn read(
     let requester = Principal::somebody(tenant, order.requested_by);
     office.access.refresh(&requester).await.map_err(anyhow::Error::from)?;
     let standing = office.access.last_known(&requester).await.map_err(anyhow::Error::from)?;
-    check_logo(&file, may_read(&requester, standing.as_ref(), &file))
+    let readable = office.access.may_read(&requester, standing.as_ref(), &file).await;
+    check_logo(&file, readable.map_err(anyhow::Error::from)?)
         .map_err(|unshown| unavailable(&unshown.to_string()))?;
     let Some(content) = &file.content else { return Err(unavailable("is a file without content")) };
     let bytes = bytes(office, tenant, (content.blob_id, content.size_bytes)).await?;

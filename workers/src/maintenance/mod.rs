@@ -1,6 +1,7 @@
-//! What follows from what happens to assets: triggers hear what their counters show.
+//! What follows from what happens to assets: triggers hear what their counters show, and the end of a warranty is announced.
 
 mod usage;
+mod warranty;
 
 use std::time::Duration;
 
@@ -9,11 +10,18 @@ use crate::runtime::{Handler, Jobs, React, Reaction};
 /// What workers do for the upkeep of assets.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
-        reactions: vec![Reaction {
-            name: "maintenance_usage",
-            events: usage::EVENTS,
-            react: React::Event(usage::on_recorded),
-        }],
+        reactions: vec![
+            Reaction {
+                name: "maintenance_usage",
+                events: usage::EVENTS,
+                react: React::Event(usage::on_recorded),
+            },
+            Reaction {
+                name: "maintenance_warranty",
+                events: warranty::EVENTS,
+                react: React::Event(warranty::on_event),
+            },
+        ],
         handlers: vec![Handler {
             kind: usage::KIND,
             slots: 2,

@@ -1,6 +1,7 @@
 //! Notifications: who is told what because of an event, who is sent an e-mail of it, and for how long it stays.
 
 mod account;
+mod asset;
 mod endpoint;
 mod expire;
 mod export;

@@ -14,6 +14,7 @@ use events::identity::organization::Organization;
 use events::identity::presence::Presence;
 use events::identity::session::Session;
 use events::identity::user::User;
+use events::maintenance::asset::Asset;
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::{of_account, of_key, of_place, opened_elsewhere};
+use super::asset::of_asset;
 use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
 use super::mention::of_thread;
@@ -72,6 +74,7 @@ pub(super) const EVENTS: &[&str] = &[
     "collaboration.thread.comment_edited",
     "webhooks.endpoint.failing_announced",
     "webhooks.endpoint.disabled",
+    "maintenance.asset.warranty_end_announced",
 ];
 
 /// What a notification leads to that is of a comment.
@@ -183,6 +186,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Thread::TYPE => return of_thread(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         Endpoint::TYPE => return of_endpoint(office, job, cause).await,
+        Asset::TYPE => return of_asset(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())

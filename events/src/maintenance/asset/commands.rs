@@ -35,6 +35,8 @@ pub enum Command {
         /// The unit; none for the organisation as a whole.
         unit_id: Option<UnitId>,
     },
+    /// The end of its warranty is near; our workers say so.
+    AnnounceWarrantyEnd,
     /// It is not used any more.
     Retire,
 }
@@ -93,16 +95,17 @@ pub struct RecordUsage {
 }
 
 impl Command {
-    /// How far somebody must be let in to give it. Where it begins an asset, the permission there is asked for instead.
-    pub fn needs(&self) -> Level {
+    /// How far somebody must be let in to give it; nothing where its route has a permission of its own, or where it begins an asset
+    /// and the permission there is asked for.
+    pub fn needs(&self) -> Option<Level> {
         match self {
-            Self::RecordUsage(_) => Level::Work,
-            Self::Register(_)
-            | Self::Change(_)
+            Self::Register(_) | Self::AnnounceWarrantyEnd => None,
+            Self::RecordUsage(_) => Some(Level::Work),
+            Self::Change(_)
             | Self::ResetCounter { .. }
             | Self::SetSharing { .. }
             | Self::Move { .. }
-            | Self::Retire => Level::Manage,
+            | Self::Retire => Some(Level::Manage),
         }
     }
 }

@@ -36,6 +36,7 @@ pub enum Place {
 impl Decider for Asset {
     const TYPE: &'static str = "maintenance.asset";
     const MODULE: Module = Module::Maintenance;
+    const SHAPE: i64 = 2;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -56,14 +57,16 @@ impl Decider for Asset {
                 | Command::ResetCounter { .. }
                 | Command::SetSharing { .. }
                 | Command::Move { .. }
+                | Command::AnnounceWarrantyEnd
                 | Command::Retire,
             ) => Err(Rejection::Unknown),
             (Status::Active | Status::Retired, Command::Register(_)) => Err(Rejection::Exists),
             (Status::Active | Status::Retired, command) => {
-                let reach = facts.reach.ok_or(Rejection::Unknown)?;
-                let needed = command.needs();
-                if reach < needed {
-                    return Err(Rejection::BeyondLevel(needed));
+                if let Some(needed) = command.needs() {
+                    let reach = facts.reach.ok_or(Rejection::Unknown)?;
+                    if reach < needed {
+                        return Err(Rejection::BeyondLevel(needed));
+                    }
                 }
                 self.decide_alive(command, facts, context)
             }
@@ -83,7 +86,7 @@ impl Asset {
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
         match (self.status, command) {
-            (Status::Retired, Command::Retire) => Ok(vec![]),
+            (Status::Retired, Command::Retire | Command::AnnounceWarrantyEnd) => Ok(vec![]),
             (Status::Absent | Status::Retired, _) => Err(Rejection::Retired),
             (Status::Active, Command::Register(_)) => Err(Rejection::Exists),
             (Status::Active, Command::Change(change)) => self.change(change),
@@ -95,6 +98,9 @@ impl Asset {
                 self.set_sharing(visibility, &shares, facts)
             }
             (Status::Active, Command::Move { unit_id }) => self.move_to(unit_id, facts),
+            (Status::Active, Command::AnnounceWarrantyEnd) => {
+                Ok(self.announce_warranty_end(context.now))
+            }
             (Status::Active, Command::Retire) => Ok(vec![Event::Retired]),
         }
     }

@@ -110,6 +110,14 @@ pub enum Event {
         /// Where it belongs; null for the organisation as a whole.
         unit_id: Option<UnitId>,
     },
+    /// People are told that its warranty is to end.
+    #[serde(rename = "maintenance.asset.warranty_end_announced")]
+    WarrantyEndAnnounced {
+        /// The last day of its warranty.
+        warranty_until: Date,
+        /// The notice that was due: so many days before, or on, that day.
+        days: u16,
+    },
     /// It is not used any more.
     #[serde(rename = "maintenance.asset.retired")]
     Retired,
@@ -162,6 +170,7 @@ impl crate::aggregate::Event for Event {
             | Self::Shared { .. }
             | Self::Unshared { .. }
             | Self::Moved { .. }
+            | Self::WarrantyEndAnnounced { .. }
             | Self::Retired => Vec::new(),
         }
     }

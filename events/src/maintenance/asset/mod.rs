@@ -13,6 +13,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod warranty;
 
 pub use commands::*;
 pub use decide::*;
@@ -21,6 +22,7 @@ pub use rejection::*;
 pub use sharing::*;
 pub use state::*;
 pub use usage::*;
+pub use warranty::*;
 
 /// What each claim means to whoever is refused it: namespace, code, detail.
 pub const CLAIMS: &[(&str, &str, &str)] =

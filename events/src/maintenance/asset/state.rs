@@ -29,6 +29,8 @@ pub struct Asset {
     pub acquired_on: Option<Date>,
     /// The last day of its warranty.
     pub warranty_until: Option<Date>,
+    /// The last notice of its end: so many days before.
+    pub warranty_notice: Option<u16>,
     /// What it cost.
     pub cost: Option<Money>,
     /// Who sees it besides whoever holds the permission where it belongs.
@@ -99,6 +101,7 @@ impl Asset {
             }
             Event::Unshared { with } => self.shares.retain(|share| share.with != *with),
             Event::Moved { unit_id, .. } => self.unit_id = *unit_id,
+            Event::WarrantyEndAnnounced { days, .. } => self.warranty_notice = Some(*days),
             Event::Retired => self.status = Status::Retired,
         }
     }
@@ -109,7 +112,9 @@ impl Asset {
         self.category = category.unwrap_or_else(|| self.category.take());
         self.serial = serial.unwrap_or_else(|| self.serial.take());
         self.acquired_on = acquired_on.unwrap_or(self.acquired_on);
-        self.warranty_until = warranty_until.unwrap_or(self.warranty_until);
+        if let Some(until) = warranty_until {
+            (self.warranty_until, self.warranty_notice) = (until, None);
+        }
         self.cost = cost.unwrap_or_else(|| self.cost.take());
     }
 }

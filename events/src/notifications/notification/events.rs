@@ -95,6 +95,8 @@ pub enum Kind {
     WebhookFailing,
     /// A program that the recipient answers for is told of nothing any more.
     WebhookDisabled,
+    /// The warranty of an asset is to end.
+    WarrantyEnds,
     /// A message from a person.
     Message,
 }
@@ -115,6 +117,7 @@ impl Kind {
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
+            Self::WarrantyEnds => Some(Key::NotificationsMailOfMaintenance),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

@@ -2,6 +2,7 @@
 
 mod sharing;
 mod usage;
+mod warranty;
 
 use super::*;
 use crate::aggregate::{Claim, Event as _};
@@ -253,7 +254,7 @@ fn what_is_retired_stays_as_it_is() {
 fn each_command_takes_its_level_and_to_whom_nothing_is_shown_there_is_nothing() {
     let past = || [registered(), usage::read("hours", ("5", "5", "5"))];
     for command in every_command() {
-        let needed = command.needs();
+        let needed = command.needs().unwrap();
         given::<Asset>(past())
             .facts(Facts { reach: None, ..manager() })
             .when(command.clone())
@@ -267,5 +268,5 @@ fn each_command_takes_its_level_and_to_whom_nothing_is_shown_there_is_nothing() 
             }
         }
     }
-    assert_eq!(usage::value("hours", "12").needs(), Level::Work);
+    assert_eq!(usage::value("hours", "12").needs(), Some(Level::Work));
 }
