@@ -106,6 +106,7 @@ fn samples_are_frozen() {
         Event::Shared { with: With::User(id(2)), level: Level::Work },
         Event::Unshared { with: With::User(id(2)) },
         moved(),
+        Event::WarrantyEndAnnounced { warranty_until: day("2029-01-31"), days: 30 },
         Event::Retired,
     ]);
 }
