@@ -45,6 +45,24 @@ async fn caught_up(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
     }
 }
 
+/// Waits until the relay has published the whole log, so that nothing measured afterwards shares the machine with it.
+async fn published(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
+    let end = Instant::now() + limit;
+    loop {
+        let behind: i64 = sqlx::query_scalar(
+            "select h.position - coalesce(max(r.published_position), 0)
+               from log.head h left join log.relay r on true group by h.position",
+        )
+        .fetch_one(owner)
+        .await?;
+        if behind == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "the relay is still {behind} events behind");
+        tokio::time::sleep(CATCH_UP_POLL).await;
+    }
+}
+
 /// Brings every read model up to the log, without the bus.
 async fn project(bed: &Bed, limit: Duration) -> anyhow::Result<()> {
     let settings = Settings { nats_url: String::new(), ..(*bed.settings).clone() };

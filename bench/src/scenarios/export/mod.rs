@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use self::baseline::Python;
 use self::made::Made;
 pub(crate) use self::renderer::{Arguments, render};
-use super::project;
+use super::{project, published};
 use crate::Effort;
 use crate::bed::fill::fill;
 use crate::bed::{Bed, Founded};
@@ -68,6 +68,7 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
         .await?;
     project(&bed, LIMIT).await?;
     let others = [bed.serve("relay")?, bed.serve("projectors")?];
+    published(&bed.owner, LIMIT).await?;
     for _ in 0..effort.rounds {
         for (format, name, _) in FORMATS {
             exports.million(&mut report, format, name).await?;

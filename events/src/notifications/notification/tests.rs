@@ -61,6 +61,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "mention",
             "webhook_failing",
             "webhook_disabled",
+            "warranty_ends",
             "message",
         ])
     );
