@@ -163,9 +163,9 @@ pub enum Permission {
     /// Register and change assets, say who else may deal with them, and retire them.
     #[serde(rename = "maintenance.assets:manage")] #[strum(serialize = "maintenance.assets:manage")]
     MaintenanceAssetsManage,
-    /// Record what is due: occurrences, what replaces a task, warranties that are to end; for our own workers.
-    #[serde(rename = "maintenance.upkeep:record")] #[strum(serialize = "maintenance.upkeep:record")]
-    MaintenanceUpkeepRecord,
+    /// Record that warranties are to end; for our own workers.
+    #[serde(rename = "maintenance.assets:announce")] #[strum(serialize = "maintenance.assets:announce")]
+    MaintenanceAssetsAnnounce,
     /// See plans of upkeep.
     #[serde(rename = "maintenance.plans:read")] #[strum(serialize = "maintenance.plans:read")]
     MaintenancePlansRead,
@@ -222,7 +222,7 @@ impl Permission {
         Self::SchedulingTriggersFire,
         Self::FilesFilesExpire,
         Self::WebhooksEndpointsReport,
-        Self::MaintenanceUpkeepRecord,
+        Self::MaintenanceAssetsAnnounce,
     ];
 
     /// What the service principal of our own query API may do, besides nothing.

@@ -156,7 +156,7 @@ pub(super) fn routes(registry: &mut Registry) {
     });
     let path = "/assets/{asset_id}/announce-warranty-end";
     let announce = Route::post(path, module, "maintenance_asset_announce_warranty_end")
-        .needs(Permission::MaintenanceUpkeepRecord)
+        .needs(Permission::MaintenanceAssetsAnnounce)
         .summary("record that people are told of the end of a warranty, which is near");
     registry.command::<Nothing, Asset>(announce, |call| target(call, Command::AnnounceWarrantyEnd));
     counting(registry);

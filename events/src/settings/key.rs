@@ -89,9 +89,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when a program that they answer for has not answered to webhooks for long, or is told of nothing any more.
     #[serde(rename = "notifications.mail_of_webhooks")] #[strum(serialize = "notifications.mail_of_webhooks")]
     NotificationsMailOfWebhooks,
-    /// Whether users are sent an e-mail of what concerns upkeep: tasks, schedules and warranties.
-    #[serde(rename = "notifications.mail_of_maintenance")] #[strum(serialize = "notifications.mail_of_maintenance")]
-    NotificationsMailOfMaintenance,
+    /// Whether users are sent an e-mail when the warranty of an asset that they answer for is to end.
+    #[serde(rename = "notifications.mail_of_warranties")] #[strum(serialize = "notifications.mail_of_warranties")]
+    NotificationsMailOfWarranties,
     /// Mebibytes that the files of one user may take.
     #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
     FilesUserQuotaMib,
@@ -217,7 +217,7 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
-            | Self::NotificationsMailOfMaintenance
+            | Self::NotificationsMailOfWarranties
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
         })
@@ -257,7 +257,7 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
-            | Self::NotificationsMailOfMaintenance => Form::Boolean { default: true },
+            | Self::NotificationsMailOfWarranties => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
             Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
@@ -288,7 +288,7 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
-            | Self::NotificationsMailOfMaintenance
+            | Self::NotificationsMailOfWarranties
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
         }
@@ -309,7 +309,7 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
-            | Self::NotificationsMailOfMaintenance => true,
+            | Self::NotificationsMailOfWarranties => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

@@ -117,7 +117,7 @@ impl Kind {
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
-            Self::WarrantyEnds => Some(Key::NotificationsMailOfMaintenance),
+            Self::WarrantyEnds => Some(Key::NotificationsMailOfWarranties),
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }
