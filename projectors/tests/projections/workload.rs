@@ -378,9 +378,10 @@ async fn recur(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         name: format!("Trigger {round}"),
         owned_by: user,
         target: Target { command: "backups_backup_request".into(), args: serde_json::json!({}) },
-        terms: trigger::Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None },
+        terms: trigger::Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None, lead_secs: None },
         counts_from: at("2026-01-01T12:00:00Z"),
         next_at: Some(occurrence),
+        managed_by: None,
     };
     let fired = TriggerEvent::Fired {
         occurrence,

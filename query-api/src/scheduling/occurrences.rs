@@ -57,6 +57,9 @@ struct Draft {
     /// So often it happens at most.
     #[serde(default)]
     max_fires: Option<u64>,
+    /// So many seconds before an occurrence is due it happens.
+    #[serde(default)]
+    lead_secs: Option<u64>,
     /// So many that run are told: 20 unless told, at most 200.
     #[serde(default)]
     limit: Option<usize>,
@@ -92,11 +95,11 @@ pub(super) fn preview() -> Endpoint {
         .answers::<Stamped<Items<Occurrence>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let draft: Draft = json_body(&call.headers, &call.body)?;
-        let Draft { spec, modifiers, starts_at, ends_at, max_fires, limit } = draft;
+        let Draft { spec, modifiers, starts_at, ends_at, max_fires, lead_secs, limit } = draft;
         let asked = call.head().await?;
         let named = modifiers.blackout_ids.iter().copied();
         let facts = facts(&call, named.take(CALENDARS_MAX_COUNT)).await?;
-        let terms = Terms { spec, modifiers, starts_at, ends_at, max_fires };
+        let terms = Terms { spec, modifiers, starts_at, ends_at, max_fires, lead_secs };
         let now = clock::now();
         let (trigger, _) = Trigger::drafted(terms, &facts, now).map_err(|refused| {
             let pointer = refused.pointer().unwrap_or_default();
