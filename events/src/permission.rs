@@ -217,6 +217,7 @@ impl Permission {
         Self::IdentityUsersErase,
         Self::IdentityOrganizationsPurge,
         Self::SchedulingTriggersFire,
+        Self::MaintenanceTasksAssign,
         Self::FilesFilesExpire,
         Self::WebhooksEndpointsReport,
     ];
