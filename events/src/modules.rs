@@ -101,6 +101,7 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
         Module::Maintenance => {
             visitor.visit::<maintenance::asset::Asset>();
             visitor.visit::<maintenance::task::Task>();
+            visitor.visit::<maintenance::plan::Plan>();
         }
         Module::Collaboration => visitor.visit::<collaboration::thread::Thread>(),
         Module::Webhooks => visitor.visit::<webhooks::endpoint::Endpoint>(),

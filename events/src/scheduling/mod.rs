@@ -17,11 +17,11 @@ mod spec;
 mod tests;
 pub mod trigger;
 
+pub(crate) use check::zone;
 pub use check::{
     CALENDARS_MAX_COUNT, CATCH_UP_MAX, COUNTER_MAX_CHARS, Fault, INTERVAL_MAX, INTERVAL_MIN,
     OFFSET_MAX_DAYS, checked,
 };
-pub(crate) use check::zone;
 pub use cron::EXPRESSION_MAX_CHARS;
 pub use days::{Blackout, Closed, Days, Place, Recurring, STEPS_MAX as OPEN_DAY_MAX_STEPS};
 pub use rule::{COUNT_MAX, EXCEPT_MAX_COUNT, RULE_MAX_CHARS};

@@ -283,11 +283,7 @@ fn checked_terms(
 }
 
 /// Those who were to do it before may have gone since; only whoever is newly named has to be there.
-fn checked_task(
-    task: Template,
-    before: &[UserId],
-    facts: &Facts,
-) -> Result<Template, Rejection> {
+fn checked_task(task: Template, before: &[UserId], facts: &Facts) -> Result<Template, Rejection> {
     let title = text::line(&task.title, task::TITLE_MAX_CHARS);
     let details = task.details.map(|details| text::lines(&details, task::DETAILS_MAX_CHARS));
     if task.assignees.len() > task::ASSIGNEES_MAX_COUNT {

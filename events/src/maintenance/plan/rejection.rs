@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::aggregate::{Class, Rejection as _, values};
+use crate::aggregate::{Class, values};
 use crate::ids::{MaintenanceScheduleId, UserId};
 use crate::maintenance::task;
 use crate::scheduling::trigger;
@@ -83,7 +83,9 @@ pub enum Rejection {
     #[error("depends_on names {0}, which is no schedule of the asset: correct it")]
     DependencyUnknown(MaintenanceScheduleId),
     /// It would come before itself.
-    #[error("depends_on names {0}, which comes after the schedule or is the schedule: leave it out")]
+    #[error(
+        "depends_on names {0}, which comes after the schedule or is the schedule: leave it out"
+    )]
     DependencyCyclic(MaintenanceScheduleId),
     /// Nothing of it is left to occur.
     #[error("nothing of the schedule is left to occur: add another")]

@@ -39,6 +39,7 @@ pub const FORERUNNERS_MAX_COUNT: usize = 200;
 #[derive(
     Debug,
     Clone,
+    Default,
     PartialEq,
     Eq,
     serde::Serialize,
@@ -52,6 +53,7 @@ pub const FORERUNNERS_MAX_COUNT: usize = 200;
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TASK_")]
 pub enum Rejection {
     /// There is no such task, or the caller may not know of it.
+    #[default]
     #[error("there is no such task: create one, or have yourself assigned")]
     Unknown,
     /// The task exists already.

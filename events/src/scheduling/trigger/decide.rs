@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::fire::{Settled, why};
 use super::{
     ARGS_MAX_BYTES, Answer, COMMAND_MAX_CHARS, Command, Create, Event, Facts, LEAD_MAX_SECS,
-    NAME_MAX_CHARS, Next, Rejection, Revise, SkipReason, Status, Target, Terms, Trigger, VERSIONS_MAX_COUNT, Version,
+    NAME_MAX_CHARS, Next, Rejection, Revise, SkipReason, Status, Target, Terms, Trigger,
+    VERSIONS_MAX_COUNT, Version,
 };
 use crate::aggregate::{Actor, ActorKind, Context, Decider};
 use crate::ids::UserId;
