@@ -53,7 +53,7 @@ pub enum SubjectKind {
     #[serde(rename = "maintenance.asset")]
     #[strum(serialize = "maintenance.asset")]
     Asset,
-    /// A task, which whoever is assigned to it may read as well.
+    /// A task.
     #[serde(rename = "maintenance.task")]
     #[strum(serialize = "maintenance.task")]
     Task,

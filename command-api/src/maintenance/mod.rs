@@ -2,9 +2,11 @@
 
 mod assets;
 mod facts;
+mod tasks;
 
 use crate::registry::Registry;
 
 pub(crate) fn routes(registry: &mut Registry) {
     assets::routes(registry);
+    tasks::routes(registry);
 }

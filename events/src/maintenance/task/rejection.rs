@@ -33,7 +33,7 @@ pub const PHOTOS_MAX_COUNT: usize = 50;
 /// Most tasks that come right before one.
 pub const PREREQUISITES_MAX_COUNT: usize = 20;
 /// So many tasks are looked at, at most, to find out whether a task would come before itself.
-pub const FORERUNNERS_MAX_COUNT: usize = 200;
+pub const FORERUNNERS_MAX_COUNT: usize = 100;
 
 /// Why a task refuses.
 #[derive(
