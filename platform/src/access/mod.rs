@@ -32,7 +32,7 @@ mod units;
 
 pub use files::{may_keep, may_read};
 pub use guard::{authorize, check_at_work, in_person, lacking};
-pub use reach::{LetsIn, check_shared};
+pub use reach::{LetsIn, PlanOf, check_shared};
 use shared::Place;
 pub use shared::Shared;
 pub use standing::{KeyInUse, Rights, Standing, Versions};

@@ -63,6 +63,26 @@ impl LetsIn for Task {
     }
 }
 
+/// The plan of an asset, which is for whoever may where the asset belongs, and for nobody whom that is shared with.
+pub struct PlanOf<'a>(pub &'a Asset);
+
+impl LetsIn for PlanOf<'_> {
+    fn unit_id(&self) -> Option<UnitId> {
+        self.0.unit_id
+    }
+
+    fn lets_in(&self, _: UserId, _: &[UnitId]) -> Option<Level> {
+        None
+    }
+
+    fn permission(level: Level) -> Permission {
+        match level {
+            Level::View | Level::Work => Permission::MaintenancePlansRead,
+            Level::Manage => Permission::MaintenancePlansManage,
+        }
+    }
+}
+
 /// Whether somebody may come to what is shared with them: a user, a program as far as its key reaches the permission.
 pub fn check_shared(
     principal: &Principal,

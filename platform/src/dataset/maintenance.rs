@@ -1,4 +1,4 @@
-//! The datasets of assets, what they were used, and who is let in. Numbers with digits after the point are texts; where lists are
+//! The datasets of assets, what they were used, who is let in, and when something of them is to be done. Numbers with digits after the point are texts; where lists are
 //! sorted by them or summed up, a whole number stands beside.
 
 use events::Permission;
@@ -7,7 +7,7 @@ use super::Kind::{Id, Integer, Json, List, Text, Time};
 use super::catalogue::{CHANGED_AT, CREATED_AT, VERSION};
 use super::{Column, Dataset, READERS, Units};
 
-pub(super) const MAINTENANCE: &[Dataset] = &[ASSETS, USAGE, SHARES];
+pub(super) const MAINTENANCE: &[Dataset] = &[ASSETS, USAGE, SHARES, SCHEDULES, DEPENDENCIES, OCCURRENCES];
 
 const UNIT: Column = Column::new("unit_id", "Unit", Id).nullable();
 const SEEN_BY: Column = Column::new(READERS, "Seen by as well", List);
@@ -93,4 +93,93 @@ const SHARES: Dataset = Dataset {
     ],
     key: &["asset_id", "with_kind", "with_id"],
     default_sort: "asset_id,with_kind,with_id",
+};
+
+/// What schedules are, by the units of their assets; not by the shares of these, which are of the asset itself.
+const SCHEDULES: Dataset = Dataset {
+    name: "maintenance.schedules",
+    label: "Schedules of assets",
+    table: "read.maintenance_schedules",
+    projections: &["maintenance_plan_schedules", "maintenance_assets", "scheduling_triggers"],
+    permission: Some(Permission::MaintenancePlansRead),
+    owner: None,
+    units: Some(Units::Own),
+    columns: &[
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("asset_id", "Asset", Id),
+        Column::new("tag", "Tag", Text),
+        UNIT,
+        Column::new("title", "Title", Text),
+        Column::new("owned_by", "Owner", Id),
+        Column::new("kind", "Recurs by", Text),
+        Column::new("spec", "Recurrence", Json),
+        Column::new("modifiers", "Modifiers", Json),
+        Column::new("starts_at", "Begins", Time).nullable(),
+        Column::new("ends_at", "Ends", Time).nullable(),
+        Column::new("max_fires", "At most", Integer).nullable(),
+        Column::new("lead_secs", "Made so many seconds before", Integer).nullable(),
+        Column::new("task", "What there is to do", Json),
+        Column::new("depends_on", "Comes after", Json).shown_only(),
+        Column::new("revision", "Revision", Integer),
+        Column::new("effective_from", "Revised from", Time).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("next_at", "Due next", Time).nullable(),
+        Column::new("tasks_open", "Tasks that are not over", Integer),
+        Column::new("occurrences_waiting", "Waiting for others", Integer),
+        Column::new("last_due_at", "Due last", Time).nullable(),
+        Column::new("last_left_out_at", "Left out last", Time).nullable(),
+        Column::new("last_left_out_because", "Left out because", Text).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["schedule_id"],
+    default_sort: "title",
+};
+
+const DEPENDENCIES: Dataset = Dataset {
+    name: "maintenance.schedule_dependencies",
+    label: "What comes before what",
+    table: "read.maintenance_schedule_dependencies",
+    projections: &["maintenance_plan_dependencies", "maintenance_assets"],
+    permission: Some(Permission::MaintenancePlansRead),
+    owner: None,
+    units: Some(Units::Own),
+    columns: &[
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("depends_on_id", "Comes after", Id),
+        Column::new("asset_id", "Asset", Id),
+        Column::new("tag", "Tag", Text),
+        UNIT,
+        Column::new("since", "Since", Time),
+    ],
+    key: &["schedule_id", "depends_on_id"],
+    default_sort: "schedule_id,depends_on_id",
+};
+
+const OCCURRENCES: Dataset = Dataset {
+    name: "maintenance.occurrences",
+    label: "Occurrences of schedules",
+    table: "read.maintenance_occurrences",
+    projections: &["maintenance_plan_occurrences", "maintenance_assets"],
+    permission: Some(Permission::MaintenancePlansRead),
+    owner: None,
+    units: Some(Units::Own),
+    columns: &[
+        Column::new("task_id", "Task", Id),
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("asset_id", "Asset", Id),
+        Column::new("tag", "Tag", Text),
+        UNIT,
+        Column::new("occurrence", "For the day", Text),
+        Column::new("due_at", "Due", Time),
+        Column::new("revision", "Revision", Integer),
+        Column::new("state", "State", Text),
+        Column::new("waits_for", "Waits for", Json).shown_only(),
+        Column::new("generated_at", "Made", Time).nullable(),
+        Column::new("closed_at", "Over", Time).nullable(),
+        CHANGED_AT,
+    ],
+    key: &["task_id"],
+    default_sort: "-due_at",
 };

@@ -1,6 +1,11 @@
-//! Assets, what their counters show, and who besides their units is let in.
+//! Assets, what their counters show, who besides their units is let in, and when something of them is to be done.
 
 mod assets;
+mod dependencies;
+mod occurrences;
+#[cfg(test)]
+mod plan_events;
+mod schedules;
 mod shares;
 mod usage;
 
@@ -11,5 +16,8 @@ pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
         Keyed::<assets::Assets>::boxed(),
         Keyed::<usage::Usage>::boxed(),
         Keyed::<shares::Shares>::boxed(),
+        Keyed::<schedules::Schedules>::boxed(),
+        Keyed::<dependencies::Dependencies>::boxed(),
+        Keyed::<occurrences::Occurrences>::boxed(),
     ]
 }

@@ -1,29 +1,64 @@
-//! What follows from what happens to assets: triggers hear what their counters show.
+//! What follows from what happens to assets: triggers hear what their counters show and what plans want of them, and plans hear what
+//! becomes of triggers and tasks.
 
+mod drive;
+mod generation;
+mod hearing;
 mod usage;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, React, Reaction};
+use crate::runtime::{Handler, Jobs, React, Reaction, process};
 
 /// What workers do for the upkeep of assets.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
-        reactions: vec![Reaction {
-            name: "maintenance_usage",
-            events: usage::EVENTS,
-            react: React::Event(usage::on_recorded),
-        }],
-        handlers: vec![Handler {
-            kind: usage::KIND,
-            slots: 2,
-            lease: Duration::from_secs(30),
-            max_attempts: 10,
-            run: usage::run,
-            give_up: usage::give_up,
-            let_go: None,
-            test: Some(usage::run),
-        }],
+        reactions: vec![
+            Reaction {
+                name: "maintenance_usage",
+                events: usage::EVENTS,
+                react: React::Event(usage::on_recorded),
+            },
+            Reaction {
+                name: "maintenance_schedules",
+                events: drive::EVENTS,
+                react: React::Event(drive::on_event),
+            },
+            Reaction {
+                name: "maintenance_retired",
+                events: hearing::RETIRED,
+                react: React::Event(hearing::on_retired),
+            },
+            process::<generation::Generation>(),
+            process::<hearing::Triggers>(),
+            process::<hearing::Tasks>(),
+        ],
+        handlers: vec![
+            Handler {
+                kind: usage::KIND,
+                slots: 2,
+                lease: Duration::from_secs(30),
+                max_attempts: 10,
+                run: usage::run,
+                give_up: usage::give_up,
+                let_go: None,
+                test: Some(usage::run),
+            },
+            driving(),
+        ],
         sweeps: Vec::new(),
+    }
+}
+
+fn driving() -> Handler {
+    Handler {
+        kind: drive::KIND,
+        slots: 2,
+        lease: Duration::from_secs(30),
+        max_attempts: 10,
+        run: drive::run,
+        give_up: drive::give_up,
+        let_go: None,
+        test: Some(drive::run),
     }
 }

@@ -6,6 +6,7 @@ mod expire;
 mod export;
 mod letters;
 mod mention;
+mod plan;
 mod tell;
 mod trigger;
 

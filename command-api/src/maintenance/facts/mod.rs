@@ -1,6 +1,7 @@
-//! What decisions about assets and tasks lean on: how far the caller is let in, and the units that they are to belong to.
+//! What decisions about assets, plans and tasks lean on: how far the caller is let in, and the units that they are to belong to.
 
 mod asset;
+mod plan;
 mod task;
 
 use events::UnitId;

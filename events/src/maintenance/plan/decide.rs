@@ -10,7 +10,7 @@ use super::{
 };
 use crate::aggregate::{Context, Decider};
 use crate::ids::{AssetId, MaintenanceScheduleId, UserId};
-use crate::maintenance::asset::{self, Asset};
+use crate::maintenance::asset::{self, Asset, Level};
 use crate::maintenance::task;
 use crate::modules::Module;
 use crate::scheduling::Spec;
@@ -24,23 +24,14 @@ pub struct Facts {
     pub asset_id: AssetId,
     /// Where the asset stands in its life.
     pub asset: asset::Status,
-    /// How far the caller may deal with the plan; nothing where they may not know of it.
-    pub reach: Option<Reach>,
+    /// How far the caller may deal with the plan, by what they may in the unit of the asset; nothing where they may not know of it.
+    pub reach: Option<Level>,
     /// The calendars that its schedules look at.
     pub calendars: trigger::Facts,
     /// Whether there is a trigger of the id of a schedule that is to be added.
     pub is_taken: bool,
     /// Those who are to do tasks and are no active users.
     pub strangers: BTreeSet<UserId>,
-}
-
-/// How far somebody may deal with a plan, by what they may in the unit of its asset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// To see it.
-    Read,
-    /// To change it as well.
-    Manage,
 }
 
 impl Decider for Plan {
@@ -93,8 +84,8 @@ impl Plan {
         context: &Context,
     ) -> Result<Vec<Event>, Rejection> {
         match facts.reach {
-            Some(Reach::Manage) => {}
-            Some(Reach::Read) => return Err(Rejection::NotManager),
+            Some(Level::Manage) => {}
+            Some(Level::View | Level::Work) => return Err(Rejection::NotManager),
             None if matches!(command, Command::Add(_)) => return Err(Rejection::AssetUnknown),
             None => return Err(Rejection::Unknown),
         }

@@ -89,6 +89,8 @@ pub enum Kind {
     ReportReady,
     /// What a trigger of the recipient's leads to was refused.
     TriggerRefused,
+    /// A schedule by which the recipient has tasks to do was revised.
+    ScheduleRevised,
     /// Somebody called the recipient by name in a comment.
     Mention,
     /// A program that the recipient answers for has not answered to webhooks for a day.
@@ -111,7 +113,7 @@ impl Kind {
             Self::ApiKeyEnds => Some(Key::NotificationsMailOfApiKeys),
             Self::BackupReady | Self::BackupFailed => Some(Key::NotificationsMailOfBackups),
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
-            Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
+            Self::TriggerRefused | Self::ScheduleRevised => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),

@@ -58,6 +58,7 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "organization_purge",
             "report_ready",
             "trigger_refused",
+            "schedule_revised",
             "mention",
             "webhook_failing",
             "webhook_disabled",

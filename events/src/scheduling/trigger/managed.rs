@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Command, Event, Facts, Next, Rejection, Status, Target, Terms, Trigger, Version};
 use crate::aggregate::ActorKind;
-use crate::ids::UserId;
+use crate::ids::{BlackoutCalendarId, UserId};
 use crate::scheduling::Subject;
 
 /// What a record wants of a trigger that belongs to it.
@@ -22,6 +22,14 @@ pub struct Wanted {
     pub versions: Vec<Version>,
     /// Whether it does not for a while.
     pub paused: bool,
+}
+
+impl Wanted {
+    /// The calendars that it looks at.
+    pub fn calendars(&self) -> impl Iterator<Item = BlackoutCalendarId> {
+        let versions = self.versions.iter();
+        versions.flat_map(|version| version.terms.modifiers.blackout_ids.iter().copied())
+    }
 }
 
 impl Command {

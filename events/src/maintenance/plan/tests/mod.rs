@@ -29,7 +29,7 @@ fn manager() -> Facts {
     Facts {
         asset_id: id(3),
         asset: asset::Status::Active,
-        reach: Some(Reach::Manage),
+        reach: Some(asset::Level::Manage),
         ..Facts::default()
     }
 }

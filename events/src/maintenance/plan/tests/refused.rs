@@ -12,7 +12,7 @@ fn added_as(wanted: Add, facts: Facts) -> crate::testing::Then<Plan> {
 #[test]
 fn whoever_may_not_know_of_the_plan_hears_that_there_is_none() {
     for command in every_command() {
-        let as_reader = Facts { reach: Some(Reach::Read), ..manager() };
+        let as_reader = Facts { reach: Some(asset::Level::View), ..manager() };
         let as_stranger = Facts { reach: None, ..manager() };
         let past = || given::<Plan>([added(OIL, &[])]);
         past().facts(as_reader).when(command.clone()).refused(Rejection::NotManager);
