@@ -89,6 +89,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when a program that they answer for has not answered to webhooks for long, or is told of nothing any more.
     #[serde(rename = "notifications.mail_of_webhooks")] #[strum(serialize = "notifications.mail_of_webhooks")]
     NotificationsMailOfWebhooks,
+    /// Whether users are sent an e-mail when a task is assigned to them, is due within a day, or was due.
+    #[serde(rename = "notifications.mail_of_tasks")] #[strum(serialize = "notifications.mail_of_tasks")]
+    NotificationsMailOfTasks,
     /// Mebibytes that the files of one user may take.
     #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
     FilesUserQuotaMib,
@@ -214,6 +217,7 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
+            | Self::NotificationsMailOfTasks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
         })
@@ -252,7 +256,8 @@ impl Key {
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
-            | Self::NotificationsMailOfWebhooks => Form::Boolean { default: true },
+            | Self::NotificationsMailOfWebhooks
+            | Self::NotificationsMailOfTasks => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
             Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
@@ -283,6 +288,7 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
+            | Self::NotificationsMailOfTasks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
         }
@@ -302,7 +308,8 @@ impl Key {
             | Self::NotificationsMailOfSchedules
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
-            | Self::NotificationsMailOfWebhooks => true,
+            | Self::NotificationsMailOfWebhooks
+            | Self::NotificationsMailOfTasks => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

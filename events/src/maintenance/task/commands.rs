@@ -133,6 +133,8 @@ pub enum Report {
     Announce {
         /// When it is due as far as they know.
         due_at: Timestamp,
+        /// Whether that has passed.
+        overdue: bool,
     },
 }
 

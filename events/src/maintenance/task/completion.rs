@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Event, Other, Rejection, Status, Subtask, Task};
@@ -13,7 +13,7 @@ use crate::ids::{SubtaskId, TaskId, UserId};
 const NAMED_MOST: usize = 5;
 
 /// What a task lacks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     /// Subtasks that are not done.
     pub subtasks: Vec<Lacking<SubtaskId>>,
@@ -32,7 +32,7 @@ pub struct Missing {
 }
 
 /// Something that is not done.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacking<T> {
     /// Its id.
     pub id: T,

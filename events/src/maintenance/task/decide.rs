@@ -99,7 +99,9 @@ impl Decider for Task {
                 self.work(work, facts, themselves)
             }
             Command::Report(Report::Supersede { by_version }) => self.supersede(by_version),
-            Command::Report(Report::Announce { due_at }) => Ok(self.announce(due_at, context.now)),
+            Command::Report(Report::Announce { due_at, overdue }) => {
+                self.announce(due_at, overdue, context.now)
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod prerequisites;
 mod progress;
 mod rejection;
 mod requirements;
+mod shown;
 mod state;
 mod subtasks;
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use prerequisites::Other;
 pub use progress::DUE_SOON;
 pub use rejection::*;
 pub use requirements::*;
+pub use shown::*;
 pub use state::*;

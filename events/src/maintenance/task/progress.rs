@@ -145,20 +145,26 @@ impl Task {
         Ok(vec![Event::Rescheduled { from: self.due_at, due_at }])
     }
 
-    /// What is over, due at another time by now, or known, is announced to nobody.
-    pub(super) fn announce(&self, due_at: Timestamp, now: Timestamp) -> Vec<Event> {
+    /// What is over, due at another time by now, or known, is announced to nobody; nor that it is due soon once it was due.
+    pub(super) fn announce(
+        &self,
+        due_at: Timestamp,
+        overdue: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         if self.check_open().is_err() || self.due_at != Some(due_at) {
-            return vec![];
+            return Ok(vec![]);
         }
         let soon = due_at.saturating_sub(DUE_SOON).unwrap_or(Timestamp::MIN);
-        if due_at <= now {
-            return (!self.overdue_announced)
-                .then_some(Event::OverdueAnnounced { due_at })
-                .into_iter()
-                .collect();
+        let since = if overdue { due_at } else { soon };
+        if now < since {
+            return Err(Rejection::NotDue(since));
         }
-        let is_news = soon <= now && !self.due_announced;
-        is_news.then_some(Event::DueAnnounced { due_at }).into_iter().collect()
+        Ok(match overdue {
+            true if !self.overdue_announced => vec![Event::OverdueAnnounced { due_at }],
+            false if now < due_at && !self.due_announced => vec![Event::DueAnnounced { due_at }],
+            true | false => vec![],
+        })
     }
 
     /// Everybody for themselves: not even whoever manages tasks confirms for another.

@@ -1,5 +1,6 @@
 //! Why a task refuses.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Missing, Status, ValueKind};
@@ -209,6 +210,9 @@ pub enum Rejection {
     /// It is completed.
     #[error("the task is completed: reopen it first")]
     Completed,
+    /// It is not due yet.
+    #[error("the task is not due: say so from {0} on")]
+    NotDue(Timestamp),
     /// Somebody has begun it, so its plan leaves it alone.
     #[error("the task is started, and plans leave it alone: let it be completed or cancelled")]
     Started,
@@ -277,6 +281,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Blocked
             | Self::NotCompleted
             | Self::Completed
+            | Self::NotDue(_)
             | Self::Started
             | Self::Over(_)
             | Self::Incomplete(_) => Class::Conflict,
@@ -328,6 +333,7 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Blocked
             | Self::NotCompleted
             | Self::Completed
+            | Self::NotDue(_)
             | Self::Started
             | Self::Over(_)
             | Self::Incomplete(_) => None,

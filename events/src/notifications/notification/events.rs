@@ -97,6 +97,12 @@ pub enum Kind {
     WebhookFailing,
     /// A program that the recipient answers for is told of nothing any more.
     WebhookDisabled,
+    /// The recipient is to do a task.
+    TaskAssigned,
+    /// A task of the recipient's is due within a day.
+    TaskDue,
+    /// A task of the recipient's was due.
+    TaskOverdue,
     /// A message from a person.
     Message,
 }
@@ -117,6 +123,9 @@ impl Kind {
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
+            Self::TaskAssigned | Self::TaskDue | Self::TaskOverdue => {
+                Some(Key::NotificationsMailOfTasks)
+            }
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

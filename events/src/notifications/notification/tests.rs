@@ -62,6 +62,9 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "mention",
             "webhook_failing",
             "webhook_disabled",
+            "task_assigned",
+            "task_due",
+            "task_overdue",
             "message",
         ])
     );

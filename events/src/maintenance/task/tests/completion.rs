@@ -263,3 +263,36 @@ fn what_was_done_of_what_stays_as_it_was_stays_done() {
     assert_eq!(task.recorded, BTreeMap::from([(uuid(41), text("2.75"))]));
     assert_eq!(task.missing().criteria.len(), 1, "what was enough is not any more");
 }
+
+#[test]
+fn is_shown_part_by_part_and_demand_by_demand() {
+    let half = steps().into_iter().take(3).chain([recorded(41, text("2"))]);
+    let below = [subtasks::added(21, Some(20)), subtasks::added(22, None)];
+    let mut task = Task::default();
+    for event in demanding().into_iter().chain(below).chain(half) {
+        task.evolve(&event);
+    }
+    let titles = |parts: &[Part]| parts.iter().map(|it| it.title.clone()).collect::<Vec<_>>();
+    let parts = task.parts();
+    assert_eq!(titles(&parts), ["Subtask 20", "Subtask 22"]);
+    assert_eq!(titles(&parts[0].subtasks), ["Subtask 21"]);
+    assert!(parts[0].done && !parts[1].done);
+    let demands = task.demands();
+    let done: Vec<_> = demands.iter().map(|it| (it.kind, it.done)).collect();
+    assert_eq!(
+        done,
+        [
+            (DemandKind::Checklist, true),
+            (DemandKind::Checklist, false),
+            (DemandKind::Photos, false),
+            (DemandKind::Criterion, false),
+            (DemandKind::Criterion, false),
+            (DemandKind::Confirmation, false),
+            (DemandKind::Confirmation, false),
+        ]
+    );
+    assert_eq!((&demands[2].wanted, &demands[2].found), (&Some(text("2")), &Some(text("1"))));
+    assert_eq!(demands[3].found, Some(text("2")));
+    let far = Progress { subtasks: 3, subtasks_done: 1, requirements: 7, requirements_done: 1 };
+    assert_eq!(task.progress(), far);
+}

@@ -236,10 +236,9 @@ fn samples_are_frozen() {
         Event::Amended(amended),
         assigned(&[anna(), ben()]),
         Event::Unassigned { user_ids: vec![ben()] },
-        subtasks::added(20, None),
         Event::SubtaskAdded {
-            subtask_id: id(21),
-            parent_id: Some(id(20)),
+            subtask_id: id(20),
+            parent_id: Some(id(21)),
             title: "Catch it".into(),
             mandatory: false,
             assignees: vec![anna()],
@@ -404,7 +403,9 @@ fn only_those_who_are_assigned_do_it_or_whoever_manages_it() {
 
 #[test]
 fn what_is_for_workers_is_refused_to_people_whatever_they_may() {
-    for report in [Report::Supersede { by_version: 3 }, Report::Announce { due_at: at(DUE) }] {
+    for report in
+        [Report::Supersede { by_version: 3 }, Report::Announce { due_at: at(DUE), overdue: true }]
+    {
         given::<Task>([created()])
             .facts(manager())
             .when(Command::Report(report))

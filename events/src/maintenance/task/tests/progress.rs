@@ -241,22 +241,26 @@ fn a_plan_replaces_or_puts_off_only_what_nobody_has_begun() {
 
 #[test]
 fn is_announced_a_day_before_and_when_it_was_due_each_once() {
-    let announced = |past: &[Event], due: &str, now: &str| {
+    let asked = |past: &[Event], (due, overdue): (&str, bool), now: &str| {
         let context = Context { now: at(now), ..by_workers() };
-        let command = Command::Report(Report::Announce { due_at: at(due) });
+        let command = Command::Report(Report::Announce { due_at: at(due), overdue });
         let past = [vec![created()], past.to_vec()].concat();
-        given::<Task>(past).facts(manager()).context(context).when(command).result().unwrap()
+        given::<Task>(past).facts(manager()).context(context).when(command).result()
     };
     let (soon, over) =
         (Event::DueAnnounced { due_at: at(DUE) }, Event::OverdueAnnounced { due_at: at(DUE) });
-    assert_eq!(announced(&[], DUE, "2026-01-08T07:59:59Z"), []);
-    assert_eq!(announced(&[], DUE, "2026-01-08T08:00:00Z"), [soon.clone()]);
-    assert_eq!(announced(&[soon.clone()], DUE, "2026-01-08T09:00:00Z"), []);
-    assert_eq!(announced(&[soon.clone()], DUE, DUE), [over.clone()]);
-    assert_eq!(announced(&[over], DUE, "2026-02-08T09:00:00Z"), []);
-    assert_eq!(announced(&[], "2026-01-10T08:00:00Z", "2026-02-01T00:00:00Z"), []);
+    let (day_before, late) = ("2026-01-08T08:00:00Z", "2026-02-08T09:00:00Z");
+    let early = asked(&[], (DUE, false), "2026-01-08T07:59:59Z");
+    assert_eq!(early, Err(Rejection::NotDue(at(day_before))));
+    assert_eq!(asked(&[], (DUE, true), day_before), Err(Rejection::NotDue(at(DUE))));
+    assert_eq!(asked(&[], (DUE, false), day_before), Ok(vec![soon.clone()]));
+    assert_eq!(asked(&[soon.clone()], (DUE, false), day_before), Ok(vec![]));
+    assert_eq!(asked(&[], (DUE, false), DUE), Ok(vec![]));
+    assert_eq!(asked(&[soon], (DUE, true), DUE), Ok(vec![over.clone()]));
+    assert_eq!(asked(&[over], (DUE, true), late), Ok(vec![]));
+    assert_eq!(asked(&[], ("2026-01-10T08:00:00Z", true), late), Ok(vec![]));
     let off = Event::Rescheduled { from: Some(at(DUE)), due_at: None };
     for gone in [off, Event::Completed, cancelled(), Event::Superseded { by_version: 3 }] {
-        assert_eq!(announced(&[gone], DUE, DUE), []);
+        assert_eq!(asked(&[gone], (DUE, true), DUE), Ok(vec![]));
     }
 }
