@@ -1,6 +1,7 @@
-//! Assets as they were.
+//! Assets and their schedules as they were.
 
 use ::events::maintenance::asset::{Asset, Status};
+use ::events::maintenance::plan::Plan;
 use ::events::money::Money;
 use serde_json::{Value, json};
 
@@ -15,6 +16,21 @@ pub(super) static ASSET: Past<Asset> = Past {
     which: &[],
     place: |call| Ok(Place::of_item(call)),
     view: asset,
+    masked: &[],
+    owner: None,
+};
+
+pub(super) static SCHEDULE: Past<Plan> = Past {
+    data: "maintenance.schedules",
+    what: "schedule",
+    names: names!("/assets/{id}/schedules/{schedule_id}", "maintenance_asset_schedule"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| {
+        let (stream, id) = (call.segment("id").to_owned(), call.segment("schedule_id").to_owned());
+        Ok(Place { stream, text: Some(id.clone()), id })
+    },
+    view: schedule,
     masked: &[],
     owner: None,
 };
@@ -40,4 +56,29 @@ fn asset(asset: &Asset, id: &str) -> Option<Value> {
             "status": asset.status,
         })
     })
+}
+
+fn schedule(plan: &Plan, id: &str) -> Option<Value> {
+    let schedule = plan.schedules.get(&id.parse().ok()?)?;
+    let version = schedule.latest()?;
+    let terms = &version.terms;
+    let kind: &str = (&terms.spec).into();
+    Some(json!({
+        "schedule_id": id,
+        "title": version.title,
+        "owned_by": schedule.owned_by,
+        "kind": kind,
+        "spec": terms.spec,
+        "modifiers": terms.modifiers,
+        "starts_at": terms.starts_at,
+        "ends_at": terms.ends_at,
+        "max_fires": terms.max_fires,
+        "lead_secs": terms.lead_secs,
+        "task": version.task,
+        "depends_on": schedule.depends_on,
+        "revision": version.number,
+        "status": schedule.status,
+        "tasks_open": schedule.open.len(),
+        "occurrences_waiting": schedule.waiting.len(),
+    }))
 }

@@ -27,14 +27,14 @@ const MAX_RUNS: usize = 200;
 
 /// What becomes of one occurrence.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Occurrence {
+pub(crate) struct Occurrence {
     #[serde(flatten)]
     outcome: Outcome,
     /// By which revision of the trigger.
     revision: u32,
 }
 
-const PERIOD: &[Parameter] = &[
+pub(crate) const PERIOD: &[Parameter] = &[
     query("from", "occurrences after this RFC 3339 time; from now on when absent"),
     query("to", "occurrences up to this RFC 3339 time"),
     query("limit", "so many that run: 20 unless told, at most 200"),
@@ -79,11 +79,8 @@ pub(super) fn of_trigger() -> Endpoint {
         if trigger.version == 0 {
             return Err(Problem::absent("trigger"));
         }
-        let facts = facts(&call, trigger.state.calendars()).await?;
-        let period = (call.time("from")?.unwrap_or_else(clock::now), call.time("to")?);
-        let limit = call.number("limit")?.and_then(|limit| usize::try_from(limit).ok());
-        let upcoming = upcoming(&trigger.state, &facts, period, limit)?;
-        Ok(stamped(&call, &asked, upcoming))
+        let items = asked_for(&call, &trigger.state).await?;
+        Ok(stamped(&call, &asked, Items { items }))
     })
 }
 
@@ -105,9 +102,17 @@ pub(super) fn preview() -> Endpoint {
             let pointer = refused.pointer().unwrap_or_default();
             Problem::invalid(pointer, refused.code(), refused.to_string())
         })?;
-        let upcoming = upcoming(&trigger, &facts, (now, None), limit)?;
-        Ok(stamped(&call, &asked, upcoming))
+        let items = upcoming(&trigger, &facts, (now, None), limit)?;
+        Ok(stamped(&call, &asked, Items { items }))
     })
+}
+
+/// What becomes of the next occurrences of a trigger in the period that the caller asks for.
+pub(crate) async fn asked_for(call: &Call, trigger: &Trigger) -> Result<Vec<Occurrence>, Problem> {
+    let facts = facts(call, trigger.calendars()).await?;
+    let period = (call.time("from")?.unwrap_or_else(clock::now), call.time("to")?);
+    let limit = call.number("limit")?.and_then(|limit| usize::try_from(limit).ok());
+    upcoming(trigger, &facts, period, limit)
 }
 
 /// The calendars as the log has them now.
@@ -128,11 +133,11 @@ fn upcoming(
     facts: &Facts,
     (from, to): (Timestamp, Option<Timestamp>),
     limit: Option<usize>,
-) -> Result<Items<Occurrence>, Problem> {
+) -> Result<Vec<Occurrence>, Problem> {
     let period = (from, to.unwrap_or(Timestamp::MAX));
     let most = limit.unwrap_or(DEFAULT_RUNS).min(MAX_RUNS);
     let upcoming = trigger.upcoming(facts, period, most);
     let upcoming = upcoming.map_err(|fault| Problem::internal(&fault))?;
     let occurrence = |(revision, outcome)| Occurrence { outcome, revision };
-    Ok(Items { items: upcoming.into_iter().map(occurrence).collect() })
+    Ok(upcoming.into_iter().map(occurrence).collect())
 }
