@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 33] = [
+pub const NAMES: [&str; 35] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -24,6 +24,8 @@ pub const NAMES: [&str; 33] = [
     "maintenance_asset_shares",
     "maintenance_asset_usage",
     "maintenance_assets",
+    "maintenance_task_assignees",
+    "maintenance_tasks",
     "notifications_notifications",
     "rbac_assignments",
     "rbac_exclusive_sets",

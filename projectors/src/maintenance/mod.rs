@@ -1,7 +1,9 @@
-//! Assets, what their counters show, and who besides their units is let in.
+//! Assets, what their counters show, and who besides their units is let in; tasks, and who is to do them.
 
 mod assets;
+mod assignees;
 mod shares;
+mod tasks;
 mod usage;
 
 use crate::runtime::projection::{Keyed, Projection};
@@ -11,5 +13,7 @@ pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
         Keyed::<assets::Assets>::boxed(),
         Keyed::<usage::Usage>::boxed(),
         Keyed::<shares::Shares>::boxed(),
+        Keyed::<tasks::Tasks>::boxed(),
+        Keyed::<assignees::Assignees>::boxed(),
     ]
 }

@@ -1,6 +1,7 @@
-//! Assets as they were.
+//! Assets and tasks as they were.
 
 use ::events::maintenance::asset::{Asset, Status};
+use ::events::maintenance::task::{self, Task};
 use ::events::money::Money;
 use serde_json::{Value, json};
 
@@ -38,6 +39,46 @@ fn asset(asset: &Asset, id: &str) -> Option<Value> {
             "shares": asset.shares,
             "readers": asset.readers(),
             "status": asset.status,
+        })
+    })
+}
+
+pub(super) static TASK: Past<Task> = Past {
+    data: "maintenance.task_details",
+    what: "task",
+    names: names!("/tasks/{id}", "maintenance_task"),
+    parameters: PAST_ITEM,
+    which: &[],
+    place: |call| Ok(Place::of_item(call)),
+    view: task,
+    masked: &[],
+    owner: None,
+};
+
+/// The tasks before it as it named them then; where these stood is another's past.
+fn task(task: &Task, id: &str) -> Option<Value> {
+    let before = task.prerequisites.iter().map(|before| json!({ "task_id": before }));
+    let source = task.source.as_ref();
+    (task.status != task::Status::Absent).then(|| {
+        json!({
+            "task_id": id,
+            "title": task.title,
+            "details": task.details,
+            "status": task.status,
+            "priority": task.priority,
+            "asset_id": task.asset_id,
+            "unit_id": task.unit_id,
+            "schedule_id": source.map(|source| source.schedule_id),
+            "occurrence": source.map(|source| source.occurrence),
+            "schedule_version": source.map(|source| source.version),
+            "due_at": task.due_at,
+            "assignees": task.assignees,
+            "subtasks": task.parts(),
+            "requirements": task.demands(),
+            "photos": task.photos,
+            "prerequisites": before.collect::<Vec<_>>(),
+            "missing": task.missing(),
+            "readers": task.readers(),
         })
     })
 }

@@ -1,19 +1,23 @@
-//! What follows from what happens to assets: triggers hear what their counters show.
+//! What follows from what happens to assets and tasks: triggers hear what counters show, and people what is due.
 
+mod due;
 mod usage;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, React, Reaction};
+use crate::runtime::{Handler, Jobs, React, Reaction, process};
 
 /// What workers do for the upkeep of assets.
 pub(crate) fn jobs() -> Jobs {
     Jobs {
-        reactions: vec![Reaction {
-            name: "maintenance_usage",
-            events: usage::EVENTS,
-            react: React::Event(usage::on_recorded),
-        }],
+        reactions: vec![
+            Reaction {
+                name: "maintenance_usage",
+                events: usage::EVENTS,
+                react: React::Event(usage::on_recorded),
+            },
+            process::<due::Due>(),
+        ],
         handlers: vec![Handler {
             kind: usage::KIND,
             slots: 2,

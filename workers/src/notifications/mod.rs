@@ -6,6 +6,7 @@ mod expire;
 mod export;
 mod letters;
 mod mention;
+mod task;
 mod tell;
 mod trigger;
 

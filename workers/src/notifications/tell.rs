@@ -14,6 +14,7 @@ use events::identity::organization::Organization;
 use events::identity::presence::Presence;
 use events::identity::session::Session;
 use events::identity::user::User;
+use events::maintenance::task::Task;
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
@@ -33,6 +34,7 @@ use super::account::{of_account, of_key, of_place, opened_elsewhere};
 use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
 use super::mention::of_thread;
+use super::task::of_task;
 use super::trigger::{of_trigger, once_a_day};
 use crate::collaboration;
 use crate::identity::purge_news;
@@ -72,6 +74,9 @@ pub(super) const EVENTS: &[&str] = &[
     "collaboration.thread.comment_edited",
     "webhooks.endpoint.failing_announced",
     "webhooks.endpoint.disabled",
+    "maintenance.task.assigned",
+    "maintenance.task.due_announced",
+    "maintenance.task.overdue_announced",
 ];
 
 /// What a notification leads to that is of a comment.
@@ -183,6 +188,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Thread::TYPE => return of_thread(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         Endpoint::TYPE => return of_endpoint(office, job, cause).await,
+        Task::TYPE => return of_task(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())
