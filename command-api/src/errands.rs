@@ -37,13 +37,16 @@ const ANSWER_BYTES: usize = 1 << 20;
 /// What our own processes may do and people send others to do as well.
 const FOR_BOTH: [Permission; 2] =
     [Permission::NotificationsMessagesSend, Permission::MaintenanceTasksAssign];
-/// Operations that nobody is sent to do: what opens doors people open themselves, and what makes errands would multiply.
+/// Operations that nobody is sent to do: what opens doors people open themselves, what makes errands would multiply, and what our
+/// workers say of tasks is theirs alone.
 const NEVER: &[&str] = &[
     "identity_session_",
     "identity_user_end_sessions",
     "identity_api_key_",
     "identity_issuer_",
     "scheduling_trigger_",
+    "maintenance_task_supersede",
+    "maintenance_task_announce",
 ];
 
 /// Finds out about a body what its rules cannot know, or completes it by what was said elsewhere, before anything is decided.

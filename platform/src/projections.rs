@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 36] = [
+pub const NAMES: [&str; 38] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -27,6 +27,8 @@ pub const NAMES: [&str; 36] = [
     "maintenance_plan_dependencies",
     "maintenance_plan_occurrences",
     "maintenance_plan_schedules",
+    "maintenance_task_assignees",
+    "maintenance_tasks",
     "notifications_notifications",
     "rbac_assignments",
     "rbac_exclusive_sets",

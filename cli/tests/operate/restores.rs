@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::house::{House, both, client, text};
 
-/// An asset of a unit, used and shared.
+/// An asset of a unit, used and shared, and a task on it.
 async fn kept_up(house: &House, unit: &str) {
     let asset: String = new_id();
     let pump = json!({ "id": asset, "tag": "P-7", "name": "Pump", "unit_id": unit });
@@ -20,6 +20,10 @@ async fn kept_up(house: &House, unit: &str) {
     let people = json!({ "with": { "kind": "unit", "id": unit }, "level": "work" });
     let sharing = json!({ "visibility": "unit", "shares": [people] });
     house.send(Method::PUT, &format!("/assets/{asset}/sharing"), sharing).await;
+    let user = new_id();
+    house.send(Method::POST, "/users", json!({ "id": user, "handle": "mechanic" })).await;
+    let task = json!({ "title": "Change the oil", "asset_id": asset, "assignees": [user] });
+    house.send(Method::POST, "/tasks", task).await;
 }
 
 /// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, comments, an asset, a refusal.
@@ -137,6 +141,7 @@ async fn told_everybody(house: &House) -> bool {
         "exports.export.completed",
         "rbac.user_access.role_assigned",
         "rbac.policy.protected_role_granted",
+        "maintenance.task.assigned",
     ];
     has(&["exports.export.requested"], "exports.export.completed").await
         && has(&told_of, "notifications.notification.created").await

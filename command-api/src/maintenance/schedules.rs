@@ -140,7 +140,7 @@ struct Dependencies {
 pub(super) struct Itself {
     /// The asset.
     #[serde(skip)]
-    asset: Option<AssetId>,
+    pub(super) asset: Option<AssetId>,
 }
 
 /// What is said about a schedule, with the asset that it is of once that is found.

@@ -1,12 +1,14 @@
-//! Assets, what their counters show, who besides their units is let in, and when something of them is to be done.
+//! Assets, what their counters show, and who besides their units is let in; tasks, and who is to do them; schedules, and what came of them.
 
 mod assets;
+mod assignees;
 mod dependencies;
 mod occurrences;
 #[cfg(test)]
 mod plan_events;
 mod schedules;
 mod shares;
+mod tasks;
 mod usage;
 
 use crate::runtime::projection::{Keyed, Projection};
@@ -19,5 +21,7 @@ pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
         Keyed::<schedules::Schedules>::boxed(),
         Keyed::<dependencies::Dependencies>::boxed(),
         Keyed::<occurrences::Occurrences>::boxed(),
+        Keyed::<tasks::Tasks>::boxed(),
+        Keyed::<assignees::Assignees>::boxed(),
     ]
 }

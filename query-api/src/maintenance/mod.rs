@@ -1,7 +1,8 @@
-//! Questions about the upkeep of assets: what there is, what it was used, who is let in, and when something of it is to be done.
+//! Questions about the upkeep of assets: what there is, what it was used, who is let in, what is to be done, and when.
 
 mod past;
 mod schedules;
+mod tasks;
 
 use axum::response::Response;
 use events::Module::Maintenance;
@@ -41,7 +42,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         ),
     ];
     let assets = lists.into_iter().chain(with_past(&past::ASSET, asset()));
-    assets.chain(schedules::endpoints()).collect()
+    assets.chain(tasks::endpoints()).chain(schedules::endpoints()).collect()
 }
 
 fn asset() -> Endpoint {

@@ -79,9 +79,10 @@ async fn calendars(office: &Office, job: &Job, plan: &Plan) -> Result<trigger::F
     let mut facts = trigger::Facts::default();
     for id in plan.calendars() {
         if !facts.calendars.contains_key(&id) {
+            let name = id.to_string();
             let calendar =
-                office.aggregates.refresh::<BlackoutCalendar>(job.tenant_id, &id.to_string());
-            facts.calendars.insert(id, calendar.await?.state);
+                office.aggregates.refresh::<BlackoutCalendar>(job.tenant_id, &name).await?;
+            facts.calendars.insert(id, calendar.state);
         }
     }
     Ok(facts)

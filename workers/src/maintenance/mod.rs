@@ -1,7 +1,8 @@
-//! What follows from what happens to assets: triggers hear what their counters show and what plans want of them, and plans hear what
-//! becomes of triggers and tasks.
+//! What follows from what happens to assets and tasks: triggers hear what counters show and what plans want of them, plans hear what
+//! becomes of triggers and tasks, and people what is due.
 
 mod drive;
+mod due;
 mod generation;
 mod hearing;
 mod usage;
@@ -32,6 +33,7 @@ pub(crate) fn jobs() -> Jobs {
             process::<generation::Generation>(),
             process::<hearing::Triggers>(),
             process::<hearing::Tasks>(),
+            process::<due::Due>(),
         ],
         handlers: vec![
             Handler {

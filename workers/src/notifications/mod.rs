@@ -7,6 +7,7 @@ mod export;
 mod letters;
 mod mention;
 mod plan;
+mod task;
 mod tell;
 mod trigger;
 

@@ -15,6 +15,7 @@ use events::identity::presence::Presence;
 use events::identity::session::Session;
 use events::identity::user::User;
 use events::maintenance::plan::Plan;
+use events::maintenance::task::Task;
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
@@ -35,6 +36,7 @@ use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
 use super::mention::of_thread;
 use super::plan::{SCHEDULE, of_plan, schedule};
+use super::task::of_task;
 use super::trigger::{of_trigger, once_a_day};
 use crate::collaboration;
 use crate::identity::purge_news;
@@ -75,6 +77,9 @@ pub(super) const EVENTS: &[&str] = &[
     "maintenance.plan.schedule_revised",
     "webhooks.endpoint.failing_announced",
     "webhooks.endpoint.disabled",
+    "maintenance.task.assigned",
+    "maintenance.task.due_announced",
+    "maintenance.task.overdue_announced",
 ];
 
 /// What a notification leads to that is of a comment.
@@ -189,6 +194,7 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Plan::TYPE => return of_plan(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         Endpoint::TYPE => return of_endpoint(office, job, cause).await,
+        Task::TYPE => return of_task(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())

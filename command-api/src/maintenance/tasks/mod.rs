@@ -136,6 +136,8 @@ struct Replacement {
 struct Due {
     /// The moment.
     due_at: Timestamp,
+    /// Whether it has passed.
+    overdue: bool,
 }
 
 pub(super) fn routes(registry: &mut Registry) {
@@ -210,7 +212,8 @@ fn report(registry: &mut Registry) {
         .needs(ASSIGN)
         .summary("a task is due within a day, or was due; our workers say so");
     registry.command::<Due, Task>(announce, |call| {
-        target(call, Command::Report(Report::Announce { due_at: call.body.due_at }))
+        let Due { due_at, overdue } = call.body;
+        target(call, Command::Report(Report::Announce { due_at, overdue }))
     });
 }
 
