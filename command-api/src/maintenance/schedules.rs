@@ -180,8 +180,9 @@ pub(super) fn routes(registry: &mut Registry) {
         target(call.body.asset, command)
     });
     let replace = Route::put(SCHEDULES, module, "maintenance_plan_replace_schedule");
-    let replace = managing(replace)
-        .summary("say all of a schedule anew from a moment on; what lies before and what was begun stays");
+    let replace = managing(replace).summary(
+        "say all of a schedule anew from a moment on; what lies before and what was begun stays",
+    );
     registry.checked::<Whole, Plan>(replace, find, |call| {
         let command = Command::Revise(Box::new(replaced(call)?));
         target(call.body.asset, command)

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use events::maintenance::plan::Plan;
-use events::scheduling::{Modifiers, Subject};
 use events::scheduling::blackout_calendar::BlackoutCalendar;
 use events::scheduling::trigger::{Command, Facts, Trigger, Wanted};
+use events::scheduling::{Modifiers, Subject};
 use events::{Decider as _, MaintenanceScheduleId};
 use platform::problem::Problem;
 

@@ -186,8 +186,9 @@ fn report(registry: &mut Registry) {
         |call| target(call, Command::Replan),
     );
     registry.command::<Belonging, Trigger>(
-        fire("/triggers/{trigger_id}/follow", "scheduling_trigger_follow")
-            .summary("bring about what the record wants that a trigger belongs to; our workers say so"),
+        fire("/triggers/{trigger_id}/follow", "scheduling_trigger_follow").summary(
+            "bring about what the record wants that a trigger belongs to; our workers say so",
+        ),
         |call| target(call, Command::Follow { managed_by: call.body.managed_by.clone() }),
     );
 }

@@ -198,10 +198,7 @@ mod tests {
             (vec![paused.clone()], "paused"),
             (vec![paused, Event::ScheduleResumed { schedule_id, counts_from }], "active"),
             (vec![Event::ScheduleCompleted { schedule_id }], "completed"),
-            (
-                vec![Event::ScheduleRemoved { schedule_id, because: Removal::Requested }],
-                "removed",
-            ),
+            (vec![Event::ScheduleRemoved { schedule_id, because: Removal::Requested }], "removed"),
         ] {
             assert_eq!(after(events)["status"], status);
         }

@@ -1,10 +1,13 @@
-//! What happens to assets, and the tasks on them.
+//! What happens to assets, the tasks on them, and their schedules.
 
 use events::maintenance::asset::{Asset, Event as AssetEvent, Level, Visibility, With};
+use events::maintenance::plan::{Because, Event as PlanEvent, LeftOut, Plan, Template};
 use events::maintenance::task::{Created, Event as TaskEvent, Item, Requirements, Task};
 use events::money::Money;
+use events::scheduling::trigger::Terms;
+use events::scheduling::{Modifiers, Spec};
 use events::testing::{at, id};
-use events::{AssetId, TaskId, TenantId, UserId};
+use events::{AssetId, MaintenanceScheduleId, TaskId, TenantId, UserId};
 use jiff::civil::date;
 
 use crate::support::Place;
@@ -71,4 +74,63 @@ pub(crate) async fn to_do(place: &Place, tenant: TenantId, (round, user): (u128,
         events.push(TaskEvent::Unassigned { user_ids: vec![user] });
     }
     place.append::<Task>(tenant, id::<TaskId>(190_000 + round), events).await;
+}
+
+/// Two schedules of an asset, one of which comes after the other and waits, in every third round revised and removed.
+pub(crate) async fn planned(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
+    let [oil, filter]: [MaintenanceScheduleId; 2] = [id(210_000 + round), id(220_000 + round)];
+    let spec = Spec::Daily { time: jiff::civil::time(9, 0, 0, 0) };
+    let modifiers = Modifiers { time_zone: "UTC".into(), ..Modifiers::default() };
+    let (starts_at, ends_at, max_fires) = (None, None, None);
+    let terms = Terms { spec, modifiers, starts_at, ends_at, max_fires, lead_secs: Some(3_600) };
+    let task = Template { title: "Oil".into(), assignees: vec![user], ..Template::default() };
+    let added = |schedule_id, depends_on| PlanEvent::ScheduleAdded {
+        schedule_id,
+        owned_by: user,
+        title: format!("Schedule {round}"),
+        terms: terms.clone(),
+        task: task.clone(),
+        depends_on,
+        counts_from: at("2026-01-01T12:00:00Z"),
+    };
+    let (due_at, occurrence) = (at("2026-01-02T09:00:00Z"), date(2026, 1, 2));
+    let [first, second] = [oil, filter].map(|schedule| Plan::task(schedule, due_at, 1));
+    let made = |schedule_id, task_id| PlanEvent::OccurrenceGenerated {
+        schedule_id,
+        version: 1,
+        occurrence,
+        due_at,
+        task_id,
+    };
+    let waits = PlanEvent::OccurrenceHeldBack {
+        schedule_id: filter,
+        version: 1,
+        occurrence,
+        due_at,
+        task_id: second,
+        waits_for: vec![oil],
+    };
+    let mut events = vec![added(oil, vec![]), added(filter, vec![oil]), made(oil, first), waits];
+    if round.is_multiple_of(3) {
+        let because = Because::Completed;
+        events.push(PlanEvent::OccurrenceClosed {
+            schedule_id: oil,
+            occurrence,
+            task_id: first,
+            because,
+        });
+        events.push(made(filter, second));
+        let because = LeftOut::AlreadyOpen;
+        events.push(PlanEvent::OccurrenceLeftOut { schedule_id: filter, due_at, because });
+        events.push(PlanEvent::ScheduleRevised {
+            schedule_id: filter,
+            version: 2,
+            title: "Filter".into(),
+            terms,
+            task,
+            effective_from: at("2026-01-05T00:00:00Z"),
+        });
+        events.push(PlanEvent::DependenciesReplaced { schedule_id: filter, depends_on: vec![] });
+    }
+    place.append::<Plan>(tenant, id::<AssetId>(150_000 + round), events).await;
 }

@@ -38,7 +38,7 @@ use jiff::civil::date;
 
 use crate::hooks::hooked;
 use crate::support::Place;
-use crate::upkeep::{kept_up, to_do};
+use crate::upkeep::{kept_up, planned, to_do};
 
 /// A tenant of its own for each number.
 pub(crate) fn tenant(number: u128) -> TenantId {
@@ -167,6 +167,7 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     uploaded(place, tenant, (round, user)).await;
     kept_up(place, tenant, (round, user)).await;
     to_do(place, tenant, (round, user)).await;
+    planned(place, tenant, (round, user)).await;
     commented(place, tenant, (round, user)).await;
     hooked(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
@@ -377,7 +378,14 @@ async fn recur(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         name: format!("Trigger {round}"),
         owned_by: user,
         target: Target { command: "backups_backup_request".into(), args: serde_json::json!({}) },
-        terms: trigger::Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None, lead_secs: None },
+        terms: trigger::Terms {
+            spec,
+            modifiers,
+            starts_at: None,
+            ends_at: None,
+            max_fires: None,
+            lead_secs: None,
+        },
         counts_from: at("2026-01-01T12:00:00Z"),
         next_at: Some(occurrence),
         managed_by: None,

@@ -90,15 +90,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn lists_of_asset() -> Vec<Endpoint> {
-    let schedules = Route::get("/assets/{id}/schedules", Maintenance, "maintenance_asset_schedules")
-        .summary("The schedules of an asset");
+    let schedules =
+        Route::get("/assets/{id}/schedules", Maintenance, "maintenance_asset_schedules")
+            .summary("The schedules of an asset");
     let path = "/assets/{id}/occurrences";
-    let occurrences = Route::get(path, Maintenance, "maintenance_asset_occurrences")
-        .summary("What came of the schedules of an asset: the tasks that were made, and what waits");
+    let occurrences = Route::get(path, Maintenance, "maintenance_asset_occurrences").summary(
+        "What came of the schedules of an asset: the tasks that were made, and what waits",
+    );
     vec![
-        Endpoint::new(listing(schedules, SCHEDULES, |g| page_of(g, SCHEDULES)), |call| async move {
-            of_that_asset(&call, SCHEDULES).await
-        }),
+        Endpoint::new(
+            listing(schedules, SCHEDULES, |g| page_of(g, SCHEDULES)),
+            |call| async move { of_that_asset(&call, SCHEDULES).await },
+        ),
         Endpoint::new(
             listing(occurrences, OCCURRENCES, |g| page_of(g, OCCURRENCES)),
             |call| async move { of_that_asset(&call, OCCURRENCES).await },
@@ -138,10 +141,7 @@ fn seen(endpoint: Endpoint) -> Endpoint {
 }
 
 /// The schedule that the path names, and its asset, if the caller sees it.
-async fn found(
-    call: &Call,
-    segment: &str,
-) -> Result<(MaintenanceScheduleId, AssetId), Problem> {
+async fn found(call: &Call, segment: &str) -> Result<(MaintenanceScheduleId, AssetId), Problem> {
     let id: MaintenanceScheduleId = call.id(segment, "schedule")?;
     let data = dataset(SCHEDULES);
     let this = Filter::equals("schedule_id", id.to_string());

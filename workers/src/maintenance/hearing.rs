@@ -189,11 +189,8 @@ mod tests {
     #[test]
     fn a_plan_hears_once_that_a_task_which_it_made_is_over() {
         use task::Event;
-        let source = Source {
-            schedule_id: id(20),
-            occurrence: "2026-01-02".parse().unwrap(),
-            version: 1,
-        };
+        let source =
+            Source { schedule_id: id(20), occurrence: "2026-01-02".parse().unwrap(), version: 1 };
         let created = |source| Event::Created(Created { source, ..Created::default() });
         for (event, because) in [
             (Event::Completed, "completed"),
@@ -204,7 +201,8 @@ mod tests {
             let path = format!("/advanced-schedules/{}/close", id::<AssetId>(20));
             let body = json!({"task_id": id::<AssetId>(10), "because": because});
             assert_eq!(told(&heard), (path, body));
-            let again = after::<Tasks, Task>(&[created(Some(source)), event.clone(), event.clone()]);
+            let again =
+                after::<Tasks, Task>(&[created(Some(source)), event.clone(), event.clone()]);
             assert_eq!(again, Turn::on(None));
             assert_eq!(after::<Tasks, Task>(&[created(None), event]), Turn::on(None));
         }
