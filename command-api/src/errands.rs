@@ -34,13 +34,19 @@ const OCCURRENCE: &str = "{occurrence}";
 pub(crate) const ARGS: &str = "/target/args";
 /// What an answer may take; ours are far smaller.
 const ANSWER_BYTES: usize = 1 << 20;
-/// Operations that nobody is sent to do: what opens doors people open themselves, and what makes errands would multiply.
+/// What our own processes may do and people send others to do as well.
+const FOR_BOTH: [Permission; 2] =
+    [Permission::NotificationsMessagesSend, Permission::MaintenanceTasksAssign];
+/// Operations that nobody is sent to do: what opens doors people open themselves, what makes errands would multiply, and what our
+/// workers say of tasks is theirs alone.
 const NEVER: &[&str] = &[
     "identity_session_",
     "identity_user_end_sessions",
     "identity_api_key_",
     "identity_issuer_",
     "scheduling_trigger_",
+    "maintenance_task_supersede",
+    "maintenance_task_announce",
 ];
 
 /// Finds out about a body what its rules cannot know, or completes it by what was said elsewhere, before anything is decided.
@@ -156,7 +162,7 @@ impl App {
 /// Whether a command can be kept and given later: it takes a permission, and is no report of our own processes.
 fn can_be_kept(route: &Route) -> bool {
     let Some(permission) = route.access.permission() else { return false };
-    let is_for_people = permission == Permission::NotificationsMessagesSend
+    let is_for_people = FOR_BOTH.contains(&permission)
         || ![Permission::WORKERS, Permission::QUERY_API].concat().contains(&permission);
     let in_person = matches!(route.access, Access::InPerson(_));
     let never = NEVER.iter().any(|never| route.operation.starts_with(never));

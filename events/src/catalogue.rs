@@ -70,6 +70,7 @@ pub fn claims() -> impl Iterator<Item = &'static (&'static str, &'static str, &'
         exports::template::CLAIMS,
         files::file::CLAIMS,
         maintenance::asset::CLAIMS,
+        maintenance::plan::CLAIMS,
         collaboration::thread::CLAIMS,
         notifications::notification::CLAIMS,
         backups::backup::CLAIMS,
@@ -243,13 +244,13 @@ mod tests {
     fn codes_of_refusals_are_unique_and_short() {
         use strum::VariantNames as _;
         type Claims = &'static [(&'static str, &'static str, &'static str)];
-        let codes: [(&str, &[&str], Claims); 17] = {
+        let codes: [(&str, &[&str], Claims); 19] = {
             use crate::backups::backup;
             use crate::collaboration::thread;
             use crate::exports::{cleanup, export, template};
             use crate::files::file;
             use crate::identity::{invitation, issuer, organization, session, user};
-            use crate::maintenance::asset;
+            use crate::maintenance::{asset, plan, task};
             use crate::notifications::notification;
             use crate::scheduling::{blackout_calendar, trigger};
             use crate::settings::configuration;
@@ -265,6 +266,8 @@ mod tests {
                 ("TEMPLATE_", template::Rejection::VARIANTS, template::CLAIMS),
                 ("FILE_", file::Rejection::VARIANTS, file::CLAIMS),
                 ("ASSET_", asset::Rejection::VARIANTS, asset::CLAIMS),
+                ("TASK_", task::Rejection::VARIANTS, &[]),
+                ("SCHEDULE_", plan::Rejection::VARIANTS, plan::CLAIMS),
                 ("COMMENT_", thread::Rejection::VARIANTS, thread::CLAIMS),
                 ("NOTIFICATION_", notification::Rejection::VARIANTS, notification::CLAIMS),
                 ("BACKUP_", backup::Rejection::VARIANTS, backup::CLAIMS),

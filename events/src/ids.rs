@@ -75,6 +75,12 @@ ids! {
     JobId,
     /// Something that is kept up.
     AssetId,
+    /// Something to be done.
+    TaskId,
+    /// A part of it.
+    SubtaskId,
+    /// What says when something of an asset is to be done.
+    MaintenanceScheduleId,
     /// A stored file.
     FileId,
     /// The comments on one record.

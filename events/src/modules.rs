@@ -98,7 +98,11 @@ pub fn visit_aggregates(module: Module, visitor: &mut impl AggregateVisitor) {
             visitor.visit::<scheduling::blackout_calendar::BlackoutCalendar>();
         }
         Module::Files => visitor.visit::<files::file::File>(),
-        Module::Maintenance => visitor.visit::<maintenance::asset::Asset>(),
+        Module::Maintenance => {
+            visitor.visit::<maintenance::asset::Asset>();
+            visitor.visit::<maintenance::task::Task>();
+            visitor.visit::<maintenance::plan::Plan>();
+        }
         Module::Collaboration => visitor.visit::<collaboration::thread::Thread>(),
         Module::Webhooks => visitor.visit::<webhooks::endpoint::Endpoint>(),
     }

@@ -220,6 +220,7 @@ impl Permission {
         Self::IdentityUsersErase,
         Self::IdentityOrganizationsPurge,
         Self::SchedulingTriggersFire,
+        Self::MaintenanceTasksAssign,
         Self::FilesFilesExpire,
         Self::WebhooksEndpointsReport,
         Self::MaintenanceAssetsAnnounce,

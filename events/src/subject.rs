@@ -53,6 +53,10 @@ pub enum SubjectKind {
     #[serde(rename = "maintenance.asset")]
     #[strum(serialize = "maintenance.asset")]
     Asset,
+    /// A task.
+    #[serde(rename = "maintenance.task")]
+    #[strum(serialize = "maintenance.task")]
+    Task,
 }
 
 impl SubjectKind {
@@ -69,6 +73,7 @@ impl SubjectKind {
             Self::Backup => Permission::BackupsArchivesRead,
             Self::Trigger => Permission::SchedulingTriggersRead,
             Self::Asset => Permission::MaintenanceAssetsRead,
+            Self::Task => Permission::MaintenanceTasksRead,
         }
     }
 

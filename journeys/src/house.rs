@@ -425,6 +425,12 @@ const IDLE: &str = "
        and not exists (
          select from (values ('identity_mail', 'identity.invitation.issued'),
                              ('maintenance_usage', 'maintenance.asset.usage_recorded'),
+                             ('maintenance_schedules', 'maintenance.plan.schedule_added'),
+                             ('maintenance_schedules', 'maintenance.plan.schedule_revised'),
+                             ('maintenance_triggers', 'scheduling.trigger.fired'),
+                             ('maintenance_generation', 'maintenance.plan.occurrence_generated'),
+                             ('maintenance_tasks', 'maintenance.task.completed'),
+                             ('maintenance_retired', 'maintenance.asset.retired'),
                              ('scheduling_carry_out', 'scheduling.trigger.fired')) leads (reaction, event_type)
           where coalesce((select position from work.reactions r where r.name = leads.reaction), 0)
               < coalesce((select max(position) from log.events e where e.event_type = leads.event_type), 0))

@@ -54,6 +54,26 @@ const UNGUARDED: &[&str] = &[
     "maintenance_asset_reset_counter",
     "maintenance_asset_retire",
     "maintenance_asset_set_sharing",
+    "maintenance_task_add_subtask",
+    "maintenance_task_attach_photo",
+    "maintenance_task_block",
+    "maintenance_task_cancel",
+    "maintenance_task_change",
+    "maintenance_task_change_subtask",
+    "maintenance_task_complete",
+    "maintenance_task_complete_subtask",
+    "maintenance_task_confirm",
+    "maintenance_task_define_requirements",
+    "maintenance_task_detach_photo",
+    "maintenance_task_record_criterion",
+    "maintenance_task_remove_subtask",
+    "maintenance_task_reopen",
+    "maintenance_task_reopen_subtask",
+    "maintenance_task_reschedule",
+    "maintenance_task_set_assignees",
+    "maintenance_task_set_prerequisites",
+    "maintenance_task_start",
+    "maintenance_task_tick",
     "notifications_notification_delete",
     "notifications_notification_mark_read",
     "settings_configuration_set_own_setting",
@@ -252,6 +272,8 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let file = owner.post("/files/uploads", &file).await?.ok()?.made().to_owned();
     let asset = json!({"tag": SECRET, "name": SECRET});
     let asset = owner.post("/assets", &asset).await?.ok()?.made().to_owned();
+    let task = json!({"title": SECRET, "asset_id": asset});
+    let task = owner.post("/tasks", &task).await?.ok()?.made().to_owned();
     let subject = json!({"type": "rbac.role", "id": role_id});
     let comment = json!({"subject": subject, "body": SECRET});
     let comment = owner.post("/comments", &comment).await?.ok()?.made().to_owned();
@@ -261,6 +283,7 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     for (names, id) in [
         (&["file_id", "files"][..], file),
         (&["asset_id", "assets"], asset),
+        (&["task_id", "tasks", "task-enhancements"], task),
         (&["comment_id", "comments"], comment),
         (&["endpoint_id", "webhooks"], hook),
         (&["role_id", "roles", "junior_id"], role_id),

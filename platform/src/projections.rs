@@ -1,7 +1,7 @@
 //! The names of all projections, for processes that wait for them without folding anything; a test of projectors compares.
 
 /// Every projection, ordered by name.
-pub const NAMES: [&str; 33] = [
+pub const NAMES: [&str; 38] = [
     "audit_archives",
     "audit_trail",
     "backups_backups",
@@ -24,6 +24,11 @@ pub const NAMES: [&str; 33] = [
     "maintenance_asset_shares",
     "maintenance_asset_usage",
     "maintenance_assets",
+    "maintenance_plan_dependencies",
+    "maintenance_plan_occurrences",
+    "maintenance_plan_schedules",
+    "maintenance_task_assignees",
+    "maintenance_tasks",
     "notifications_notifications",
     "rbac_assignments",
     "rbac_exclusive_sets",

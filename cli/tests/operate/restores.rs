@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::house::{House, both, client, text};
 
-/// An asset of a unit, used and shared.
+/// An asset of a unit, used and shared, and a task on it.
 async fn kept_up(house: &House, unit: &str) {
     let asset: String = new_id();
     let pump = json!({ "id": asset, "tag": "P-7", "name": "Pump", "unit_id": unit });
@@ -20,6 +20,20 @@ async fn kept_up(house: &House, unit: &str) {
     let people = json!({ "with": { "kind": "unit", "id": unit }, "level": "work" });
     let sharing = json!({ "visibility": "unit", "shares": [people] });
     house.send(Method::PUT, &format!("/assets/{asset}/sharing"), sharing).await;
+    let user = new_id();
+    house.send(Method::POST, "/users", json!({ "id": user, "handle": "mechanic" })).await;
+    let task = json!({ "title": "Change the oil", "asset_id": asset, "assignees": [user] });
+    house.send(Method::POST, "/tasks", task).await;
+    let oil = new_id();
+    let once = platform::clock::now() + Duration::from_hours(48);
+    let soon = json!({ "id": oil, "asset_id": asset, "title": "Oil", "task": { "title": "Oil" },
+        "spec": { "kind": "once", "at": once }, "lead_secs": 3 * 24 * 3_600,
+        "modifiers": { "time_zone": "UTC" } });
+    house.send(Method::POST, "/advanced-schedules", soon.clone()).await;
+    let mut after = soon;
+    after["id"] = json!(new_id());
+    after["depends_on"] = json!([oil]);
+    house.send(Method::POST, "/advanced-schedules", after).await;
 }
 
 /// Something of every kind: users, permissions, roles, units, an invitation, settings, a message, a file, comments, an asset, a refusal.
@@ -124,7 +138,7 @@ fn new_id() -> String {
     platform::clock::new_id::<uuid::Uuid>().to_string()
 }
 
-/// Whether every file is made and every message about files and roles is written.
+/// Whether every file and every task of a schedule is made, and every message about files and roles is written.
 async fn told_everybody(house: &House) -> bool {
     let waits = "select exists (
         select from log.events e where e.event_type = any ($1) and not exists (
@@ -142,8 +156,15 @@ async fn told_everybody(house: &House) -> bool {
         "exports.export.completed",
         "rbac.user_access.role_assigned",
         "rbac.policy.protected_role_granted",
+        "maintenance.task.assigned",
     ];
-    has(&["exports.export.requested"], "exports.export.completed").await
+    let planned = "select count(*) from log.events where event_type
+        in ('maintenance.plan.occurrence_generated', 'maintenance.plan.occurrence_held_back')";
+    let planned: i64 = sqlx::query_scalar(planned).fetch_one(&house.owner).await.unwrap();
+    planned == 2
+        && has(&["maintenance.plan.occurrence_generated"], "maintenance.task.created").await
+        && has(&["scheduling.trigger.completed"], "maintenance.plan.schedule_completed").await
+        && has(&["exports.export.requested"], "exports.export.completed").await
         && has(&told_of, "notifications.notification.created").await
 }
 

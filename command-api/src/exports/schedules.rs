@@ -120,6 +120,7 @@ fn create(call: &Call<NewSchedule>) -> Result<Target<Trigger>, Problem> {
         starts_at: body.starts_at,
         ends_at: body.ends_at,
         max_fires: body.max_fires,
+        lead_secs: None,
     };
     let command = Create { name: body.name, target, terms, enabled: true };
     let target = Target::create(id, Command::Create(command)).at("/exports/schedule/{id}");

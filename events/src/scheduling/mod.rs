@@ -17,6 +17,7 @@ mod spec;
 mod tests;
 pub mod trigger;
 
+pub(crate) use check::zone;
 pub use check::{
     CALENDARS_MAX_COUNT, CATCH_UP_MAX, COUNTER_MAX_CHARS, Fault, INTERVAL_MAX, INTERVAL_MIN,
     OFFSET_MAX_DAYS, checked,

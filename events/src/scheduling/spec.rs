@@ -90,7 +90,7 @@ pub enum Spec {
     },
 }
 
-/// What a counter is read on.
+/// A record that is somewhere else: what a counter is read on, or what a trigger belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {

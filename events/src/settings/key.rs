@@ -92,6 +92,9 @@ pub enum Key {
     /// Whether users are sent an e-mail when the warranty of an asset that they answer for is to end.
     #[serde(rename = "notifications.mail_of_warranties")] #[strum(serialize = "notifications.mail_of_warranties")]
     NotificationsMailOfWarranties,
+    /// Whether users are sent an e-mail when a task is assigned to them, is due within a day, or was due.
+    #[serde(rename = "notifications.mail_of_tasks")] #[strum(serialize = "notifications.mail_of_tasks")]
+    NotificationsMailOfTasks,
     /// Mebibytes that the files of one user may take.
     #[serde(rename = "files.user_quota_mib")] #[strum(serialize = "files.user_quota_mib")]
     FilesUserQuotaMib,
@@ -218,6 +221,7 @@ impl Key {
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
             | Self::NotificationsMailOfWarranties
+            | Self::NotificationsMailOfTasks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => true,
         })
@@ -257,7 +261,8 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
-            | Self::NotificationsMailOfWarranties => Form::Boolean { default: true },
+            | Self::NotificationsMailOfWarranties
+            | Self::NotificationsMailOfTasks => Form::Boolean { default: true },
             Self::ApiIdempotencyKeyRequired => Form::Boolean { default: false },
             Self::FilesUserQuotaMib => integer(1, 16 * 1024 * 1024, 10 * 1024),
             Self::FilesOrganizationQuotaMib => integer(1, 1024 * 1024 * 1024, 100 * 1024),
@@ -289,6 +294,7 @@ impl Key {
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
             | Self::NotificationsMailOfWarranties
+            | Self::NotificationsMailOfTasks
             | Self::FilesUserQuotaMib
             | Self::FilesOrganizationQuotaMib => false,
         }
@@ -309,7 +315,8 @@ impl Key {
             | Self::NotificationsMailOfReports
             | Self::NotificationsMailOfMentions
             | Self::NotificationsMailOfWebhooks
-            | Self::NotificationsMailOfWarranties => true,
+            | Self::NotificationsMailOfWarranties
+            | Self::NotificationsMailOfTasks => true,
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours

@@ -21,18 +21,18 @@ use crate::fold::{FoldError, Folded};
 use crate::principal::{ByKey, Principal};
 use crate::redis::Away;
 
-mod assets;
 mod features;
 mod files;
 mod guard;
+mod reach;
 mod shared;
 mod standing;
 mod subject;
 mod units;
 
-pub use assets::check_shared;
 pub use files::may_keep;
 pub use guard::{authorize, check_at_work, in_person, lacking};
+pub use reach::{LetsIn, PlanOf, check_shared};
 use shared::Place;
 pub use shared::Shared;
 pub use standing::{KeyInUse, Rights, Standing, Versions};

@@ -1,10 +1,11 @@
 //! Who may read what is about a record: whoever may see it, and whoever it is; and of comments, also who wrote them and moderators.
 
 use events::maintenance::asset::Asset;
+use events::maintenance::task::Task;
 use events::subject::{Subject, SubjectKind};
-use events::{Permission, UserId};
+use events::{Decider, Permission, UserId};
 
-use super::{Access, Standing, authorize};
+use super::{Access, LetsIn, Standing, authorize};
 use crate::fold::FoldError;
 use crate::principal::Principal;
 
@@ -21,11 +22,8 @@ impl Access {
             return Ok(true);
         }
         match subject.kind {
-            SubjectKind::Asset => {
-                let id = subject.id.to_string();
-                let asset = self.aggregates.refresh::<Asset>(caller.tenant, &id).await?.state;
-                Ok(self.reach(caller, standing, &asset).await?.is_some())
-            }
+            SubjectKind::Asset => self.sees::<Asset>(caller, standing, subject).await,
+            SubjectKind::Task => self.sees::<Task>(caller, standing, subject).await,
             SubjectKind::Organization
             | SubjectKind::User
             | SubjectKind::Role
@@ -33,6 +31,16 @@ impl Access {
             | SubjectKind::Backup
             | SubjectKind::Trigger => Ok(false),
         }
+    }
+
+    async fn sees<R: Decider + LetsIn>(
+        &self,
+        caller: &Principal,
+        standing: Option<&Standing>,
+        subject: &Subject,
+    ) -> Result<bool, FoldError> {
+        let record = self.aggregates.refresh::<R>(caller.tenant, &subject.id.to_string()).await?;
+        Ok(self.reach(caller, standing, &*record.state).await?.is_some())
     }
 
     /// Whether the caller may read the comments on a record, and be called by them.

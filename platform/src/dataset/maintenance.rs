@@ -1,13 +1,25 @@
-//! The datasets of assets, what they were used, and who is let in. Numbers with digits after the point are texts; where lists are
+//! The datasets of assets, what they were used, and who is let in, of tasks with their parts, and of schedules with what came of them. Numbers with digits after the point are texts; where lists are
 //! sorted by them or summed up, a whole number stands beside.
 
 use events::Permission;
 
-use super::Kind::{Id, Integer, Json, List, Text, Time};
+use super::Kind::{Boolean, Id, Integer, Json, List, Text, Time};
 use super::catalogue::{CHANGED_AT, CREATED_AT, VERSION};
-use super::{Column, Dataset, READERS, Units};
+use super::{Column, Dataset, ItemRows, READERS, Units};
 
-pub(super) const MAINTENANCE: &[Dataset] = &[ASSETS, USAGE, SHARES];
+pub(super) const MAINTENANCE: &[Dataset] = &[
+    ASSETS,
+    USAGE,
+    SHARES,
+    TASKS,
+    TASK_DETAILS,
+    TASK_ASSIGNEES,
+    SUBTASKS,
+    TASK_REQUIREMENTS,
+    SCHEDULES,
+    DEPENDENCIES,
+    OCCURRENCES,
+];
 
 const UNIT: Column = Column::new("unit_id", "Unit", Id).nullable();
 const SEEN_BY: Column = Column::new(READERS, "Seen by as well", List);
@@ -93,4 +105,261 @@ const SHARES: Dataset = Dataset {
     ],
     key: &["asset_id", "with_kind", "with_id"],
     default_sort: "asset_id,with_kind,with_id",
+};
+
+/// Whoever is assigned is found by a row of their own.
+const fn by_assignee(item: &'static str) -> ItemRows {
+    ItemRows { table: "read.maintenance_task_assignees", item }
+}
+
+const TASK_ID: Column = Column::new("task_id", "Task", Id);
+const OF_TASK: Column = Column::new("task_title", "Of the task", Text);
+const SEEN_BY_ASSIGNEES: Column = SEEN_BY.by_rows(by_assignee("reader"));
+const ASSIGNEES: Column =
+    Column::new("assignees", "Assigned to", List).by_rows(by_assignee("assignee"));
+const OF_TASKS: &[&str] =
+    &["maintenance_tasks", "maintenance_task_assignees", "maintenance_assets"];
+
+const TASKS: Dataset = Dataset {
+    name: "maintenance.tasks",
+    label: "Tasks",
+    table: "read.maintenance_task_list",
+    projections: OF_TASKS,
+    permission: Some(Permission::MaintenanceTasksRead),
+    owner: None,
+    units: Some(Units::OwnOrShared),
+    columns: &[
+        TASK_ID,
+        Column::new("title", "Title", Text),
+        Column::new("details", "Details", Text).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("priority", "Priority", Text),
+        Column::new("asset_id", "Asset", Id).nullable(),
+        Column::new("asset_tag", "Tag of the asset", Text).nullable(),
+        UNIT,
+        Column::new("schedule_id", "Schedule", Id).nullable(),
+        Column::new("occurrence", "For the day", Text).nullable(),
+        Column::new("schedule_version", "Version of the schedule", Integer).nullable(),
+        Column::new("due_at", "Due", Time).nullable(),
+        ASSIGNEES,
+        Column::new("subtasks_count", "Subtasks", Integer),
+        Column::new("subtasks_done", "Subtasks done", Integer),
+        Column::new("requirements_count", "Requirements", Integer),
+        Column::new("requirements_done", "Requirements done", Integer),
+        Column::new("reason", "Because", Text).nullable(),
+        SEEN_BY_ASSIGNEES,
+        Column::new("started_at", "Started", Time).nullable(),
+        Column::new("completed_at", "Completed", Time).nullable(),
+        Column::new("ended_at", "Ended", Time).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["task_id"],
+    default_sort: "-created_at",
+};
+
+const TASK_DETAILS: Dataset = Dataset {
+    name: "maintenance.task_details",
+    label: "Tasks with all that belongs to them",
+    table: "read.maintenance_task_details",
+    projections: OF_TASKS,
+    permission: Some(Permission::MaintenanceTasksRead),
+    owner: None,
+    units: Some(Units::OwnOrShared),
+    columns: &[
+        TASK_ID,
+        Column::new("title", "Title", Text),
+        Column::new("details", "Details", Text).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("priority", "Priority", Text),
+        Column::new("asset_id", "Asset", Id).nullable(),
+        Column::new("asset_tag", "Tag of the asset", Text).nullable(),
+        UNIT,
+        Column::new("schedule_id", "Schedule", Id).nullable(),
+        Column::new("occurrence", "For the day", Text).nullable(),
+        Column::new("schedule_version", "Version of the schedule", Integer).nullable(),
+        Column::new("due_at", "Due", Time).nullable(),
+        ASSIGNEES,
+        Column::new("subtasks", "Subtasks", Json).shown_only(),
+        Column::new("requirements", "Requirements", Json).shown_only(),
+        Column::new("photos", "Photos", List),
+        Column::new("prerequisites", "Tasks before it", Json).shown_only(),
+        Column::new("missing", "Missing", Json).shown_only(),
+        Column::new("reason", "Because", Text).nullable(),
+        SEEN_BY_ASSIGNEES,
+        Column::new("started_at", "Started", Time).nullable(),
+        Column::new("completed_at", "Completed", Time).nullable(),
+        Column::new("ended_at", "Ended", Time).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["task_id"],
+    default_sort: "-created_at",
+};
+
+const TASK_ASSIGNEES: Dataset = Dataset {
+    name: "maintenance.task_assignees",
+    label: "Who is to do which task",
+    table: "read.maintenance_assignments",
+    projections: &["maintenance_task_assignees", "maintenance_tasks"],
+    permission: Some(Permission::MaintenanceTasksRead),
+    owner: None,
+    units: Some(Units::OwnOrShared),
+    columns: &[
+        TASK_ID,
+        Column::new("title", "Title", Text),
+        Column::new("status", "Status", Text),
+        Column::new("due_at", "Due", Time).nullable(),
+        UNIT,
+        Column::new("user_id", "User", Id),
+        Column::new("assigned_at", "Assigned", Time),
+        Column::new("confirmed_at", "Confirmed", Time).nullable(),
+        SEEN_BY,
+    ],
+    key: &["task_id", "user_id"],
+    default_sort: "task_id,user_id",
+};
+
+const SUBTASKS: Dataset = Dataset {
+    name: "maintenance.subtasks",
+    label: "Parts of tasks",
+    table: "read.maintenance_subtasks",
+    projections: &["maintenance_tasks"],
+    permission: Some(Permission::MaintenanceTasksRead),
+    owner: None,
+    units: Some(Units::OwnOrShared),
+    columns: &[
+        TASK_ID,
+        OF_TASK,
+        UNIT,
+        Column::new("subtask_id", "Subtask", Id),
+        Column::new("parent_id", "Part of", Id).nullable(),
+        Column::new("title", "Title", Text),
+        Column::new("mandatory", "Mandatory", Boolean),
+        Column::new("done", "Done", Boolean),
+        Column::new("assignees", "Assigned to", List),
+        SEEN_BY,
+        CHANGED_AT,
+    ],
+    key: &["task_id", "subtask_id"],
+    default_sort: "task_id,subtask_id",
+};
+
+const TASK_REQUIREMENTS: Dataset = Dataset {
+    name: "maintenance.task_requirements",
+    label: "What tasks take",
+    table: "read.maintenance_task_requirements",
+    projections: &["maintenance_tasks"],
+    permission: Some(Permission::MaintenanceTasksRead),
+    owner: None,
+    units: Some(Units::OwnOrShared),
+    columns: &[
+        TASK_ID,
+        OF_TASK,
+        UNIT,
+        Column::new("number", "Number", Integer),
+        Column::new("kind", "Kind", Text),
+        Column::new("requirement_id", "Item, criterion or assignee", Id).nullable(),
+        Column::new("title", "Title", Text).nullable(),
+        Column::new("mandatory", "Mandatory", Boolean),
+        Column::new("done", "Done", Boolean),
+        Column::new("op", "Has to compare", Text).nullable(),
+        Column::new("wanted", "To", Text).nullable(),
+        Column::new("found", "Found", Text).nullable(),
+        SEEN_BY,
+        CHANGED_AT,
+    ],
+    key: &["task_id", "number"],
+    default_sort: "task_id,number",
+};
+
+/// What schedules are, by the units of their assets; not by the shares of these, which are of the asset itself.
+const SCHEDULES: Dataset = Dataset {
+    name: "maintenance.schedules",
+    label: "Schedules of assets",
+    table: "read.maintenance_schedules",
+    projections: &["maintenance_plan_schedules", "maintenance_assets", "scheduling_triggers"],
+    permission: Some(Permission::MaintenancePlansRead),
+    owner: None,
+    units: Some(Units::Own),
+    columns: &[
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("asset_id", "Asset", Id),
+        Column::new("tag", "Tag", Text),
+        UNIT,
+        Column::new("title", "Title", Text),
+        Column::new("owned_by", "Owner", Id),
+        Column::new("kind", "Recurs by", Text),
+        Column::new("spec", "Recurrence", Json),
+        Column::new("modifiers", "Modifiers", Json),
+        Column::new("starts_at", "Begins", Time).nullable(),
+        Column::new("ends_at", "Ends", Time).nullable(),
+        Column::new("max_fires", "At most", Integer).nullable(),
+        Column::new("lead_secs", "Made so many seconds before", Integer).nullable(),
+        Column::new("task", "What there is to do", Json),
+        Column::new("depends_on", "Comes after", Json).shown_only(),
+        Column::new("revision", "Revision", Integer),
+        Column::new("effective_from", "Revised from", Time).nullable(),
+        Column::new("status", "Status", Text),
+        Column::new("next_at", "Due next", Time).nullable(),
+        Column::new("tasks_open", "Tasks that are not over", Integer),
+        Column::new("occurrences_waiting", "Waiting for others", Integer),
+        Column::new("last_due_at", "Due last", Time).nullable(),
+        Column::new("last_left_out_at", "Left out last", Time).nullable(),
+        Column::new("last_left_out_because", "Left out because", Text).nullable(),
+        VERSION,
+        CREATED_AT,
+        CHANGED_AT,
+    ],
+    key: &["schedule_id"],
+    default_sort: "title",
+};
+
+const DEPENDENCIES: Dataset = Dataset {
+    name: "maintenance.schedule_dependencies",
+    label: "What comes before what",
+    table: "read.maintenance_schedule_dependencies",
+    projections: &["maintenance_plan_dependencies", "maintenance_assets"],
+    permission: Some(Permission::MaintenancePlansRead),
+    owner: None,
+    units: Some(Units::Own),
+    columns: &[
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("depends_on_id", "Comes after", Id),
+        Column::new("asset_id", "Asset", Id),
+        Column::new("tag", "Tag", Text),
+        UNIT,
+        Column::new("since", "Since", Time),
+    ],
+    key: &["schedule_id", "depends_on_id"],
+    default_sort: "schedule_id,depends_on_id",
+};
+
+const OCCURRENCES: Dataset = Dataset {
+    name: "maintenance.occurrences",
+    label: "Occurrences of schedules",
+    table: "read.maintenance_occurrences",
+    projections: &["maintenance_plan_occurrences", "maintenance_assets"],
+    permission: Some(Permission::MaintenancePlansRead),
+    owner: None,
+    units: Some(Units::Own),
+    columns: &[
+        Column::new("task_id", "Task", Id),
+        Column::new("schedule_id", "Schedule", Id),
+        Column::new("asset_id", "Asset", Id),
+        Column::new("tag", "Tag", Text),
+        UNIT,
+        Column::new("occurrence", "For the day", Text),
+        Column::new("due_at", "Due", Time),
+        Column::new("revision", "Revision", Integer),
+        Column::new("state", "State", Text),
+        Column::new("waits_for", "Waits for", Json).shown_only(),
+        Column::new("generated_at", "Made", Time).nullable(),
+        Column::new("closed_at", "Over", Time).nullable(),
+        CHANGED_AT,
+    ],
+    key: &["task_id"],
+    default_sort: "-due_at",
 };

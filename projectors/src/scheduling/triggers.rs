@@ -1,10 +1,11 @@
 //! Triggers, one row each, with when they are due next as it was planned last.
 
 use events::scheduling::trigger::{Event, SkipReason, Target, Terms, Trigger};
-use events::scheduling::{Modifiers, Spec};
+use events::scheduling::{Modifiers, Spec, Subject};
 use events::{Decider as _, TenantId, TriggerId, UserId};
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::model::{Fact, FoldError, ReadModel, Rows, Table, row};
 
@@ -40,6 +41,9 @@ row!(Row {
     last_refusal_code: Option<String> = Text,
     last_refusal: Option<String> = Text,
     refusals: u64 = Bigint,
+    lead_secs: Option<u64> = Bigint,
+    managed_kind: Option<String> = Text,
+    managed_id: Option<Uuid> = Uuid,
 });
 
 const ACTIVE: &str = "active";
@@ -55,7 +59,7 @@ impl ReadModel for Triggers {
         columns: Row::COLUMNS,
         reads: &[Trigger::TYPE],
     };
-    const BUILD: i32 = 2;
+    const BUILD: i32 = 3;
     type Row = Row;
 
     fn group(fact: &Fact) -> Result<Option<String>, FoldError> {
@@ -64,8 +68,11 @@ impl ReadModel for Triggers {
 
     fn fold(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), FoldError> {
         let Some(event) = fact.of::<Trigger>()? else { return Ok(()) };
-        if let Event::Created { name, owned_by, target, terms, next_at, .. } = event {
-            rows.insert(begun(fact, (name, *owned_by), (target, terms), *next_at)?);
+        if let Event::Created { name, owned_by, target, terms, next_at, managed_by, .. } = event {
+            let mut row = begun(fact, (name, *owned_by), (target, terms), *next_at)?;
+            row.managed_kind = managed_by.as_ref().map(|by: &Subject| by.kind.clone());
+            row.managed_id = managed_by.as_ref().map(|by| by.id);
+            rows.insert(row);
             return Ok(());
         }
         let id = &fact.recorded.aggregate_id;
@@ -93,6 +100,7 @@ fn change(row: &mut Row, event: &Event) {
             row.starts_at = terms.starts_at;
             row.ends_at = terms.ends_at;
             row.max_fires = terms.max_fires;
+            row.lead_secs = terms.lead_secs;
             row.revision = *version;
             row.effective_from = Some(*effective_from);
             row.next_at = *next_at;
@@ -170,6 +178,9 @@ fn begun(
         last_refusal_code: None,
         last_refusal: None,
         refusals: 0,
+        lead_secs: terms.lead_secs,
+        managed_kind: None,
+        managed_id: None,
     })
 }
 
@@ -193,6 +204,7 @@ mod tests {
             starts_at: None,
             ends_at: None,
             max_fires: Some(3),
+            lead_secs: None,
         }
     }
 
@@ -204,6 +216,7 @@ mod tests {
             terms: terms("0 1 * * *"),
             counts_from: at("2026-01-01T12:00:00Z"),
             next_at: Some(at("2026-01-02T01:00:00Z")),
+            managed_by: Some(Subject { kind: "maintenance.plan".into(), id: id(7) }),
         };
         let events = [created].into_iter().chain(events);
         Past::default().with::<Trigger>(id::<TriggerId>(9), events).row::<Triggers>()
@@ -283,7 +296,7 @@ mod tests {
     fn a_revision_replaces_what_was_decided() {
         let revised = Event::Revised {
             version: 2,
-            terms: Terms { max_fires: None, ..terms("0 2 * * *") },
+            terms: Terms { max_fires: None, lead_secs: Some(60), ..terms("0 2 * * *") },
             effective_from: at("2026-01-02T00:00:00Z"),
             next_at: Some(at("2026-01-02T02:00:00Z")),
         };
@@ -293,5 +306,7 @@ mod tests {
         assert_eq!(row["spec"], json!({"kind": "cron", "expression": "0 2 * * *"}));
         assert_eq!((&row["revision"], &row["max_fires"]), (&json!(2), &json!(null)));
         assert_eq!((&row["name"], &row["args"]), (&json!("Late"), &json!({"a": 1})));
+        assert_eq!((&row["lead_secs"], &row["managed_id"]), (&json!(60), &json!(id::<Uuid>(7))));
+        assert_eq!(row["managed_kind"], "maintenance.plan");
     }
 }

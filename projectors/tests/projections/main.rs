@@ -10,4 +10,5 @@ mod rebuilding;
 mod server;
 mod support;
 mod tallies;
+mod upkeep;
 mod workload;

@@ -16,8 +16,6 @@ use events::identity::issuer::{Algorithm, Event as IssuerEvent, Issuer, Mapping,
 use events::identity::organization::{Event as OrganizationEvent, Organization, UnitKind};
 use events::identity::session::{Event as SessionEvent, RevocationReason, Session};
 use events::identity::user::{Event as UserEvent, User};
-use events::maintenance::asset::{Asset, Event as AssetEvent, Level as Reach, Visibility, With};
-use events::money::Money;
 use events::notifications::notification::{
     Event as NotificationEvent, Kind, Notification, Priority,
 };
@@ -33,14 +31,14 @@ use events::settings::{Flag, Key, Value};
 use events::subject::{Subject, SubjectKind};
 use events::testing::{at, id};
 use events::{
-    ApiKeyId, AssetId, BackupId, BatchId, BlackoutCalendarId, CommentId, ExportId, FileId,
-    InvitationId, IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId,
-    UserId,
+    ApiKeyId, BackupId, BatchId, BlackoutCalendarId, CommentId, ExportId, FileId, InvitationId,
+    IssuerId, NotificationId, SessionId, TemplateId, TenantId, TriggerId, UnitId, UserId,
 };
 use jiff::civil::date;
 
 use crate::hooks::hooked;
 use crate::support::Place;
+use crate::upkeep::{kept_up, planned, to_do};
 
 /// A tenant of its own for each number.
 pub(crate) fn tenant(number: u128) -> TenantId {
@@ -168,6 +166,8 @@ pub(crate) async fn happen(place: &Place, tenant: TenantId, round: u128) -> i64 
     recur(place, tenant, user, round).await;
     uploaded(place, tenant, (round, user)).await;
     kept_up(place, tenant, (round, user)).await;
+    to_do(place, tenant, (round, user)).await;
+    planned(place, tenant, (round, user)).await;
     commented(place, tenant, (round, user)).await;
     hooked(place, tenant, (round, user)).await;
     let replaced = PolicyEvent::RolePermissionsReplaced {
@@ -378,9 +378,17 @@ async fn recur(place: &Place, tenant: TenantId, user: UserId, round: u128) {
         name: format!("Trigger {round}"),
         owned_by: user,
         target: Target { command: "backups_backup_request".into(), args: serde_json::json!({}) },
-        terms: trigger::Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None },
+        terms: trigger::Terms {
+            spec,
+            modifiers,
+            starts_at: None,
+            ends_at: None,
+            max_fires: None,
+            lead_secs: None,
+        },
         counts_from: at("2026-01-01T12:00:00Z"),
         next_at: Some(occurrence),
+        managed_by: None,
     };
     let fired = TriggerEvent::Fired {
         occurrence,
@@ -424,41 +432,6 @@ async fn uploaded(place: &Place, tenant: TenantId, (round, user): (u128, UserId)
         events.push(FileEvent::Deleted { content });
     }
     place.append::<File>(tenant, id::<FileId>(130_000 + round), events).await;
-}
-
-/// An asset that is used and shared, in every third round reset, moved and retired.
-async fn kept_up(place: &Place, tenant: TenantId, (round, user): (u128, UserId)) {
-    let registered = AssetEvent::Registered {
-        tag: format!("T-{round}"),
-        name: format!("Tool {round}"),
-        category: None,
-        serial: Some(format!("SN {round}")),
-        unit_id: Some(id(701)),
-        acquired_on: Some(date(2025, 3, 1)),
-        warranty_until: None,
-        cost: Some(Money { amount: "1250.50".into(), currency: "EUR".into() }),
-    };
-    let read = |value: &str, total: &str| AssetEvent::UsageRecorded {
-        counter: "hours".into(),
-        value: value.parse().unwrap(),
-        delta: "12.5".parse().unwrap(),
-        total: total.parse().unwrap(),
-        at: at("2026-01-01T12:00:00Z"),
-    };
-    let shared = AssetEvent::Shared { with: With::User(user), level: Reach::Work };
-    let chosen = AssetEvent::VisibilityChosen { visibility: Visibility::Unit };
-    let mut events = vec![registered, chosen, shared, read("12.5", "12.5"), read("25", "25")];
-    if round % 3 == 0 {
-        let (counter, reason) = ("hours".to_owned(), "new meter".to_owned());
-        let (previous, at) = ("25".parse().unwrap(), at("2026-01-01T12:00:00Z"));
-        events.push(AssetEvent::CounterReset { counter, previous, reason, at });
-        events.push(AssetEvent::Moved { from: Some(id(701)), unit_id: None });
-        events.push(AssetEvent::Unshared { with: With::User(user) });
-        let warranty_until = "2028-02-29".parse().unwrap();
-        events.push(AssetEvent::WarrantyEndAnnounced { warranty_until, days: 90 });
-        events.push(AssetEvent::Retired);
-    }
-    place.append::<Asset>(tenant, id::<AssetId>(150_000 + round), events).await;
 }
 
 /// A comment on whoever wrote it, with an answer; it is edited, and in every third round deleted.

@@ -1,6 +1,8 @@
-//! Questions about the upkeep of assets: what there is, what it was used, and who is let in.
+//! Questions about the upkeep of assets: what there is, what it was used, who is let in, what is to be done, and when.
 
 mod past;
+mod schedules;
+mod tasks;
 
 use axum::response::Response;
 use events::Module::Maintenance;
@@ -39,7 +41,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             |call| async move { of_asset(&call, "maintenance.asset_shares").await },
         ),
     ];
-    lists.into_iter().chain(with_past(&past::ASSET, asset())).collect()
+    let assets = lists.into_iter().chain(with_past(&past::ASSET, asset()));
+    assets.chain(tasks::endpoints()).chain(schedules::endpoints()).collect()
 }
 
 fn asset() -> Endpoint {

@@ -4,6 +4,7 @@ mod occurrences;
 mod past;
 
 use events::Module::Scheduling;
+pub(crate) use occurrences::{Occurrence, PERIOD, asked_for};
 use platform::routes::Route;
 
 use crate::endpoint::Endpoint;

@@ -27,14 +27,14 @@ const MAX_RUNS: usize = 200;
 
 /// What becomes of one occurrence.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Occurrence {
+pub(crate) struct Occurrence {
     #[serde(flatten)]
     outcome: Outcome,
     /// By which revision of the trigger.
     revision: u32,
 }
 
-const PERIOD: &[Parameter] = &[
+pub(crate) const PERIOD: &[Parameter] = &[
     query("from", "occurrences after this RFC 3339 time; from now on when absent"),
     query("to", "occurrences up to this RFC 3339 time"),
     query("limit", "so many that run: 20 unless told, at most 200"),
@@ -57,6 +57,9 @@ struct Draft {
     /// So often it happens at most.
     #[serde(default)]
     max_fires: Option<u64>,
+    /// So many seconds before an occurrence is due it happens.
+    #[serde(default)]
+    lead_secs: Option<u64>,
     /// So many that run are told: 20 unless told, at most 200.
     #[serde(default)]
     limit: Option<usize>,
@@ -76,11 +79,8 @@ pub(super) fn of_trigger() -> Endpoint {
         if trigger.version == 0 {
             return Err(Problem::absent("trigger"));
         }
-        let facts = facts(&call, trigger.state.calendars()).await?;
-        let period = (call.time("from")?.unwrap_or_else(clock::now), call.time("to")?);
-        let limit = call.number("limit")?.and_then(|limit| usize::try_from(limit).ok());
-        let upcoming = upcoming(&trigger.state, &facts, period, limit)?;
-        Ok(stamped(&call, &asked, upcoming))
+        let items = asked_for(&call, &trigger.state).await?;
+        Ok(stamped(&call, &asked, Items { items }))
     })
 }
 
@@ -92,19 +92,27 @@ pub(super) fn preview() -> Endpoint {
         .answers::<Stamped<Items<Occurrence>>>(200);
     Endpoint::new(route, |call: Call| async move {
         let draft: Draft = json_body(&call.headers, &call.body)?;
-        let Draft { spec, modifiers, starts_at, ends_at, max_fires, limit } = draft;
+        let Draft { spec, modifiers, starts_at, ends_at, max_fires, lead_secs, limit } = draft;
         let asked = call.head().await?;
         let named = modifiers.blackout_ids.iter().copied();
         let facts = facts(&call, named.take(CALENDARS_MAX_COUNT)).await?;
-        let terms = Terms { spec, modifiers, starts_at, ends_at, max_fires };
+        let terms = Terms { spec, modifiers, starts_at, ends_at, max_fires, lead_secs };
         let now = clock::now();
         let (trigger, _) = Trigger::drafted(terms, &facts, now).map_err(|refused| {
             let pointer = refused.pointer().unwrap_or_default();
             Problem::invalid(pointer, refused.code(), refused.to_string())
         })?;
-        let upcoming = upcoming(&trigger, &facts, (now, None), limit)?;
-        Ok(stamped(&call, &asked, upcoming))
+        let items = upcoming(&trigger, &facts, (now, None), limit)?;
+        Ok(stamped(&call, &asked, Items { items }))
     })
+}
+
+/// What becomes of the next occurrences of a trigger in the period that the caller asks for.
+pub(crate) async fn asked_for(call: &Call, trigger: &Trigger) -> Result<Vec<Occurrence>, Problem> {
+    let facts = facts(call, trigger.calendars()).await?;
+    let period = (call.time("from")?.unwrap_or_else(clock::now), call.time("to")?);
+    let limit = call.number("limit")?.and_then(|limit| usize::try_from(limit).ok());
+    upcoming(trigger, &facts, period, limit)
 }
 
 /// The calendars as the log has them now.
@@ -125,11 +133,11 @@ fn upcoming(
     facts: &Facts,
     (from, to): (Timestamp, Option<Timestamp>),
     limit: Option<usize>,
-) -> Result<Items<Occurrence>, Problem> {
+) -> Result<Vec<Occurrence>, Problem> {
     let period = (from, to.unwrap_or(Timestamp::MAX));
     let most = limit.unwrap_or(DEFAULT_RUNS).min(MAX_RUNS);
     let upcoming = trigger.upcoming(facts, period, most);
     let upcoming = upcoming.map_err(|fault| Problem::internal(&fault))?;
     let occurrence = |(revision, outcome)| Occurrence { outcome, revision };
-    Ok(Items { items: upcoming.into_iter().map(occurrence).collect() })
+    Ok(upcoming.into_iter().map(occurrence).collect())
 }

@@ -34,9 +34,17 @@ async fn furnish(world: &World, org: &Org) -> (BlackoutCalendarId, TriggerId) {
         name: "Daily".into(),
         owned_by: org.owner.user,
         target: Target { command: "backups_backup_request".into(), args: json!({}) },
-        terms: Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None },
+        terms: Terms {
+            spec,
+            modifiers,
+            starts_at: None,
+            ends_at: None,
+            max_fires: None,
+            lead_secs: None,
+        },
         counts_from: at("2026-01-01T12:00:00Z"),
         next_at: Some(at("2026-01-02T09:00:00Z")),
+        managed_by: None,
     };
     world.append::<Trigger>((org.tenant, &owner), trigger, [created]).await;
     (calendar, trigger)

@@ -1,11 +1,16 @@
-//! What follows from what happens to assets: triggers hear what their counters show, and the end of a warranty is announced.
+//! What follows from what happens to assets and tasks: triggers hear what counters show and what plans want of them, plans hear what
+//! becomes of triggers and tasks, and people what is due.
 
+mod drive;
+mod due;
+mod generation;
+mod hearing;
 mod usage;
 mod warranty;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, React, Reaction};
+use crate::runtime::{Handler, Jobs, React, Reaction, process};
 
 /// What workers do for the upkeep of assets.
 pub(crate) fn jobs() -> Jobs {
@@ -21,17 +26,47 @@ pub(crate) fn jobs() -> Jobs {
                 events: warranty::EVENTS,
                 react: React::Event(warranty::on_event),
             },
+            Reaction {
+                name: "maintenance_schedules",
+                events: drive::EVENTS,
+                react: React::Event(drive::on_event),
+            },
+            Reaction {
+                name: "maintenance_retired",
+                events: hearing::RETIRED,
+                react: React::Event(hearing::on_retired),
+            },
+            process::<generation::Generation>(),
+            process::<hearing::Triggers>(),
+            process::<hearing::Tasks>(),
+            process::<due::Due>(),
         ],
-        handlers: vec![Handler {
-            kind: usage::KIND,
-            slots: 2,
-            lease: Duration::from_secs(30),
-            max_attempts: 10,
-            run: usage::run,
-            give_up: usage::give_up,
-            let_go: None,
-            test: Some(usage::run),
-        }],
+        handlers: vec![
+            Handler {
+                kind: usage::KIND,
+                slots: 2,
+                lease: Duration::from_secs(30),
+                max_attempts: 10,
+                run: usage::run,
+                give_up: usage::give_up,
+                let_go: None,
+                test: Some(usage::run),
+            },
+            driving(),
+        ],
         sweeps: Vec::new(),
+    }
+}
+
+fn driving() -> Handler {
+    Handler {
+        kind: drive::KIND,
+        slots: 2,
+        lease: Duration::from_secs(30),
+        max_attempts: 10,
+        run: drive::run,
+        give_up: drive::give_up,
+        let_go: None,
+        test: Some(drive::run),
     }
 }

@@ -115,9 +115,17 @@ mod tests {
             name: "Service".into(),
             owned_by: id(1),
             target: Target::default(),
-            terms: Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None },
+            terms: Terms {
+                spec,
+                modifiers,
+                starts_at: None,
+                ends_at: None,
+                max_fires: None,
+                lead_secs: None,
+            },
             counts_from: at("2026-01-01T12:00:00Z"),
             next_at: None,
+            managed_by: None,
         }
     }
 

@@ -5,6 +5,7 @@ use events::Decider as _;
 use events::exports::batch::Batch;
 use events::exports::export::Export;
 use events::identity::user::{self, User};
+use events::maintenance::task::Task;
 use events::notifications::notification::{Event, Kind, Link, Notification, Status};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -102,6 +103,7 @@ fn page(link: &Link) -> Option<(&'static str, String)> {
         Export::TYPE => Some(("Open the file", format!("exports/{}", link.id))),
         Batch::TYPE => Some(("Open the files", format!("exports/batch/{}", link.id))),
         COMMENT => Some(("Read the comment", format!("comments/{}", link.id))),
+        Task::TYPE => Some(("Open the task", format!("tasks/{}", link.id))),
         _ => None,
     }
 }

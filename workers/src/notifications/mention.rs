@@ -32,5 +32,6 @@ fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::Backup => "a backup",
         SubjectKind::Trigger => "a trigger",
         SubjectKind::Asset => "an asset",
+        SubjectKind::Task => "a task",
     }
 }

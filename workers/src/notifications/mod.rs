@@ -7,6 +7,8 @@ mod expire;
 mod export;
 mod letters;
 mod mention;
+mod plan;
+mod task;
 mod tell;
 mod trigger;
 

@@ -15,6 +15,8 @@ use events::identity::presence::Presence;
 use events::identity::session::Session;
 use events::identity::user::User;
 use events::maintenance::asset::Asset;
+use events::maintenance::plan::Plan;
+use events::maintenance::task::Task;
 use events::notifications::notification::{Kind, Priority};
 use events::rbac::is_escalation;
 use events::rbac::policy::{self, Policy};
@@ -35,6 +37,8 @@ use super::asset::of_asset;
 use super::endpoint::of_endpoint;
 use super::export::{of_batch, of_export};
 use super::mention::of_thread;
+use super::plan::{SCHEDULE, of_plan, schedule};
+use super::task::of_task;
 use super::trigger::{of_trigger, once_a_day};
 use crate::collaboration;
 use crate::identity::purge_news;
@@ -72,9 +76,13 @@ pub(super) const EVENTS: &[&str] = &[
     "scheduling.trigger.command_refused",
     "collaboration.thread.comment_posted",
     "collaboration.thread.comment_edited",
+    "maintenance.plan.schedule_revised",
     "webhooks.endpoint.failing_announced",
     "webhooks.endpoint.disabled",
     "maintenance.asset.warranty_end_announced",
+    "maintenance.task.assigned",
+    "maintenance.task.due_announced",
+    "maintenance.task.overdue_announced",
 ];
 
 /// What a notification leads to that is of a comment.
@@ -139,6 +147,8 @@ async fn send(
         (json!({"type": Session::TYPE, "id": session}), job.subject_id.clone())
     } else if let Some(comment) = collaboration::comment(&cause.stream, &cause.payload) {
         (json!({"type": COMMENT, "id": comment}), job.subject_id.clone())
+    } else if let Some(schedule) = schedule(&cause.stream, &cause.payload) {
+        (json!({"type": SCHEDULE, "id": schedule}), job.subject_id.clone())
     } else {
         let key = once_a_day(cause).unwrap_or_else(|| job.subject_id.clone());
         (json!({"type": cause.stream, "id": cause.stream_id}), key)
@@ -184,9 +194,11 @@ async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<V
         Ledger::TYPE => return of_tampering(office, job, cause).await,
         Trigger::TYPE => return of_trigger(office, job, cause).await,
         Thread::TYPE => return of_thread(office, job, cause).await,
+        Plan::TYPE => return of_plan(office, job, cause).await,
         Organization::TYPE => return of_organization(office, job, cause).await,
         Endpoint::TYPE => return of_endpoint(office, job, cause).await,
         Asset::TYPE => return of_asset(office, job, cause).await,
+        Task::TYPE => return of_task(office, job, cause).await,
         other => anyhow::bail!("nobody is told of events of {other}"),
     };
     Ok(message?.into_iter().collect())

@@ -8,7 +8,7 @@ mod replan;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, React, Reaction};
+use crate::runtime::{Handler, Jobs, React, Reaction, process};
 
 pub(crate) use naming::naming;
 
@@ -16,11 +16,7 @@ pub(crate) use naming::naming;
 pub(crate) fn jobs() -> Jobs {
     Jobs {
         reactions: vec![
-            Reaction {
-                name: "scheduling_fire",
-                events: fire::EVENTS,
-                react: React::Event(fire::on_event),
-            },
+            process::<fire::Scheduler>(),
             Reaction {
                 name: "scheduling_carry_out",
                 events: carry_out::EVENTS,

@@ -89,6 +89,8 @@ pub enum Kind {
     ReportReady,
     /// What a trigger of the recipient's leads to was refused.
     TriggerRefused,
+    /// A schedule by which the recipient has tasks to do was revised.
+    ScheduleRevised,
     /// Somebody called the recipient by name in a comment.
     Mention,
     /// A program that the recipient answers for has not answered to webhooks for a day.
@@ -97,6 +99,12 @@ pub enum Kind {
     WebhookDisabled,
     /// The warranty of an asset is to end.
     WarrantyEnds,
+    /// The recipient is to do a task.
+    TaskAssigned,
+    /// A task of the recipient's is due within a day.
+    TaskDue,
+    /// A task of the recipient's was due.
+    TaskOverdue,
     /// A message from a person.
     Message,
 }
@@ -113,11 +121,14 @@ impl Kind {
             Self::ApiKeyEnds => Some(Key::NotificationsMailOfApiKeys),
             Self::BackupReady | Self::BackupFailed => Some(Key::NotificationsMailOfBackups),
             Self::InvitationAccepted => Some(Key::NotificationsMailOfInvitations),
-            Self::TriggerRefused => Some(Key::NotificationsMailOfSchedules),
+            Self::TriggerRefused | Self::ScheduleRevised => Some(Key::NotificationsMailOfSchedules),
             Self::ReportReady => Some(Key::NotificationsMailOfReports),
             Self::Mention => Some(Key::NotificationsMailOfMentions),
             Self::WebhookFailing | Self::WebhookDisabled => Some(Key::NotificationsMailOfWebhooks),
             Self::WarrantyEnds => Some(Key::NotificationsMailOfWarranties),
+            Self::TaskAssigned | Self::TaskDue | Self::TaskOverdue => {
+                Some(Key::NotificationsMailOfTasks)
+            }
             Self::Message => Some(Key::NotificationsMailOfMessages),
             Self::Security | Self::OrganizationPurge => None,
         }

@@ -58,10 +58,14 @@ fn every_kind_and_priority_keeps_its_stored_name() {
             "organization_purge",
             "report_ready",
             "trigger_refused",
+            "schedule_revised",
             "mention",
             "webhook_failing",
             "webhook_disabled",
             "warranty_ends",
+            "task_assigned",
+            "task_due",
+            "task_overdue",
             "message",
         ])
     );

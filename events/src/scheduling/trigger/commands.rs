@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Target, Terms};
-use crate::scheduling::{Modifiers, Spec};
+use crate::scheduling::{Modifiers, Spec, Subject};
 
 /// An intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub enum Command {
     },
     /// Calendars have changed.
     Replan,
+    /// Brings about what the record wants that it belongs to, and begins it where it is not there.
+    Follow {
+        /// The record.
+        managed_by: Subject,
+    },
     /// Ends it for good.
     Cancel,
 }
@@ -89,6 +94,8 @@ pub struct Revise {
     pub ends_at: Option<Option<Timestamp>>,
     /// So often it happens at most.
     pub max_fires: Option<Option<u64>>,
+    /// So many seconds before an occurrence is due it happens.
+    pub lead_secs: Option<Option<u64>>,
     /// Occurrences up to this moment keep what holds now; the present where none is given.
     pub effective_from: Option<Timestamp>,
 }

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::fire::{Settled, why};
 use super::{
-    ARGS_MAX_BYTES, Answer, COMMAND_MAX_CHARS, Command, Create, Event, Facts, NAME_MAX_CHARS, Next,
-    Rejection, Revise, SkipReason, Status, Target, Terms, Trigger, VERSIONS_MAX_COUNT, Version,
+    ARGS_MAX_BYTES, Answer, COMMAND_MAX_CHARS, Command, Create, Event, Facts, LEAD_MAX_SECS,
+    NAME_MAX_CHARS, Next, Rejection, Revise, SkipReason, Status, Target, Terms, Trigger,
+    VERSIONS_MAX_COUNT, Version,
 };
 use crate::aggregate::{Actor, ActorKind, Context, Decider};
 use crate::ids::UserId;
@@ -17,8 +18,8 @@ use crate::text;
 impl Decider for Trigger {
     const TYPE: &'static str = "scheduling.trigger";
     const MODULE: Module = Module::Scheduling;
-    /// From 2 on with what is owed.
-    const SHAPE: i64 = 2;
+    /// From 2 on with what is owed, from 3 on with what it belongs to.
+    const SHAPE: i64 = 3;
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
@@ -33,6 +34,7 @@ impl Decider for Trigger {
         match self.status {
             Status::Absent => match command {
                 Command::Create(create) => begin(create, facts, context),
+                Command::Follow { managed_by } => self.follow(&managed_by, facts, context.now),
                 Command::Revise(_)
                 | Command::Pause
                 | Command::Resume
@@ -66,6 +68,24 @@ impl Trigger {
         Ok((Self { status, versions, settled: now, ..Self::default() }, terms))
     }
 
+    /// Terms in their usual spelling by which something happens after a moment, in place of others if there are any.
+    pub fn proposed(
+        terms: Terms,
+        before: Option<&Terms>,
+        facts: &Facts,
+        after: Timestamp,
+    ) -> Result<Terms, Rejection> {
+        let by_usage = is_usage(&terms.spec);
+        if before.is_some_and(|before| is_usage(&before.spec) != by_usage) {
+            return Err(Rejection::KindFixed);
+        }
+        let (trigger, terms) = Self::drafted(terms, facts, after)?;
+        if trigger.ahead(facts, after)? == Next::Nothing && !by_usage {
+            return Err(Rejection::NothingAhead);
+        }
+        Ok(terms)
+    }
+
     fn decide_alive(
         &self,
         command: Command,
@@ -74,8 +94,12 @@ impl Trigger {
     ) -> Result<Vec<Event>, Rejection> {
         let now = context.now;
         let is_paused = self.status == Status::Paused;
+        if self.managed_by.is_some() && command.is_for_whom_it_belongs_to(context.actor.kind) {
+            return Err(Rejection::Managed);
+        }
         match command {
             Command::Create(_) => Err(Rejection::Exists),
+            Command::Follow { managed_by } => self.follow(&managed_by, facts, now),
             Command::Revise(revise) => self.revise(revise, facts, context),
             Command::Pause => Ok(if is_paused { vec![] } else { vec![Event::Paused] }),
             Command::Resume => self.resume(facts, now),
@@ -100,7 +124,7 @@ impl Trigger {
     fn decide_over(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Create(_) => Err(Rejection::Exists),
-            Command::Cancel | Command::Replan => Ok(vec![]),
+            Command::Cancel | Command::Replan | Command::Follow { .. } => Ok(vec![]),
             Command::RecordAnswer { occurrence, answer } => Ok(self.answered(occurrence, answer)),
             Command::Revise(_)
             | Command::Pause
@@ -144,6 +168,7 @@ impl Trigger {
             starts_at: before.starts_at,
             ends_at: revise.ends_at.unwrap_or(before.ends_at),
             max_fires: revise.max_fires.unwrap_or(before.max_fires),
+            lead_secs: revise.lead_secs.unwrap_or(before.lead_secs),
         };
         if is_usage(&terms.spec) != is_usage(&before.spec) {
             return Err(Rejection::KindFixed);
@@ -194,7 +219,7 @@ impl Trigger {
         Ok(event(next.at().filter(|_| self.status == Status::Active)))
     }
 
-    fn resume(&self, facts: &Facts, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    pub(super) fn resume(&self, facts: &Facts, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         if self.status == Status::Active {
             return Ok(vec![]);
         }
@@ -268,12 +293,12 @@ impl Trigger {
     }
 
     /// What comes next after a moment.
-    fn ahead(&self, facts: &Facts, after: Timestamp) -> Result<Next, Rejection> {
+    pub(super) fn ahead(&self, facts: &Facts, after: Timestamp) -> Result<Next, Rejection> {
         let plan = self.plan(facts).map_err(Rejection::SpecInvalid)?;
         Ok(self.left(&plan, after, self.fires))
     }
 
-    fn with_end(&self, mut events: Vec<Event>, next: Next) -> Vec<Event> {
+    pub(super) fn with_end(&self, mut events: Vec<Event>, next: Next) -> Vec<Event> {
         let by_usage = self.terms().is_some_and(|terms| is_usage(&terms.spec));
         if next == Next::Nothing && !by_usage {
             events.push(Event::Completed);
@@ -296,6 +321,7 @@ fn begin(create: Create, facts: &Facts, context: &Context) -> Result<Vec<Event>,
         terms: terms.clone(),
         counts_from,
         next_at,
+        managed_by: None,
     };
     let next = trigger.ahead(facts, counts_from)?;
     if next == Next::Nothing && !by_usage {
@@ -306,7 +332,7 @@ fn begin(create: Create, facts: &Facts, context: &Context) -> Result<Vec<Event>,
 }
 
 /// On whose behalf the caller's triggers happen.
-fn owner(actor: &Actor) -> Option<UserId> {
+pub(crate) fn owner(actor: &Actor) -> Option<UserId> {
     match actor.kind {
         ActorKind::User => actor.id.parse().ok(),
         ActorKind::Service | ActorKind::System => actor.on_behalf_of,
@@ -344,10 +370,15 @@ fn checked_terms(terms: Terms, facts: &Facts, now: Timestamp) -> Result<Terms, R
     if ends_early || terms.max_fires == Some(0) {
         return Err(Rejection::PeriodInvalid);
     }
+    let is_too_early = |lead| lead > LEAD_MAX_SECS || is_usage(&spec);
+    let lead_secs = terms.lead_secs.filter(|lead| *lead > 0);
+    if lead_secs.is_some_and(is_too_early) {
+        return Err(Rejection::LeadInvalid);
+    }
     if let Some(unknown) = facts.missing(&modifiers) {
         return Err(Rejection::CalendarUnknown(unknown));
     }
-    Ok(Terms { spec, modifiers, ..terms })
+    Ok(Terms { spec, modifiers, lead_secs, ..terms })
 }
 
 fn is_usage(spec: &Spec) -> bool {

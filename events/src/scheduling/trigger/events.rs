@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::UserId;
-use crate::scheduling::{Modifiers, Spec};
+use crate::scheduling::{Modifiers, Spec, Subject};
 
 /// A fact about a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub enum Event {
         counts_from: Timestamp,
         /// When it is due next, as planned now.
         next_at: Option<Timestamp>,
+        /// What it belongs to, which alone says how it goes on with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        managed_by: Option<Subject>,
     },
     /// It is called something else.
     #[serde(rename = "scheduling.trigger.renamed")]
@@ -191,6 +194,9 @@ pub struct Terms {
     /// So often it happens at most.
     #[serde(default)]
     pub max_fires: Option<u64>,
+    /// So many seconds before an occurrence is due it happens; none for when it is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_secs: Option<u64>,
 }
 
 impl crate::aggregate::Event for Event {}

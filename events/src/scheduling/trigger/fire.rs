@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Event, Rejection, SkipReason, Trigger, Version};
+use super::{Event, Rejection, SkipReason, Trigger, Version, Wanted};
 use crate::ids::BlackoutCalendarId;
 use crate::scheduling::blackout_calendar::{BlackoutCalendar, Status};
 use crate::scheduling::{
@@ -22,6 +22,8 @@ pub const DUE_MAX_COUNT: usize = 1_000;
 pub struct Facts {
     /// As they are now.
     pub calendars: BTreeMap<BlackoutCalendarId, Arc<BlackoutCalendar>>,
+    /// What the record wants that the trigger belongs to; nothing where it is to end.
+    pub wanted: Option<Wanted>,
 }
 
 impl Facts {
@@ -56,6 +58,7 @@ struct Part {
     number: u32,
     after: Timestamp,
     until: Timestamp,
+    lead: SignedDuration,
     schedule: Schedule,
 }
 
@@ -90,6 +93,13 @@ impl Plan {
         })
     }
 
+    /// When it happens for an occurrence: so much before as the version that it is due by says.
+    pub fn happens_at(&self, occurrence: Timestamp) -> Timestamp {
+        let part = self.parts.iter().rfind(|part| part.after < occurrence);
+        let lead = part.map_or(SignedDuration::ZERO, |part| part.lead);
+        occurrence.checked_sub(lead).unwrap_or(Timestamp::MIN)
+    }
+
     /// What comes next after a moment.
     pub fn next(&self, after: Timestamp) -> Next {
         let mut gave_up = false;
@@ -119,6 +129,7 @@ impl Trigger {
                 number: version.number,
                 after: begins.unwrap_or(Timestamp::MIN).max(version.after),
                 until: terms.ends_at.unwrap_or(Timestamp::MAX).min(ends),
+                lead: terms.lead(),
                 schedule: Schedule::new(&terms.spec, &terms.modifiers, blackouts, from)?,
             })
         };
@@ -172,10 +183,13 @@ impl Trigger {
         if occurrence <= self.settled {
             return Err(Rejection::Settled(self.settled));
         }
-        if occurrence > now {
-            return Err(Rejection::NotDue(occurrence));
+        let happens_at = plan.happens_at(occurrence);
+        if happens_at > now {
+            return Err(Rejection::NotDue(happens_at));
         }
-        let due = plan.after(self.settled).take_while(|(_, outcome)| outcome.at() <= now);
+        // In their order: an occurrence with a longer lead waits for those before it.
+        let is_due = |outcome: &Outcome| plan.happens_at(outcome.at()) <= now;
+        let due = plan.after(self.settled).take_while(|(_, outcome)| is_due(outcome));
         let mut due: Vec<(u32, Outcome)> = due.take(DUE_MAX_COUNT + 1).collect();
         if !due.iter().any(|(_, outcome)| outcome.runs() == Some(occurrence)) {
             return Err(Rejection::OccurrenceUnknown);
@@ -194,7 +208,7 @@ impl Trigger {
         Ok(self.events(settled, plan))
     }
 
-    /// Which of those due happen.
+    /// Which of those due happen. What is late for its lead alone was not missed: its own time is still to come.
     fn to_fire(&self, due: &[(u32, Outcome)], now: Timestamp) -> Vec<Timestamp> {
         let runs: Vec<Timestamp> = due.iter().filter_map(|(_, outcome)| outcome.runs()).collect();
         let missed = runs.iter().filter(|at| at.duration_until(now) > MISSED_AFTER).count();

@@ -15,11 +15,14 @@ pub const COMMAND_MAX_CHARS: usize = 128;
 pub const ARGS_MAX_BYTES: usize = 8_192;
 /// Most revisions that wait for their moment.
 pub const VERSIONS_MAX_COUNT: usize = 8;
+/// Most seconds by which it happens before an occurrence is due: 90 days.
+pub const LEAD_MAX_SECS: u64 = 90 * 24 * 3_600;
 
 /// Why a trigger refuses.
 #[derive(
     Debug,
     Clone,
+    Default,
     PartialEq,
     Eq,
     serde::Serialize,
@@ -33,6 +36,7 @@ pub const VERSIONS_MAX_COUNT: usize = 8;
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TRIGGER_")]
 pub enum Rejection {
     /// There is no such trigger.
+    #[default]
     #[error("there is no such trigger: create one")]
     Unknown,
     /// The trigger exists already.
@@ -94,6 +98,17 @@ pub enum Rejection {
     /// It does not go by usage.
     #[error("the trigger goes by time: record usage on one that counts it")]
     NotByUsage,
+    /// It cannot happen so long before.
+    #[error(
+        "lead_secs is at most {LEAD_MAX_SECS}, and none where usage is counted: correct or leave it out"
+    )]
+    LeadInvalid,
+    /// Something else says how it goes on with it.
+    #[error("the trigger belongs to a schedule of upkeep: change the schedule of the same id")]
+    Managed,
+    /// It does not belong to what says so.
+    #[error("the trigger does not belong to that: create another")]
+    NotManaged,
 }
 
 impl crate::aggregate::Rejection for Rejection {
@@ -117,7 +132,8 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::CalendarUnknown(_)
             | Self::RevisionInPast
             | Self::OccurrenceUnknown
-            | Self::ReadingInvalid(_) => Class::Invalid,
+            | Self::ReadingInvalid(_)
+            | Self::LeadInvalid => Class::Invalid,
             Self::Exists
             | Self::TooManyRevisions
             | Self::KindFixed
@@ -125,7 +141,9 @@ impl crate::aggregate::Rejection for Rejection {
             | Self::Paused
             | Self::Settled(_)
             | Self::NotDue(_)
-            | Self::NotByUsage => Class::Conflict,
+            | Self::NotByUsage
+            | Self::Managed
+            | Self::NotManaged => Class::Conflict,
         }
     }
 
@@ -139,13 +157,16 @@ impl crate::aggregate::Rejection for Rejection {
             Self::RevisionInPast => Some("/effective_from"),
             Self::OccurrenceUnknown | Self::Settled(_) | Self::NotDue(_) => Some("/occurrence"),
             Self::ReadingInvalid(_) => Some("/reading"),
+            Self::LeadInvalid => Some("/lead_secs"),
             Self::Unknown
             | Self::Exists
             | Self::OwnerMissing
             | Self::TooManyRevisions
             | Self::Finished(_)
             | Self::Paused
-            | Self::NotByUsage => None,
+            | Self::NotByUsage
+            | Self::Managed
+            | Self::NotManaged => None,
         }
     }
 }

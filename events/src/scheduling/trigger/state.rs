@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Target, Terms};
 use crate::ids::{BlackoutCalendarId, UserId};
+use crate::scheduling::Subject;
 
 /// So many occurrences wait for what their commands come to; of more, the first are given up.
 pub const OWED_MAX_COUNT: usize = 256;
@@ -36,6 +37,8 @@ pub struct Trigger {
     pub next_at: Option<Timestamp>,
     /// The occurrences whose commands have not come to anything yet.
     pub owed: BTreeSet<Timestamp>,
+    /// What it belongs to.
+    pub managed_by: Option<Subject>,
 }
 
 /// When a trigger happens, after some moment.
@@ -91,7 +94,7 @@ impl Trigger {
 
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Created { name, owned_by, target, terms, counts_from, next_at } => {
+            Event::Created { name, owned_by, target, terms, counts_from, next_at, managed_by } => {
                 let after = Timestamp::MIN;
                 *self = Self {
                     status: Status::Active,
@@ -101,6 +104,7 @@ impl Trigger {
                     versions: vec![Version { number: 1, after, terms: terms.clone() }],
                     settled: *counts_from,
                     next_at: *next_at,
+                    managed_by: managed_by.clone(),
                     ..Self::default()
                 };
             }
@@ -110,6 +114,8 @@ impl Trigger {
                 self.versions.retain(|known| known.after < *effective_from);
                 let (number, after) = (*version, *effective_from);
                 self.versions.push(Version { number, after, terms: terms.clone() });
+                // What a lead let happen before its time is settled by another version now.
+                self.settled = self.settled.min(*effective_from);
                 self.next_at = *next_at;
             }
             Event::Paused => {
@@ -124,7 +130,10 @@ impl Trigger {
             Event::Fired { occurrence, reading, next_at, .. } => {
                 self.fires += 1;
                 self.last_fired = Some(*occurrence);
-                self.owed.insert(*occurrence);
+                // What it belongs to does by itself what follows.
+                if self.managed_by.is_none() {
+                    self.owed.insert(*occurrence);
+                }
                 if self.owed.len() > OWED_MAX_COUNT {
                     self.owed.pop_first();
                 }

@@ -2,6 +2,8 @@
 
 mod answered;
 mod clocks;
+mod lead;
+mod managed;
 mod missed;
 mod revised;
 mod stored;
@@ -31,7 +33,7 @@ fn modifiers(misfire: Misfire) -> Modifiers {
 
 fn terms(spec: Spec) -> Terms {
     let modifiers = modifiers(Misfire::FireOnce);
-    Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None }
+    Terms { spec, modifiers, starts_at: None, ends_at: None, max_fires: None, lead_secs: None }
 }
 
 fn target() -> Target {
@@ -50,6 +52,7 @@ fn created_with(terms: Terms, next_at: Option<&str>) -> Event {
         terms,
         counts_from: at(CREATED),
         next_at: next_at.map(at),
+        managed_by: None,
     }
 }
 
@@ -98,7 +101,7 @@ fn closing(days: &[(&str, &str)]) -> Facts {
     for event in [defined].into_iter().chain(added) {
         crate::aggregate::Decider::evolve(&mut calendar, &event);
     }
-    Facts { calendars: BTreeMap::from([(id(50), Arc::new(calendar))]) }
+    Facts { calendars: BTreeMap::from([(id(50), Arc::new(calendar))]), wanted: None }
 }
 
 fn heeding() -> Terms {

@@ -1,14 +1,13 @@
 //! What decisions about assets lean on: how far the caller is let in, the unit it is to belong to, and whether those are there whom it
 //! is to be shared with.
 
-use events::UnitId;
-use events::identity::organization::Organization;
 use events::identity::user::{Status, User};
 use events::maintenance::asset::{
-    self, Asset, Command, Facts, Level, Place, SHARES_MAX_COUNT, Share, With,
+    self, Asset, Command, Facts, Place, SHARES_MAX_COUNT, Share, With,
 };
 use platform::problem::Problem;
 
+use super::{place, reach};
 use crate::facts::{LoadFacts, Sources};
 
 impl LoadFacts<Asset> for Facts {
@@ -18,7 +17,8 @@ impl LoadFacts<Asset> for Facts {
         state: &Asset,
         command: &Command,
     ) -> Result<Self, Problem> {
-        let mut facts = Self { reach: reach(sources, state).await?, ..Self::default() };
+        let known = (state.status != asset::Status::Absent).then_some(state);
+        let mut facts = Self { reach: reach(sources, known).await?, ..Self::default() };
         match command {
             Command::Register(register) => facts.place = place(sources, register.unit_id).await?,
             Command::Move { unit_id } => facts.place = place(sources, *unit_id).await?,
@@ -33,26 +33,6 @@ impl LoadFacts<Asset> for Facts {
         }
         Ok(facts)
     }
-}
-
-/// It rests on the caller's standing, the versions of which every append checks.
-async fn reach(sources: &Sources<'_>, asset: &Asset) -> Result<Option<Level>, Problem> {
-    let Some(principal) = sources.principal.filter(|_| asset.status != asset::Status::Absent)
-    else {
-        return Ok(None);
-    };
-    let reach = sources.app.access.reach(principal, sources.standing, asset).await;
-    reach.map_err(|error| Problem::internal(&error))
-}
-
-async fn place(sources: &mut Sources<'_>, unit: Option<UnitId>) -> Result<Place, Problem> {
-    let Some(unit) = unit else { return Ok(Place::Open) };
-    let organization = sources.get::<Organization>(&sources.tenant.to_string()).await?;
-    Ok(match organization.state.units.get(&unit) {
-        None => Place::Unknown,
-        Some(unit) if unit.closed => Place::Closed,
-        Some(_) => Place::Open,
-    })
 }
 
 /// Those of the newly named who are not there. Whoever names too many is refused for that, whoever the others are.

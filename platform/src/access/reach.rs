@@ -1,9 +1,11 @@
-//! How far somebody is let in to an asset: by a permission where it belongs, or because it is shared with them.
+//! How far somebody is let in to a record: by a permission where it belongs, or by the record itself, as one with whom it is shared or
+//! who is assigned.
 
 use std::collections::BTreeSet;
 
 use events::maintenance::asset::{Asset, Level, seen_as};
-use events::{ActorKind, Permission, TenantId, UnitId};
+use events::maintenance::task::Task;
+use events::{ActorKind, Permission, TenantId, UnitId, UserId};
 
 use super::guard::{authorize, lacking};
 use super::{Access, Standing};
@@ -11,6 +13,75 @@ use crate::clock;
 use crate::fold::FoldError;
 use crate::principal::Principal;
 use crate::problem::Problem;
+
+/// A record that lets people in so far.
+pub trait LetsIn: Sync {
+    /// The unit that it belongs to; none for the organisation as a whole.
+    fn unit_id(&self) -> Option<UnitId>;
+
+    /// How far it lets in one of the people of these units, whatever permission they hold.
+    fn lets_in(&self, user: UserId, units: &[UnitId]) -> Option<Level>;
+
+    /// What lets somebody in so far where it belongs.
+    fn permission(level: Level) -> Permission;
+}
+
+impl LetsIn for Asset {
+    fn unit_id(&self) -> Option<UnitId> {
+        self.unit_id
+    }
+
+    fn lets_in(&self, user: UserId, units: &[UnitId]) -> Option<Level> {
+        self.lets_in(user, units)
+    }
+
+    fn permission(level: Level) -> Permission {
+        match level {
+            Level::View => Permission::MaintenanceAssetsRead,
+            Level::Work => Permission::MaintenanceTasksWork,
+            Level::Manage => Permission::MaintenanceAssetsManage,
+        }
+    }
+}
+
+impl LetsIn for Task {
+    fn unit_id(&self) -> Option<UnitId> {
+        self.unit_id
+    }
+
+    /// Whoever is assigned sees it; to work on it they hold the permission as well.
+    fn lets_in(&self, user: UserId, _: &[UnitId]) -> Option<Level> {
+        self.assignees.contains(&user).then_some(Level::View)
+    }
+
+    fn permission(level: Level) -> Permission {
+        match level {
+            Level::View => Permission::MaintenanceTasksRead,
+            Level::Work => Permission::MaintenanceTasksWork,
+            Level::Manage => Permission::MaintenanceTasksAssign,
+        }
+    }
+}
+
+/// The plan of an asset, which is for whoever may where the asset belongs, and for nobody whom that is shared with.
+pub struct PlanOf<'a>(pub &'a Asset);
+
+impl LetsIn for PlanOf<'_> {
+    fn unit_id(&self) -> Option<UnitId> {
+        self.0.unit_id
+    }
+
+    fn lets_in(&self, _: UserId, _: &[UnitId]) -> Option<Level> {
+        None
+    }
+
+    fn permission(level: Level) -> Permission {
+        match level {
+            Level::View | Level::Work => Permission::MaintenancePlansRead,
+            Level::Manage => Permission::MaintenancePlansManage,
+        }
+    }
+}
 
 /// Whether somebody may come to what is shared with them: a user, a program as far as its key reaches the permission.
 pub fn check_shared(
@@ -57,17 +128,17 @@ impl Access {
         Ok(seen_as(standing.user_id, units))
     }
 
-    /// How far the caller is let in; nothing where they may not know of the asset.
-    pub async fn reach(
+    /// How far the caller is let in; nothing where they may not know of the record.
+    pub async fn reach<R: LetsIn>(
         &self,
         principal: &Principal,
         standing: Option<&Standing>,
-        asset: &Asset,
+        record: &R,
     ) -> Result<Option<Level>, FoldError> {
         let mut held = None;
         for level in Level::ALL.iter().rev() {
-            let permission = permission(*level);
-            let permitted = match asset.unit_id {
+            let permission = R::permission(*level);
+            let permitted = match record.unit_id() {
                 Some(unit) => self.permits_in(principal, standing, (permission, unit)).await?,
                 None => authorize(principal, standing, permission).is_ok(),
             };
@@ -80,19 +151,10 @@ impl Access {
             return Ok(held);
         };
         let units = self.belongs_to(principal.tenant, standing).await?;
-        let shared = asset.lets_in(standing.user_id, &units);
-        let within = |level: &&Level| reaches(principal, permission(**level));
+        let shared = record.lets_in(standing.user_id, &units);
+        let within = |level: &&Level| reaches(principal, R::permission(**level));
         let shared = Level::ALL.iter().filter(|level| Some(**level) <= shared).rfind(within);
         Ok(held.max(shared.copied()))
-    }
-}
-
-/// What lets somebody in so far where the asset belongs.
-fn permission(level: Level) -> Permission {
-    match level {
-        Level::View => Permission::MaintenanceAssetsRead,
-        Level::Work => Permission::MaintenanceTasksWork,
-        Level::Manage => Permission::MaintenanceAssetsManage,
     }
 }
 
