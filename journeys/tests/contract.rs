@@ -229,6 +229,15 @@ impl Visits<'_> {
     }
 }
 
+/// An asset and a task on it, by their ids.
+async fn upkeep(owner: &Client) -> anyhow::Result<(String, String)> {
+    let asset = json!({"tag": SECRET, "name": SECRET});
+    let asset = owner.post("/assets", &asset).await?.ok()?.made().to_owned();
+    let task = json!({"title": SECRET, "asset_id": asset});
+    let task = owner.post("/tasks", &task).await?.ok()?.made().to_owned();
+    Ok((asset, task))
+}
+
 /// An organisation whose every record carries the secret.
 async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let mut known = Known::from([
@@ -270,10 +279,7 @@ async fn furnish(owner: &Client) -> anyhow::Result<Known> {
     let trigger = owner.post("/triggers", &trigger).await?.ok()?.made().to_owned();
     let file = json!({"name": SECRET, "size_bytes": 10});
     let file = owner.post("/files/uploads", &file).await?.ok()?.made().to_owned();
-    let asset = json!({"tag": SECRET, "name": SECRET});
-    let asset = owner.post("/assets", &asset).await?.ok()?.made().to_owned();
-    let task = json!({"title": SECRET, "asset_id": asset});
-    let task = owner.post("/tasks", &task).await?.ok()?.made().to_owned();
+    let (asset, task) = upkeep(owner).await?;
     let subject = json!({"type": "rbac.role", "id": role_id});
     let comment = json!({"subject": subject, "body": SECRET});
     let comment = owner.post("/comments", &comment).await?.ok()?.made().to_owned();

@@ -225,6 +225,9 @@ async fn those_who_are_to_do_it_see_it_and_to_others_elsewhere_it_is_not_there()
         for path in [
             format!("/tasks/{task}"),
             format!("/tasks/{task}/history"),
+            format!("/tasks/{task}/assignees"),
+            format!("/tasks/{task}/subtasks"),
+            format!("/tasks/{task}/requirements"),
             format!("/task-enhancements/{task}"),
         ] {
             let reply = client.get_after(&path, &made).await?;

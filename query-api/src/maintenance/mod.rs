@@ -10,6 +10,7 @@ use platform::dataset::filter::Filter;
 use platform::dataset::{Query, one};
 use platform::problem::Problem;
 use platform::routes::Route;
+use uuid::Uuid;
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
@@ -57,15 +58,24 @@ fn asset() -> Endpoint {
 
 /// The rows of a dataset that are about an asset which the caller sees.
 async fn of_asset(call: &Call, name: &'static str) -> Result<Response, Problem> {
+    of_seen(call, ("maintenance.assets", "asset_id", "asset"), name).await
+}
+
+/// The rows of a dataset that are about a record of another, where the caller sees that: the other, its key, and what it is for people.
+async fn of_seen(
+    call: &Call,
+    (records, key, what): (&'static str, &'static str, &'static str),
+    name: &'static str,
+) -> Result<Response, Problem> {
     let id = call.segment("id");
-    let absent = || Problem::absent("asset");
+    let absent = || Problem::absent(what);
     // An id that is not even of the right form names nothing.
-    let id: events::AssetId = id.parse().map_err(|_| absent())?;
-    let this = || Filter::equals("asset_id", id.to_string());
-    let assets = dataset("maintenance.assets");
-    let query = Query::everything(assets)?.narrowed(assets, this(), call.me())?;
-    let query = visible(call, assets, query).map_err(|_| absent())?.only(assets, ["asset_id"])?;
-    if call.ask(assets.projections, &one(assets, &query)).await?.rows.is_empty() {
+    let id: Uuid = id.parse().map_err(|_| absent())?;
+    let this = || Filter::equals(key, id.to_string());
+    let records = dataset(records);
+    let query = Query::everything(records)?.narrowed(records, this(), call.me())?;
+    let query = visible(call, records, query).map_err(|_| absent())?.only(records, [key])?;
+    if call.ask(records.projections, &one(records, &query)).await?.rows.is_empty() {
         return Err(absent());
     }
     list(call, dataset(name), Some(this())).await

@@ -5,7 +5,7 @@ use axum::response::Response;
 use platform::problem::Problem;
 use platform::routes::Route;
 
-use super::past;
+use super::{of_seen, past};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::item::item;
@@ -27,15 +27,46 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     );
     let same = Route::get("/task-enhancements/{id}", Maintenance, "maintenance_task_enhancements")
         .summary("The same as `/tasks/{id}`");
-    [tasks, whole(same)].into_iter().chain(with_past(&past::TASK, whole(task))).collect()
+    let all = [tasks, whole(same)].into_iter().chain(with_past(&past::TASK, whole(task)));
+    all.chain(parts()).collect()
+}
+
+/// What belongs to one task, as lists.
+fn parts() -> [Endpoint; 3] {
+    let assignees = Route::get("/tasks/{id}/assignees", Maintenance, "maintenance_task_assignees")
+        .summary("Who is to do a task, and who of them has confirmed that it is done");
+    let subtasks = Route::get("/tasks/{id}/subtasks", Maintenance, "maintenance_subtasks")
+        .summary("The subtasks of a task, of all levels");
+    let demands =
+        Route::get("/tasks/{id}/requirements", Maintenance, "maintenance_task_requirements")
+            .summary("What it takes to complete a task besides its subtasks, one by one");
+    [
+        Endpoint::new(
+            listing(assignees, "maintenance.task_assignees", |g| {
+                page_of(g, "maintenance.task_assignees")
+            }),
+            |call| async move { of_task(&call, "maintenance.task_assignees").await },
+        ),
+        Endpoint::new(
+            listing(subtasks, "maintenance.subtasks", |g| page_of(g, "maintenance.subtasks")),
+            |call| async move { of_task(&call, "maintenance.subtasks").await },
+        ),
+        Endpoint::new(
+            listing(demands, "maintenance.task_requirements", |g| {
+                page_of(g, "maintenance.task_requirements")
+            }),
+            |call| async move { of_task(&call, "maintenance.task_requirements").await },
+        ),
+    ]
+}
+
+/// The rows of a dataset that are about a task which the caller sees.
+async fn of_task(call: &Call, name: &'static str) -> Result<Response, Problem> {
+    of_seen(call, (TASKS, "task_id", "task"), name).await
 }
 
 fn whole(route: Route) -> Endpoint {
     Endpoint::new(single(route, DETAILS, |g| row_of(g, DETAILS)), |call| async move {
-        shown(&call).await
+        item(&call, dataset(DETAILS), call.segment("id"), "task").await
     })
-}
-
-async fn shown(call: &Call) -> Result<Response, Problem> {
-    item(call, dataset(DETAILS), call.segment("id"), "task").await
 }

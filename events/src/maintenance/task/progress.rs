@@ -160,11 +160,12 @@ impl Task {
         if now < since {
             return Err(Rejection::NotDue(since));
         }
-        Ok(match overdue {
-            true if !self.overdue_announced => vec![Event::OverdueAnnounced { due_at }],
-            false if now < due_at && !self.due_announced => vec![Event::DueAnnounced { due_at }],
-            true | false => vec![],
-        })
+        let (known, news) = if overdue {
+            (self.overdue_announced, Event::OverdueAnnounced { due_at })
+        } else {
+            (self.due_announced || due_at <= now, Event::DueAnnounced { due_at })
+        };
+        Ok(if known { vec![] } else { vec![news] })
     }
 
     /// Everybody for themselves: not even whoever manages tasks confirms for another.
