@@ -45,6 +45,7 @@ const NEVER: &[&str] = &[
     "identity_api_key_",
     "identity_issuer_",
     "scheduling_trigger_",
+    "maintenance_plan_add_schedule",
     "maintenance_task_supersede",
     "maintenance_task_announce",
 ];

@@ -7,7 +7,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schedules::{AboutSchedule, Itself, about_schedule, find, target};
+use super::schedules::{AboutSchedule, about_schedule, find, target};
 use crate::pipeline::Target;
 use crate::registry::{Nothing, Registry};
 
@@ -33,6 +33,17 @@ struct Skipped {
     asset: Option<AssetId>,
 }
 
+/// A schedule of which nothing is left to occur.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Finished {
+    /// When its last occurrence was due; null where it never had one.
+    last_due_at: Option<Timestamp>,
+    /// The asset.
+    #[serde(skip)]
+    asset: Option<AssetId>,
+}
+
 /// A task of a schedule that is over.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +57,7 @@ struct Ended {
     asset: Option<AssetId>,
 }
 
-about_schedule!(Occurrence, Skipped, Ended);
+about_schedule!(Occurrence, Skipped, Finished, Ended);
 
 pub(super) fn routes(registry: &mut Registry) {
     let report = |path, operation| {
@@ -77,9 +88,9 @@ pub(super) fn routes(registry: &mut Registry) {
     let path = "/advanced-schedules/{schedule_id}/complete";
     let complete = report(path, "maintenance_plan_complete_schedule")
         .summary("nothing of a schedule is left to occur");
-    registry.checked::<Itself, Plan>(complete, find, |call| {
-        let schedule_id = call.id("schedule_id")?;
-        target(call.body.asset, Command::Complete { schedule_id })
+    registry.checked::<Finished, Plan>(complete, find, |call| {
+        let (schedule_id, last_due_at) = (call.id("schedule_id")?, call.body.last_due_at);
+        target(call.body.asset, Command::Complete { schedule_id, last_due_at })
     });
     let end = report("/assets/{asset_id}/schedules/end", "maintenance_plan_end")
         .summary("an asset is retired; its schedules end");

@@ -137,10 +137,10 @@ struct Dependencies {
 /// A schedule, and nothing else to say.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Itself {
+struct Itself {
     /// The asset.
     #[serde(skip)]
-    pub(super) asset: Option<AssetId>,
+    asset: Option<AssetId>,
 }
 
 /// What is said about a schedule, with the asset that it is of once that is found.

@@ -197,7 +197,7 @@ mod tests {
         for (events, status) in [
             (vec![paused.clone()], "paused"),
             (vec![paused, Event::ScheduleResumed { schedule_id, counts_from }], "active"),
-            (vec![Event::ScheduleCompleted { schedule_id }], "completed"),
+            (vec![Event::ScheduleCompleted { schedule_id, last_due_at: None }], "completed"),
             (vec![Event::ScheduleRemoved { schedule_id, because: Removal::Requested }], "removed"),
         ] {
             assert_eq!(after(events)["status"], status);

@@ -7,12 +7,12 @@ use axum::response::Response;
 use events::Module::Maintenance;
 use events::maintenance::plan::{self, Plan};
 use events::scheduling::trigger::{self, Trigger};
-use events::{AssetId, MaintenanceScheduleId, Permission, TaskId};
+use events::{AssetId, MaintenanceScheduleId, Permission, TaskId, UnitId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use platform::access::Places;
 use platform::dataset::filter::Filter;
-use platform::dataset::{Query, one};
+use platform::dataset::{Bind, Query, Statement, one};
 use platform::problem::Problem;
 use platform::routes::Route;
 use schemars::JsonSchema;
@@ -110,8 +110,22 @@ fn lists_of_asset() -> Vec<Endpoint> {
 }
 
 async fn of_that_asset(call: &Call, name: &'static str) -> Result<Response, Problem> {
-    let id: AssetId = call.id("id", "asset")?;
+    let id = asset(call).await?;
     list(call, dataset(name), Some(Filter::equals("asset_id", id.to_string()))).await
+}
+
+/// The asset that the path names, if the caller may see plans where it belongs.
+async fn asset(call: &Call) -> Result<AssetId, Problem> {
+    let absent = || Problem::absent("asset");
+    let id: AssetId = call.id("id", "asset")?;
+    let mut statement = Statement::default();
+    let number = statement.bind(Bind::Id(id.0));
+    statement.sql =
+        format!("select t.unit_id from read.maintenance_assets t where t.asset_id = ${number}");
+    let asked = call.ask(dataset("maintenance.assets").projections, &statement).await?;
+    let row = asked.rows.first().ok_or_else(absent)?;
+    let unit = row.try_get::<Option<Uuid>, _>("unit_id")?.map(UnitId);
+    if call.places.hold(unit) { Ok(id) } else { Err(absent()) }
 }
 
 /// A schedule below its asset, where its past is.

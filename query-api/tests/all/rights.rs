@@ -116,6 +116,7 @@ async fn every_route_refuses_who_is_not_signed_in_or_not_entitled() {
             "/sessions/{id}",
             "/files/{id}",
             "/assets/{id}",
+            "/advanced-schedules/{id}",
             "/tasks/{id}",
             "/task-enhancements/{id}",
             "/comments/{id}",

@@ -6,6 +6,7 @@ use events::maintenance::plan::{Because, Plan};
 use events::maintenance::task::{self, Task};
 use events::scheduling::trigger::{self, Trigger};
 use events::{Decider as _, MaintenanceScheduleId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,9 +15,11 @@ use crate::runtime::{Effect, Process, Turn};
 /// One matter for each trigger that belongs to a plan.
 pub(super) struct Triggers;
 
-/// That it does.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Belongs {}
+/// That it does, and when the last of its occurrences was due that happened or was skipped.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Belongs {
+    last_due_at: Option<Timestamp>,
+}
 
 impl Process for Triggers {
     const NAME: &'static str = "maintenance_triggers";
@@ -34,13 +37,19 @@ impl Process for Triggers {
         let payload = event.decode::<Trigger>()?;
         if let Event::Created { managed_by, .. } = &payload {
             let is_ours = managed_by.as_ref().is_some_and(|by| by.kind == Plan::TYPE);
-            return Ok(Turn::on(is_ours.then_some(Belongs {})));
+            return Ok(Turn::on(is_ours.then(Belongs::default)));
         }
-        let Some(memory) = memory else { return Ok(Turn::on(None)) };
+        let Some(mut memory) = memory else { return Ok(Turn::on(None)) };
         let (step, body) = match payload {
-            Event::Fired { occurrence, .. } => ("occur", json!({ "due_at": occurrence })),
-            Event::Skipped { until, .. } => ("skip", json!({ "until": until })),
-            Event::Completed => ("complete", json!({})),
+            Event::Fired { occurrence, .. } => {
+                memory.last_due_at = memory.last_due_at.max(Some(occurrence));
+                ("occur", json!({ "due_at": occurrence }))
+            }
+            Event::Skipped { until, .. } => {
+                memory.last_due_at = memory.last_due_at.max(Some(until));
+                ("skip", json!({ "until": until }))
+            }
+            Event::Completed => ("complete", json!(memory)),
             // Whoever ended it knows.
             Event::Cancelled => return Ok(Turn::on(None)),
             Event::Created { .. }
@@ -179,7 +188,13 @@ mod tests {
         let skip = json!({"until": "2026-01-04T09:00:00Z"});
         assert_eq!(told(&heard(ours, skipped)), ("/advanced-schedules/T/skip".into(), skip));
         let completed = heard(ours, trigger::Event::Completed);
-        assert_eq!(told(&completed), ("/advanced-schedules/T/complete".into(), json!({})));
+        let complete = |last_due_at| {
+            ("/advanced-schedules/T/complete".to_owned(), json!({ "last_due_at": last_due_at }))
+        };
+        assert_eq!(told(&completed), complete(None));
+        let over = [created(ours), fired(), trigger::Event::Completed];
+        let over = after::<Triggers, Trigger>(&over);
+        assert_eq!(told(&over), complete(Some("2026-01-02T09:00:00Z")));
         assert_eq!(heard(ours, trigger::Event::Cancelled), Turn::on(None));
         for kind in [None, Some("other.record")] {
             assert_eq!(heard(kind, fired()), Turn::on(None));

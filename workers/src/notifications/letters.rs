@@ -14,6 +14,7 @@ use platform::bearer::Unsubscription;
 use platform::clock;
 use serde::Deserialize;
 
+use super::plan::SCHEDULE;
 use super::tell::COMMENT;
 use crate::mail::Letter;
 use crate::runtime::{Done, Job, Office, Trouble};
@@ -104,6 +105,7 @@ fn page(link: &Link) -> Option<(&'static str, String)> {
         Batch::TYPE => Some(("Open the files", format!("exports/batch/{}", link.id))),
         COMMENT => Some(("Read the comment", format!("comments/{}", link.id))),
         Task::TYPE => Some(("Open the task", format!("tasks/{}", link.id))),
+        SCHEDULE => Some(("Open the schedule", format!("advanced-schedules/{}", link.id))),
         _ => None,
     }
 }

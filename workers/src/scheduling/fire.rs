@@ -42,7 +42,7 @@ impl Process for Scheduler {
 
     fn turn(memory: Option<Leads>, event: &Recorded) -> anyhow::Result<Turn<Leads>> {
         let trigger: TriggerId = event.aggregate_id.parse()?;
-        let event = event.decode::<Trigger>()?;
+        let (recorded_at, event) = (event.recorded_at, event.decode::<Trigger>()?);
         let mut leads = memory.unwrap_or_default();
         let is_over = matches!(event, Event::Cancelled | Event::Completed);
         if let Event::Created { terms, .. } = &event {
@@ -51,7 +51,7 @@ impl Process for Scheduler {
         if let Event::Revised { terms, effective_from, .. } = &event {
             leads.hold(*effective_from, terms);
         }
-        let effects = effect(trigger, &event, &leads).into_iter().collect();
+        let effects = effect(trigger, (&event, recorded_at), &leads).into_iter().collect();
         let memory = Some(leads).filter(|leads| !is_over && leads.is_any());
         Ok(Turn { memory, effects })
     }
@@ -70,15 +70,24 @@ impl Leads {
         self.leads.iter().any(|(_, secs)| *secs > 0)
     }
 
-    /// When it happens for an occurrence.
-    fn happens_at(&self, occurrence: Timestamp) -> Timestamp {
+    /// When it happens for an occurrence, as it is known from a moment on. What a lead lets happen then and there may happen once more
+    /// after a revision, so its timer is one of that moment.
+    fn happens_at(&self, occurrence: Timestamp, known_at: Timestamp) -> Timestamp {
         let lead = self.leads.iter().rfind(|(after, _)| *after < occurrence);
         let secs = lead.and_then(|(_, secs)| i64::try_from(*secs).ok()).unwrap_or_default();
-        occurrence.checked_sub(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MIN)
+        if secs == 0 {
+            return occurrence;
+        }
+        let ahead = occurrence.checked_sub(SignedDuration::from_secs(secs));
+        ahead.unwrap_or(Timestamp::MIN).max(known_at)
     }
 }
 
-fn effect(trigger: TriggerId, event: &Event, leads: &Leads) -> Option<Effect> {
+fn effect(
+    trigger: TriggerId,
+    (event, recorded_at): (&Event, Timestamp),
+    leads: &Leads,
+) -> Option<Effect> {
     let (kind, subject_id) = (KIND, trigger.to_string());
     let next_at = match event {
         Event::Created { next_at, .. }
@@ -96,7 +105,8 @@ fn effect(trigger: TriggerId, event: &Event, leads: &Leads) -> Option<Effect> {
     Some(match next_at {
         Some(next_at) => {
             let path = format!("/triggers/{trigger}/fire");
-            let (due_at, body) = (leads.happens_at(next_at), json!({ "occurrence": next_at }));
+            let due_at = leads.happens_at(next_at, recorded_at);
+            let body = json!({ "occurrence": next_at });
             Effect::Remind(Reminder { kind, subject_id, due_at, path, body })
         }
         None => Effect::Forget { kind, subject_id },
@@ -203,6 +213,9 @@ mod tests {
         assert_eq!(after(&past).effects, [reminder("2026-01-05T07:00:00Z", later)]);
         let gone = [created(hour), revised(None, NEXT), fired(Some(later))];
         assert_eq!(after(&gone).effects, [reminder(later, later)]);
+        // What happens at once has a timer of the moment at which that was known.
+        let at_once = after(&[created(Some(7 * 24 * 3_600))]);
+        assert_eq!(at_once.effects, [reminder("2026-01-01T00:00:00Z", NEXT)]);
         let over = after(&[created(hour), Event::Completed]);
         assert_eq!(over.memory, None);
     }

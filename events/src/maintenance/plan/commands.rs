@@ -63,6 +63,8 @@ pub enum Command {
     Complete {
         /// Of which.
         schedule_id: MaintenanceScheduleId,
+        /// When its last occurrence was due.
+        last_due_at: Option<Timestamp>,
     },
     /// The asset is retired; our own workers say so.
     End,

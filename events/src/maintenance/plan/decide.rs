@@ -56,7 +56,9 @@ impl Decider for Plan {
             Command::RecordEnd { schedule_id, task_id, because } => {
                 Ok(self.close(schedule_id, (task_id, because), facts))
             }
-            Command::Complete { schedule_id } => Ok(self.complete(schedule_id, facts)),
+            Command::Complete { schedule_id, last_due_at } => {
+                Ok(self.complete(schedule_id, last_due_at, facts))
+            }
             Command::End => Ok(self.end()),
             command @ (Command::Add(_)
             | Command::Revise(_)

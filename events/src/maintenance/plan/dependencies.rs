@@ -123,12 +123,15 @@ impl Ahead {
 impl Schedule {
     /// When its next occurrence is due of which nothing is known yet.
     fn next(&self, calendars: &trigger::Facts) -> Option<Timestamp> {
-        match self.status {
-            Status::Active => {}
-            Status::Paused | Status::Completed => return None,
-        }
+        // What a trigger said last may be heard after it said that it is at its end.
+        let until = match self.status {
+            Status::Active => Timestamp::MAX,
+            Status::Paused => return None,
+            Status::Completed => self.last_due_at?,
+        };
         let trigger = Trigger { versions: self.by_trigger(), ..Trigger::default() };
-        trigger.plan(calendars).ok()?.next(self.seen).at()
+        let next = trigger.plan(calendars).ok()?.next(self.seen).at();
+        next.filter(|due_at| *due_at <= until)
     }
 
     /// The day that an occurrence is for.

@@ -68,6 +68,8 @@ pub enum Event {
     ScheduleCompleted {
         /// The schedule.
         schedule_id: MaintenanceScheduleId,
+        /// When its last occurrence was due; null where it never had one.
+        last_due_at: Option<Timestamp>,
     },
     /// It is not part of the plan any more; the tasks that it made are.
     #[serde(rename = "maintenance.plan.schedule_removed")]
@@ -244,7 +246,7 @@ impl Event {
             | Self::ScheduleRevised { schedule_id, .. }
             | Self::SchedulePaused { schedule_id }
             | Self::ScheduleResumed { schedule_id, .. }
-            | Self::ScheduleCompleted { schedule_id }
+            | Self::ScheduleCompleted { schedule_id, .. }
             | Self::ScheduleRemoved { schedule_id, .. }
             | Self::DependenciesReplaced { schedule_id, .. }
             | Self::OccurrenceGenerated { schedule_id, .. }

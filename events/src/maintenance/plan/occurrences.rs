@@ -82,13 +82,17 @@ impl Plan {
         self.with_releases(vec![closed], facts)
     }
 
-    pub(super) fn complete(&self, schedule_id: MaintenanceScheduleId, facts: &Facts) -> Vec<Event> {
+    pub(super) fn complete(
+        &self,
+        schedule_id: MaintenanceScheduleId,
+        last_due_at: Option<Timestamp>,
+        facts: &Facts,
+    ) -> Vec<Event> {
         let Some(schedule) = self.schedules.get(&schedule_id) else { return vec![] };
         match schedule.status {
             Status::Completed => vec![],
-            Status::Active | Status::Paused => {
-                self.with_releases(vec![Event::ScheduleCompleted { schedule_id }], facts)
-            }
+            Status::Active | Status::Paused => self
+                .with_releases(vec![Event::ScheduleCompleted { schedule_id, last_due_at }], facts),
         }
     }
 

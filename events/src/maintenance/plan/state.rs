@@ -39,6 +39,8 @@ pub struct Schedule {
     pub depends_on: BTreeSet<MaintenanceScheduleId>,
     /// What became of all its occurrences up to this moment is known.
     pub seen: Timestamp,
+    /// When its last occurrence was due, once nothing of it is left to occur.
+    pub last_due_at: Option<Timestamp>,
     /// The occurrences whose tasks are not over.
     pub open: BTreeMap<TaskId, Made>,
     /// The occurrences that wait for others.
@@ -162,7 +164,7 @@ impl Plan {
             Event::ScheduleRevised { schedule_id, .. }
             | Event::SchedulePaused { schedule_id }
             | Event::ScheduleResumed { schedule_id, .. }
-            | Event::ScheduleCompleted { schedule_id }
+            | Event::ScheduleCompleted { schedule_id, .. }
             | Event::DependenciesReplaced { schedule_id, .. }
             | Event::OccurrenceGenerated { schedule_id, .. }
             | Event::OccurrenceHeldBack { schedule_id, .. }
@@ -191,6 +193,7 @@ impl Schedule {
             versions: vec![first],
             depends_on: depends_on.iter().copied().collect(),
             seen: counts_from,
+            last_due_at: None,
             open: BTreeMap::new(),
             waiting: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -215,7 +218,10 @@ impl Schedule {
                 self.status = Status::Active;
                 self.seen = self.seen.max(*counts_from);
             }
-            Event::ScheduleCompleted { .. } => self.status = Status::Completed,
+            Event::ScheduleCompleted { last_due_at, .. } => {
+                self.status = Status::Completed;
+                self.last_due_at = *last_due_at;
+            }
             Event::DependenciesReplaced { depends_on, .. } => {
                 self.depends_on = depends_on.iter().copied().collect();
             }

@@ -155,6 +155,14 @@ fn replaced(number: u128, depends_on: &[u128]) -> Event {
     Event::DependenciesReplaced { schedule_id: schedule(number), depends_on }
 }
 
+fn completed(schedule_id: MaintenanceScheduleId) -> Event {
+    Event::ScheduleCompleted { schedule_id, last_due_at: None }
+}
+
+fn complete(schedule_id: MaintenanceScheduleId, last_due_at: Option<Timestamp>) -> Command {
+    Command::Complete { schedule_id, last_due_at }
+}
+
 fn on(now: &str) -> Context {
     Context { now: at(now), ..context() }
 }
@@ -187,7 +195,7 @@ fn samples_are_frozen() {
         closed(FILTER, second, Because::Completed),
         withdrawn(FILTER, second),
         replaced(FILTER, &[]),
-        Event::ScheduleCompleted { schedule_id },
+        Event::ScheduleCompleted { schedule_id, last_due_at: Some(at(third)) },
         removed(FILTER),
     ]);
 }

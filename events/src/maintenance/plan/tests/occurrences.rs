@@ -99,11 +99,11 @@ fn nothing_waits_for_what_was_removed_or_does_not_come_before_it_any_more() {
 fn what_is_paused_or_at_its_end_holds_up_nothing_that_is_still_to_come() {
     let schedule_id = schedule(OIL);
     let paused = Event::SchedulePaused { schedule_id };
-    let completed = Event::ScheduleCompleted { schedule_id };
+    let completed = completed(schedule_id);
     let waits = || held_back(FILTER, SECOND, &[OIL]);
     let goes_on = || generated(FILTER, SECOND, 1);
     after([waits()]).when(Command::Pause { schedule_id }).then([paused.clone(), goes_on()]);
-    after([waits()]).when(Command::Complete { schedule_id }).then([completed, goes_on()]);
+    after([waits()]).when(complete(schedule_id, None)).then([completed, goes_on()]);
     // What is there is to be done all the same.
     let open = generated(OIL, SECOND, 1);
     after([open, waits()]).when(Command::Pause { schedule_id }).then([paused]);
@@ -112,7 +112,7 @@ fn what_is_paused_or_at_its_end_holds_up_nothing_that_is_still_to_come() {
 #[test]
 fn what_a_trigger_said_counts_though_the_schedule_was_paused_since() {
     let schedule_id = schedule(OIL);
-    for since in [Event::SchedulePaused { schedule_id }, Event::ScheduleCompleted { schedule_id }] {
+    for since in [Event::SchedulePaused { schedule_id }, completed(schedule_id)] {
         after([since]).when(occur(OIL, SECOND)).then([generated(OIL, SECOND, 1)]);
     }
     after([replaced(FILTER, &[]), removed(OIL)]).when(occur(OIL, SECOND)).then([]);
@@ -199,4 +199,19 @@ fn a_day_is_one_of_the_zone_of_its_schedule() {
         task_id: task_of(OIL, late, 1),
     };
     after([]).when(occur(OIL, late)).then([expected]);
+}
+
+#[test]
+fn what_a_trigger_said_last_is_waited_for_though_it_is_at_its_end() {
+    let schedule_id = schedule(OIL);
+    let last_due_at = Some(at(SECOND));
+    let ended = Event::ScheduleCompleted { schedule_id, last_due_at };
+    let waits = held_back(FILTER, SECOND, &[OIL]);
+    after([waits.clone()]).when(complete(schedule_id, last_due_at)).then([ended.clone()]);
+    after([waits.clone(), ended.clone()])
+        .when(occur(OIL, SECOND))
+        .then([generated(OIL, SECOND, 1)]);
+    after([generated(OIL, SECOND, 1), waits, ended])
+        .when(over(OIL, SECOND, Because::Completed))
+        .then([closed(OIL, SECOND, Because::Completed), generated(FILTER, SECOND, 1)]);
 }

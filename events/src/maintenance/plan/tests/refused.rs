@@ -153,7 +153,7 @@ fn what_counts_usage_stays_so() {
 #[test]
 fn what_is_over_is_not_revised_paused_or_resumed() {
     let schedule_id = schedule(OIL);
-    let past = || [added(OIL, &[]), Event::ScheduleCompleted { schedule_id }];
+    let past = || [added(OIL, &[]), completed(schedule_id)];
     for command in [
         revise(OIL, Revise { title: Some("Grease".into()), ..Revise::default() }),
         Command::Pause { schedule_id },
@@ -165,7 +165,7 @@ fn what_is_over_is_not_revised_paused_or_resumed() {
         .facts(manager())
         .when(Command::Remove { schedule_id })
         .then([removed(OIL)]);
-    given::<Plan>(past()).when(Command::Complete { schedule_id }).then([]);
+    given::<Plan>(past()).when(complete(schedule_id, None)).then([]);
 }
 
 #[test]
