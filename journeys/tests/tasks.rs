@@ -291,10 +291,10 @@ async fn a_task_waits_for_others_and_never_for_itself() -> anyhow::Result<()> {
     let elsewhere = south.post("/tasks", &elsewhere).await?.ok()?.made().to_owned();
     refused(&before(planner, &first, &[&elsewhere]).await?, 422, "TASK_PREREQUISITE_UNKNOWN");
 
-    enhance(hand, &second, "start", json!({})).await?.ok()?;
+    let begun = enhance(hand, &second, "start", json!({})).await?.ok()?;
     let lacking = enhance(hand, &second, "complete", json!({})).await?;
     assert_eq!(lacking.body["params"]["prerequisites"], json!([first]), "{}", lacking.text);
-    let shown = hand.get(&format!("/tasks/{second}")).await?.ok()?.body;
+    let shown = hand.get_after(&format!("/tasks/{second}"), &begun).await?.ok()?.body;
     assert_eq!(shown["missing"]["prerequisites"], json!([first]), "{shown}");
     let cancelled =
         enhance(planner, &first, "cancel", json!({"reason": "it is empty"})).await?.ok()?;

@@ -73,13 +73,7 @@ async fn lived_in(house: &House) {
         "modifiers": { "time_zone": "Europe/Berlin" },
         "target": { "command": "backups_backup_request", "args": { "name": "nightly" } } });
     house.send(Method::POST, "/triggers", trigger).await;
-    let hook = json!({ "url": "https://hooks.acme.example/", "events": ["exports.batch.failed"] });
-    house.send(Method::POST, "/webhooks", hook).await;
-    let template = json!({ "name": "Roles", "dataset": "rbac.roles", "columns": ["name"] });
-    house.send(Method::POST, "/exports/templates", template).await;
-    let item = json!({ "format": "csv", "export": { "dataset": "rbac.roles" } });
-    let batch = json!({ "run_at": "2126-01-01T00:00:00Z", "items": [item] });
-    house.send(Method::POST, "/exports/batch", batch).await;
+    leaves_the_house(house).await;
     kept_up(house, &unit_id).await;
     let upload = json!({ "name": "rows.csv", "size_bytes": 9 });
     house.send(Method::POST, "/files/uploads", upload).await;
@@ -108,6 +102,17 @@ async fn lived_in(house: &House) {
         .send();
     assert_eq!(refused.await.unwrap().status(), 409, "after {asked}");
     house.until("everybody was told", || told_everybody(house)).await;
+}
+
+/// What goes out: to a program elsewhere, and as files.
+async fn leaves_the_house(house: &House) {
+    let hook = json!({ "url": "https://hooks.acme.example/", "events": ["exports.batch.failed"] });
+    house.send(Method::POST, "/webhooks", hook).await;
+    let template = json!({ "name": "Roles", "dataset": "rbac.roles", "columns": ["name"] });
+    house.send(Method::POST, "/exports/templates", template).await;
+    let item = json!({ "format": "csv", "export": { "dataset": "rbac.roles" } });
+    let batch = json!({ "run_at": "2126-01-01T00:00:00Z", "items": [item] });
+    house.send(Method::POST, "/exports/batch", batch).await;
 }
 
 /// Two roles that exclude each other, and access to a unit.
