@@ -107,14 +107,14 @@ async fn propagate(
         Fate::Stays => Ok(()),
         Fate::Moves { due_at } => {
             let path = format!("/task-enhancements/{task_id}/reschedule");
-            ask(office, job, path, json!({ "due_at": due_at })).await.map(|_| ())
+            ask(office, job, &path, &json!({ "due_at": due_at })).await.map(|_| ())
         }
         Fate::IsSuperseded { by_version } => {
             let path = format!("/task-enhancements/{task_id}/supersede");
-            if ask(office, job, path, json!({ "by_version": by_version })).await? {
+            if ask(office, job, &path, &json!({ "by_version": by_version })).await? {
                 let path = format!("/advanced-schedules/{id}/close");
                 let body = json!({ "task_id": task_id, "because": "superseded" });
-                ask(office, job, path, body).await?;
+                ask(office, job, &path, &body).await?;
             }
             Ok(())
         }
@@ -122,9 +122,9 @@ async fn propagate(
 }
 
 /// Whether it was done; a task that somebody began in the meantime is left alone, by its own rules.
-async fn ask(office: &Office, job: &Job, path: String, body: Value) -> Result<bool, Trouble> {
+async fn ask(office: &Office, job: &Job, path: &str, body: &Value) -> Result<bool, Trouble> {
     let key = job.key(&format!("{path}/{body}/{}", job.attempt));
-    match office.commands.post(job.tenant_id, &path, key, &body).await {
+    match office.commands.post(job.tenant_id, path, key, body).await {
         Ok(_) => Ok(true),
         Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(false),
         Err(error) => Err(Trouble(error.into())),
