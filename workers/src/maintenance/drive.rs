@@ -106,14 +106,14 @@ async fn propagate(
         Fate::Stays => Ok(()),
         Fate::Moves { due_at } => {
             let path = format!("/task-enhancements/{task_id}/reschedule");
-            ask(office, job, path, json!({ "due_at": due_at })).await.map(|_| ())
+            ask(office, job, &path, &json!({ "due_at": due_at })).await.map(|_| ())
         }
         Fate::IsSuperseded { by_version } => {
             let path = format!("/task-enhancements/{task_id}/supersede");
-            if ask(office, job, path, json!({ "by_version": by_version })).await? {
+            if ask(office, job, &path, &json!({ "by_version": by_version })).await? {
                 let path = format!("/advanced-schedules/{id}/close");
                 let body = json!({ "task_id": task_id, "because": "superseded" });
-                ask(office, job, path, body).await?;
+                ask(office, job, &path, &body).await?;
             }
             Ok(())
         }
@@ -121,9 +121,9 @@ async fn propagate(
 }
 
 /// Whether it was done; a task that somebody began in the meantime is left alone, by its own rules.
-async fn ask(office: &Office, job: &Job, path: String, body: Value) -> Result<bool, Trouble> {
-    let key = job.key(&format!("{path}/{}", job.attempt));
-    match office.commands.post(job.tenant_id, &path, key, &body).await {
+async fn ask(office: &Office, job: &Job, path: &str, body: &Value) -> Result<bool, Trouble> {
+    let key = job.key(&format!("{path}/{body}/{}", job.attempt));
+    match office.commands.post(job.tenant_id, path, key, body).await {
         Ok(_) => Ok(true),
         Err(CommandError::Refused(problem)) if problem.status == 409 => Ok(false),
         Err(error) => Err(Trouble(error.into())),
@@ -230,7 +230,7 @@ mod tests {
         let (base, asked) = server(answers).await;
         let (office, _files) = log.office(&base).await;
         let done = run(&office, &job()).await.map_err(|Trouble(error)| error);
-        let asked = asked.lock().unwrap()[1..].to_vec();
+        let asked = asked.lock().unwrap().iter().skip(1).cloned().collect();
         (done, asked)
     }
 
@@ -269,6 +269,7 @@ mod tests {
         let [superseded, closed, followed] = &asked[..] else { panic!("{asked:?}") };
         begins(superseded, &format!("/task-enhancements/{}/supersede", of(3)));
         begins(closed, &format!("/advanced-schedules/{}/close", id::<AssetId>(10)));
+        assert!(closed.contains(&of(3).to_string()), "{closed}");
         begins(followed, &format!("/triggers/{}/follow", id::<AssetId>(10)));
     }
 
@@ -302,5 +303,22 @@ mod tests {
         log.append::<Plan>(id(0), id::<AssetId>(3), &[added(), generated(3), more]).await;
         let (done, asked) = asked(&log, vec![]).await;
         assert!(done.is_err() && asked.is_empty(), "a task that is not there yet is waited for");
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_one_task_and_of_another_has_keys_of_its_own() {
+        let log = with_tasks(Event::SchedulePaused { schedule_id: id(10) }).await;
+        let more = [generated(6), revised(terms(9), template("Change oil and filter"))];
+        log.append::<Plan>(id(0), id::<AssetId>(3), &more).await;
+        let created = task::Event::Created(task::Created::default());
+        log.append::<Task>(id(0), of(6), &[created]).await;
+        let (done, asked) = asked(&log, vec![ok(), ok(), ok(), ok(), ok()]).await;
+        assert_eq!(done.unwrap(), Done::Finished);
+        let key = |request: &String| {
+            let line = request.lines().find(|line| line.starts_with("idempotency-key: "));
+            line.map(str::to_owned)
+        };
+        let keys: std::collections::BTreeSet<_> = asked.iter().map(key).collect();
+        assert_eq!((asked.len(), keys.len()), (5, 5), "{asked:?}");
     }
 }
