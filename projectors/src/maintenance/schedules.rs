@@ -126,7 +126,7 @@ fn begun(fact: &Fact, event: &Event) -> Result<Row, FoldError> {
     let mut plan = Plan::default();
     plan.evolve(event);
     let id = event.schedule();
-    let absent = || FoldError::absent("schedule", &id.to_string());
+    let absent = || FoldError::absent("schedule", id);
     let schedule = plan.schedules.remove(&id).ok_or_else(absent)?;
     let version = schedule.versions.into_iter().next().ok_or_else(absent)?;
     let mut row = Row {
@@ -214,7 +214,7 @@ mod tests {
             (row["tasks_open"].as_u64(), waiting)
         };
         let (held, made) = (held_back(10, 2), generated(10, 2));
-        assert_eq!(counts(&[held.clone()]), (Some(0), Some(1)));
+        assert_eq!(counts(std::slice::from_ref(&held)), (Some(0), Some(1)));
         assert_eq!(counts(&[held.clone(), withdrawn(10, 2)]), (Some(0), Some(0)));
         assert_eq!(counts(&[held.clone(), made.clone()]), (Some(1), Some(0)));
         let closed = closed(10, 2, Because::Completed);

@@ -4,6 +4,8 @@
 //! The job looks at the plan as it is when the job is done, so it does not matter which comes first of several, and nothing is done again.
 //! The trigger hears last: what it lets happen once more finds no task in its place that is to go.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
 use events::envelope::Recorded;
 use events::maintenance::plan::{Fate, Made, Plan, Schedule};
@@ -77,13 +79,10 @@ pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Re
 
 async fn calendars(office: &Office, job: &Job, plan: &Plan) -> Result<trigger::Facts, Trouble> {
     let mut facts = trigger::Facts::default();
-    for id in plan.calendars() {
-        if !facts.calendars.contains_key(&id) {
-            let name = id.to_string();
-            let calendar =
-                office.aggregates.refresh::<BlackoutCalendar>(job.tenant_id, &name).await?;
-            facts.calendars.insert(id, calendar.state);
-        }
+    for id in plan.calendars().collect::<BTreeSet<_>>() {
+        let name = id.to_string();
+        let calendar = office.aggregates.refresh::<BlackoutCalendar>(job.tenant_id, &name).await?;
+        facts.calendars.insert(id, calendar.state);
     }
     Ok(facts)
 }

@@ -189,7 +189,7 @@ mod tests {
         let trigger: TriggerId = id(9);
         let forgotten = Effect::Forget { kind: KIND, subject_id: trigger.to_string() };
         for event in [fired(None), Event::Paused, Event::Cancelled, Event::Completed] {
-            assert_eq!(after(&[event]).effects, [forgotten.clone()]);
+            assert_eq!(after(&[event]).effects, std::slice::from_ref(&forgotten));
         }
         assert_eq!(after(&[Event::Renamed { name: "x".into() }]), Turn::on(None));
     }

@@ -114,7 +114,9 @@ impl Plan {
     /// The plan once these events have happened.
     pub(super) fn after(&self, events: &[Event]) -> Self {
         let mut then = self.clone();
-        events.iter().for_each(|event| then.evolve(event));
+        for event in events {
+            then.evolve(event);
+        }
         then
     }
 }

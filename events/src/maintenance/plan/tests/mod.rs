@@ -294,7 +294,9 @@ fn a_revision_takes_the_place_of_those_that_would_come_after_it() {
 fn what_the_trigger_of_a_schedule_is_to_do_follows_from_the_plan() {
     let wanted = |events: &[Event]| {
         let mut plan = Plan::default();
-        events.iter().for_each(|event| plan.evolve(event));
+        for event in events {
+            plan.evolve(event);
+        }
         plan.wanted(schedule(OIL))
     };
     let begun = wanted(&[added(OIL, &[])]).unwrap();
@@ -315,7 +317,7 @@ fn a_schedule_is_paused_and_goes_on_from_now() {
     let resume = || Command::Resume { schedule_id };
     let past = |more: &[Event]| [vec![added(OIL, &[])], more.to_vec()].concat();
     given::<Plan>(past(&[])).facts(manager()).when(pause()).then([paused.clone()]);
-    given::<Plan>(past(&[paused.clone()])).facts(manager()).when(pause()).then([]);
+    given::<Plan>(past(std::slice::from_ref(&paused))).facts(manager()).when(pause()).then([]);
     given::<Plan>(past(&[])).facts(manager()).when(resume()).then([]);
     let counts_from = at("2026-01-03T12:00:00Z");
     given::<Plan>(past(&[paused]))
