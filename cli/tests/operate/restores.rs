@@ -26,6 +26,7 @@ async fn kept_up(house: &House, unit: &str) {
     house.send(Method::POST, "/tasks", task).await;
     let oil = new_id();
     let once = platform::clock::now() + Duration::from_hours(48);
+    let once = once.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let soon = json!({ "id": oil, "asset_id": asset, "title": "Oil", "task": { "title": "Oil" },
         "spec": { "kind": "once", "at": once }, "lead_secs": 3 * 24 * 3_600,
         "modifiers": { "time_zone": "UTC" } });

@@ -54,7 +54,7 @@ impl ReadModel for Occurrences {
             rows.insert(row);
             return Ok(());
         }
-        Err(FoldError::absent("occurrence", task_id.to_string()))
+        Err(FoldError::absent("occurrence", task_id))
     }
 }
 

@@ -126,7 +126,7 @@ fn begun(fact: &Fact, event: &Event) -> Result<Row, FoldError> {
     let mut plan = Plan::default();
     plan.evolve(event);
     let id = event.schedule();
-    let absent = || FoldError::absent("schedule", id.to_string());
+    let absent = || FoldError::absent("schedule", id);
     let schedule = plan.schedules.remove(&id).ok_or_else(absent)?;
     let version = schedule.versions.into_iter().next().ok_or_else(absent)?;
     let mut row = Row {

@@ -34,7 +34,9 @@ proptest! {
         ),
     ) {
         let mut plan = Plan::default();
-        (0..MANY).for_each(|number| plan.evolve(&added(number, &[])));
+        for number in 0..MANY {
+            plan.evolve(&added(number, &[]));
+        }
         for (number, before, removes) in wishes {
             let schedule_id = schedule(number);
             let depends_on = before.iter().map(|before| schedule(*before)).collect();
