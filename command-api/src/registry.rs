@@ -80,6 +80,8 @@ pub(crate) struct Registry {
 pub(crate) struct Call<B> {
     pub(crate) principal: Arc<Principal>,
     pub(crate) body: B,
+    /// The stream that the command is about, where the path does not name it and a check has to find it.
+    pub(crate) stream: Option<String>,
     path: HashMap<String, String>,
 }
 
@@ -92,6 +94,12 @@ impl<B> Call<B> {
     /// A parameter of the path as an id.
     pub(crate) fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         path_id(&self.path, name)
+    }
+
+    /// The stream that a check found; what is asked for is absent where it found none.
+    pub(crate) fn found<T: std::str::FromStr>(&self, what: &'static str) -> Result<T, Problem> {
+        let stream = self.stream.as_deref().and_then(|id| id.parse().ok());
+        stream.ok_or_else(|| Problem::absent(what))
     }
 
     /// A parameter of the path as text, percent-decoded.
@@ -120,7 +128,7 @@ impl Registry {
         self.checked(route, |_, _, _| std::future::ready(Ok(())).boxed(), build);
     }
 
-    /// The same, where something has to be found out about the body first, or to be added to it.
+    /// The same, where something has to be found out first: about the body, or which stream the command is about.
     pub(crate) fn checked<B, D>(
         &mut self,
         route: Route,
@@ -413,7 +421,8 @@ where
     let ask = request.admitted(app, route).await?;
     request.facts.notes.phase("auth", began);
     let principal = Arc::clone(&ask.principal);
-    let mut call = Call { principal, body: request.json()?, path: request.path.clone() };
+    let (body, path) = (request.json()?, request.path.clone());
+    let mut call = Call { principal, body, stream: None, path };
     check(app, &ask, &mut call).await?;
     let route_access = ask.access;
     if let Some(gathered) = &request.gathered {

@@ -2,10 +2,13 @@
 
 mod facts;
 
+use std::sync::Arc;
+
 use events::collaboration::thread::{COMMENT, Command, Post, Thread};
 use events::subject::Subject;
 use events::{CommentId, Module, Permission, ThreadId};
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use platform::clock;
 use platform::limits::Quota;
 use platform::problem::Problem;
@@ -15,7 +18,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Call, Registry};
+use crate::registry::{Call, Nothing, Registry};
 
 /// How often one user may post and edit: more than anybody writes, and less than a flood.
 const WRITTEN: Quota = Quota { name: "comments", most: 600, seconds: 3600 };
@@ -43,18 +46,6 @@ struct NewComment {
 struct Edit {
     /// What it says; `@handle` calls a user by name.
     body: String,
-    /// The thread that the comment is in.
-    #[serde(skip)]
-    thread: Option<ThreadId>,
-}
-
-/// A comment that is to go.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Removal {
-    /// The thread that the comment is in.
-    #[serde(skip)]
-    thread: Option<ThreadId>,
 }
 
 pub(crate) fn routes(registry: &mut Registry) {
@@ -73,32 +64,20 @@ pub(crate) fn routes(registry: &mut Registry) {
                 "edit one's own comment for a quarter of an hour; moderators edit any at any time",
             )
             .limited(WRITTEN),
-        |app, ask, call| {
-            async move {
-                call.body.thread = Some(thread(app, ask, call.id("comment_id")?).await?);
-                Ok(())
-            }
-            .boxed()
-        },
+        find,
         |call| {
             let comment_id = call.id("comment_id")?;
             let body = call.body.body.clone();
-            Ok(Target::new(found(call.body.thread)?, Command::Edit { comment_id, body }))
+            Ok(Target::new(thread(call)?, Command::Edit { comment_id, body }))
         },
     );
-    registry.checked::<Removal, Thread>(
+    registry.checked::<Nothing, Thread>(
         uses(Route::delete(PATH, module, "collaboration_thread_delete_comment"))
             .summary("delete one's own comment; moderators delete any; the answers to it stay"),
-        |app, ask, call| {
-            async move {
-                call.body.thread = Some(thread(app, ask, call.id("comment_id")?).await?);
-                Ok(())
-            }
-            .boxed()
-        },
+        find,
         |call| {
             let comment_id = call.id("comment_id")?;
-            Ok(Target::new(found(call.body.thread)?, Command::Delete { comment_id }))
+            Ok(Target::new(thread(call)?, Command::Delete { comment_id }))
         },
     );
 }
@@ -114,25 +93,28 @@ fn post(call: &Call<NewComment>) -> Result<Target<Thread>, Problem> {
     Ok(target.about(subject))
 }
 
-/// The thread that a comment is in, by the claims of the log, which are never behind; to whoever may not read the comment there is
-/// none.
-async fn thread(app: &App, ask: &Ask, comment: CommentId) -> Result<ThreadId, Problem> {
-    let tenant = ask.principal.tenant;
-    let thread = app.claimant(tenant, COMMENT, &comment.to_string()).await?;
-    let thread = found(thread.and_then(|id| id.parse().ok()))?;
-    let known = app.aggregates.refresh::<Thread>(tenant, &thread.to_string()).await;
-    let state = known.map_err(|error| Problem::internal(&error))?.state;
-    let author = state.comments.get(&comment).map(|comment| comment.author_id);
-    let of = state.subject.as_ref().zip(author);
-    let of = of.ok_or_else(|| Problem::absent("comment"))?;
-    let readable = app.access.may_read_comment(&ask.principal, ask.standing.as_ref(), of).await;
-    if readable.map_err(|error| Problem::internal(&error))? {
-        Ok(thread)
-    } else {
-        Err(Problem::absent("comment"))
+/// Finds the thread that a comment is in by the claims of the log, which are never behind; to whoever may not read the comment there
+/// is none.
+fn find<'a, B: Send>(
+    app: &'a Arc<App>,
+    ask: &'a Ask,
+    call: &'a mut Call<B>,
+) -> BoxFuture<'a, Result<(), Problem>> {
+    async move {
+        let (tenant, comment) = (ask.principal.tenant, call.id::<CommentId>("comment_id")?);
+        call.stream = app.claimant(tenant, COMMENT, &comment.to_string()).await?;
+        let known = app.aggregates.refresh::<Thread>(tenant, &thread(call)?.to_string()).await;
+        let state = known.map_err(|error| Problem::internal(&error))?.state;
+        let author = state.comments.get(&comment).map(|comment| comment.author_id);
+        let of = state.subject.as_ref().zip(author);
+        let of = of.ok_or_else(|| Problem::absent("comment"))?;
+        let readable = app.access.may_read_comment(&ask.principal, ask.standing.as_ref(), of).await;
+        let readable = readable.map_err(|error| Problem::internal(&error))?;
+        if readable { Ok(()) } else { Err(Problem::absent("comment")) }
     }
+    .boxed()
 }
 
-fn found(thread: Option<ThreadId>) -> Result<ThreadId, Problem> {
-    thread.ok_or_else(|| Problem::absent("comment"))
+fn thread<B>(call: &Call<B>) -> Result<ThreadId, Problem> {
+    call.found("comment")
 }

@@ -7,7 +7,7 @@ use platform::routes::Route;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schedules::{AboutSchedule, about_schedule, find, target};
+use super::schedules::{find, target};
 use crate::pipeline::Target;
 use crate::registry::{Nothing, Registry};
 
@@ -17,9 +17,6 @@ use crate::registry::{Nothing, Registry};
 struct Occurrence {
     /// When it is due.
     due_at: Timestamp,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
 
 /// Occurrences that do not happen.
@@ -28,9 +25,6 @@ struct Occurrence {
 struct Skipped {
     /// The last of them.
     until: Timestamp,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
 
 /// A schedule of which nothing is left to occur.
@@ -39,9 +33,6 @@ struct Skipped {
 struct Finished {
     /// When its last occurrence was due; null where it never had one.
     last_due_at: Option<Timestamp>,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
 
 /// A task of a schedule that is over.
@@ -52,12 +43,7 @@ struct Ended {
     task_id: TaskId,
     /// How it ended.
     because: Because,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
-
-about_schedule!(Occurrence, Skipped, Finished, Ended);
 
 pub(super) fn routes(registry: &mut Registry) {
     let report = |path, operation| {
@@ -68,29 +54,29 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("an occurrence of a schedule is due; it has a task, or waits for one");
     registry.checked::<Occurrence, Plan>(occur, find, |call| {
         let (schedule_id, due_at) = (call.id("schedule_id")?, call.body.due_at);
-        target(call.body.asset, Command::RecordOccurrence { schedule_id, due_at })
+        target(call, Command::RecordOccurrence { schedule_id, due_at })
     });
     let path = "/advanced-schedules/{schedule_id}/skip";
     let skip = report(path, "maintenance_plan_record_skip")
         .summary("occurrences of a schedule do not happen; nothing waits for them");
     registry.checked::<Skipped, Plan>(skip, find, |call| {
         let (schedule_id, until) = (call.id("schedule_id")?, call.body.until);
-        target(call.body.asset, Command::RecordSkip { schedule_id, until })
+        target(call, Command::RecordSkip { schedule_id, until })
     });
     let path = "/advanced-schedules/{schedule_id}/close";
     let close = report(path, "maintenance_plan_record_end")
         .summary("the task of an occurrence is over; what waited for it goes on");
     registry.checked::<Ended, Plan>(close, find, |call| {
         let schedule_id = call.id("schedule_id")?;
-        let Ended { task_id, because, .. } = call.body;
-        target(call.body.asset, Command::RecordEnd { schedule_id, task_id, because })
+        let Ended { task_id, because } = call.body;
+        target(call, Command::RecordEnd { schedule_id, task_id, because })
     });
     let path = "/advanced-schedules/{schedule_id}/complete";
     let complete = report(path, "maintenance_plan_complete_schedule")
         .summary("nothing of a schedule is left to occur");
     registry.checked::<Finished, Plan>(complete, find, |call| {
         let (schedule_id, last_due_at) = (call.id("schedule_id")?, call.body.last_due_at);
-        target(call.body.asset, Command::Complete { schedule_id, last_due_at })
+        target(call, Command::Complete { schedule_id, last_due_at })
     });
     let end = report("/assets/{asset_id}/schedules/end", "maintenance_plan_end")
         .summary("an asset is retired; its schedules end");

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::guard::Spot;
 use crate::patch::Patch;
 use crate::pipeline::{Ask, Target};
-use crate::registry::{Call, Registry};
+use crate::registry::{Call, Nothing, Registry};
 
 /// A schedule to add to an asset.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -86,9 +86,6 @@ struct Revision {
     /// Occurrences up to this moment keep what holds now; the present where none is given.
     #[serde(default)]
     effective_from: Option<Timestamp>,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
 
 /// A schedule as it is to be.
@@ -118,9 +115,6 @@ struct Whole {
     /// Occurrences up to this moment keep what holds now; the present where none is given.
     #[serde(default)]
     effective_from: Option<Timestamp>,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
 
 /// What comes before a schedule.
@@ -129,39 +123,7 @@ struct Whole {
 struct Dependencies {
     /// All schedules of the asset that do.
     depends_on: Vec<MaintenanceScheduleId>,
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
 }
-
-/// A schedule, and nothing else to say.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Itself {
-    /// The asset.
-    #[serde(skip)]
-    asset: Option<AssetId>,
-}
-
-/// What is said about a schedule, with the asset that it is of once that is found.
-pub(super) trait AboutSchedule {
-    /// The asset.
-    fn asset(&mut self) -> &mut Option<AssetId>;
-}
-
-macro_rules! about_schedule {
-    ($($body:ty),+) => {$(
-        impl AboutSchedule for $body {
-            fn asset(&mut self) -> &mut Option<AssetId> {
-                &mut self.asset
-            }
-        }
-    )+};
-}
-
-pub(super) use about_schedule;
-
-about_schedule!(Revision, Whole, Dependencies, Itself);
 
 const SCHEDULES: &str = "/advanced-schedules/{schedule_id}";
 
@@ -177,7 +139,7 @@ pub(super) fn routes(registry: &mut Registry) {
         .summary("change a schedule from a moment on; what lies before and what was begun stays");
     registry.checked::<Revision, Plan>(revise, find, |call| {
         let command = Command::Revise(Box::new(revised(call)?));
-        target(call.body.asset, command)
+        target(call, command)
     });
     let replace = Route::put(SCHEDULES, module, "maintenance_plan_replace_schedule");
     let replace = managing(replace).summary(
@@ -185,13 +147,13 @@ pub(super) fn routes(registry: &mut Registry) {
     );
     registry.checked::<Whole, Plan>(replace, find, |call| {
         let command = Command::Revise(Box::new(replaced(call)?));
-        target(call.body.asset, command)
+        target(call, command)
     });
     let remove = Route::delete(SCHEDULES, module, "maintenance_plan_remove_schedule");
     let remove = managing(remove).summary("take a schedule away; the tasks that it made stay");
-    registry.checked::<Itself, Plan>(remove, find, |call| {
+    registry.checked::<Nothing, Plan>(remove, find, |call| {
         let schedule_id = call.id("schedule_id")?;
-        target(call.body.asset, Command::Remove { schedule_id })
+        target(call, Command::Remove { schedule_id })
     });
     steer(registry);
 }
@@ -201,16 +163,16 @@ fn steer(registry: &mut Registry) {
     let path = "/advanced-schedules/{schedule_id}/pause";
     let pause = managing(Route::post(path, module, "maintenance_plan_pause_schedule"))
         .summary("let nothing of a schedule occur until it is resumed");
-    registry.checked::<Itself, Plan>(pause, find, |call| {
+    registry.checked::<Nothing, Plan>(pause, find, |call| {
         let schedule_id = call.id("schedule_id")?;
-        target(call.body.asset, Command::Pause { schedule_id })
+        target(call, Command::Pause { schedule_id })
     });
     let path = "/advanced-schedules/{schedule_id}/resume";
     let resume = managing(Route::post(path, module, "maintenance_plan_resume_schedule"))
         .summary("let a paused schedule go on; what was due meanwhile is not made up for");
-    registry.checked::<Itself, Plan>(resume, find, |call| {
+    registry.checked::<Nothing, Plan>(resume, find, |call| {
         let schedule_id = call.id("schedule_id")?;
-        target(call.body.asset, Command::Resume { schedule_id })
+        target(call, Command::Resume { schedule_id })
     });
     let path = "/advanced-schedules/{schedule_id}/dependencies";
     let depend = managing(Route::put(path, module, "maintenance_plan_set_dependencies"))
@@ -218,7 +180,7 @@ fn steer(registry: &mut Registry) {
     registry.checked::<Dependencies, Plan>(depend, find, |call| {
         let schedule_id = call.id("schedule_id")?;
         let depends_on = call.body.depends_on.clone();
-        target(call.body.asset, Command::SetDependencies { schedule_id, depends_on })
+        target(call, Command::SetDependencies { schedule_id, depends_on })
     });
 }
 
@@ -227,23 +189,22 @@ fn managing(route: Route) -> Route {
     route.needs(Permission::MaintenancePlansManage).in_unit()
 }
 
-/// The asset that a schedule is of, by the claims of the log, which are never behind.
-pub(super) fn find<'a, B: AboutSchedule + Send + Sync>(
+/// Finds the asset that a schedule is of by the claims of the log, which are never behind.
+pub(super) fn find<'a, B: Send>(
     app: &'a Arc<App>,
     ask: &'a Ask,
     call: &'a mut Call<B>,
 ) -> BoxFuture<'a, Result<(), Problem>> {
     async move {
         let schedule: MaintenanceScheduleId = call.id("schedule_id")?;
-        let asset = app.claimant(ask.principal.tenant, SCHEDULE, &schedule.to_string()).await?;
-        *call.body.asset() = asset.and_then(|id| id.parse().ok());
+        call.stream = app.claimant(ask.principal.tenant, SCHEDULE, &schedule.to_string()).await?;
         Ok(())
     }
     .boxed()
 }
 
-pub(super) fn target(asset: Option<AssetId>, command: Command) -> Result<Target<Plan>, Problem> {
-    let asset = asset.ok_or_else(|| Problem::absent("schedule"))?;
+pub(super) fn target<B>(call: &Call<B>, command: Command) -> Result<Target<Plan>, Problem> {
+    let asset: AssetId = call.found("schedule")?;
     Ok(Target::new(asset, command).within([Spot::Anywhere]))
 }
 

@@ -46,11 +46,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// Nothing is dropped before it is archived, so nobody need be told; the dead letter stays to be seen.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 /// What the notary has signed last.
 struct Sealed {
     size: i64,

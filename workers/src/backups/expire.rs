@@ -74,11 +74,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// The dead letter stays to be seen, and put back.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 #[cfg(test)]
 mod tests {
     use events::testing::id;

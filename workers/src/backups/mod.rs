@@ -13,7 +13,7 @@ use platform::files::Files;
 use serde_json::json;
 
 use crate::making::{self, Filed};
-use crate::runtime::{Effect, Handler, Jobs, Office, React, Reaction, Sweep};
+use crate::runtime::{Effect, Handler, Jobs, Office, React, Reaction, Sweep, never_mind};
 
 const MAKE: &str = "backups.make";
 const VERIFY: &str = "backups.verify";
@@ -63,7 +63,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: LEASE,
                 max_attempts: 10,
                 run: expire::run,
-                give_up: expire::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: None,
             },

@@ -132,11 +132,6 @@ pub(super) fn remove<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Resu
     .boxed()
 }
 
-/// Nobody waits for an answer; the dead letter stays to be seen, and put back.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 #[cfg(test)]
 mod tests {
     use events::exports::export::{Event, File, Wishes};

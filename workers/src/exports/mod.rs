@@ -24,7 +24,9 @@ use platform::files::Files;
 use serde_json::json;
 
 use crate::making::{self, Filed};
-use crate::runtime::{Effect, Handler, Job, Jobs, Office, React, Reaction, Sweep, process};
+use crate::runtime::{
+    Effect, Handler, Job, Jobs, Office, React, Reaction, Sweep, never_mind, process,
+};
 
 const RENDER: &str = "exports.render";
 const REMOVE: &str = "exports.remove";
@@ -72,7 +74,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: LEASE,
                 max_attempts: REMOVE_ATTEMPTS,
                 run: expire::remove,
-                give_up: expire::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: None,
             },
@@ -82,7 +84,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: LEASE,
                 max_attempts: 10,
                 run: expire::clean_up,
-                give_up: expire::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: None,
             },

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::runtime::{
-    Done, Effect, End, Handler, Job, Jobs, Office, React, Reaction, Sweep, Trouble,
+    Done, Effect, End, Handler, Job, Jobs, Office, React, Reaction, Sweep, Trouble, never_mind,
 };
 
 pub(crate) use withdraw::withdraw;
@@ -54,7 +54,8 @@ pub(crate) fn jobs() -> Jobs {
             lease: Duration::from_secs(30),
             max_attempts: 10,
             run,
-            give_up,
+            // The sweep finds the bytes too.
+            give_up: never_mind,
             let_go: None,
             test: None,
         }],
@@ -102,9 +103,4 @@ fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Troub
         Ok(Done::Finished)
     }
     .boxed()
-}
-
-/// The dead letter stays to be seen, and put back; the sweep finds the bytes too.
-fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
 }

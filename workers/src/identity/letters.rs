@@ -76,11 +76,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// Nobody waits for an answer; the dead letter stays to be seen, and the job says what was wrong.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 /// The letter, unless what happened since has made it pointless.
 async fn letter(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Option<Letter>> {
     match cause.event.as_str() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use events::envelope::Recorded;
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, React, Reaction};
+use crate::runtime::{Effect, Handler, Jobs, React, Reaction, never_mind};
 
 pub(crate) use erase::erase_again;
 pub(crate) use letters::purge_news;
@@ -63,7 +63,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(30),
                 max_attempts: MAIL_ATTEMPTS,
                 run: letters::run,
-                give_up: letters::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: Some(letters::run),
             },
@@ -73,7 +73,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(30),
                 max_attempts: 50, // what was promised is done, however long an export takes
                 run: erase::run,
-                give_up: erase::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: None,
             },
@@ -83,7 +83,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(15),
                 max_attempts: 200, // two days of what holds it up, before somebody has to look
                 run: purge::run,
-                give_up: erase::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: None,
             },

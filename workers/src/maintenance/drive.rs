@@ -72,11 +72,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// What remains is to be seen as a dead letter, and can be tried again.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 async fn calendars(office: &Office, job: &Job, plan: &Plan) -> Result<trigger::Facts, Trouble> {
     let mut facts = trigger::Facts::default();
     for id in plan.calendars().collect::<BTreeSet<_>>() {

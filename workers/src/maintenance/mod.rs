@@ -10,7 +10,7 @@ mod warranty;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, React, Reaction, process};
+use crate::runtime::{Handler, Jobs, React, Reaction, never_mind, process};
 
 /// What workers do for the upkeep of assets.
 pub(crate) fn jobs() -> Jobs {
@@ -48,7 +48,8 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(30),
                 max_attempts: 10,
                 run: usage::run,
-                give_up: usage::give_up,
+                // The next reading makes up for it.
+                give_up: never_mind,
                 let_go: None,
                 test: Some(usage::run),
             },
@@ -65,7 +66,7 @@ fn driving() -> Handler {
         lease: Duration::from_secs(30),
         max_attempts: 10,
         run: drive::run,
-        give_up: drive::give_up,
+        give_up: never_mind,
         let_go: None,
         test: Some(drive::run),
     }

@@ -60,11 +60,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// What remains is to be seen as a dead letter; the next reading makes up for it.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 /// Whether a trigger counts that counter of the asset by any version that holds, now or later.
 fn counts(trigger: &Trigger, asset: AssetId, name: &str) -> bool {
     let is_meant = |spec: &Spec| match spec {

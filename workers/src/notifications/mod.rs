@@ -17,7 +17,7 @@ use std::time::Duration;
 use events::envelope::{Metadata, Recorded, meta};
 use serde_json::json;
 
-use crate::runtime::{Effect, Handler, Jobs, React, Reaction, Sweep};
+use crate::runtime::{Effect, Handler, Jobs, React, Reaction, Sweep, never_mind};
 
 const SEND: &str = "notifications.send";
 const MAIL: &str = "notifications.mail";
@@ -44,7 +44,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(15),
                 max_attempts: 5,
                 run: tell::run,
-                give_up: tell::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: Some(tell::run),
             },
@@ -54,7 +54,7 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(30),
                 max_attempts: 8, // a server that is away for an hour loses nothing
                 run: letters::run,
-                give_up: tell::give_up,
+                give_up: never_mind,
                 let_go: None,
                 test: Some(letters::run),
             },

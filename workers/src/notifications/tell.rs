@@ -173,11 +173,6 @@ async fn send(
     }
 }
 
-/// Nobody waits for an answer, so nobody is told; the dead letter stays to be seen.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 /// What follows from the event; nothing where nobody is to be told.
 async fn messages(office: &Office, job: &Job, cause: &Cause) -> anyhow::Result<Vec<Message>> {
     let message = match cause.stream.as_str() {

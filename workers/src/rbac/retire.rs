@@ -47,11 +47,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// What remains is to be seen as a dead letter; it gives nothing.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 async fn strip(office: &Office, job: &Job, role_id: RoleId, user: &str) -> Result<(), Trouble> {
     let user: UserId = user.parse().context("a stream of access is no user's")?;
     let access = office.aggregates.refresh::<UserAccess>(job.tenant_id, &user.to_string()).await?;

@@ -40,7 +40,9 @@ use uuid::Uuid;
 
 pub(crate) use effects::{Intent, Went};
 pub(crate) use ends::End;
-pub(crate) use process::{Process, React, Turn, reaction as process, reaction_to as process_of};
+pub(crate) use process::{
+    Process, React, Turn, never_mind, reaction as process, reaction_to as process_of,
+};
 pub(crate) use queue::Job;
 
 use crate::audit::notary::Notary;

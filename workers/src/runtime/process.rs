@@ -229,8 +229,8 @@ fn give<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<Done, Trou
     .boxed()
 }
 
-/// Nobody waits for an answer; the dead letter stays to be seen, and put back.
-fn never_mind<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
+/// Nobody waits for an answer, so nobody is told; the dead letter stays to be seen, and can be put back.
+pub(crate) fn never_mind<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
     futures::future::ready(Ok(())).boxed()
 }
 

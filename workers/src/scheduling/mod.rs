@@ -8,7 +8,7 @@ mod replan;
 
 use std::time::Duration;
 
-use crate::runtime::{Handler, Jobs, React, Reaction, process};
+use crate::runtime::{Handler, Jobs, React, Reaction, never_mind, process};
 
 pub(crate) use naming::naming;
 
@@ -36,7 +36,8 @@ pub(crate) fn jobs() -> Jobs {
                 lease: Duration::from_secs(30),
                 max_attempts: 10,
                 run: replan::run,
-                give_up: replan::give_up,
+                // An occurrence on a closed day is refused when it is due.
+                give_up: never_mind,
                 let_go: None,
                 test: Some(replan::run),
             },

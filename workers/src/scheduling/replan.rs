@@ -43,11 +43,6 @@ pub(super) fn run<'a>(office: &'a Office, job: &'a Job) -> BoxFuture<'a, Result<
     .boxed()
 }
 
-/// What remains is to be seen as a dead letter; an occurrence on a closed day is refused when it is due.
-pub(super) fn give_up<'a>(_: &'a Office, _: &'a Job) -> BoxFuture<'a, anyhow::Result<()>> {
-    futures::future::ready(Ok(())).boxed()
-}
-
 #[cfg(test)]
 mod tests {
     use events::TriggerId;

@@ -28,7 +28,8 @@ impl LoadFacts<Plan> for Facts {
         let mut facts = Self { asset_id, asset: asset.status, ..Self::default() };
         let plan = PlanOf(&asset);
         facts.reach = reach(sources, (asset.status != Status::Absent).then_some(&plan)).await?;
-        let named = modifiers(command).into_iter().flat_map(|it| it.blackout_ids.iter().copied());
+        let (modifiers, assignees) = brought(command);
+        let named = modifiers.into_iter().flat_map(|it| it.blackout_ids.iter().copied());
         let named = named.take(CALENDARS_MAX_COUNT); // whoever names more is refused for that
         for id in state.calendars().chain(named).collect::<BTreeSet<_>>() {
             let calendar = sources.now::<BlackoutCalendar>(&id.to_string()).await?;
@@ -38,17 +39,20 @@ impl LoadFacts<Plan> for Facts {
             let trigger = sources.now::<Trigger>(&add.schedule_id.to_string()).await?;
             facts.is_taken = trigger.version > 0;
         }
-        let assignees = assignees(command).iter().copied().take(ASSIGNEES_MAX_COUNT);
+        let assignees = assignees.iter().copied().take(ASSIGNEES_MAX_COUNT);
         facts.strangers = sources.inactive(assignees).await?;
         Ok(facts)
     }
 }
 
-/// The modifiers that a command brings.
-fn modifiers(command: &Command) -> Option<&Modifiers> {
+/// The modifiers that a command brings, and whoever it names to do tasks.
+fn brought(command: &Command) -> (Option<&Modifiers>, &[UserId]) {
     match command {
-        Command::Add(add) => Some(&add.terms.modifiers),
-        Command::Revise(revise) => revise.modifiers.as_ref(),
+        Command::Add(add) => (Some(&add.terms.modifiers), &add.task.assignees),
+        Command::Revise(revise) => {
+            let assignees = revise.task.as_ref().map_or(&[][..], |task| &task.assignees);
+            (revise.modifiers.as_ref(), assignees)
+        }
         Command::Pause { .. }
         | Command::Resume { .. }
         | Command::Remove { .. }
@@ -57,23 +61,6 @@ fn modifiers(command: &Command) -> Option<&Modifiers> {
         | Command::RecordSkip { .. }
         | Command::RecordEnd { .. }
         | Command::Complete { .. }
-        | Command::End => None,
-    }
-}
-
-/// Whoever a command names to do tasks.
-fn assignees(command: &Command) -> &[UserId] {
-    match command {
-        Command::Add(add) => &add.task.assignees,
-        Command::Revise(revise) => revise.task.as_ref().map_or(&[], |task| &task.assignees),
-        Command::Pause { .. }
-        | Command::Resume { .. }
-        | Command::Remove { .. }
-        | Command::SetDependencies { .. }
-        | Command::RecordOccurrence { .. }
-        | Command::RecordSkip { .. }
-        | Command::RecordEnd { .. }
-        | Command::Complete { .. }
-        | Command::End => &[],
+        | Command::End => (None, &[]),
     }
 }
