@@ -47,18 +47,32 @@ async fn caught_up(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
 
 /// Waits until the relay has published the whole log, so that nothing measured afterwards shares the machine with it.
 async fn published(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
+    let behind = "select h.position - coalesce(max(r.published_position), 0)
+                    from log.head h left join log.relay r on true group by h.position";
+    level(owner, ("the relay", behind), limit).await
+}
+
+/// Waits until the notary of a worker has signed the whole log, but for what it signs from time to time, for the same reason.
+async fn signed(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
+    let behind = "select coalesce(sum(greatest(0, t.tenant_seq - 10000 - coalesce(c.size, 0))), 0)::bigint
+                    from log.tenants t left join lateral
+                         (select max(size) as size from audit.checkpoints c where c.tenant_id = t.tenant_id) c on true";
+    level(owner, ("the notary", behind), limit).await
+}
+
+/// Waits until a reader of the log is not behind it, by the answer to how many events it is.
+async fn level(
+    owner: &PgPool,
+    (reader, behind): (&str, &str),
+    limit: Duration,
+) -> anyhow::Result<()> {
     let end = Instant::now() + limit;
     loop {
-        let behind: i64 = sqlx::query_scalar(
-            "select h.position - coalesce(max(r.published_position), 0)
-               from log.head h left join log.relay r on true group by h.position",
-        )
-        .fetch_one(owner)
-        .await?;
+        let behind: i64 = sqlx::query_scalar(behind).fetch_one(owner).await?;
         if behind == 0 {
             return Ok(());
         }
-        ensure!(Instant::now() < end, "the relay is still {behind} events behind");
+        ensure!(Instant::now() < end, "{reader} is still {behind} events behind");
         tokio::time::sleep(CATCH_UP_POLL).await;
     }
 }

@@ -20,6 +20,15 @@ const ENDS_THE_CALLER: &str =
     "/auth/(logout|password)$|/sessions(/|$)|/users/[^/]+/(deactivate|password)$";
 /// These answer for as long as one listens.
 const ENDLESS: &str = "/stream(s/.*)?$";
+/// How schemathesis sends what it has no way of its own for: the parts of a file.
+const HOOKS: &str = "
+import schemathesis
+
+
+@schemathesis.serializer('application/offset+octet-stream')
+def part_of_a_file(_context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+";
 /// Where the house keeps them.
 const DOCUMENTS: &str = "docs/reference";
 const COMMANDS: &str = "openapi-command.json";
@@ -60,13 +69,15 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u64> {
     let known = house.path("schemathesis.toml");
     let nothing = house.path("empty.toml");
     std::fs::write(&known, parameters(&owner).await?)?;
+    let hooks = house.path("hooks.py");
     std::fs::write(&nothing, "")?;
+    std::fs::write(&hooks, HOOKS)?;
     let (mut cases, mut seed) = (0, arguments.seed);
     while cases < arguments.cases {
         for (document, url) in [(QUERIES, &*house.query_url), (COMMANDS, &house.command_url)] {
             for config in [&nothing, &known] {
                 let operations = ["--exclude-path-regex", &format!("{ENDS_THE_CALLER}|{ENDLESS}")];
-                let run = Run { document, url, config, seed, operations };
+                let run = Run { document, url, config, hooks: &hooks, seed, operations };
                 // A token lives ten minutes.
                 let caller = admin(&owner, &format!("caller-{seed}")).await?;
                 cases += run.storm(arguments, &caller).await?;
@@ -77,7 +88,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u64> {
         }
         let (document, url, operations) =
             (COMMANDS, &*house.command_url, ["--include-path-regex", ENDS_THE_CALLER]);
-        let run = Run { document, url, config: &nothing, seed, operations };
+        let run = Run { document, url, config: &nothing, hooks: &hooks, seed, operations };
         let caller = admin(&owner, &format!("caller-{seed}")).await?;
         cases += run.storm(arguments, &caller).await?;
         seed += 1;
@@ -92,6 +103,7 @@ struct Run<'a> {
     document: &'a str,
     url: &'a str,
     config: &'a Path,
+    hooks: &'a Path,
     seed: u64,
     /// Which operations it is about.
     operations: [&'a str; 2],
@@ -103,6 +115,7 @@ impl Run<'_> {
         let Self { document, seed, .. } = self;
         let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(DOCUMENTS);
         let output = Command::new(&arguments.schemathesis)
+            .env("SCHEMATHESIS_HOOKS", self.hooks)
             .arg("--config-file")
             .arg(self.config)
             .arg("run")

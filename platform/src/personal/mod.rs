@@ -23,7 +23,7 @@ use crate::db::begin_for;
 use crate::secrets::{MasterKey, SealError, random};
 
 pub use ledger::{Erasure, Ledger};
-pub use token::{Key, is_sealed};
+pub use token::{Key, is_sealed, may_be_sealed};
 use token::{Place, Token, member_before, member_values, replaced, subjects, tokens};
 
 /// How long a key is remembered: within this an erased person is forgotten everywhere.

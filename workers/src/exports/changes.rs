@@ -146,9 +146,13 @@ impl Changes {
     }
 
     /// Of some rows those that the earlier file has not, or otherwise, each after what became of it.
-    pub(super) fn of(&mut self, rows: Vec<Row>) -> anyhow::Result<Vec<Row>> {
+    pub(super) fn of(
+        &mut self,
+        rows: impl Iterator<Item = anyhow::Result<Row>>,
+    ) -> anyhow::Result<Vec<Row>> {
         let mut changed = Vec::new();
         for row in rows {
+            let row = row?;
             let (key, digest) = (self.key(&row), digest(&row));
             writeln!(self.digests, "{} {key}", hex::encode(digest))?;
             let what = match self.before.remove(&key) {
@@ -286,7 +290,7 @@ mod tests {
         };
         let dataset = dataset::find("rbac.roles").unwrap();
         let mut first = Changes::new(&folder, &asked, dataset).unwrap();
-        let rows = before.iter().map(|(id, level)| row(id, *level)).collect();
+        let rows = before.iter().map(|(id, level)| Ok(row(id, *level)));
         first.of(rows).unwrap();
         let (gone, digests) = first.end().unwrap();
         assert_eq!(gone, Vec::<Vec<Row>>::new());
@@ -313,7 +317,7 @@ mod tests {
     fn what_came_what_is_otherwise_and_what_is_gone_is_told_and_nothing_else() {
         let mut changes = changes(&[("a", 1), ("b", 2), ("c", 3), ("d", 4)]);
         let now = vec![row("d", 4), row("b", 7), row("e", 5)];
-        let told = changes.of(now).unwrap();
+        let told = changes.of(now.into_iter().map(Ok)).unwrap();
         assert_eq!(
             text(&told),
             [r#"Text("changed") Integer(7) Text("b")"#, r#"Text("added") Integer(5) Text("e")"#]

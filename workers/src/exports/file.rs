@@ -10,23 +10,44 @@ use tokio::sync::mpsc;
 
 use super::render::pdf::logo::Logo;
 use super::render::{self, Header, Rendered, Row, csv, ndjson, parquet, pdf, xlsx};
+use super::rows::Fetched;
+
+type Rows = Box<dyn Iterator<Item = anyhow::Result<Row>>>;
 
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
+
+/// Rows on their way into the file.
+pub(super) enum Batch {
+    /// As they were read.
+    Fetched(Fetched),
+    /// Made of what was read.
+    Made(Vec<Row>),
+    /// There are no more. A renderer that does not see this knows that the reading was broken off.
+    End,
+}
 
 /// Writes the file, on a thread that may block.
 pub(super) fn write(
     format: Format,
     (header, logo): (&Header, Option<&Logo>),
-    mut fetched: mpsc::Receiver<Vec<Row>>,
+    mut batches: mpsc::Receiver<Batch>,
     (file, scratch): (&NamedTempFile, &std::path::Path),
 ) -> Result<Rendered, render::Error> {
-    let mut over = false;
-    let next = move || match fetched.blocking_recv() {
-        Some(rows) => (!rows.is_empty()).then_some(Ok(rows)),
-        None if std::mem::replace(&mut over, true) => None,
-        None => Some(Err(anyhow!("the reading was broken off"))),
+    let mut is_over = false;
+    let next = move || -> Option<Rows> {
+        if is_over {
+            return None;
+        }
+        let batch = batches.blocking_recv();
+        is_over = matches!(batch, Some(Batch::End) | None);
+        match batch {
+            Some(Batch::Fetched(rows)) => Some(Box::new(rows.cells())),
+            Some(Batch::Made(rows)) => Some(Box::new(rows.into_iter().map(Ok))),
+            Some(Batch::End) => None,
+            None => Some(Box::new(std::iter::once(Err(anyhow!("the reading was broken off"))))),
+        }
     };
-    let rows = std::iter::from_fn(next).flat_map(each);
+    let rows = std::iter::from_fn(next).flatten();
     let mut sink = BufWriter::with_capacity(WRITTEN_AT_ONCE, file.as_file());
     let rendered = match format {
         Format::Csv => csv::render(header, rows, &mut sink)?,
@@ -37,14 +58,6 @@ pub(super) fn write(
     };
     sink.flush()?;
     Ok(rendered)
-}
-
-/// Rows one by one.
-fn each(fetched: anyhow::Result<Vec<Row>>) -> Vec<anyhow::Result<Row>> {
-    match fetched {
-        Ok(rows) => rows.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    }
 }
 
 /// `Title_2026-01-31.csv`, of characters that every file system takes.

@@ -17,13 +17,13 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::changes::{Changes, digests_id};
-use super::file::{file_name, write};
+use super::file::{Batch, file_name, write};
 use super::logo;
 use super::manifest;
 use super::opening::Opened;
 use super::order::{Order, Plan};
 use super::refusal::Refusal;
-use super::render::{self, Rendered, Row};
+use super::render::{self, Rendered};
 use super::rows::Rows;
 use crate::making::{begin, delete, file_id, let_go, post, report, state};
 use crate::runtime::{Done, Job, Office, Trouble};
@@ -120,15 +120,15 @@ struct Unstored {
     digests: Option<NamedTempFile>,
 }
 
-/// Hands over what is gone, where that is told, and the end: it is empty, so a renderer that does not see it knows that the reading was
-/// broken off.
+/// Hands over what is gone, where that is told, and the end.
 async fn finish(
     changes: Option<Changes>,
-    sender: &mpsc::Sender<Vec<Row>>,
+    sender: &mpsc::Sender<Batch>,
 ) -> anyhow::Result<Option<NamedTempFile>> {
     let (gone, digests) = changes.map(Changes::end).transpose()?.unzip();
-    for rows in gone.into_iter().flatten().chain([Vec::new()]) {
-        if sender.send(rows).await.is_err() {
+    let gone = gone.into_iter().flatten().map(Batch::Made);
+    for batch in gone.chain([Batch::End]) {
+        if sender.send(batch).await.is_err() {
             return Ok(None); // a renderer that failed says why itself
         }
     }
@@ -228,22 +228,22 @@ impl Making<'_> {
     async fn feed(
         &self,
         (mut rows, mut changes): (Rows, Option<Changes>),
-        sender: mpsc::Sender<Vec<Row>>,
+        sender: mpsc::Sender<Batch>,
         (order, plan): (&Order, &Plan),
         mut told: Option<Instant>,
     ) -> Result<Option<NamedTempFile>, Refusal> {
         let mut done = 0;
         loop {
             let fetched = rows.next().await?;
-            done += fetched.len() as u64;
-            if fetched.is_empty() {
+            if fetched.len() == 0 {
                 return Ok(finish(changes, &sender).await?);
             }
-            let wanted = match &mut changes {
-                Some(changes) => changes.of(fetched)?,
-                None => fetched,
+            done += fetched.len() as u64;
+            let batch = match &mut changes {
+                Some(changes) => Batch::Made(changes.of(fetched.cells())?),
+                None => Batch::Fetched(fetched),
             };
-            if !wanted.is_empty() && sender.send(wanted).await.is_err() {
+            if sender.send(batch).await.is_err() {
                 return Ok(None); // a renderer that failed says why itself
             }
             let due = told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY);

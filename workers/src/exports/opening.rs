@@ -54,7 +54,7 @@ impl Opened {
         caught_up(office, plan.dataset, head.max(order.position)).await?;
         let mut rows = Rows::open(pool, tenant, plan.dataset, &plan.query).await?;
         if plan.dataset.is_sealed() {
-            rows = rows.opening(pool, tenant, &office.personal);
+            rows = rows.opening(pool, &office.personal);
         }
         let header = header(office, job, (order, &plan), &rows).await?;
         Ok(Self { plan, rows, header })

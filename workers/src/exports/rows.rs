@@ -1,12 +1,14 @@
-//! Rows of a dataset as typed cells, read through a cursor in one snapshot.
+//! Rows of a dataset, read through a cursor in one snapshot, and the typed cells that they become where they are used.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::TenantId;
 use events::exports::export::{Format, Headings, Options};
 use platform::dataset::{self, Column, Dataset, Kind, Query};
-use platform::personal::{Personal, is_sealed, open_json, open_text};
+use platform::personal::{Keys, Personal, is_sealed, may_be_sealed, open_json, open_text};
 use platform::transparency::manifest::AsOf;
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool, Postgres, Row as _, Transaction, TypeInfo as _, ValueRef as _};
@@ -16,7 +18,7 @@ use super::as_of;
 use super::render::{self, Cell, Row};
 
 /// Cells of one fetch: not many, as several fetches are in memory at once.
-const FETCH_CELLS: usize = 8_000;
+const FETCH_CELLS: usize = 4_000;
 /// Numbers cursors, so that no two of this process are called the same.
 static CURSORS: AtomicU64 = AtomicU64::new(0);
 
@@ -26,14 +28,13 @@ const SUMMARISED: &[(&str, &[&str])] = &[("audit.trail", &["status", "module"])]
 /// One snapshot of a dataset.
 pub(super) struct Rows {
     transaction: Transaction<'static, Postgres>,
-    columns: Vec<&'static Column>,
+    columns: Arc<[&'static Column]>,
     /// Asks for the next rows. Its words are this export's own: they are prepared once, and the same words would fetch other columns when the
     /// connection serves the next.
     fetch: String,
-    /// Rows that were fetched but not handed out.
-    ahead: Option<Vec<PgRow>>,
-    /// What opens the cells, where the read model keeps what is personal sealed.
-    personal: Option<(PgPool, TenantId, Personal)>,
+    tenant: TenantId,
+    /// What has the keys to the cells, where the read model keeps what is personal sealed.
+    personal: Option<(PgPool, Personal)>,
     /// The last event that the rows can depend on, of those that they were folded from.
     pub(super) as_of: AsOf,
     /// How many rows there are.
@@ -69,14 +70,14 @@ impl Rows {
         let declare = sqlx::query_with(&declare, select.arguments()?).persistent(false);
         declare.execute(&mut *transaction).await?;
         let total = u64::try_from(total).unwrap_or(0);
-        let columns = query.fields.clone();
+        let columns: Arc<[_]> = query.fields.as_slice().into();
         let fetch = format!("fetch {} from {cursor}", fetched_at_once(columns.len()));
-        Ok(Self { transaction, columns, fetch, ahead: None, personal: None, as_of, total })
+        Ok(Self { transaction, columns, fetch, tenant, personal: None, as_of, total })
     }
 
     /// With what is personal opened.
-    pub(super) fn opening(self, pool: &PgPool, tenant: TenantId, personal: &Personal) -> Self {
-        Self { personal: Some((pool.clone(), tenant, personal.clone())), ..self }
+    pub(super) fn opening(self, pool: &PgPool, personal: &Personal) -> Self {
+        Self { personal: Some((pool.clone(), personal.clone())), ..self }
     }
 
     /// How many of the rows are of each kind, where that is worth knowing.
@@ -104,62 +105,93 @@ impl Rows {
         fetched_at_once(self.columns.len()) as u64
     }
 
-    /// The next rows; none at the end. Those after them are read meanwhile.
-    pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Row>> {
-        let read = match self.ahead.take() {
-            Some(read) => read,
-            None => sqlx::query(&self.fetch).fetch_all(&mut *self.transaction).await?,
-        };
-        if read.is_empty() {
-            return Ok(Vec::new());
-        }
-        let after = sqlx::query(&self.fetch).fetch_all(&mut *self.transaction);
-        let rows = async {
-            read.iter().map(|row| cells(&self.columns, row)).collect::<anyhow::Result<_>>()
-        };
-        // The first is asked first, so Postgres is at work while these become cells.
-        let (after, rows) = futures::join!(after, rows);
-        self.ahead = Some(after?);
-        let mut rows: Vec<Row> = rows?;
-        self.open_cells(&mut rows).await?;
-        Ok(rows)
+    /// The next rows; none at the end.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Fetched> {
+        let rows = sqlx::query(&self.fetch).fetch_all(&mut *self.transaction).await?;
+        let keys = self.keys(&rows).await?;
+        Ok(Fetched { rows, columns: Arc::clone(&self.columns), tenant: self.tenant, keys })
     }
 
-    /// Opens what is personal in the cells, with the keys of a whole fetch asked for at once.
-    async fn open_cells(&self, rows: &mut [Row]) -> anyhow::Result<()> {
-        let Some((pool, tenant, personal)) = &self.personal else { return Ok(()) };
-        let texts: Vec<&str> =
-            rows.iter().flatten().flat_map(texts).filter(|text| is_sealed(text)).collect();
-        if texts.is_empty() {
-            return Ok(());
-        }
-        let keys = personal.keys_of(pool, *tenant, texts).await?;
+    /// The keys to what is sealed in some rows, asked for at once.
+    async fn keys(&self, rows: &[PgRow]) -> anyhow::Result<Option<Keys>> {
+        let Some((pool, personal)) = &self.personal else { return Ok(None) };
+        let mut found = Vec::new();
         for row in rows {
-            for cell in row {
-                match cell {
-                    Cell::Text(text) if is_sealed(text) => {
-                        *text = open_text(&keys, *tenant, text).into_owned();
-                    }
-                    Cell::Json(text) if is_sealed(text) => {
-                        *text = open_json(&keys, *tenant, text).into_owned();
-                    }
-                    Cell::List(items) => {
-                        for item in items.iter_mut().filter(|item| is_sealed(item)) {
-                            *item = open_text(&keys, *tenant, item).into_owned();
-                        }
-                    }
-                    Cell::Text(_)
-                    | Cell::Json(_)
-                    | Cell::Number(_)
-                    | Cell::Integer(_)
-                    | Cell::Bool(_)
-                    | Cell::Timestamp(_)
-                    | Cell::Date(_)
-                    | Cell::Empty => {}
+            for (at, column) in self.columns.iter().enumerate() {
+                if let Kind::Text | Kind::List | Kind::Json = column.kind {
+                    found.extend(sealed(row, at)?);
                 }
             }
         }
-        Ok(())
+        let texts: Vec<&str> = found.iter().map(Cow::as_ref).collect();
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(personal.keys_of(pool, self.tenant, texts).await?))
+    }
+}
+
+/// What is at a place of a row, if it may have something sealed in it, as it came: a sealed text stands in it as it is.
+fn sealed(row: &PgRow, at: usize) -> anyhow::Result<Option<Cow<'_, str>>> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = value.as_bytes().map_err(anyhow::Error::from_boxed)?;
+    Ok(may_be_sealed(bytes).then(|| String::from_utf8_lossy(bytes)))
+}
+
+/// Rows as they came. They become cells where these are used, one row after the other: cells take more room, and whoever frees them
+/// should be the one who made them.
+pub(super) struct Fetched {
+    rows: Vec<PgRow>,
+    columns: Arc<[&'static Column]>,
+    tenant: TenantId,
+    keys: Option<Keys>,
+}
+
+impl Fetched {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Their cells, with what is personal in them opened.
+    pub(super) fn cells(self) -> impl Iterator<Item = anyhow::Result<Row>> {
+        let Self { rows, columns, tenant, keys } = self;
+        rows.into_iter().map(move |row| {
+            let mut cells = cells(&columns, &row)?;
+            if let Some(keys) = &keys {
+                for cell in &mut cells {
+                    open(cell, keys, tenant);
+                }
+            }
+            Ok(cells)
+        })
+    }
+}
+
+/// Opens what is personal in a cell.
+fn open(cell: &mut Cell, keys: &Keys, tenant: TenantId) {
+    match cell {
+        Cell::Text(text) if is_sealed(text) => {
+            *text = open_text(keys, tenant, text).into_owned();
+        }
+        Cell::Json(text) if is_sealed(text) => {
+            *text = open_json(keys, tenant, text).into_owned();
+        }
+        Cell::List(items) => {
+            for item in items.iter_mut().filter(|item| is_sealed(item)) {
+                *item = open_text(keys, tenant, item).into_owned();
+            }
+        }
+        Cell::Text(_)
+        | Cell::Json(_)
+        | Cell::Number(_)
+        | Cell::Integer(_)
+        | Cell::Bool(_)
+        | Cell::Timestamp(_)
+        | Cell::Date(_)
+        | Cell::Empty => {}
     }
 }
 
@@ -189,21 +221,6 @@ fn of_each(at: usize, found: &[(Vec<String>, i64)]) -> String {
     numbers.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
     let counts = numbers.iter().map(|(value, number)| format!("{value} {number}"));
     counts.collect::<Vec<_>>().join(", ")
-}
-
-/// The texts of a cell, which may have something sealed in them.
-fn texts(cell: &Cell) -> impl Iterator<Item = &str> {
-    let (text, items): (Option<&str>, &[String]) = match cell {
-        Cell::Text(text) | Cell::Json(text) => (Some(text), &[]),
-        Cell::List(items) => (None, items),
-        Cell::Number(_)
-        | Cell::Integer(_)
-        | Cell::Bool(_)
-        | Cell::Timestamp(_)
-        | Cell::Date(_)
-        | Cell::Empty => (None, &[]),
-    };
-    text.into_iter().chain(items.iter().map(String::as_str))
 }
 
 fn cell(row: &PgRow, at: usize, kind: Kind) -> anyhow::Result<Cell> {
@@ -309,7 +326,7 @@ mod tests {
             let dataset = dataset::find(name).unwrap();
             let query = Query::everything(dataset).unwrap();
             let mut rows = Rows::open(&pool, id(1), dataset, &query).await.unwrap();
-            assert!(rows.next().await.unwrap().is_empty());
+            assert_eq!(rows.next().await.unwrap().len(), 0);
             assert_eq!((rows.total, rows.as_of.position), (0, 0));
         }
     }
@@ -366,10 +383,10 @@ mod tests {
         let mut all = Vec::new();
         loop {
             let fetched = rows.next().await.unwrap();
-            if fetched.is_empty() {
+            if fetched.len() == 0 {
                 break;
             }
-            all.extend(fetched);
+            all.extend(fetched.cells().map(|row| row.unwrap()));
         }
         for (number, row) in (1..).zip(&all) {
             assert_eq!(row[0], Cell::Integer(number));

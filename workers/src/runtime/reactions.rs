@@ -52,7 +52,7 @@ struct Place {
 impl Reading {
     /// Reads until the process ends; an outage is waited out.
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let mut places: Vec<Place> = vec![Place::default(); self.reactions.len()];
+        let mut places = Vec::new();
         let mut wake = Wake { bus: self.bus.clone(), tail: None };
         let mut well = true;
         while !self.shutdown.begun() {
@@ -86,9 +86,21 @@ impl Reading {
         Ok(())
     }
 
+    /// Where the reactions stand, with a checkpoint for those that have none yet.
+    async fn begin(&self) -> anyhow::Result<Vec<Place>> {
+        let names: Vec<&str> = self.reactions.iter().map(|reaction| reaction.name).collect();
+        sqlx::query(BEGIN).bind(&names).execute(&self.pool).await?;
+        let stored: Vec<i64> =
+            sqlx::query_scalar(STORED).bind(&names).fetch_all(&self.pool).await?;
+        Ok(stored.into_iter().map(|stored| Place { known: stored, stored }).collect())
+    }
+
     /// Brings every reaction up to the head of the log, a span at most; whether there is more. A reaction that fails does
     /// not hold up the others.
-    async fn round(&self, places: &mut [Place]) -> anyhow::Result<bool> {
+    async fn round(&self, places: &mut Vec<Place>) -> anyhow::Result<bool> {
+        if places.is_empty() {
+            *places = self.begin().await?;
+        }
         let from = places.iter().map(|place| place.known).min().unwrap_or_default();
         let (head, seen): (i64, Vec<String>) =
             sqlx::query_as(LOOK).bind(from).bind(from + SPAN).fetch_one(&self.pool).await?;
@@ -260,8 +272,12 @@ const LOOK: &str = "
         select distinct e.event_type from log.events e where e.position > $1 and e.position <= $2)
       from log.head h";
 
-const CHECKPOINT: &str = "
-    with made as (insert into work.reactions (name) values ($1) on conflict do nothing)
-    select coalesce((select position from work.reactions where name = $1 for update), 0)";
+const BEGIN: &str =
+    "insert into work.reactions (name) select unnest($1::text[]) on conflict do nothing";
+
+const STORED: &str = "
+    select r.position from unnest($1::text[]) with ordinality n (name, at) join work.reactions r using (name) order by n.at";
+
+const CHECKPOINT: &str = "select position from work.reactions where name = $1 for update";
 
 const ADVANCE: &str = "update work.reactions set position = greatest(position, $2), changed_at = now() where name = $1";

@@ -10,7 +10,7 @@ use platform::files::Files;
 use sqlx::PgPool;
 
 use super::LIMIT;
-use crate::bed::Bed;
+use crate::bed::{Bed, Founded};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -28,31 +28,27 @@ pub(super) struct Made {
     file_id: uuid::Uuid,
 }
 
+/// An organisation's events of one export: all by the index of streams, so that the asking takes nothing from what is measured.
+const OF_IT: &str = "
+with of_it as materialized (
+  select event_type, recorded_at, payload::jsonb as payload from log.events
+   where tenant_id = $1 and aggregate_type = 'exports.export' and aggregate_id = $2)";
+
 const MADE: &str = "
 select extract(epoch from d.recorded_at - s.recorded_at)::float8 as seconds,
-       extract(epoch from (select min(p.recorded_at) from log.events p
-         where p.aggregate_type = d.aggregate_type and p.aggregate_id = d.aggregate_id
-           and p.event_type = 'exports.export.progressed') - s.recorded_at)::float8 as first_progress,
-       (d.payload::jsonb ->> 'rows')::bigint as rows, (d.payload::jsonb ->> 'size_bytes')::bigint as size_bytes,
-       (d.payload::jsonb ->> 'file_id')::uuid as file_id
-  from log.events d join log.events s on s.aggregate_type = d.aggregate_type and s.aggregate_id = d.aggregate_id
-   and s.event_type = 'exports.export.started'
- where d.aggregate_type = 'exports.export' and d.aggregate_id = $1 and d.event_type = 'exports.export.completed'";
+       extract(epoch from (select min(p.recorded_at) from of_it p where p.event_type = 'exports.export.progressed')
+         - s.recorded_at)::float8 as first_progress,
+       (d.payload ->> 'rows')::bigint as rows, (d.payload ->> 'size_bytes')::bigint as size_bytes,
+       (d.payload ->> 'file_id')::uuid as file_id
+  from of_it d join of_it s on s.event_type = 'exports.export.started'
+ where d.event_type = 'exports.export.completed'";
 
 const BETWEEN: &str = "
 select extract(epoch from d.recorded_at - w.recorded_at)::float8
-  from log.events d join log.events w on w.aggregate_type = d.aggregate_type and w.aggregate_id = d.aggregate_id
-   and w.event_type = 'exports.export.cancel_requested'
- where d.aggregate_type = 'exports.export' and d.aggregate_id = $1 and d.event_type = 'exports.export.cancelled'";
+  from of_it d join of_it w on w.event_type = 'exports.export.cancel_requested'
+ where d.event_type = 'exports.export.cancelled'";
 
 impl Made {
-    /// Waits for the completion of an export.
-    pub(super) async fn wait(owner: &PgPool, id: &str) -> anyhow::Result<Self> {
-        happened(owner, id, "exports.export.completed").await?;
-        let made = sqlx::query_as(MADE).bind(id).fetch_one(owner).await;
-        made.context("the export was not made in one attempt")
-    }
-
     /// How many rows its file holds, as another reader counts them.
     pub(super) async fn count(&self, bed: &Bed, tenant: &str, format: &str) -> anyhow::Result<u64> {
         let files = Files::open(&bed.settings)?;
@@ -83,41 +79,61 @@ fn rows(file: std::fs::File) -> anyhow::Result<u64> {
     Ok(last.into()) // the first is the head
 }
 
-/// Waits for the start of an export's attempt.
-pub(super) async fn started(owner: &PgPool, id: &str) -> anyhow::Result<()> {
-    happened(owner, id, "exports.export.started").await
+/// An export that was asked for.
+pub(super) struct Asked<'a> {
+    owner: &'a PgPool,
+    tenant: uuid::Uuid,
+    id: &'a str,
 }
 
-/// Waits until an export is being made.
-pub(super) async fn progressed(owner: &PgPool, id: &str) -> anyhow::Result<()> {
-    happened(owner, id, "exports.export.progressed").await
-}
+impl<'a> Asked<'a> {
+    pub(super) fn new(bed: &'a Bed, founded: &Founded, id: &'a str) -> anyhow::Result<Self> {
+        Ok(Self { owner: &bed.owner, tenant: founded.tenant.parse()?, id })
+    }
 
-/// Waits until an export is cancelled; the seconds since that was wished.
-pub(super) async fn cancelled(owner: &PgPool, id: &str) -> anyhow::Result<f64> {
-    happened(owner, id, "exports.export.cancelled").await?;
-    Ok(sqlx::query_scalar(BETWEEN).bind(id).fetch_one(owner).await?)
-}
+    /// Waits for the start of its attempt.
+    pub(super) async fn started(&self) -> anyhow::Result<()> {
+        self.happened("exports.export.started").await
+    }
 
-/// Waits for an event of an export; another end than that is an error.
-async fn happened(owner: &PgPool, id: &str, expected: &str) -> anyhow::Result<()> {
-    const ENDS: &[&str] =
-        &["exports.export.completed", "exports.export.failed", "exports.export.cancelled"];
-    let end = Instant::now() + LIMIT;
-    loop {
-        let events: Vec<String> = sqlx::query_scalar(
-            "select event_type from log.events where aggregate_type = 'exports.export' and aggregate_id = $1",
-        )
-        .bind(id)
-        .fetch_all(owner)
-        .await?;
-        if events.iter().any(|event| event == expected) {
-            return Ok(());
+    /// Waits until it is being made.
+    pub(super) async fn progressed(&self) -> anyhow::Result<()> {
+        self.happened("exports.export.progressed").await
+    }
+
+    /// Waits for its completion.
+    pub(super) async fn made(&self) -> anyhow::Result<Made> {
+        self.happened("exports.export.completed").await?;
+        let made = format!("{OF_IT} {MADE}");
+        let made = sqlx::query_as(&made).bind(self.tenant).bind(self.id).fetch_one(self.owner);
+        made.await.context("the export was not made in one attempt")
+    }
+
+    /// Waits until it is cancelled; the seconds since that was wished.
+    pub(super) async fn cancelled(&self) -> anyhow::Result<f64> {
+        self.happened("exports.export.cancelled").await?;
+        let between = format!("{OF_IT} {BETWEEN}");
+        let between = sqlx::query_scalar(&between).bind(self.tenant).bind(self.id);
+        Ok(between.fetch_one(self.owner).await?)
+    }
+
+    /// Waits for an event; another end than that is an error.
+    async fn happened(&self, expected: &str) -> anyhow::Result<()> {
+        const ENDS: &[&str] =
+            &["exports.export.completed", "exports.export.failed", "exports.export.cancelled"];
+        let end = Instant::now() + LIMIT;
+        let types = format!("{OF_IT} select event_type from of_it");
+        loop {
+            let types = sqlx::query_scalar(&types).bind(self.tenant).bind(self.id);
+            let events: Vec<String> = types.fetch_all(self.owner).await?;
+            if events.iter().any(|event| event == expected) {
+                return Ok(());
+            }
+            if let Some(other) = events.iter().find(|event| ENDS.contains(&event.as_str())) {
+                bail!("the export ended with {other} before {expected}");
+            }
+            ensure!(Instant::now() < end, "the export does not come to {expected}");
+            tokio::time::sleep(POLL).await;
         }
-        if let Some(other) = events.iter().find(|event| ENDS.contains(&event.as_str())) {
-            bail!("the export ended with {other} before {expected}");
-        }
-        ensure!(Instant::now() < end, "the export does not come to {expected}");
-        tokio::time::sleep(POLL).await;
     }
 }

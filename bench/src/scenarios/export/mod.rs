@@ -10,9 +10,9 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use self::baseline::Python;
-use self::made::Made;
+use self::made::{Asked, Made};
 pub(crate) use self::renderer::{Arguments, render};
-use super::{project, published};
+use super::{project, published, signed};
 use crate::Effort;
 use crate::bed::fill::fill;
 use crate::bed::{Bed, Founded};
@@ -68,7 +68,10 @@ pub(crate) async fn run(effort: &Effort) -> anyhow::Result<Report> {
         .await?;
     project(&bed, LIMIT).await?;
     let others = [bed.serve("relay")?, bed.serve("projectors")?];
+    let worker = bed.serve("workers")?;
     published(&bed.owner, LIMIT).await?;
+    signed(&bed.owner, LIMIT).await?;
+    worker.stop().await?;
     for _ in 0..effort.rounds {
         for (format, name, _) in FORMATS {
             exports.million(&mut report, format, name).await?;
@@ -184,10 +187,11 @@ impl Exports<'_> {
     async fn cancelled(&self, report: &mut Report) -> anyhow::Result<()> {
         let worker = self.bed.serve("workers")?;
         let id = self.ask("xlsx", &json!({"columns": COLUMNS})).await?;
-        made::progressed(&self.bed.owner, &id).await?;
+        let asked = Asked::new(self.bed, self.founded, &id)?;
+        asked.progressed().await?;
         let token = self.bed.sign_in().await?;
         self.bed.command(&format!("/exports/{id}/cancel"), &token, &json!({})).await?;
-        let seconds = made::cancelled(&self.bed.owner, &id).await?;
+        let seconds = asked.cancelled().await?;
         report.add("cancelled after the wish", WORKER, "ms", seconds * 1e3);
         worker.stop().await
     }
@@ -196,9 +200,10 @@ impl Exports<'_> {
     async fn export(&self, format: &str, wish: &Value) -> anyhow::Result<(Made, Taken)> {
         let worker = self.bed.serve("workers")?;
         let id = self.ask(format, wish).await?;
-        made::started(&self.bed.owner, &id).await?;
+        let asked = Asked::new(self.bed, self.founded, &id)?;
+        asked.started().await?;
         let before = worker.processor_seconds();
-        let made = Made::wait(&self.bed.owner, &id).await?;
+        let made = asked.made().await?;
         let taken = Taken {
             rows: made.rows,
             seconds: made.seconds,
