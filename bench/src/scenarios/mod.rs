@@ -22,6 +22,8 @@ use sqlx::PgPool;
 use crate::bed::Bed;
 use crate::pgbench::Pgbench;
 
+/// Events that a notary signs no later than when they are so many.
+const SIGNED_AT_ONCE: i64 = 10_000;
 const CATCH_UP_POLL: Duration = Duration::from_millis(20);
 
 /// Waits until every projection there is has read the whole log.
@@ -52,12 +54,14 @@ async fn published(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
     level(owner, ("the relay", behind), limit).await
 }
 
-/// Waits until the notary of a worker has signed the whole log, but for what it signs from time to time, for the same reason.
+/// Waits until the notary of a worker has signed the whole log, but for less than it signs at a time, for the same reason.
 async fn signed(owner: &PgPool, limit: Duration) -> anyhow::Result<()> {
-    let behind = "select coalesce(sum(greatest(0, t.tenant_seq - 10000 - coalesce(c.size, 0))), 0)::bigint
-                    from log.tenants t left join lateral
-                         (select max(size) as size from audit.checkpoints c where c.tenant_id = t.tenant_id) c on true";
-    level(owner, ("the notary", behind), limit).await
+    let behind = format!(
+        "select coalesce(sum(greatest(0, t.tenant_seq - {SIGNED_AT_ONCE} - coalesce(c.size, 0))), 0)::bigint
+           from log.tenants t left join lateral
+                (select max(size) as size from audit.checkpoints c where c.tenant_id = t.tenant_id) c on true"
+    );
+    level(owner, ("the notary", &behind), limit).await
 }
 
 /// Waits until a reader of the log is not behind it, by the answer to how many events it is.

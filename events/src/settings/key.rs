@@ -29,6 +29,9 @@ pub enum Key {
     /// Hours for which a finished export can be fetched.
     #[serde(rename = "exports.kept_hours")] #[strum(serialize = "exports.kept_hours")]
     ExportsKeptHours,
+    /// Rows that one export may be made of at most.
+    #[serde(rename = "exports.most_rows")] #[strum(serialize = "exports.most_rows")]
+    ExportsMostRows,
     /// The paper that exports as PDF are laid out for.
     #[serde(rename = "exports.paper")] #[strum(serialize = "exports.paper")]
     ExportsPaper,
@@ -202,6 +205,7 @@ impl Key {
         Self::ALL.iter().copied().filter(|key| match key {
             Self::CalendarFirstDayOfWeek | Self::CalendarWorkingDayHours => false,
             Self::ExportsKeptHours
+            | Self::ExportsMostRows
             | Self::ExportsPaper
             | Self::IdentitySessionIdleHours
             | Self::IdentitySessionsPerUser
@@ -242,6 +246,7 @@ impl Key {
         let integer = |min, max, default| Form::Integer { min, max, default };
         match self {
             Self::ExportsKeptHours => integer(1, 365 * 24, 14 * 24),
+            Self::ExportsMostRows => integer(1, 1_000_000_000, 10_000_000),
             Self::ExportsPaper => Form::Choice { of: &["a4", "letter"], default: "a4" },
             Self::CalendarFirstDayOfWeek => Form::Choice { of: WEEK_STARTS, default: "monday" },
             Self::CalendarWorkingDayHours => integer(1, 24, 8),
@@ -276,6 +281,7 @@ impl Key {
                 true
             }
             Self::ExportsKeptHours
+            | Self::ExportsMostRows
             | Self::IdentitySessionIdleHours
             | Self::IdentitySessionsPerUser
             | Self::NotificationsKeptDays
@@ -320,6 +326,7 @@ impl Key {
             Self::CalendarFirstDayOfWeek
             | Self::CalendarWorkingDayHours
             | Self::ExportsKeptHours
+            | Self::ExportsMostRows
             | Self::IdentitySessionIdleHours
             | Self::IdentitySessionsPerUser
             | Self::NotificationsKeptDays

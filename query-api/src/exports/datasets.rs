@@ -1,6 +1,7 @@
 //! What can be exported: the datasets that the caller may read, with their columns.
 
 use events::Module;
+use events::settings::Key;
 use platform::access::Places;
 use platform::dataset::{Column, Dataset, datasets as of_module};
 use platform::routes::Route;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use crate::answer::{Items, plain};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::settings::held;
 
 /// One dataset.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -20,6 +22,8 @@ struct Listed {
     permission: Option<&'static str>,
     columns: Vec<ListedColumn>,
     default_sort: &'static str,
+    /// Rows that a file of it may be made of at most, by the setting `exports.most_rows`; one of more is not made, and says so.
+    most_rows: i64,
 }
 
 /// One column of a dataset.
@@ -40,6 +44,7 @@ pub(super) fn datasets() -> Endpoint {
         .answers::<Items<Listed>>(200);
     Endpoint::new(route, |call: Call| async move {
         let all = Module::ALL.iter().flat_map(|module| of_module(*module));
+        let most_rows = held(&call, Key::ExportsMostRows).await?.integer().unwrap_or_default();
         let mut items = Vec::new();
         for dataset in all {
             let places = match dataset.permission {
@@ -51,13 +56,13 @@ pub(super) fn datasets() -> Endpoint {
                 Places::In(_) => dataset.units.is_some(),
                 Places::Nowhere => false,
             };
-            items.extend(seen.then(|| listed(dataset)));
+            items.extend(seen.then(|| listed(dataset, most_rows)));
         }
         Ok(plain(&Items { items }))
     })
 }
 
-fn listed(dataset: &Dataset) -> Listed {
+fn listed(dataset: &Dataset, most_rows: i64) -> Listed {
     let column = |column: &Column| ListedColumn {
         key: column.key,
         label: column.label,
@@ -72,5 +77,6 @@ fn listed(dataset: &Dataset) -> Listed {
         permission: dataset.permission.map(events::Permission::name),
         columns: dataset.columns.iter().map(column).collect(),
         default_sort: dataset.default_sort,
+        most_rows,
     }
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use events::Module::Settings;
 use events::UnitId;
 use events::settings::configuration::{Configuration, Scope};
-use events::settings::{Effective, Key, Source, Value, effective_for};
+use events::settings::{Effective, Key, Source, Value, effective, effective_for};
 use platform::clock;
 use platform::fold::Folded;
 use platform::problem::Problem;
@@ -95,6 +95,12 @@ pub(super) fn own_settings() -> Endpoint {
         let items = items.map(|key| place.setting(key)).collect();
         Ok(stamped(&call, &asked, Items { items }))
     })
+}
+
+/// What a setting holds in the caller's organisation as a whole.
+pub(crate) async fn held(call: &Call, key: Key) -> Result<Value, Problem> {
+    let organization = of_organization(call).await?;
+    Ok(effective(key, &organization.state, &[]).value)
 }
 
 /// The one unit in which the caller has roles, and those above it.

@@ -11,6 +11,7 @@ use platform::fold::Folded;
 use platform::problem::Problem;
 use platform::routes::Route;
 
+pub(crate) use self::chosen::held;
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::identity::me;

@@ -15,6 +15,8 @@ use super::rows::Fetched;
 type Rows = Box<dyn Iterator<Item = anyhow::Result<Row>>>;
 
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
+/// Longest part of a file's name that says what its rows are.
+const FILTER_MAX_CHARS: usize = 60;
 
 /// Rows on their way into the file.
 pub(super) enum Batch {
@@ -60,11 +62,19 @@ pub(super) fn write(
     Ok(rendered)
 }
 
-/// `Title_2026-01-31.csv`, of characters that every file system takes.
-pub(super) fn file_name(title: &str, date: &str, format: Format) -> String {
-    let title = file_stem(title, "export");
+/// `Title_2026-01-31.csv`, of characters that every file system takes; with the words of the filter behind the title, if that is told.
+pub(super) fn file_name(
+    (title, filter): (&str, Option<&str>),
+    date: &str,
+    format: Format,
+) -> String {
+    let words = filter.unwrap_or_default().split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let filter: String = words.join("-").chars().take(FILTER_MAX_CHARS).collect();
+    let parts = [&file_stem(title, "export"), &filter, date];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let extension: &str = format.into();
-    format!("{title}_{date}.{extension}")
+    format!("{}.{extension}", parts.join("_"))
 }
 
 #[cfg(test)]
@@ -73,10 +83,20 @@ mod tests {
 
     #[test]
     fn a_file_name_has_title_and_date_and_no_path() {
-        let name = |title: &str| file_name(title, "2026-01-31", Format::Xlsx);
+        let name = |title: &str| file_name((title, None), "2026-01-31", Format::Xlsx);
         assert_eq!(name("Offene Rechnungen"), "Offene-Rechnungen_2026-01-31.xlsx");
         assert_eq!(name("../../etc/passwd"), "-..-etc-passwd_2026-01-31.xlsx");
         assert_eq!(name(" "), "export_2026-01-31.xlsx");
+        assert!(name(&"x".repeat(500)).len() < 200);
+    }
+
+    #[test]
+    fn the_words_of_the_filter_stand_behind_the_title() {
+        let name =
+            |filter: &str| file_name(("Audit trail", Some(filter)), "2026-01-31", Format::Csv);
+        let denied = r#"status="denied" and at >= "2026-01-01""#;
+        assert_eq!(name(denied), "Audit-trail_status-denied-and-at-2026-01-01_2026-01-31.csv");
+        assert_eq!(name("../"), "Audit-trail_2026-01-31.csv");
         assert!(name(&"x".repeat(500)).len() < 200);
     }
 }

@@ -174,6 +174,7 @@ impl Making<'_> {
         let order = Order::read(office, self.job).await?;
         let opened = Opened::at_one_place(office, self.job, &order).await?;
         let Opened { plan, mut rows, mut header } = opened;
+        self.check_size(&rows).await?;
         let told = self.tell_of_many(&rows).await?;
         if shows_counts(order.format) {
             header.counts = rows.counts(plan.dataset, &plan.query).await?;
@@ -186,7 +187,8 @@ impl Making<'_> {
             Format::Csv | Format::Xlsx | Format::Ndjson | Format::Parquet => None,
         };
         let date = header.zone.to_datetime(as_of.time).date();
-        let name = file_name(&header.title, &date.to_string(), order.format);
+        let name =
+            file_name((&header.title, order.unnamed_filter()), &date.to_string(), order.format);
         let organization = header.organization.clone();
         let (format, scratch) = (order.format, office.files.scratch().to_owned());
         let (sender, receiver) = mpsc::channel(FETCHES_IN_FLIGHT);
@@ -203,6 +205,21 @@ impl Making<'_> {
         self.check_rights(&order, &plan).await?;
         let made = Made { rendered, name, order, plan, organization, as_of, since };
         Ok((made, Unstored { file, digests }))
+    }
+
+    /// No file is made of more rows than the organisation lets one be, whatever would be left of them in it. That is said before it
+    /// is begun.
+    async fn check_size(&self, rows: &Rows) -> Result<(), Refusal> {
+        let most = self.office.setting(self.job.tenant_id, Key::ExportsMostRows).await?;
+        let most = most.integer().context("exports.most_rows is no number")?;
+        if i64::try_from(rows.total).is_ok_and(|total| total <= most) {
+            return Ok(());
+        }
+        let message = format!(
+            "there are {} rows, and the setting exports.most_rows lets a file be made of {most}; ask for fewer by a filter",
+            rows.total
+        );
+        Err(Refusal::For("too_many_rows", message))
     }
 
     /// Whoever asked must still be allowed all that the file holds.

@@ -106,6 +106,11 @@ impl Order {
         Ok(query)
     }
 
+    /// Which rows are asked for, where no title says what they are.
+    pub(super) fn unnamed_filter(&self) -> Option<&str> {
+        self.filter.as_deref().filter(|_| self.title.is_none())
+    }
+
     /// What the requester asked for, as far as they may see it now.
     pub(super) async fn query(&self, office: &Office, tenant: TenantId) -> Result<Plan, Refusal> {
         let dataset = dataset::find(&self.dataset).ok_or_else(|| {

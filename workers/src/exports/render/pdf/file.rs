@@ -89,14 +89,20 @@ impl<W: Write> Writer<W> {
         entries: &str,
         packed: &[u8],
     ) -> io::Result<()> {
+        self.plain_stream(object, &format!("{entries}/Filter/FlateDecode"), packed)
+    }
+
+    /// Writes a stream as it is, for programs that look into files without reading them as PDF.
+    pub(super) fn plain_stream(
+        &mut self,
+        object: Object,
+        entries: &str,
+        content: &[u8],
+    ) -> io::Result<()> {
         self.stands_here(object);
-        let length = packed.len();
-        let head = format!(
-            "{} 0 obj\n<<{entries}/Filter/FlateDecode/Length {length}>>\nstream\n",
-            object.0
-        );
+        let head = format!("{} 0 obj\n<<{entries}/Length {}>>\nstream\n", object.0, content.len());
         self.put(head.as_bytes())?;
-        self.put(packed)?;
+        self.put(content)?;
         self.put(b"\nendstream\nendobj\n")
     }
 

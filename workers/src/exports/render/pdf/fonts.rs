@@ -82,7 +82,8 @@ impl Face {
         let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new())?;
         let per_em = f32::from(font.units_per_em);
         let mut glyphs = vec![None; CHARACTERS];
-        for (character, id) in &font.codepoint_to_glyph {
+        // The first glyph stands for characters that the face has not; archives take no document that shows it (ISO 19005-2, 6.2.11.8).
+        for (character, id) in font.codepoint_to_glyph.iter().filter(|(_, id)| **id != 0) {
             let advance = font.get_glyph_width(*id);
             if let (Some(slot), Some(advance)) = (glyphs.get_mut(*character as usize), advance) {
                 *slot = Some(Glyph { id: *id, advance: f32::from(advance) / per_em });

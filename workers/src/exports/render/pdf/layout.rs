@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use events::exports::Orientation;
 
+use super::PRODUCER;
+use super::archival;
 use super::file::{Object, Writer, text_string};
 use super::fonts::{Face, Faces, Used, Weight, embed};
 use super::logo::Logo;
@@ -399,18 +401,20 @@ impl<'a, W: Write> Layout<'a, W> {
     fn end_document(mut self, identity: &[u8]) -> io::Result<()> {
         let (tree, header) = (self.tree, self.header);
         let structure = self.tags.end(&mut self.file)?;
+        let archival = archival::write(&mut self.file, header)?;
         let [catalog, about] = [(); 2].map(|()| self.file.reserve());
         self.file.object(catalog, |out| {
             let language = text_string(&header.locale);
             write!(
                 out,
                 "<</Type/Catalog/Pages {tree}/Lang{language}/MarkInfo<</Marked true>>\
-                 /StructTreeRoot {structure}/ViewerPreferences<</DisplayDocTitle true>>>>"
+                 /StructTreeRoot {structure}/ViewerPreferences<</DisplayDocTitle true>>{archival}>>"
             )
         })?;
         self.file.object(about, |out| {
+            let said = [&header.title, &header.organization, PRODUCER];
             let [title, author, producer] =
-                [&header.title, &header.organization, "Annals"].map(text_string);
+                said.map(|said| text_string(&archival::presentable(said)));
             let made = header.as_of.strftime("D:%Y%m%d%H%M%SZ");
             write!(
                 out,

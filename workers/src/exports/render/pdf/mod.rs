@@ -1,5 +1,7 @@
-//! PDF (ISO 32000): a table on pages of the organisation's paper with a repeated head, wrapped cells, page numbers and embedded fonts.
+//! PDF (ISO 32000) as archives take it: a table on pages of the organisation's paper with a repeated head, wrapped cells, page numbers and
+//! embedded fonts.
 
+mod archival;
 mod file;
 mod fonts;
 mod layout;
@@ -26,6 +28,8 @@ pub const ROWS: u64 = 20_000;
 /// From here on a table is too long to be read on pages, which is said with the file.
 const LARGE_ROWS: usize = 5_000;
 const COLUMNS: usize = 32;
+/// What a document says that it was made by.
+const PRODUCER: &str = "Annals";
 
 /// Writes a document. Its table is read whole before the first byte is written, because all rows decide how wide the columns are.
 pub fn render<W: Write>(

@@ -327,3 +327,40 @@ fn a_logo_stands_on_the_first_page_and_is_said_to_be_the_organisations() {
         assert_eq!(lopdf::decode_text_string(alternative).unwrap(), "Käserei Zürich");
     }
 }
+
+#[test]
+fn the_document_says_that_archives_can_take_it_and_what_its_colours_are() {
+    let mut header = header(&[Kind::Text]);
+    header.title = "Results of <R&D>\u{7}".into();
+    let (_, bytes) = written(&header, vec![vec![Cell::Text("ü".into())]]);
+    let document = lopdf::Document::load_mem(&bytes).unwrap();
+    let catalog = document.catalog().unwrap();
+    let stream = |object: &lopdf::Object| {
+        let (_, object) = document.dereference(object).unwrap();
+        object.as_stream().unwrap().clone()
+    };
+    let metadata = stream(catalog.get(b"Metadata").unwrap());
+    assert!(metadata.dict.get(b"Filter").is_err()); // it can be found without reading the file
+    let metadata = String::from_utf8(metadata.content).unwrap();
+    for said in [
+        "<pdfaid:part>2</pdfaid:part>\n<pdfaid:conformance>A</pdfaid:conformance>",
+        r#"<rdf:li xml:lang="x-default">Results of &lt;R&amp;D&gt;</rdf:li>"#,
+        "<xmp:CreateDate>2026-",
+    ] {
+        assert!(metadata.contains(said), "{said} is not in {metadata}");
+    }
+    let about = document.trailer.get(b"Info").unwrap().as_reference().unwrap();
+    let title = document.get_dictionary(about).unwrap().get(b"Title").unwrap().as_str().unwrap();
+    let units: Vec<u8> =
+        "\u{feff}Results of <R&D>".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(title, units); // the same in both places
+    let intents = catalog.get(b"OutputIntents").unwrap().as_array().unwrap();
+    let intent = intents[0].as_dict().unwrap();
+    assert_eq!(intent.get(b"S").unwrap().as_name().unwrap(), b"GTS_PDFA1");
+    let profile = stream(intent.get(b"DestOutputProfile").unwrap());
+    let profile = profile.decompressed_content().unwrap();
+    let size = u32::from_be_bytes(profile[..4].try_into().unwrap());
+    assert_eq!(usize::try_from(size).unwrap(), profile.len());
+    assert_eq!(profile[24..28], [0x07, 0xea, 0, 1]); // a day of ours, not today
+    assert_eq!((&profile[16..20], &profile[36..40]), (&b"RGB "[..], &b"acsp"[..]));
+}
